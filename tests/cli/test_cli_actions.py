@@ -64,6 +64,7 @@ def test_on_jobs(torc: Any, place: Path, action: UserAction) -> None:
     torc("create", "w.yaml")
     torc("init", 1)
     words = [*action.commands[0].split(), *(["5"] if action.argument else []), "1"]
+    words += ["--priority", "5"] if action.id == "job-update" else []
     for status in JobStatus:
         put(place, status, action.flag)
         answer = torc(*words)

@@ -36,7 +36,7 @@ def test_dry_run(torc: Torc, ran: int) -> None:
     answer = torc("rerun", "prep", "--dry-run")
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.splitlines() == [
-        "1 job would run again:",
+        "would rerun 1 job:",
         "  prep (job 1, completed)",
         "4 jobs that depend on it are rerun too: fit_1, fit_2, fit_3 and sum.",
     ]

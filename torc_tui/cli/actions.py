@@ -34,13 +34,20 @@ from torc_tui.wording import count, listed
 
 DEPENDENTS = 8
 """Number of dependents that a question names."""
+_LISTED = 200
+"""Jobs that a dry run lists one by one."""
 _REFUSALS = 20
 """How many refusals are printed one by one."""
 
 
 def on_jobs(call: Call) -> int:
     """Carry out an action on the jobs that it is legal for, and name the others."""
-    return carry_out(call, call.action, call.job_ids(call.options.jobs, call.options.workflow))
+    from torc_tui.cli.job_filters import chosen_jobs
+
+    ids = chosen_jobs(call)
+    if ids and call.options.dry_run:
+        return dry_run(call, call.action, ids)
+    return carry_out(call, call.action, ids) if ids else OK
 
 
 def retry(call: Call) -> int:
@@ -48,7 +55,10 @@ def retry(call: Call) -> int:
     from torc_tui.cli.job_filters import chosen_jobs
 
     ids = chosen_jobs(call)
-    return carry_out(call, call.action, ids, **changes_of(call)) if ids else OK
+    changes = changes_of(call)
+    if ids and call.options.dry_run:
+        return dry_run(call, call.action, ids)
+    return carry_out(call, call.action, ids, **changes) if ids else OK
 
 
 def update(call: Call) -> int:
@@ -111,6 +121,30 @@ def carry_out(
     if not result.moved:
         return WRONG_USE
     return FAILED if selection.refused or result.refused else OK
+
+
+def dry_run(
+    call: Call, action: UserAction, ids: Sequence[int], scope: Mapping[str, bool] | None = None
+) -> int:
+    """Print the jobs that an action would change, with those that follow them."""
+    from torc_tui.operations.jobs import select
+
+    found = select(call.store, action, ids, actor=call.actor, **(scope or {}))
+    if call.json:
+        jobs = [{"id": job.id, "name": job.name, "status": job.status.word} for job in found.jobs]
+        refused = [{"id": job_id, "reason": told} for job_id, told in found.refused.items()]
+        dependents = list(found.dependents)
+        output.json_value({"jobs": jobs, "dependents": dependents, "refused": refused})
+        return OK if found.jobs else WRONG_USE
+    print_refusals(found.refused.values())
+    output.line(f"would {action.verb} {count(len(found.jobs), 'job')}:")
+    for job in found.jobs[:_LISTED]:
+        output.line(f"  {job.name} (job {job.id}, {job.status.word})")
+    if len(found.jobs) > _LISTED:
+        output.line(f"  and {len(found.jobs) - _LISTED} more (-f json lists all)")
+    if told := dependents_of(action, found):
+        output.line(told)
+    return OK if found.jobs else WRONG_USE
 
 
 def on_workflow(call: Call) -> None:

@@ -22,7 +22,6 @@ from torc_tui.cli.arguments import (
     GROWTH,
     INTEGER,
     JOB,
-    JOBS,
     LISTING,
     MOMENT,
     NO_CHECKS,
@@ -79,8 +78,28 @@ def _of(
     return Command(action.commands, handler, action.help, arguments, formats, action=action)
 
 
+SOME_JOBS = arg(
+    "jobs",
+    nargs="*",
+    metavar="JOB",
+    help="names, WORKFLOW/NAME, or ids; with a filter, the workflow",
+)
+FILTERS = (
+    arg("-s", "--status", metavar="STATUS", help="jobs with one of these: failed,terminated"),
+    flag("--failed", help="jobs that failed or were canceled or terminated"),
+    arg("--return-code", type=INTEGER, help="jobs whose last attempt ended with this return code"),
+    arg("--group", metavar="GROUP", help="jobs of a job group, or jobs such as train_*"),
+    arg(
+        "--cause",
+        metavar="CAUSE",
+        help="jobs whose last attempt ended because of this, such as timeout, oom or lost",
+    ),
+    arg("--where", metavar="FILTER", help="jobs that match a filter of the app, such as 'cpu>4'"),
+)
+"""Select jobs instead of naming them."""
+DRY_RUN = flag("--dry-run", help="only show the jobs; change nothing")
+
 _TARGETS = {
-    Target.JOBS: ("actions:on_jobs", (JOBS, OF_WORKFLOW)),
     Target.WORKFLOW: ("actions:on_workflow", (WORKFLOW,)),
     Target.WORKFLOWS: ("actions:on_workflows", (WORKFLOWS,)),
 }
@@ -88,18 +107,26 @@ _KINDS: dict[type, Any] = {int: INTEGER}
 
 
 def _made(action: UserAction) -> Command:
-    """Return the command of a user action, as its row defines it."""
+    """Return the command of a user action on workflows, as its row defines it."""
     handler, target = _TARGETS[action.target]
-    arguments: list[Argument] = []
-    if action.argument is not None:
-        given = action.argument
-        kind = _KINDS[given.kind]
-        arguments.append(arg(given.name, type=kind, metavar="N", help=given.help))
-    arguments += target
+    arguments = [*_argument_of(action), *target]
     arguments += [flag(f"--{one.name}", help=one.help) for one in action.flags]
-    if action.confirm is not None or action.target is Target.JOBS:
+    if action.confirm is not None:
         arguments.append(NO_PROMPTS)
     return _of(action, handler, *arguments)
+
+
+def _on_jobs(action: UserAction) -> Command:
+    """Return the command of a user action on jobs, as its row defines it."""
+    target = (SOME_JOBS, OF_WORKFLOW, *FILTERS, DRY_RUN, NO_PROMPTS)
+    return _of(action, "actions:on_jobs", *_argument_of(action), *target)
+
+
+def _argument_of(action: UserAction) -> list[Argument]:
+    given = action.argument
+    if given is None:
+        return []
+    return [arg(given.name, type=_KINDS[given.kind], metavar="N", help=given.help)]
 
 
 _RUNNING = (
@@ -567,25 +594,6 @@ CHANGES = (
     flag("--clear-labels", help="remove all labels"),
 )
 """What an update or a retry may change in the jobs."""
-SOME_JOBS = arg(
-    "jobs",
-    nargs="*",
-    metavar="JOB",
-    help="names, WORKFLOW/NAME, or ids; with a filter, the workflow",
-)
-FILTERS = (
-    arg("-s", "--status", metavar="STATUS", help="jobs with one of these: failed,terminated"),
-    flag("--failed", help="jobs that failed or were canceled or terminated"),
-    arg("--return-code", type=INTEGER, help="jobs whose last attempt ended with this return code"),
-    arg("--group", metavar="GROUP", help="jobs of a job group, or jobs such as train_*"),
-    arg(
-        "--cause",
-        metavar="CAUSE",
-        help="jobs whose last attempt ended because of this, such as timeout, oom or lost",
-    ),
-)
-"""Select jobs instead of naming them."""
-
 JOB_COMMANDS = (
     Command(
         ("jobs list",),
@@ -659,7 +667,16 @@ JOB_COMMANDS = (
         (JOB, OF_WORKFLOW),
         formats=TEXT,
     ),
-    _of(catalog.RETRY, "actions:retry", SOME_JOBS, OF_WORKFLOW, *FILTERS, *CHANGES, NO_PROMPTS),
+    _of(
+        catalog.RETRY,
+        "actions:retry",
+        SOME_JOBS,
+        OF_WORKFLOW,
+        *FILTERS,
+        DRY_RUN,
+        *CHANGES,
+        NO_PROMPTS,
+    ),
     _of(
         catalog.RERUN,
         "rerun_jobs:rerun",
@@ -668,7 +685,7 @@ JOB_COMMANDS = (
         *FILTERS,
         flag("--only", help="leave the jobs alone that used the output"),
         flag("--with-dependents", help="also the jobs that used the output (default)"),
-        flag("--dry-run", help="only show which jobs would run again"),
+        DRY_RUN,
         flag("--stop", help="end running jobs first"),
         NO_PROMPTS,
     ),
@@ -686,7 +703,7 @@ JOB_COMMANDS = (
         changes=True,
     ),
     *(
-        _made(action)
+        _on_jobs(action)
         for action in catalog.CATALOG
         if action.target is Target.JOBS
         and action not in (catalog.RETRY, catalog.RERUN, catalog.UPDATE)

@@ -23,7 +23,7 @@ def chosen_jobs(call: Call) -> list[int]:
     wanted = filter_of(call)
     if not wanted:
         if not options.jobs:
-            hint = "name jobs, or select them with --failed, --status, --group, --cause"
+            hint = "name jobs, or select them with --failed, --status, --group, --cause, --where"
             raise UsageError("JOB is missing", hint=hint)
         return call.job_ids(options.jobs, options.workflow)
     given = [*options.jobs, *([options.workflow] if options.workflow else [])]
@@ -56,6 +56,7 @@ def filter_of(call: Call) -> JobFilter:
         return_code=options.return_code,
         group=options.group,
         cause=None if options.cause is None else _cause(options.cause),
+        where=options.where,
     )
 
 

@@ -7,21 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from torc_tui.cli import output
-from torc_tui.cli.actions import carry_out, dependents_of, print_refusals
+from torc_tui.cli.actions import carry_out, dry_run, print_refusals
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import OK, WRONG_USE
+from torc_tui.cli.diagnostics import OK
 from torc_tui.cli.job_filters import chosen_jobs
 from torc_tui.errors import UsageError
 from torc_tui.operations.catalog import rerun_action
 from torc_tui.operations.job_choice import JobFilter, choose
-from torc_tui.operations.jobs import select
 from torc_tui.operations.rerun_jobs import rerun_jobs
 from torc_tui.status import HAS_RESULT, RETRYABLE
 from torc_tui.wording import count
-
-_LISTED = 200
-"""Jobs that a dry run lists one by one."""
 
 
 def rerun(call: Call) -> int:
@@ -34,29 +29,8 @@ def rerun(call: Call) -> int:
         return OK
     scope = {"alone": options.only, "stop": options.stop}
     if options.dry_run:
-        return _show(call, ids, scope)
+        return dry_run(call, rerun_action(stop=options.stop), ids, scope)
     return carry_out(call, rerun_action(stop=options.stop), ids, scope)
-
-
-def _show(call: Call, ids: list[int], scope: dict[str, bool]) -> int:
-    """Print the jobs that a rerun would reset."""
-    action = rerun_action(stop=scope["stop"])
-    found = select(call.store, action, ids, actor=call.actor, **scope)
-    if call.json:
-        jobs = [{"id": job.id, "name": job.name, "status": job.status.word} for job in found.jobs]
-        refused = [{"id": job_id, "reason": told} for job_id, told in found.refused.items()]
-        dependents = list(found.dependents)
-        output.json_value({"jobs": jobs, "dependents": dependents, "refused": refused})
-        return OK if found.jobs else WRONG_USE
-    print_refusals(found.refused.values())
-    output.line(f"{count(len(found.jobs), 'job')} would run again:")
-    for job in found.jobs[:_LISTED]:
-        output.line(f"  {job.name} (job {job.id}, {job.status.word})")
-    if len(found.jobs) > _LISTED:
-        output.line(f"  and {len(found.jobs) - _LISTED} more (-f json lists all)")
-    if told := dependents_of(action, found):
-        output.line(told)
-    return OK if found.jobs else WRONG_USE
 
 
 def reset_status(call: Call) -> int:
