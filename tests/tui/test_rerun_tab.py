@@ -20,7 +20,7 @@ from torc_tui.tui.rerun.rerun_pane import RerunPane
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.choice import Choice
 from torc_tui.tui.widgets.dialogs import Ask
-from torc_tui.tui.workflows.retry_dialogs import EditCommand
+from torc_tui.tui.workflows.retry_dialogs import EditCommand, UpdateForm
 
 ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
 SPEC = """
@@ -70,7 +70,12 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "raw.txt").write_text("first\n")
     (folder / "w.yaml").write_text(SPEC)
     line = [sys.executable, "-m", "torc_tui.cli.main", "--database", str(folder / "torc.db")]
-    done = subprocess.run([*line, "run", "w.yaml", "-q"], cwd=folder, check=False, timeout=300)
+    done = subprocess.run(
+        [*line, "run", "w.yaml", "-q", "--max-parallel-jobs", "1"],
+        cwd=folder,
+        check=False,
+        timeout=300,
+    )
     assert done.returncode == 1
     return folder
 
@@ -125,6 +130,8 @@ async def test_retry_of_a_reason(place: Place) -> None:
         await pilot.press("8")
         await until(pilot, sees(pilot, "2 reasons"))
         await pilot.press("r")
+        await until(pilot, sees(pilot, "Retry 4 jobs?", "grow_4", "1 job that depends on them"))
+        await pilot.press("y")
         await until(pilot, sees(pilot, "Retrying 4 jobs and 1 job that depends on them"))
         await until(pilot, sees(pilot, "2 jobs, 1 reason"))
         assert place.statuses("grow") == {"ready"}
@@ -189,7 +196,10 @@ async def test_marked_reasons(place: Place) -> None:
         await pilot.press("ctrl+a", "d")
         await until(pilot, sees(pilot, "Disable 6 jobs?"))
         await pilot.press("n", "r")
-        await until(pilot, sees(pilot, "Retrying 6 jobs", "No job of this run has failed."))
+        await until(pilot, sees(pilot, "Retry 6 jobs?"))
+        await pilot.press("y")
+        await until(pilot, sees(pilot, "Retrying 6 jobs"))
+        await until(pilot, sees(pilot, "No job of this run has failed."))
 
 
 async def test_read_only(place: Place) -> None:
@@ -262,7 +272,8 @@ async def test_accept(place: Place) -> None:
         await pilot.press("8", "v")
         await until(pilot, sees(pilot, "10 of 11 stale", "fit_1  runs because"))
         await pilot.press("a")
-        await until(pilot, sees(pilot, "Accepted the present state of 1 job", "9 of 11 stale"))
+        await until(pilot, sees(pilot, "Accepted the present state of 1 job"))
+        await until(pilot, sees(pilot, "9 of 11 stale"))
 
 
 async def test_initialize_what_is_stale(place: Place) -> None:
@@ -292,6 +303,49 @@ async def test_reasons_of_a_stale_job(place: Place) -> None:
         await until(pilot, sees(pilot, "Would rerun because", told))
         write_config(place, {"lr": 0.1, "seed": 3})
         await until(pilot, lambda: "Would rerun" not in screen_text(pilot))
+
+
+async def test_rerun_of_jobs_in_the_table(place: Place) -> None:
+    """Completed jobs run again, too, with the jobs that used their output."""
+    async with place.app().run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, sees(pilot, "prep"))
+        await pilot.press("ctrl+r")
+        await until(pilot, sees(pilot, "Rerun 1 job?", "3 jobs that depend on it", "fit_2"))
+        await pilot.press("y")
+        await until(pilot, sees(pilot, "Rerunning 1 job and 3 jobs that depend on it"))
+    assert place.statuses("prep") == {"ready"} and place.statuses("fit") == {"blocked"}
+
+
+async def test_edit_of_jobs_in_the_table(place: Place) -> None:
+    async with place.app().run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, sees(pilot, "prep"))
+        await pilot.press("/", *"grow", "enter", "ctrl+a", "E")
+        await until(pilot, sees(pilot, "Edit grow_1, grow_2 and 2 more", "64m", "PT2H"))
+        form = pilot.app.screen
+        assert isinstance(form, UpdateForm)
+        form.inputs["memory"].value = "x"
+        await until(pilot, sees(pilot, "memory: 'x' is not a size"))
+        form.inputs["memory"].value = "x4"
+        form.inputs["command"].value = form.inputs["command"].value.replace("exit 1", "exit 0")
+        form.accept.post_message(form.accept.Pressed(form.accept))
+        await until(pilot, sees(pilot, "Updated 4 jobs"))
+        assert (
+            pilot.app.last_line
+            == "torc jobs update 5 6 7 8 --memory x4 --command 's/exit 1/exit 0/'"
+        )
+    jobs = [job for name, job in place.jobs().items() if name.startswith("grow_")]
+    assert all(str(job["command"]).endswith("exit 0") for job in jobs)
+
+
+async def test_more_memory_in_the_table(place: Place) -> None:
+    async with place.app().run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, sees(pilot, "prep"))
+        await pilot.press("m")
+        await until(pilot, sees(pilot, "cannot retry prep: it has already completed"))
+        await pilot.press("ctrl+a", "ctrl+p", *"more mem")
+        await until(pilot, sees(pilot, "Retry jobs with more memory"))
+        await pilot.press("enter")
+        await until(pilot, sees(pilot, "Retry 7 jobs with more memory", "3 without a size"))
 
 
 async def edit_config(pilot: Pilot[int], text: str) -> None:

@@ -67,6 +67,7 @@ RERUN = UserAction(
     confirm=Confirmation("Results of earlier attempts are kept.", frozenset({JobStatus.COMPLETED})),
     wants_runner=True,
     contexts=_JOBS,
+    keys=("ctrl+r",),
 )
 UPDATE = UserAction(
     id="job-update",
@@ -82,6 +83,8 @@ UPDATE = UserAction(
     title="update",
     legal=UNHELD,
     refusal="it {standing}; with --when-done it changes for its next attempt",
+    contexts=_JOBS,
+    keys=("E",),
 )
 FAIL = UserAction(
     id="job-fail",

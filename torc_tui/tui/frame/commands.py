@@ -205,7 +205,7 @@ COMMANDS: tuple[Command, ...] = (
     _c("job-memory", "more memory", "Retry jobs with more memory", "jobs", "m", writes=True,
        shell="torc jobs retry JOB --memory x2"),
     _c("job-command", "edit command", "Edit the command of jobs that failed, and retry them",
-       "jobs", "E", writes=True, shell="torc jobs retry JOB --command 's/PATTERN/TEXT/'"),
+       "jobs", writes=True, shell="torc jobs retry JOB --command 's/PATTERN/TEXT/'"),
     _c("job-copy", "copy command", "Copy a command line that reproduces the job",
        "jobs workflow", "y", shell="torc jobs reproduce JOB"),
     _c("job-shell", "shell", "Open a shell with the directory, environment and GPUs of the job",

@@ -130,8 +130,8 @@ def reveal(table: JobTable, job_id: int) -> bool:
 class JobStarter(Protocol):
     """Starts actions on jobs; each asks first where the catalog says so."""
 
-    def start(self, action: UserAction, chosen: Sequence[Job]) -> None:
-        """Carry out an action on those of the jobs that it applies to."""
+    def start(self, action: UserAction, chosen: Sequence[Job], *, ask: bool = ...) -> None:
+        """Run an action on those of the jobs that it applies to; ``ask`` in any case."""
 
     def retry_with_memory(self, chosen: Sequence[Job]) -> None:
         """Ask for more memory, and retry jobs with it."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PAUSE, PAUSE_SHARE = 3.0, 50
 """Seconds until files are looked at again, at least, and as a multiple of the time it took."""
-SOON, SOON_SHARE = 0.5, 10
+SOON, SOON_SHARE = 0.5, 5
 """The same after an event."""
 CHEAP = 0.1
 """Seconds of a plan that may also be computed while jobs run."""

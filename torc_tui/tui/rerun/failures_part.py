@@ -212,10 +212,10 @@ class FailuresPart(CommandNode, Vertical):
     def handlers(self) -> Mapping[str, Handler]:
         starter = self._host.job_actions
         return {
-            "failures-retry": lambda: starter.start(RETRY, self.chosen_jobs),
+            "failures-retry": lambda: starter.start(RETRY, self.chosen_jobs, ask=True),
             "failures-memory": lambda: starter.retry_with_memory(self.chosen_jobs),
             "failures-edit": lambda: starter.retry_with_command(self.chosen_jobs),
-            "failures-skip": lambda: starter.start(DISABLE, self.chosen_jobs),
+            "failures-skip": lambda: starter.start(DISABLE, self.chosen_jobs, ask=True),
             "failures-fold": self._fold,
         }
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torc_tui.errors import Refused
-from torc_tui.model import Job
-from torc_tui.operations.catalog import CATALOG, HOLD, PRIORITY, RETRY
+from torc_tui.model import Job, ResourceRequirements
+from torc_tui.operations.catalog import CATALOG, HOLD, PRIORITY, RETRY, UPDATE
 from torc_tui.operations.user_action import (
     JobLike,
     Selection,
@@ -67,6 +67,7 @@ class JobActions:
         return {
             **handlers,
             PRIORITY.id: self._ask_priority,
+            UPDATE.id: self._update,
             "job-memory": lambda: self.retry_with_memory(self._table.chosen_jobs),
             "job-command": lambda: self.retry_with_command(self._table.chosen_jobs),
         }
@@ -87,9 +88,12 @@ class JobActions:
     def _starter(self, action: UserAction) -> Handler:
         return lambda: self.start(action, self._table.chosen_jobs)
 
-    def start(self, action: UserAction, chosen: Sequence[Job], argument: int | None = None) -> None:
-        """Run an action on the jobs that it applies to, after confirmation if needed."""
-        self._narrow(action, chosen, lambda jobs: self._ask(action, jobs, argument))
+    def start(self, action: UserAction, chosen: Sequence[Job], *, ask: bool = False) -> None:
+        """Run an action on the jobs that it applies to, after confirmation if needed.
+
+        With ``ask``, it is confirmed in any case.
+        """
+        self._narrow(action, chosen, lambda jobs: self._ask(action, jobs, always=ask))
 
     def retry_with_memory(self, chosen: Sequence[Job]) -> None:
         """Ask for more memory, and retry jobs with it."""
@@ -106,12 +110,45 @@ class JobActions:
         """Let the user edit the command of jobs, and retry them."""
 
         def ask(jobs: Sequence[JobLike]) -> None:
-            self._screen.torc.actions.read(
-                lambda store, actor: retry_dialogs.read_commands(store, jobs),
-                then=lambda commands: self._push(EditCommand(jobs, commands), jobs, "command"),
+            self._read_commands(
+                jobs, lambda found: self._push(EditCommand(jobs, found), jobs, "command")
             )
 
         self._narrow(RETRY, chosen, ask)
+
+    def _update(self) -> None:
+        """Let the user edit what the chosen jobs request, and their command."""
+        chosen, view = self._table.chosen_jobs, self._model.view
+        known = {job.id: view.requirements.get(job.requirement_id) for job in chosen}
+
+        def ask(jobs: Sequence[JobLike]) -> None:
+            requested = [known[job.id] for job in jobs]
+            self._read_commands(jobs, lambda found: self._edit(jobs, requested, found))
+
+        self._narrow(UPDATE, chosen, ask)
+
+    def _edit(
+        self,
+        jobs: Sequence[JobLike],
+        requested: Sequence[ResourceRequirements | None],
+        commands: Sequence[str],
+    ) -> None:
+        form = retry_dialogs.UpdateForm(jobs, requested, commands)
+
+        def take(texts: dict[str, str] | None) -> None:
+            changed = form.changed(texts or {})
+            if changed:
+                self._run(UPDATE, jobs, changes=changed)
+            elif texts is not None:
+                self._screen.torc.notify("nothing changed")
+
+        self._screen.torc.push(form, take)
+
+    def _read_commands(
+        self, jobs: Sequence[JobLike], then: Callable[[Sequence[str]], None]
+    ) -> None:
+        read = retry_dialogs.read_commands
+        self._screen.torc.actions.read(lambda store, actor: read(store, jobs), then=then)
 
     def _push(self, dialog: Overlay[str], jobs: Sequence[JobLike], option: str) -> None:
         """Ask for the value of an option of a retry, and carry it out."""
@@ -122,11 +159,18 @@ class JobActions:
 
         self._screen.torc.push(dialog, take)
 
-    def _ask(self, action: UserAction, jobs: Sequence[JobLike], argument: int | None) -> None:
+    def _ask(
+        self,
+        action: UserAction,
+        jobs: Sequence[JobLike],
+        argument: int | None = None,
+        *,
+        always: bool = False,
+    ) -> None:
         def go() -> None:
             self._run(action, jobs, argument)
 
-        if not must_confirm(action, Counter(job.status for job in jobs)):
+        if not always and not must_confirm(action, Counter(job.status for job in jobs)):
             go()
             return
         number = count(len(jobs), "job")
@@ -207,7 +251,8 @@ class JobActions:
         shown = " ".join(map(str, ids[:IDS]))
         shown += f" … ({len(ids)} jobs)" if len(ids) > IDS else ""
         options = [f"--{name} {shlex.quote(text)}" for name, text in (changes or {}).items()]
-        line = " ".join([shell_line(action, jobs=shown, argument=argument) or "", *options])
+        line = shell_line(action, jobs=shown, argument=argument) or ""
+        line = " ".join([line.partition(" --")[0] if options else line, *options])
         torc.actions.run(act, line=line, report=report)
 
     def _ask_priority(self) -> None:

@@ -7,7 +7,8 @@ Input: the jobs, what they request and their commands. Output: the value of an o
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -20,8 +21,9 @@ from torc_tui.errors import UsageError
 from torc_tui.model import ResourceRequirements
 from torc_tui.operations.user_action import JobLike
 from torc_tui.tui.look.text_layout import Line, Span, sanitize
-from torc_tui.tui.widgets.dialogs import Ask
+from torc_tui.tui.widgets.dialogs import Ask, Form, FormField
 from torc_tui.tui.widgets.overlay import Overlay, Words, box_title
+from torc_tui.units import format_duration, format_memory
 from torc_tui.wording import changed_words, count, listed, marked_words, size
 
 if TYPE_CHECKING:
@@ -81,6 +83,76 @@ def read_commands(store: Store, jobs: Sequence[JobLike]) -> list[str]:
     with store.read() as conn:
         found = job_definitions.definitions(conn, [job.id for job in jobs])
     return [found[job.id].command for job in jobs]
+
+
+class UpdateForm(Form):
+    """What jobs request and their command, to be edited; only changed fields are applied.
+
+    A field in which the jobs differ is empty.
+    """
+
+    DEFAULT_CSS = """
+    UpdateForm > .box { width: 110; }
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[JobLike],
+        requested: Sequence[ResourceRequirements | None],
+        commands: Sequence[str],
+    ) -> None:
+        self._commands = commands
+        known = [one for one in requested if one is not None]
+        memory = (format_memory(one.memory) if one.memory else "" for one in known)
+        runtime = (format_duration(one.runtime) if one.runtime else "" for one in known)
+        self._before = {
+            "cpus": _common_text(f"{one.num_cpus}" for one in known),
+            "memory": _common_text(memory),
+            "gpus": _common_text(f"{one.num_gpus:g}" for one in known),
+            "runtime": _common_text(runtime),
+        }
+        fields = [
+            FormField(name, _LABELS[name], text, _HELP[name], check=partial(_check, name, text))
+            for name, text in self._before.items()
+        ]
+        if "\n" not in commands[0]:
+            self._before["command"] = commands[0]
+            fields.append(FormField("command", "command", commands[0]))
+        names = listed([job.name for job in jobs], 2)
+        super().__init__(f"Edit {names}", fields, f"Update {count(len(jobs), 'job')}")
+
+    def changed(self, texts: Mapping[str, str]) -> dict[str, str]:
+        """Return the options of ``torc jobs update`` for the fields that were changed."""
+        found = {name: text for name, text in texts.items() if text and text != self._before[name]}
+        if "command" in found and len(set(self._commands)) > 1:
+            found["command"] = substitution(self._commands[0], found["command"])
+        return found
+
+
+_LABELS = {"cpus": "CPUs", "memory": "memory", "gpus": "GPUs", "runtime": "runtime"}
+_HELP = {
+    "cpus": "4, +2 or x2",
+    "memory": "16g, +4g or x2",
+    "gpus": "2, 0.5 or x2",
+    "runtime": "PT2H, +PT30M or x2",
+}
+
+
+def _common_text(texts: Iterable[str]) -> str:
+    """Return the text that all jobs have; an empty one if they differ."""
+    found = set(texts)
+    return found.pop() if len(found) == 1 else ""
+
+
+def _check(name: str, before: str, text: str) -> str | None:
+    """Return what is wrong with the value of an option."""
+    if text in ("", before):
+        return None
+    try:
+        changes(**{name: text})
+    except UsageError as error:
+        return error.message.removeprefix(f"--{name}: ")
+    return None
 
 
 # -- the command -----------------------------------------------------------------------------------
