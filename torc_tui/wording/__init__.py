@@ -1,19 +1,20 @@
 """Turn data into the words that users read; the only place where sentences are made.
 
-`quantities` has counts, lists, sizes, durations and times, `sentences`, `gpu_sentences` and
-`notices` have reasons, `failure_words` has failures, `event_words` has events. None of them reads
-a clock or a file.
+`quantities` has counts, lists, sizes, durations and times, `sentences` has reasons (`notices`,
+`gpu_sentences` and `stale_sentences` some of them), `event_words` has events and failures. None of
+them reads a clock or a file.
 """
 
 from __future__ import annotations
 
 from torc_tui.wording.event_words import KEPT as KEPT
 from torc_tui.wording.event_words import event_words as event_words
+from torc_tui.wording.event_words import failure_line as failure_line
+from torc_tui.wording.event_words import kind_words as kind_words
 from torc_tui.wording.event_words import lasted as lasted
 from torc_tui.wording.event_words import readable as readable
-from torc_tui.wording.failure_words import failure_line as failure_line
-from torc_tui.wording.failure_words import kind_words as kind_words
 from torc_tui.wording.gpu_sentences import gpu_label as gpu_label
+from torc_tui.wording.notices import IGNORED as IGNORED
 from torc_tui.wording.quantities import age as age
 from torc_tui.wording.quantities import ago as ago
 from torc_tui.wording.quantities import clock as clock
@@ -30,7 +31,6 @@ from torc_tui.wording.quantities import status_counts as status_counts
 from torc_tui.wording.quantities import time_of_day as time_of_day
 from torc_tui.wording.quantities import time_range as time_range
 from torc_tui.wording.quantities import two_sizes as two_sizes
-from torc_tui.wording.retry_sentences import IGNORED as IGNORED
 from torc_tui.wording.sentences import canceled_sentence as canceled_sentence
 from torc_tui.wording.sentences import end_sentence as end_sentence
 from torc_tui.wording.sentences import optional_sentence as optional_sentence

@@ -1,4 +1,4 @@
-"""Turn the reasons of notices into sentences: what a runner reports about its machine.
+"""Turn what a runner reports about its machine, and about retries, into sentences.
 
 Input: `Reason` records. Output: text without a final period.
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from torc_tui.reasons import Kind, Reason
-from torc_tui.wording.quantities import count, duration, exit_code
+from torc_tui.wording.quantities import count, duration, exit_code, listed, size
 
 
-def notice_sentences(sentence: Callable[[Reason], str]) -> Mapping[Kind, Callable[[Reason], str]]:
+def notice_sentences(
+    sentence: Callable[[Reason], str],
+) -> Mapping[Kind, str | Callable[[Reason], str]]:
     """Return the wording of notices; ``sentence`` words the reasons inside of one."""
 
     def starts_fail(reason: Reason) -> str:
@@ -23,13 +25,18 @@ def notice_sentences(sentence: Callable[[Reason], str]) -> Mapping[Kind, Callabl
         return f"{jobs} {'held' if reason['reason'] is None else sentence(reason['reason'])}"
 
     return {
+        Kind.SCRIPT_FAILED: _script_failed,
+        Kind.NOT_GROWN: _not_grown,
+        Kind.GROWN: _grown,
         Kind.JOBS_HELD: jobs_held,
         Kind.START_SHORTAGE: _start_shortage,
         Kind.STARTS_FAIL: starts_fail,
-        Kind.STARTS_RESUMED: lambda reason: "jobs can be started again",
+        Kind.STARTS_RESUMED: "jobs can be started again",
         Kind.DIRECTORY_GONE: lambda reason: f"the working directory is gone: {reason['directory']}",
         Kind.DATABASE_AWAY: _database_away,
-        Kind.DATABASE_BACK: _database_back,
+        Kind.DATABASE_BACK: lambda reason: (
+            f"the database is available again, after {duration(reason['seconds'] or 0)}"
+        ),
         Kind.ACTION_FAILED: _action_failed,
         Kind.RECORDING_FAILED: lambda reason: (
             f"internal error while recording files ({reason['error']}): jobs continue, but"
@@ -38,7 +45,7 @@ def notice_sentences(sentence: Callable[[Reason], str]) -> Mapping[Kind, Callabl
         Kind.GPU_SILENT: _gpu_silent,
         Kind.GPU_BACK: lambda reason: f"{_gpu(reason)} answers again",
         Kind.GPU_DRIVER: _gpu_driver,
-        Kind.GPU_DRIVER_BACK: lambda reason: "the GPU driver answers again",
+        Kind.GPU_DRIVER_BACK: "the GPU driver answers again",
         Kind.GPU_WITHOUT_INSTANCES: lambda reason: (
             f"{_gpu(reason)} is in MIG mode and has no instances, so it cannot be used"
         ),
@@ -46,7 +53,10 @@ def notice_sentences(sentence: Callable[[Reason], str]) -> Mapping[Kind, Callabl
             f"there is no GPU driver here: jobs get {count(reason['number'] or 0, 'virtual GPU')},"
             " and programs that need a real one fail"
         ),
-        Kind.GPUS_TOO_FEW: _gpus_too_few,
+        Kind.GPUS_TOO_FEW: lambda reason: (
+            f"{count(reason['requested'] or 0, 'GPU')} requested,"
+            f" {reason['usable'] or 0} usable here"
+        ),
     }
 
 
@@ -76,10 +86,6 @@ def _database_away(reason: Reason) -> str:
     return f"{error}: {jobs}retrying for {duration(reason['limit'] or 0)}"
 
 
-def _database_back(reason: Reason) -> str:
-    return f"the database is available again, after {duration(reason['seconds'] or 0)}"
-
-
 def _action_failed(reason: Reason) -> str:
     end = reason["error"] or exit_code(reason["code"] or 0)
     log = f", see {reason['log']}" if reason["log"] and not reason["error"] else ""
@@ -94,12 +100,6 @@ def _gpu(reason: Reason) -> str:
 def _gpu_silent(reason: Reason) -> str:
     error = f" ({reason['error']})" if reason["error"] else ""
     return f"{_gpu(reason)} does not answer{error}; it is not used"
-
-
-def _gpus_too_few(reason: Reason) -> str:
-    return (
-        f"{count(reason['requested'] or 0, 'GPU')} requested, {reason['usable'] or 0} usable here"
-    )
 
 
 def _gpu_driver(reason: Reason) -> str:
@@ -120,3 +120,37 @@ _DRIVER = {
     " programs are not seen",
 }
 """The wording of the problems of a driver."""
+
+
+IGNORED = "this failure is ignored: jobs that depend on it start"
+
+
+def amount_of(resource: str, amount: float) -> str:
+    """Return an amount of memory, GPU memory or runtime in words."""
+    return duration(amount) if resource == "runtime" else size(amount)
+
+
+def _script_failed(reason: Reason) -> str:
+    told = reason["error"] or f"exit {reason['code']}, see {reason['log']}"
+    if reason["limited"] is not None:
+        told = f"ended after {duration(reason['limited'])} (recovery_timeout), see {reason['log']}"
+    return f"its recovery script failed: {told}"
+
+
+def _not_grown(reason: Reason) -> str:
+    resource = str(reason["resource"])
+    amount = amount_of(resource, reason["requested"] or 0)
+    limit = reason["limit"]
+    all_of_it = "all that this machine has" if limit == "machine" else f"its {limit}"
+    said = f"it already requests {amount} of {resource.replace('_', ' ')}"
+    return f"not retried: {said}, {all_of_it}"
+
+
+def _grown(reason: Reason) -> str:
+    parts = []
+    for resource in ("memory", "gpu_memory", "runtime"):
+        if reason[resource] is not None:
+            before, after = reason[resource]
+            was = "" if before is None else f" instead of {amount_of(resource, before)}"
+            parts.append(f"{amount_of(resource, after)} of {resource.replace('_', ' ')}{was}")
+    return f"requests {listed(parts)}"

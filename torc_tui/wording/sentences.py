@@ -21,13 +21,13 @@ from torc_tui.wording.quantities import (
     size,
     two_sizes,
 )
-from torc_tui.wording.retry_sentences import RETRY_SENTENCES
 from torc_tui.wording.stale_sentences import STALE_SENTENCES
 
 
 def sentence(reason: Reason) -> str:
     """Return a reason in words, without a final period."""
-    return _SENTENCES[reason.kind](reason)
+    words = _SENTENCES[reason.kind]
+    return words if isinstance(words, str) else words(reason)
 
 
 def optional_sentence(reason: Reason | None) -> str | None:
@@ -65,10 +65,6 @@ _TELLS_CODE = frozenset(
 _OWN_CODE = frozenset({Kind.TIMEOUT, Kind.TIME_LIMIT})
 """Exit codes of these ends are chosen by the runner, 152 unless configured: no signal."""
 _SAYS_CANCELED = frozenset({Kind.CANCELED_BY_USER, Kind.CANCELED, Kind.TEXT})
-
-
-def _fixed(text: str) -> Callable[[Reason], str]:
-    return lambda reason: text
 
 
 def _by_user(verb: str) -> Callable[[Reason], str]:
@@ -175,14 +171,6 @@ def _attempt(reason: Reason) -> str:
     return text + (f" in {countdown(reason['delay'])}" if reason["delay"] else "")
 
 
-def _unschedulable(reason: Reason) -> str:
-    return f"unschedulable: {'; '.join(map(sentence, reason['lacks'] or ()))}"
-
-
-def _shortage(reason: Reason) -> str:
-    return ", ".join(map(sentence, reason["lacks"] or ()))
-
-
 def _resource(
     what: str, amount: Callable[[int], str], rest: Callable[[int], str]
 ) -> Callable[[Reason], str]:
@@ -268,19 +256,15 @@ def _schema_mismatch(reason: Reason) -> str:
     return f"user data {reason['name']} does not follow its schema: {violations}"
 
 
-def _unkillable(reason: Reason) -> str:
-    return f"processes that cannot be killed: {listed(map(str, reason['pids'] or ()), 10)}"
-
-
-_SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
+_SENTENCES: Mapping[Kind, str | Callable[[Reason], str]] = {
     Kind.TEXT: lambda reason: str(reason["text"] or ""),
     Kind.EXIT: _exit,
     Kind.MISSING_FILES: _missing_files,
     Kind.MISSING_USER_DATA: lambda reason: f"exit 0, but {_user_data_not_written(reason)}",
     Kind.OUT_OF_MEMORY: _used("memory", "limit"),
     Kind.TIMEOUT: _timeout,
-    Kind.TIME_LIMIT: _fixed("the time limit of the runner was reached"),
-    Kind.RUNNER_STOPPED: _fixed("the runner was stopped"),
+    Kind.TIME_LIMIT: "the time limit of the runner was reached",
+    Kind.RUNNER_STOPPED: "the runner was stopped",
     Kind.LOST: _lost,
     Kind.LAUNCH: _launch,
     Kind.CANCELED_BY_USER: _by_user("canceled"),
@@ -288,20 +272,20 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.DISABLED_BY_USER: _by_user("disabled"),
     Kind.RETRIED_BY_USER: _by_user("retried"),
     Kind.RERUN_BY_USER: _by_user("rerun"),
-    Kind.WORKFLOW_DELETED: _fixed("its workflow was deleted"),
+    Kind.WORKFLOW_DELETED: "its workflow was deleted",
     Kind.DEPENDENCY: _dependency,
     Kind.RESUMED: _resumed,
-    Kind.STARTING: _fixed("starting"),
-    Kind.NOT_INITIALIZED: _fixed("not initialized"),
-    Kind.DISABLED: _fixed("disabled"),
-    Kind.CANCELED: _fixed("canceled"),
-    Kind.WORKFLOW_CANCELED: _fixed("workflow is canceled"),
-    Kind.WORKFLOW_PAUSED: _fixed("workflow is paused"),
+    Kind.STARTING: "starting",
+    Kind.NOT_INITIALIZED: "not initialized",
+    Kind.DISABLED: "disabled",
+    Kind.CANCELED: "canceled",
+    Kind.WORKFLOW_CANCELED: "workflow is canceled",
+    Kind.WORKFLOW_PAUSED: "workflow is paused",
     Kind.HELD: lambda reason: f"held after {reason['after']}" if reason["after"] else "held",
     Kind.CANARY: _canary,
     Kind.CANARY_FAILED: lambda reason: f"held: canary {_dependency(reason)}",
-    Kind.SUSPENDED: _fixed("suspended"),
-    Kind.NO_RUNNER: _fixed("no runner"),
+    Kind.SUSPENDED: "suspended",
+    Kind.NO_RUNNER: "no runner",
     Kind.RUNNER_SILENT: _no_heartbeat,
     Kind.RUNNER_EXPIRED: _runner_expired,
     Kind.RUNNER_LOST: _runner_lost,
@@ -309,8 +293,10 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.WAITS_FOR_TURN: _waits_for_turn,
     Kind.ATTEMPT: _attempt,
     Kind.MISSING_INPUT: lambda reason: f"input is missing: {reason['name']}",
-    Kind.UNSCHEDULABLE: _unschedulable,
-    Kind.SHORTAGE: _shortage,
+    Kind.UNSCHEDULABLE: lambda reason: (
+        f"unschedulable: {'; '.join(map(sentence, reason['lacks'] or ()))}"
+    ),
+    Kind.SHORTAGE: lambda reason: ", ".join(map(sentence, reason["lacks"] or ())),
     Kind.CPUS: _resource("", lambda number: count(number, "CPU"), str),
     Kind.MEMORY: _resource(" of memory", size, size),
     Kind.NODES: lambda reason: (
@@ -329,9 +315,10 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.FILES_NOT_WRITTEN: _files_not_written,
     Kind.USER_DATA_NOT_WRITTEN: _user_data_not_written,
     Kind.BACKGROUND_ENDED: _background_ended,
-    Kind.UNKILLABLE: _unkillable,
+    Kind.UNKILLABLE: lambda reason: (
+        f"processes that cannot be killed: {listed(map(str, reason['pids'] or ()), 10)}"
+    ),
     Kind.SCHEMA_MISMATCH: _schema_mismatch,
-    **RETRY_SENTENCES,
     **STALE_SENTENCES,
 }
 """The wording of each kind; a test checks that no kind is missing."""

@@ -131,14 +131,10 @@ def _data_changed(reason: Reason) -> str:
     return f"user data {reason['name']} changed ({versions})"
 
 
-def _follows(reason: Reason) -> str:
-    return f"follows {listed(reason['jobs'] or (), more=reason['more'] or 0)}"
-
-
-STALE_SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
+STALE_SENTENCES: Mapping[Kind, str | Callable[[Reason], str]] = {
     Kind.NEVER_RAN: _never_ran,
     Kind.UNSUCCESSFUL: lambda reason: f"was not successful ({reason['status']})",
-    Kind.INTERRUPTED: lambda reason: "was interrupted",
+    Kind.INTERRUPTED: "was interrupted",
     Kind.COMMAND_CHANGED: _command_changed,
     Kind.ENV_CHANGED: lambda reason: f"environment changed: {listed(reason['names'] or ())}",
     Kind.INPUT_CHANGED: _file("input {} changed"),
@@ -149,9 +145,11 @@ STALE_SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.OUTPUT_MISSING: _file("output {} is missing"),
     Kind.OUTPUT_CHANGED: _file("output {} changed"),
     Kind.INPUTS_DECLARED: _inputs_declared,
-    Kind.FOLLOWS: _follows,
-    Kind.NOT_RECORDED: lambda reason: "nothing was recorded of its last attempt",
+    Kind.FOLLOWS: lambda reason: (
+        f"follows {listed(reason['jobs'] or (), more=reason['more'] or 0)}"
+    ),
+    Kind.NOT_RECORDED: "nothing was recorded of its last attempt",
     Kind.NOT_VISIBLE: lambda reason: f"{_named(reason)} cannot be seen",
-    Kind.MAY_BE_KEPT: lambda reason: "is kept if its inputs do not change",
+    Kind.MAY_BE_KEPT: "is kept if its inputs do not change",
 }
 """How to say each kind of reason of a stale job."""
