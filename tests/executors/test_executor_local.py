@@ -543,6 +543,21 @@ class TestUsage:
         if session_processes.LINUX:
             assert found[1].points[Metric.IO]
 
+    @pytest.mark.skipif(not session_processes.LINUX, reason="the kernel lists no children")
+    def test_first_sample(self, local, order, tmp_path, monkeypatch):
+        """An attempt is measured once although a scan of all processes is not due for long."""
+        os.mkfifo(tmp_path / "fifo")
+        monkeypatch.setattr(local._supervisor, "_sample", lambda now: 60.0)
+        local.submit([order(f"( {PYTHON} -c \"open('{tmp_path}/fifo').read()\"; true ) & wait")])
+        attempt = next(iter(local._attempts.values()))
+        wait_for(lambda: attempt.measures.peak_memory is not None)
+        wait_for(lambda: len(session_processes.descendants(attempt.pid)) == 3)
+        with open(tmp_path / "fifo", "w"):
+            pass
+        [ended] = finish(local)
+        assert (ended.usage.peak_memory or 0) > 1_000_000
+        assert session_processes.descendants(attempt.pid) == []
+
     def test_no_measures_of_a_short_attempt(self, local, order):
         assert run(local, order("true")).series is None
 

@@ -65,6 +65,25 @@ def read(pid: int) -> Process | None:
     return Process(pid, group, session, started, cpu, memory, state in b"ZX", state in b"Tt")
 
 
+def descendants(pid: int) -> list[Process]:
+    """Return a process and its descendants, with few reads; nothing where that is not possible."""
+    found, waiting = [], [pid]
+    while waiting:
+        number = waiting.pop()
+        try:
+            with open(f"/proc/{number}/task/{number}/children", "rb") as file:
+                waiting += map(int, file.read().split())
+        except FileNotFoundError:
+            if number == pid:
+                return []
+        except (OSError, ValueError):
+            continue
+        process = read(number)
+        if process is not None and not process.dead:
+            found.append(process)
+    return found
+
+
 def storage_bytes(processes: Iterable[Process]) -> int | None:
     """Return how many bytes processes have read from and written to storage; None if not known.
 

@@ -22,6 +22,7 @@ from itertools import islice
 
 from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import Attempt
+from torc_tui.executors.first_sample import FIRST_SAMPLE_SECONDS, take_first_samples
 from torc_tui.executors.gpu_sampler import GpuSampler, GpuUsage
 from torc_tui.executors.job_files import append_line
 from torc_tui.executors.session_processes import Process, Sessions
@@ -42,8 +43,6 @@ UNKILLABLE_SECONDS = 10.0
 """Time after which background processes that survive SIGKILL are no longer waited for."""
 _BACKGROUND_PAUSE = 0.02
 """Time between two checks of background processes."""
-_FIRST_SAMPLE_SECONDS = 0.05
-"""Age of an attempt at its first sample."""
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 """Times between two samples."""
 _IDLE_SECONDS = 1.0
@@ -199,7 +198,7 @@ class Supervisor:
         if self._running or self._waiting:
             if now >= self._sample_at:
                 self._sample_at = now + self._sample(now)
-            deadline = min(deadline, self._sample_at)
+            deadline = min(deadline, self._sample_at, take_first_samples(self._running, now))
         if self._ending:
             self._end_background_processes(now)
             deadline = min(deadline, now + _BACKGROUND_PAUSE)
@@ -265,7 +264,7 @@ class Supervisor:
 
     def _sample(self, now: float) -> float:
         """Measure all attempts that are not new; return the seconds until the next sample."""
-        attempts = [one for one in self._running if now - one.began >= _FIRST_SAMPLE_SECONDS]
+        attempts = [one for one in self._running if now - one.began >= FIRST_SAMPLE_SECONDS]
         attempts += self._waiting
         if not attempts:
             return _SHORTEST_PAUSE
