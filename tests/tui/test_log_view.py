@@ -12,10 +12,10 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from tests.waiting import wait_for_async
-from torc_tui.tui.logs.log_lines import highlighted, rich_style, sliced, wrapped
+from torc_tui.tui.logs.log_lines import rich_style, sliced, wrapped
 from torc_tui.tui.logs.log_view import LogView
 from torc_tui.tui.logs.merged_log import Stream
-from torc_tui.tui.look.text_layout import width_of
+from torc_tui.tui.look.text_layout import highlighted, width_of
 from torc_tui.views.ansi_style import Style
 
 

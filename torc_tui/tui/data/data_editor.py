@@ -20,7 +20,7 @@ from torc_tui.errors import NotFound
 from torc_tui.json_errors import JsonError
 from torc_tui.model import Event
 from torc_tui.tui.data.data_review import Clash, Prepared, examine
-from torc_tui.tui.data.data_texts import Record, written
+from torc_tui.tui.data.data_texts import Record, violation_lines, written
 from torc_tui.tui.data.external_editing import ExternalEditing
 from torc_tui.tui.data.json_editor import JsonEditor, LargeText, fits
 from torc_tui.tui.data.json_text_view import readable
@@ -140,7 +140,7 @@ class DataEditor(CoveringScreen):
         if found.wrong is None:
             self.verdict.say(verdict_line(found, size, schema=self.record["schema"] is not None))
         self.violations.display = bool(found.violations)
-        self.violations.set(violation_lines(found))
+        self.violations.set(violation_lines(found.violations, SHOWN_VIOLATIONS))
 
     def _mark(self, wrong: JsonError | None) -> None:
         if self.field is not None:
@@ -279,14 +279,3 @@ def wrong_line(wrong: JsonError, *, refused: bool, kept: Path | None) -> Line:
     if kept is not None:
         line.append((f"  kept in {kept}", "muted"))
     return line
-
-
-def violation_lines(found: Prepared) -> list[Line]:
-    """Return the first violations of the schema."""
-    lines: list[Line] = [
-        [("✖ ", "error"), (violation.text, "text")]
-        for violation in found.violations[:SHOWN_VIOLATIONS]
-    ]
-    if len(found.violations) > SHOWN_VIOLATIONS:
-        lines.append([(f"  … {len(found.violations) - SHOWN_VIOLATIONS} more", "faint")])
-    return lines

@@ -12,6 +12,7 @@ from torc_tui.tui.look.status_icons import Sign
 from torc_tui.tui.look.text_layout import Line, Span
 from torc_tui.views.json_diff import JsonChange
 from torc_tui.views.json_document import jq_path, preview
+from torc_tui.views.json_schema import Violation
 from torc_tui.wording import listed, moment
 
 Record = Mapping[str, Any]
@@ -87,3 +88,11 @@ def diff_lines(unified: Sequence[str]) -> list[Line]:
 def heading(text: str, style: str = "accent bold") -> Line:
     """Return the line above a section."""
     return [(text, style)]
+
+
+def violation_lines(violations: Sequence[Violation], most: int, hint: str = "") -> list[Line]:
+    """Return the first violations of a schema; ``hint`` follows the number of the others."""
+    lines: list[Line] = [[("✖ ", "error"), (one.text, "text")] for one in violations[:most]]
+    if len(violations) > most:
+        lines.append([(f"  … {len(violations) - most} more{hint}", "faint")])
+    return lines

@@ -14,7 +14,7 @@ from textual.containers import Vertical
 from textual.timer import Timer
 
 from torc_tui.model import Json
-from torc_tui.tui.data.data_texts import Record, written
+from torc_tui.tui.data.data_texts import Record, violation_lines, written
 from torc_tui.tui.data.json_text_view import JsonText, readable
 from torc_tui.tui.data.json_tree import JsonTree
 from torc_tui.tui.feed.reader import Asker
@@ -135,14 +135,7 @@ class ValueView(CommandNode, Vertical):
     def _warn(self) -> None:
         words = self.query_one(Words)
         words.display = bool(self.violations)
-        lines: list[Line] = [
-            [("✖ ", "error"), (one.text, "text")] for one in self.violations[:SHOWN_VIOLATIONS]
-        ]
-        if len(self.violations) > SHOWN_VIOLATIONS:
-            lines.append(
-                [(f"  … {len(self.violations) - SHOWN_VIOLATIONS} more: press i", "faint")]
-            )
-        words.set(lines)
+        words.set(violation_lines(self.violations, SHOWN_VIOLATIONS, ": press i"))
 
     # -- as text -----------------------------------------------------------------------------------
 
@@ -258,7 +251,7 @@ class ValueView(CommandNode, Vertical):
         if record is None or record["schema"] is None:
             self.app.notify("this record has no schema")
             return
-        lines: list[Line] = [[("✖ ", "error"), (one.text, "text")] for one in self.violations]
+        lines = violation_lines(self.violations, len(self.violations))
         lines += (
             [[]] if lines else [[("✔ ", "success"), ("the value matches the schema", "text")], []]
         )

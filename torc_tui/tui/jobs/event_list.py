@@ -94,34 +94,42 @@ def _data(event: Event) -> str:
     return " · ".join(parts)
 
 
-class EventsPane(Pane):
-    """All events of the workflow."""
+class EventTable(Pane):
+    """A table of events."""
 
-    NAME: ClassVar[str] = "events"
-    PER_JOB: ClassVar[bool] = False
+    EMPTY: ClassVar[str]
 
     def __init__(self, host: PaneHost) -> None:
         super().__init__(host)
         self.rows = EventRows()
-        self.table = VirtualTable(self.rows, empty="no events")
-        self._read = False
+        self.table = VirtualTable(self.rows, empty=self.EMPTY)
+        self.shows = 0
+        """The job or workflow whose events were read."""
 
     def compose(self) -> ComposeResult:
         yield self.table
+
+
+class EventsPane(EventTable):
+    """All events of the workflow."""
+
+    NAME: ClassVar[str] = "events"
+    PER_JOB: ClassVar[bool] = False
+    EMPTY = "no events"
 
     def refresh_content(self) -> None:
         view = self.host.view
         if view is None:
             return
         self.rows.jobs = view.jobs
-        if not self._read:
-            self._read = True
-            workflow_id = view.workflow.id
+        workflow_id = view.workflow.id
+        if not self.shows:
+            self.shows = workflow_id
             self.ask("events", lambda source: _newest(source, workflow_id, None), self._take)
         self.table.reload()
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
-        if self._read:
+        if self.shows:
             self.rows.add(events)
         self.stale = True
 
@@ -130,19 +138,11 @@ class EventsPane(Pane):
         self.table.reload()
 
 
-class HistoryPane(Pane):
+class HistoryPane(EventTable):
     """The events of the selected job."""
 
     NAME: ClassVar[str] = "history"
-
-    def __init__(self, host: PaneHost) -> None:
-        super().__init__(host)
-        self.rows = EventRows()
-        self.table = VirtualTable(self.rows, empty="no events of this job yet")
-        self.shows = 0
-
-    def compose(self) -> ComposeResult:
-        yield self.table
+    EMPTY = "no events of this job yet"
 
     def refresh_content(self) -> None:
         view, job = self.host.view, self.job

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence, Set
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 
@@ -11,6 +11,7 @@ from torc_tui.model import Event
 from torc_tui.status import JobStatus
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
+from torc_tui.tui.jobs.page import Record
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
 from torc_tui.tui.widgets.virtual_table import VirtualTable
@@ -18,9 +19,6 @@ from torc_tui.wording import elapsed, moment, size
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
-
-Record = Mapping[str, Any]
-"""A row of the database, as JSON."""
 
 
 class RecordPane(Pane):

@@ -108,10 +108,13 @@ def _cpus(requirement: ResourceRequirements, used: Record) -> Usage:
 
 
 def _memory(requirement: ResourceRequirements, used: Record) -> Usage:
-    peak, wanted = used.get("peak_memory_bytes"), requirement.memory
+    return _bytes("memory", requirement.memory, used.get("peak_memory_bytes"))
+
+
+def _bytes(label: str, wanted: int | None, peak: int | None) -> Usage:
     shown = size(wanted) if wanted else "–"
     share = peak / wanted if peak and wanted else None
-    return Usage("memory", shown, share, f"peak {size(peak)}" if peak else "", True)
+    return Usage(label, shown, share, f"peak {size(peak)}" if peak else "", True)
 
 
 def _time(job: Job, requirement: ResourceRequirements, now: float, *, running: bool) -> Usage:
@@ -134,12 +137,7 @@ def _gpus(requirement: ResourceRequirements, used: Record) -> list[Usage]:
     share = None if busy is None else busy / 100
     rows = [Usage("GPUs", text, share, "" if busy is None else f"average {busy:.0f} %", False)]
     peak, wanted = used.get("peak_gpu_memory_bytes"), requirement.gpu_memory
-    if wanted or peak:
-        shown = size(wanted) if wanted else "–"
-        share = peak / wanted if peak and wanted else None
-        told = f"peak {size(peak)}" if peak else ""
-        rows.append(Usage("GPU memory", shown, share, told, True))
-    return rows
+    return [*rows, _bytes("GPU memory", wanted, peak)] if wanted or peak else rows
 
 
 # -- attempts --------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def read_copy(
         except OSError as error:
             then(Copy(lines, error))
 
-    reader.text(first, last, give)
+    reader.request(reader.text, first, last, give)
 
 
 def open_pager(torc: AppPort, streams: Sequence[Stream]) -> None:

@@ -13,7 +13,7 @@ from rich.style import Style as RichStyle
 
 from torc_tui.tui.logs.log_window import Window
 from torc_tui.tui.logs.merged_log import MergedLine, Place
-from torc_tui.tui.look.text_layout import cut, sanitize, width_of
+from torc_tui.tui.look.text_layout import cut, highlighted, sanitize, width_of
 from torc_tui.tui.look.theme import DEFAULT, Palette
 from torc_tui.views.ansi import decode
 from torc_tui.views.ansi_style import PLAIN, Style
@@ -41,29 +41,6 @@ def rich_style(style: Style) -> RichStyle:
         reverse=style.reverse or None,
         strike=style.strike or None,
     )
-
-
-def highlighted(spans: Spans, matches: re.Pattern[str], style: RichStyle) -> Spans:
-    """Return the spans with every match in ``style``."""
-    text = "".join(part for part, _ in spans)
-    marks = [found.span() for found in matches.finditer(text)]
-    if not marks:
-        return spans
-    out: Spans = []
-    position = 0
-    for part, own in spans:
-        end, here = position + len(part), position
-        for start, stop in marks:
-            if stop <= here or start >= end:
-                continue
-            if start > here:
-                out.append((text[here:start], own))
-            out.append((text[max(here, start) : min(end, stop)], style))
-            here = min(end, stop)
-        if here < end:
-            out.append((text[here:end], own))
-        position = end
-    return out
 
 
 def sliced(spans: Spans, left: int, width: int, mark: RichStyle) -> list[Segment]:

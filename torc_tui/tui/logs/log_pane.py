@@ -157,7 +157,7 @@ class LogPane(Pane):
             self._open = streams
             view.open(streams, live=live)
         else:
-            view.reader.set_live(live)
+            view.reader.request(view.reader.set_live, live)
         if self._goal is not None and streams:
             goal, self._goal = self._goal, None
             view.go_to(goal.log.stream.name, goal.offset, goal.pattern)

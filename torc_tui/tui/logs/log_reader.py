@@ -13,11 +13,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import ParamSpec
 
 from torc_tui.tui.logs.log_window import Want, Window
 from torc_tui.tui.logs.merged_log import MergedLine, MergedLog, Place, Stream
 from torc_tui.tui.logs.merged_search import MergedSearch, Wish
 
+P = ParamSpec("P")
 LOOK_EVERY = 0.1
 """Seconds between two looks at files that may grow."""
 LOOK_SELDOM = 1.0
@@ -92,48 +95,14 @@ class LogReader:
         self._opened += 1
         self._news = None
         number = self._opened
-        self._request(lambda: self._open(number, tuple(streams), live, lines))
+        self.request(self._open, number, tuple(streams), live, lines)
         return number
 
-    def set_live(self, live: bool) -> None:
-        """Set whether the files may grow; growing files are checked more often."""
-        self._request(lambda: self._set_live(live))
-
-    def want(self, want: Want) -> int:
-        """Request these lines, and updates of them."""
-        return self._request(lambda: self._set_want(want))
-
-    def go_share(self, share: float, want: Want) -> int:
-        """Go to the line at a share of all bytes."""
-        return self._request(
-            lambda: self._go(self._log.at_share(share) if self._log else None, want)
-        )
-
-    def go_to(self, stream: str, offset: int, want: Want) -> int:
-        """Go to the line of a file that starts at ``offset``."""
-        return self._request(lambda: self._go_offset(stream, offset, want))
-
-    def find(self, pattern: str, start: Place | None, want: Want) -> int:
-        """Search all files, and go to the first hit from ``start`` on, round the end.
-
-        An empty pattern ends the search.
-        """
-        return self._request(lambda: self._find(pattern, start, want))
-
-    def step(self, by: int, start: Place, want: Want) -> int:
-        """Go to the next hit (1) or the previous one (-1) from ``start``, round the ends."""
-        return self._request(lambda: self._step(by, start, want))
-
-    def text(
-        self, first: Place | None, last: Place | None, then: Callable[[bytes, int], None]
-    ) -> None:
-        """Read the lines ``first`` to ``last`` (None: all); ``then`` gets them in the thread."""
-        self._request(lambda: self._text(first, last, then))
-
-    def _request(self, work: Callable[[], None]) -> int:
+    def request(self, work: Callable[P, None], *arguments: P.args, **options: P.kwargs) -> int:
+        """Have a method such as `find` called in the thread; return the number of the request."""
         with self._some:
             self._serial += 1
-            self._requests.append(work)
+            self._requests.append(partial(work, *arguments, **options))
             self._some.notify()
             return self._serial
 
@@ -219,17 +188,27 @@ class LogReader:
         self._want = Want(None, lines, 0)
         self._log = MergedLog(streams) if streams else None
 
-    def _set_live(self, live: bool) -> None:
-        self._live = live
-
-    def _set_want(self, want: Want) -> None:
-        self._want, self._anchor, self._jumped = want, want.place, False
-
     def _go(self, place: Place | None, want: Want) -> None:
         if place is not None:
             self._want, self._anchor, self._jumped = want._replace(place=place), place, True
 
-    def _go_offset(self, stream: str, offset: int, want: Want) -> None:
+    # -- requests, carried out in the thread -------------------------------------------------------
+
+    def set_live(self, live: bool) -> None:
+        """Set whether the files may grow; growing files are checked more often."""
+        self._live = live
+
+    def want(self, want: Want) -> None:
+        """Send these lines, and updates of them."""
+        self._want, self._anchor, self._jumped = want, want.place, False
+
+    def go_share(self, share: float, want: Want) -> None:
+        """Go to the line at a share of all bytes."""
+        if self._log is not None:
+            self._go(self._log.at_share(share), want)
+
+    def go_to(self, stream: str, offset: int, want: Want) -> None:
+        """Go to the line of a file that starts at ``offset``."""
         log = self._log
         if log is None:
             return
@@ -291,7 +270,11 @@ class LogReader:
             self._search.stop()
         self._search = None
 
-    def _find(self, pattern: str, start: Place | None, want: Want) -> None:
+    def find(self, pattern: str, start: Place | None, want: Want) -> None:
+        """Search all files, and go to the first hit from ``start`` on, wrapping around.
+
+        An empty pattern ends the search.
+        """
         self._end_search()
         if not pattern or self._log is None:
             return
@@ -306,19 +289,21 @@ class LogReader:
         changed = search.advance()
         wish = search.take_wish()
         if wish is not None:
-            self._step(*wish)
+            self.step(*wish)
             return True
         return changed
 
-    def _step(self, by: int, start: Place, want: Want) -> None:
+    def step(self, by: int, start: Place, want: Want) -> None:
+        """Go to the next hit (1) or the previous one (-1) from ``start``, wrapping around."""
         if self._search is not None:
             self._go(self._search.step(by, start), want)
 
     # -- copying -----------------------------------------------------------------------------------
 
-    def _text(
+    def text(
         self, first: Place | None, last: Place | None, then: Callable[[bytes, int], None]
     ) -> None:
+        """Read the lines ``first`` to ``last`` (None: all), and pass them to ``then``."""
         log = self._log
         if log is None:
             return

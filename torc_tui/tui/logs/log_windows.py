@@ -50,16 +50,18 @@ class LogWindows:
         self._marks = mark
         if pattern:
             self.lines.set_pattern(pattern)
-            self.reader.find(pattern, None, self._around(None))
-        self.asked = self.reader.go_to(stream, offset, self._around(None))
+            self.reader.request(self.reader.find, pattern, None, self._around(None))
+        self.asked = self.reader.request(self.reader.go_to, stream, offset, self._around(None))
 
     def go_share(self, share: float) -> None:
-        self.asked = self.reader.go_share(share, self._around(None))
+        self.asked = self.reader.request(self.reader.go_share, share, self._around(None))
 
     def find(self, pattern: str, start: Place | None) -> None:
         """Search the whole log, from ``start`` or from the line on top."""
         self.lines.set_pattern(pattern)
-        self.asked = self.reader.find(pattern, start or self.scroll.here, self._around(None))
+        self.asked = self.reader.request(
+            self.reader.find, pattern, start or self.scroll.here, self._around(None)
+        )
 
     def step(self, by: int) -> None:
         """Go to the next hit or to the previous one, as seen from the hit on screen."""
@@ -67,11 +69,11 @@ class LogWindows:
         if found is not None and found.place in [line.place for line in self.scroll.on_screen]:
             start = found.place
         if start is not None:
-            self.asked = self.reader.step(by, start, self._around(None))
+            self.asked = self.reader.request(self.reader.step, by, start, self._around(None))
 
     def ask_end(self) -> None:
         """Ask for the last lines, as the log grows."""
-        self.asked = self.reader.want(Want(None, 3 * self.scroll.height, 0))
+        self.asked = self.reader.request(self.reader.want, Want(None, 3 * self.scroll.height, 0))
 
     def ask_if_needed(self) -> None:
         """Request more lines near the edge of the loaded ones."""
@@ -87,7 +89,7 @@ class LogWindows:
         short_above = scroll.top < scroll.height and not window.at_start
         short_below = len(window.lines) - last <= scroll.height and not window.at_end
         if short_above or short_below or window.follows:
-            self.asked = self.reader.want(self._around(scroll.here))
+            self.asked = self.reader.request(self.reader.want, self._around(scroll.here))
 
     def _around(self, place: Place | None) -> Want:
         height, owed = self.scroll.height, self.scroll.owed
@@ -124,7 +126,7 @@ class LogWindows:
         """Return a late answer with the current lines, and request those on screen again."""
         before = self.lines.window
         if self.asked <= window.serial:
-            self.asked = self.reader.want(self._around(here))
+            self.asked = self.reader.request(self.reader.want, self._around(here))
         at_end = before.at_end and window.size == before.size
         return replace(
             window, lines=before.lines, at_start=before.at_start, at_end=at_end, follows=False

@@ -6,13 +6,19 @@ cannot move the cursor.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from torc_tui.views.status_bar import fit as shortened
+from torc_tui.views.status_bar import width_of as width_of
+
+S = TypeVar("S")
 Span = tuple[str, str]
 """Text, and the name of its style in the palette."""
 
@@ -45,11 +51,6 @@ def sanitize(text: str) -> str:
     return text.translate(_REPLACED)
 
 
-def width_of(text: str) -> int:
-    """Return the width of a text in cells."""
-    return len(text) if text.isascii() else cell_len(text)
-
-
 def cut(text: str, width: int) -> str:
     """Return the longest prefix of ``text`` that fits in ``width`` cells."""
     if text.isascii():
@@ -66,13 +67,8 @@ def fit(text: str, width: int, align: str = "left") -> str:
     """Return ``text`` in exactly ``width`` cells, shortened with an ellipsis if it is longer."""
     if width <= 0:
         return ""
-    size = width_of(text)
-    if size > width:
-        text = cut(text, width - 1) + "…"
-        size = width_of(text)
-    pad = " " * (width - size)
-    if not pad:
-        return text
+    text = shortened(text, width)
+    pad = " " * (width - width_of(text))
     return pad + text if align == "right" else text + pad
 
 
@@ -138,6 +134,31 @@ def paint(
     if used < width:
         segments.append(Segment(" " * (width - used), base if under is None else base + under))
     return Strip(segments, width)
+
+
+def highlighted(
+    spans: Sequence[tuple[str, S]], matches: re.Pattern[str], style: S
+) -> list[tuple[str, S]]:
+    """Return the spans with every match in ``style``."""
+    text = "".join(part for part, _ in spans)
+    marks = [found.span() for found in matches.finditer(text)]
+    if not marks:
+        return list(spans)
+    out: list[tuple[str, S]] = []
+    position = 0
+    for part, own in spans:
+        end, here = position + len(part), position
+        for start, stop in marks:
+            if stop <= here or start >= end:
+                continue
+            if start > here:
+                out.append((text[here:start], own))
+            out.append((text[max(here, start) : min(end, stop)], style))
+            here = min(end, stop)
+        if here < end:
+            out.append((text[here:end], own))
+        position = end
+    return out
 
 
 def bar(done: float, width: int, *, style: str = "bar", rest: str = "bar-rest") -> list[Span]:

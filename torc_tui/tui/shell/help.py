@@ -24,7 +24,7 @@ from torc_tui.docs import topics
 from torc_tui.tui.frame.command import CONTEXTS, Command
 from torc_tui.tui.frame.commands import COMMANDS
 from torc_tui.tui.frame.keymap import KeyMap, shown
-from torc_tui.tui.look.text_layout import Line, Span, fit
+from torc_tui.tui.look.text_layout import Line, Span, fit, highlighted
 from torc_tui.tui.widgets.command_node import move_by_key
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 from torc_tui.tui.widgets.overlay import Overlay, box_title
@@ -199,7 +199,7 @@ class HelpDialog(Overlay[None]):
         )
         found = [at for at, line in enumerate(lines) if words.search("".join(t for t, _ in line))]
         for at in found:
-            lines[at] = _highlighted(lines[at], words)
+            lines[at] = highlighted(lines[at], words, "match")
         match = found[0] if found else 0
         self.canvas.set_drawing(TextDrawing(lines))
         self.canvas.scroll_to(0, max(0, match - 1), animate=False)
@@ -217,18 +217,6 @@ class HelpDialog(Overlay[None]):
 
     def on_key(self, event: events.Key) -> None:
         move_by_key(event, self.table if event.key in ("up", "down") else self.canvas)
-
-
-def _highlighted(line: Line, words: re.Pattern[str]) -> Line:
-    """Return a line with its matches highlighted."""
-    out: list[Span] = []
-    for text, style in line:
-        plain = 0
-        for match in words.finditer(text):
-            out += [(text[plain : match.start()], style), (match[0], "match")]
-            plain = match.end()
-        out.append((text[plain:], style))
-    return [span for span in out if span[0]]
 
 
 def _topic_cell(name: str, column: str, width: int) -> Cell:

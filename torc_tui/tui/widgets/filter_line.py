@@ -100,7 +100,7 @@ class FilterLine(CommandNode, Horizontal):
 
     def __init__(
         self,
-        complete: Callable[[str], Sequence[str]] = lambda text: (),
+        complete: Callable[[str], Sequence[str]] | None = None,
         *,
         placeholder: str = "words to search for",
         stays: bool = True,
@@ -112,7 +112,9 @@ class FilterLine(CommandNode, Horizontal):
         self.history = FilterHistory()
         self.note = FilterNote()
         self.field = FilterField(
-            placeholder=placeholder, compact=True, suggester=GhostText(complete)
+            placeholder=placeholder,
+            compact=True,
+            suggester=None if complete is None else GhostText(complete),
         )
 
     def compose(self) -> ComposeResult:
@@ -121,10 +123,11 @@ class FilterLine(CommandNode, Horizontal):
         yield self.note
 
     def handlers(self) -> Mapping[str, Handler]:
+        completing: dict[str, Handler] = {"filter-complete": self._complete}
         return {
+            **(completing if self.complete is not None else {}),
             "filter-keep": self.leave,
             "filter-cancel": self.clear,
-            "filter-complete": self._complete,
             "filter-older": lambda: self._write(self.history.step(1, self.text)),
             "filter-newer": self._newer,
         }
@@ -160,8 +163,7 @@ class FilterLine(CommandNode, Horizontal):
         self.field.cursor_position = len(text)
 
     def _complete(self) -> None:
-        found = self.complete(self.text)
-        if found:
+        if self.complete is not None and (found := self.complete(self.text)):
             self._write(found[0])
 
     def _newer(self) -> None:

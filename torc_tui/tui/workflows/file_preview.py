@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,6 +44,7 @@ class Preview:
 
     path: str
     plan: Plan | None = None
+    jobs: Mapping[int, Job] = field(default_factory=dict)
     graph: Graph | None = None
     problems: Sequence[Problem] = ()
     warnings: Sequence[Problem] = ()
@@ -111,10 +112,14 @@ def preview(path: str, machine: Machine, kind: Kind = "spec", *, folder: str = "
     except TorcError as error:
         problem = Problem(error.message, file=path, hint=error.hint)
         return Preview(path=path, problems=[problem], source=_source(path))
+    from torc_tui.views.graph_model import Graph
+
+    jobs = jobs_of(plan)
     return Preview(
         path=path,
         plan=plan,
-        graph=graph_of(plan),
+        jobs=jobs,
+        graph=Graph(list(jobs.values()), _edges(plan), _data(plan)),
         warnings=list(plan.warnings),
         never=_never(plan, machine),
         missing=missing_files(plan, folder),
@@ -123,15 +128,12 @@ def preview(path: str, machine: Machine, kind: Kind = "spec", *, folder: str = "
     )
 
 
-def graph_of(plan: Plan) -> Graph:
-    """Return the graph of a plan, with its jobs numbered from 1 and none started."""
-    from torc_tui.views.graph_model import Graph
-
-    jobs = [
-        Job(number, planned.spec.name, JobStatus.UNINITIALIZED, planned.spec.group)
+def jobs_of(plan: Plan) -> dict[int, Job]:
+    """Return the jobs of a plan, numbered from 1 and not started."""
+    return {
+        number: Job(number, planned.spec.name, JobStatus.UNINITIALIZED, planned.spec.group)
         for number, planned in enumerate(plan.jobs, start=1)
-    ]
-    return Graph(jobs, _edges(plan), _data(plan))
+    }
 
 
 def _edges(plan: Plan) -> Iterator[tuple[int, int, int, object]]:

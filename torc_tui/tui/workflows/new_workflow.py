@@ -310,19 +310,5 @@ def _current_folder() -> str:
 def _drawing(found: Preview, data: bool, zoom: int) -> Drawing:
     assert found.graph is not None
     scene = found.graph.scene(data=data)
-    scene.refresh(_AllNew())  # type: ignore[arg-type]  # answers for every job
+    scene.refresh(found.jobs)
     return Drawing(scene, zoom=zoom, sign=lambda status: STATUS[JobStatus(status)].sign)
-
-
-class _NewJob:
-    status = JobStatus.UNINITIALIZED
-
-
-class _AllNew:
-    """The jobs of a workflow that was not created yet: any id, uninitialized."""
-
-    def __contains__(self, job: object) -> bool:
-        return True
-
-    def __getitem__(self, job: int) -> _NewJob:
-        return _NewJob()
