@@ -182,11 +182,10 @@ class Recorder:
             if now.get(key, before) == before or key in own:
                 continue
             writers = conn.rows(sql.WRITERS_SINCE, id=key, version=before)
-            if all(row.job_id == job_id for row in writers):
-                continue
-            values = [fingerprints.record_value(conn, key, one) for one in (before, now[key])]
-            if values[0] != values[1]:
-                changed.append(key)
+            others = [row.version for row in writers if row.job_id != job_id]
+            value = fingerprints.record_value(conn, key, before)
+            if any(fingerprints.record_value(conn, key, one) != value for one in others):
+                changed.append(key)  # also if it is as before again: the job may have read it
         return now, tuple(changed)
 
     def _environment(self, own: str | None) -> dict[str, str]:
