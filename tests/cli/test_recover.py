@@ -242,6 +242,7 @@ def test_classify(torc: Torc, client: Torc, place: Path, dialect: str) -> None:
     (place / "w.yaml").write_text(PENDING)
     assert torc("run", "w.yaml", "-q").code == 1
     assert statuses(torc) == {"a": "pending_failed", "b": "pending_failed", "c": "blocked"}
+    assert "`torc jobs classify 1 retry` or" in torc("why", "1/a").err
     call = torc if dialect == "torc" else client
     done = call("jobs", "classify", "1/a", "retry", "-f", "table")
     assert (done.code, done.out) == (0, "Retrying job 1 (a)\n")

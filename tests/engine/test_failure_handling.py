@@ -11,6 +11,7 @@ import pytest
 from torc_tui.engine.report import RunOptions
 from torc_tui.model import Cause, Machine, Usage
 from torc_tui.operations import jobs as acts
+from torc_tui.operations.job_changes import parse_changes
 from torc_tui.operations.job_facts import JobFacts
 from torc_tui.store import queries, workflows
 from torc_tui.store.feed import list_events
@@ -47,6 +48,8 @@ def test_growth(bench: Make) -> None:
     assert request_of(it, "a") == (192 * MIB, 60.0)
     record = queries.get_job(it.store, it.ids["a"])
     assert record["grown"]["memory"] == [64 * MIB, 192 * MIB]
+    requirements = workflows.snapshot(it.store, it.workflow_id).requirements
+    assert {one.name for one in requirements.values()} == {"small", "small_2", "small_3", "default"}
     before = queries.get_job(it.store, it.ids["b"])["resource_requirements_id"]
     assert record["grown"]["requirement_id"] == before
     it.finish("a", 137, cause=Cause.OOM)
@@ -62,6 +65,25 @@ def test_growth(bench: Make) -> None:
         views.lines(views.explain(it.ids["a"], JobFacts(it.store, it.workflow_id).of))
     )
     assert "requests 192 MiB of memory instead of 64 MiB" in chain
+
+
+def test_growth_after_a_change_by_a_user(bench: Make) -> None:
+    """What a user requests is the base of the next growth, and no longer counts as grown."""
+    it = bench(WORKFLOW.format(rule="{exit_codes: [137], memory: x1.5, max_retries: 1}"))
+    it.step()
+    for _ in range(2):
+        it.finish("a", 137, cause=Cause.OOM)
+    changes = parse_changes({"memory": "1g"})
+    acts.retry_jobs(it.outside, [it.ids["a"]], changes=changes)
+    facts = JobFacts(it.store, it.workflow_id).of(it.ids["a"])
+    assert facts is not None
+    assert facts.grown is None
+    it.step()
+    it.finish("a", 137, cause=Cause.OOM)
+    record = queries.get_job(it.store, it.ids["a"])
+    assert record["grown"]["memory"] == [1 << 30, 1536 * MIB]
+    names = {one.name for one in workflows.snapshot(it.store, it.workflow_id).requirements.values()}
+    assert names == {"small", "small_2", "small_2_2", "small_2_2_2", "default"}
 
 
 def test_growth_ends_at_the_machine(bench: Make) -> None:

@@ -24,6 +24,8 @@ _LONGEST = 300
 """Characters of a cell, also where no terminal limits the width; larger values are for JSON."""
 _LISTED = 20
 """How many jobs are listed one by one."""
+_WARNED = 5
+"""How many jobs are listed one by one with their warnings."""
 
 
 def table(
@@ -153,11 +155,11 @@ def warnings(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return lines about jobs with warnings (job_id, name, warnings)."""
     lines = [
         f"warning: {job['name']} (job {job['job_id']}): {told}"
-        for job in jobs[:_LISTED]
+        for job in jobs[:_WARNED]
         for told in job["warnings"]
     ]
-    if len(jobs) > _LISTED:
-        lines.append(f"and {len(jobs) - _LISTED} more jobs with warnings")
+    if len(jobs) > _WARNED:
+        lines.append(f"and {len(jobs) - _WARNED} more jobs with warnings (-f json lists all)")
     return lines
 
 

@@ -14,7 +14,7 @@ from torc_tui.cli.diagnostics import say, without_runner
 from torc_tui.operations import stderr_tail
 from torc_tui.operations.job_facts import JobFacts
 from torc_tui.reasons import Kind
-from torc_tui.status import TROUBLED
+from torc_tui.status import TROUBLED, JobStatus
 from torc_tui.store import queries, runner_liveness
 from torc_tui.store.feed import warnings_of
 from torc_tui.views import why as views
@@ -43,7 +43,15 @@ def why(call: Call) -> None:
         say(without_runner(workflow_id))
     if chain.status in TROUBLED:
         _print_stderr_tail(call, job_id)
-        say(f"`torc jobs retry {job_id}`, then `torc run {workflow_id}` runs the job again")
+        say(_next_step(chain.status, job_id, workflow_id))
+
+
+def _next_step(status: JobStatus | None, job_id: int, workflow_id: int) -> str:
+    """Return what to do about a job that ended badly."""
+    if status is JobStatus.PENDING_FAILED:
+        decide = f"`torc jobs classify {job_id} retry` or `torc jobs classify {job_id} fail`"
+        return f"{decide} decides about the job"
+    return f"`torc jobs retry {job_id}`, then `torc run {workflow_id}` runs the job again"
 
 
 def _contains(node: views.Explanation, kind: Kind) -> bool:

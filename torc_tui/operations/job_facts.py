@@ -221,8 +221,13 @@ class JobFacts:
 
 
 def grown_of(record: dict[str, Any]) -> Reason | None:
-    """Return by how much retries have increased the request of a job; None if they have not."""
+    """Return by how much retries have increased the request of a job; None if they have not.
+
+    A request that a user has changed since is not the one that has grown.
+    """
     grown = record["grown"] or {}
+    if grown.get("grown_id") != record["resource_requirements_id"]:
+        return None
     changes = {name: tuple(grown[name]) for name in GROWING if name in grown}
     return because(Kind.GROWN, **changes) if changes else None
 

@@ -116,7 +116,9 @@ def grow(
         job = conn.one(sql.GROWN, job_id=job_id)
         assert job is not None, f"there is no job {job_id}"
         grown: dict[str, Any] = {"requirement_id": job.requirement_id}
-        grown |= json.loads(job.grown) if job.grown else {}
+        earlier = json.loads(job.grown) if job.grown else {}
+        if earlier.get("grown_id") == job.requirement_id:  # else a user has changed it since
+            grown = earlier
         old = known[job.requirement_id]
         changes = {
             name: (getattr(old, name), getattr(new, name))
@@ -125,7 +127,9 @@ def grow(
         }
         for name, (before, after) in changes.items():
             grown[name] = [grown[name][0] if name in grown else before, after]
-        new_id = requirement(conn, workflow_id, new)
+        first = known.get(grown["requirement_id"], new)
+        new_id = requirement(conn, workflow_id, replace(new, name=first.name))
+        grown["grown_id"] = new_id
         rows.append({"job_id": job_id, "requirement_id": new_id, "grown": dumps(grown)})
         reason = because(Kind.GROWN, **changes)
         told[job_id] = {"grown": reason.to_json(), "requirement_id": new_id}

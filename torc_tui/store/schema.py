@@ -237,8 +237,8 @@ job = Table(
     Column("not_before", Float, **ATTEMPT),  # a retry waits until then
     _flag("suspended", server_default=false(), **ATTEMPT),  # by SIGSTOP
     Column("lost", Integer, nullable=False, server_default=text("0"), **ATTEMPT),  # in this run
-    # By how much retries have increased its request: {requirement_id, memory, gpu_memory, runtime}.
-    # The id is that of its requirements in the file, the others are (before, after).
+    # By how much retries have increased its request: {requirement_id, grown_id, memory, gpu_memory,
+    # runtime}. The ids are those of the requirements before and after, the others (before, after).
     Column("grown", JsonText, **ATTEMPT),
     # Values of columns that the job gets when its attempt ends.
     Column("planned", JsonText, **ATTEMPT),
