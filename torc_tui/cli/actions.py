@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from torc_tui import settings
-from torc_tui.cli import output
+from torc_tui.cli import output, targets
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, say, without_runner
 from torc_tui.errors import UsageError
@@ -30,7 +30,7 @@ from torc_tui.operations.user_action import (
     must_confirm,
 )
 from torc_tui.status import number_of
-from torc_tui.wording import count, listed
+from torc_tui.wording import count, listed, size
 
 DEPENDENTS = 8
 """Number of dependents that a question names."""
@@ -166,8 +166,9 @@ def on_workflow(call: Call) -> None:
 
 
 def on_workflows(call: Call) -> None:
-    """Carry out an action on several workflows."""
+    """Delete workflows, and their log files if that is wanted."""
     from torc_tui.cli.workflows import record_of
+    from torc_tui.operations.log_removal import delete_logs, find_logs
     from torc_tui.operations.lost_runners import free_lost_jobs
     from torc_tui.store import workflows
 
@@ -178,8 +179,15 @@ def on_workflows(call: Call) -> None:
     found = [workflows.get_workflow(call.store, one) for one in ids]
     for workflow in found if not flags.get("force") else ():
         check_workflow(action, workflow)
-    if must_confirm(action, {}):
-        _confirm(call, action, {"workflows": listed(map(describe_workflow, found), 10)})
+    if call.options.logs and call.options.keep_logs:
+        raise UsageError("--logs and --keep-logs cannot be used together")
+    question = action.question.format(workflows=listed(map(describe_workflow, found), 10))
+    call.confirm(question, "Jobs, results, user data and events are deleted.")
+    logs = find_logs(call.store, ids)
+    with_logs = call.options.logs
+    if logs.paths and call.asks and not (with_logs or call.options.keep_logs):
+        files = f"{count(len(logs.paths), 'log file')} ({size(logs.size)})"
+        with_logs = targets.ask(f"Delete {files}, too? [y/N] ").lower() in ("y", "yes")
     deleted = function_of(action)(
         call.store, ids, user=settings.user_name(), actor=call.actor, **flags
     )
@@ -187,6 +195,8 @@ def on_workflows(call: Call) -> None:
         output.json_value([record_of(workflow) for workflow in deleted])
     else:
         output.line(action.done.format(workflows=name_workflows(ids)))
+    if with_logs:
+        say(f"deleted {count(delete_logs(logs.paths), 'log file')}")
 
 
 def print_jobs(call: Call, ids: Sequence[int], sentence: str) -> None:

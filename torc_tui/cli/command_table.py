@@ -288,7 +288,15 @@ WORKFLOW_COMMANDS = (
         formats=TEXT,
     ),
     _made(catalog.CANCEL_WORKFLOW),
-    _made(catalog.DELETE),
+    _of(
+        catalog.DELETE,
+        "actions:on_workflows",
+        WORKFLOWS,
+        *(flag(f"--{one.name}", help=one.help) for one in catalog.DELETE.flags),
+        flag("--logs", help="also delete the log files of their jobs"),
+        flag("--keep-logs", help="keep the log files, without a question (default in scripts)"),
+        NO_PROMPTS,
+    ),
     Command(
         ("plan", "workflows plan"),
         "rerun:plan",
