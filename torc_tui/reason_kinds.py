@@ -60,6 +60,8 @@ class Kind(StrEnum):
     GPU_MODEL = "gpu_model"
     GPUS_IN_USE = "gpus_in_use"
     GPUS_HELD = "gpus_held"
+    GPU_HIDDEN = "gpu_hidden"
+    GPU_RETURNING = "gpu_returning"
     GPU_LIMIT = "gpu_limit"
     GPU_SHARED = "gpu_shared"
     GPU_FOREIGN = "gpu_foreign"
@@ -96,6 +98,7 @@ class Kind(StrEnum):
     GPU_DRIVER = "gpu_driver"
     GPU_DRIVER_BACK = "gpu_driver_back"
     GPU_WITHOUT_INSTANCES = "gpu_without_instances"
+    GPU_UNRETURNED = "gpu_unreturned"
     GPUS_VIRTUAL = "gpus_virtual"
     GPUS_TOO_FEW = "gpus_too_few"
 
@@ -180,6 +183,8 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         # Why a GPU cannot be had now. `gpu` is (index, MIG instance), `users` are (pid, name,
         # bytes) of processes that are not ours.
         Kind.GPUS_HELD: "gpus",
+        Kind.GPU_HIDDEN: "gpu used total",  # memory in use by no process that the driver lists
+        Kind.GPU_RETURNING: "gpu memory job",
         Kind.GPU_LIMIT: "limit",
         Kind.GPU_SHARED: "gpu jobs",
         Kind.GPU_FOREIGN: "gpu users",
@@ -218,6 +223,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.GPU_DRIVER: "problem error",
         Kind.GPU_DRIVER_BACK: "",
         Kind.GPU_WITHOUT_INSTANCES: "index uuid",
+        Kind.GPU_UNRETURNED: "gpu memory job",
         Kind.GPUS_VIRTUAL: "number",
         Kind.GPUS_TOO_FEW: "requested usable",
         # Why a finished job is stale. `before` and `after` are texts of a command, (size,

@@ -33,11 +33,11 @@ KEYS: dict[str, type] = {
     "client.run.memory_gb": float,
     "client.run.num_gpus": int,
     "client.run.grace": float,
-    "client.run.gpu_foreign": str,
     "client.run.gpu_wait": float,
     "notify.command": str,
     **dict.fromkeys(("notify.bell", "notify.desktop"), bool),
     "notify.timeout": float,
+    **{f"client.run.gpu_{name}": str for name in ("foreign", "headroom", "idle_memory", "packing")},
     "tui.notify_command": str,
 }
 """Every setting and its type. Other keys are kept and shown, and reported by `config validate`."""
@@ -50,8 +50,7 @@ MOST_SECONDS = 3_155_760_000
 """The longest duration: 100 years, which every clock can add to the current time."""
 
 LIMITS: dict[str, tuple[int, int]] = {
-    "client.run.max_parallel_jobs": (1, MOST_INTEGER),
-    "client.run.num_cpus": (1, MOST_INTEGER),
+    **dict.fromkeys(("client.run.max_parallel_jobs", "client.run.num_cpus"), (1, MOST_INTEGER)),
     "client.run.memory_gb": (0, MOST_GIB),
     "client.run.num_gpus": (0, MOST_INTEGER),
     "client.run.grace": (0, MOST_SECONDS),
@@ -67,6 +66,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "client.format": FORMATS,
     "client.json": ("array", "items"),
     "client.run.gpu_foreign": ("avoid", "ignore"),
+    "client.run.gpu_packing": ("spread", "pack"),
 }
 """The possible values of settings that are strings."""
 

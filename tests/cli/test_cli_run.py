@@ -22,8 +22,8 @@ from tests.waiting import DEADLINE, wait_for
 from torc_tui.cli.live_progress import Live
 from torc_tui.cli.lost_terminal import RunOutput, TerminalFallback
 from torc_tui.cli.progress import Lines, SafeObserver, watcher
-from torc_tui.cli.run import arguments_of
 from torc_tui.cli.run_messages import RunMessages
+from torc_tui.cli.run_options import arguments_of
 from torc_tui.engine.report import RunOptions, UnschedulableJob
 from torc_tui.model import Event, Machine
 from torc_tui.reasons import Kind, because

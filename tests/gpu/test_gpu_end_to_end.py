@@ -42,7 +42,7 @@ def test_a_shared_box(box: Bench) -> None:
             )
             for i in range(1, 5)
         },
-        "mem_a": (box.holding("mem_a", "30g"), {"gpu_memory": "40g", "priority": 2}),
+        "mem_a": (box.holding("mem_a", "30g"), {"gpu_memory": "30g", "priority": 2}),
         "mem_b": (box.holding("mem_b"), {"gpu_memory": "40g", "priority": 1}),
         "share_5": (box.holding("share_5"), {"num_gpus": 0.5, "gpu_memory": "35g", "priority": 1}),
         "none": (SEEN.format(name="none"), {"priority": 2}),
@@ -57,9 +57,9 @@ def test_a_shared_box(box: Bench) -> None:
 
     busy = "GPUs 0 and 2 are held by other jobs"
     half = "GPU 1 has 30 GiB of 80 GiB free (pid N python, 48 GiB)"
-    full = "GPU 3 has 0 B of 80 GiB free (80 GiB reserved by other jobs)"
+    full = "GPU 3 has 7.5 GiB of 80 GiB free (72.5 GiB reserved by other jobs)"
     assert plain(box.why("mem_b")) == (
-        f"mem_b is ready\n└─ {half}, 40 GiB requested; {full}, 40 GiB requested; {busy}\n"
+        f"mem_b is ready\n└─ {half}, 40.5 GiB requested; {full}, 40.5 GiB requested; {busy}\n"
     )
     assert plain(box.why("share_5")) == (
         "share_5 is ready\n"

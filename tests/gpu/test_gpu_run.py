@@ -33,7 +33,7 @@ def test_shares_meet_on_one_gpu(bench: Bench) -> None:
     code, said = bench.run(
         {
             "a": (MEET.format(name="a", other="b"), {"num_gpus": 0.5}),
-            "b": (MEET.format(name="b", other="a"), {"num_gpus": 0.25, "gpu_memory": "40g"}),
+            "b": (MEET.format(name="b", other="a"), {"num_gpus": 0.25, "gpu_memory": "30g"}),
         },
         "--num-cpus=2",
     )

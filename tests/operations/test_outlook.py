@@ -107,7 +107,7 @@ def test_what_others_hold_and_use_counts(store: Store, workflow: int) -> None:
         ),
         "half": Texts(
             (
-                "GPU 1 has 30 GiB of 80 GiB free (pid 4711 python, 50 GiB), 40 GiB requested;"
+                "GPU 1 has 30 GiB of 80 GiB free (pid 4711 python, 50 GiB), 40.5 GiB requested;"
                 " GPU 0 is held by another job",
             )
         ),

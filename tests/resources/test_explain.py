@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine, ResourceRequirements
 from torc_tui.reasons import Kind
+from torc_tui.resources import pool as pools
 from torc_tui.resources.explain import NAMED_GPUS, explain, never
-from torc_tui.resources.pool import Pool
+from torc_tui.resources.gpus import GpuRules
+
+Pool = partial(pools.Pool, rules=GpuRules(headroom=0, idle_memory=0))
 
 PYTHON = GpuProcess(pid=7, name="python", memory=40)
 ALSO = GpuProcess(pid=8, name="julia", memory=50)
@@ -55,13 +59,14 @@ def flat(shortfalls: Any) -> Found:
         (request(num_nodes=2), [("nodes", 2, 1, Kind.NODES, {"requested": 2})]),
         (request(num_nodes=1), []),
         (request(gpu_memory=80), []),
+        (request(gpu_memory=86), []),
         (
-            request(gpu_memory=81),
-            [("gpu_memory", 81, 80, Kind.GPU_MEMORY, {"requested": 81, "largest": 80})],
+            request(gpu_memory=87),
+            [("gpu_memory", 87, 80, Kind.GPU_MEMORY, {"requested": 87, "largest": 80})],
         ),
         (
-            request(num_gpus=2, gpu_memory=81),
-            [("gpus", 2, 0, Kind.GPUS, {"number": 2, "memory": 81, "usable": 0})],
+            request(num_gpus=2, gpu_memory=87),
+            [("gpus", 2, 0, Kind.GPUS, {"number": 2, "memory": 87, "usable": 0})],
         ),
         (request(num_gpus=2, gpu_memory=80), []),
         (
@@ -277,7 +282,10 @@ def shared(index: int, jobs: int) -> tuple[Kind, dict[str, Any]]:
             ("gpu_share", 500, 100),
             {},
             [
-                (Kind.GPU_MEMORY_TAKEN, {"gpu": label(0), "free": 0, "total": 80, "users": ()}),
+                (
+                    Kind.GPU_MEMORY_TAKEN,
+                    {"gpu": label(0), "free": 0, "total": 80, "requested": 40, "users": ()},
+                ),
                 (
                     Kind.GPU_SHARE_TAKEN,
                     {"gpu": label(1), "free": 0.1, "requested": 0.5, "users": ()},

@@ -5,14 +5,18 @@ from __future__ import annotations
 import pytest
 
 from torc_tui.model import Gpu, GpuGrant, GpuProcess, ResourceRequirements
-from torc_tui.resources.gpus import WHOLE, GpuNeed, GpuState, Obstacle, gpu_need
-from torc_tui.resources.pool import choose
+from torc_tui.resources.gpu_choice import choose
+from torc_tui.resources.gpu_state import GpuState
+from torc_tui.resources.gpus import WHOLE, GpuNeed, GpuRules, Obstacle, gpu_need
 
 MEMORY = 80
 OTHER = GpuProcess(pid=2, memory=30)
 UNKNOWN = GpuProcess(pid=3, memory=None)
 OWN = GpuProcess(pid=4, memory=5, own=True)
 SCREEN = GpuProcess(pid=5, memory=20, graphics=True)
+
+
+EXACT = GpuRules(headroom=0, idle_memory=0)
 
 
 def gpu(*processes: GpuProcess, **fields: object) -> Gpu:
@@ -23,7 +27,7 @@ def gpu(*processes: GpuProcess, **fields: object) -> Gpu:
 
 def state(first: Gpu | None, *grants: GpuGrant) -> GpuState:
     """Return the state of a GPU with these grants."""
-    found = GpuState(first)
+    found = GpuState(first, EXACT)
     for grant in grants:
         found.add(grant)
     return found
@@ -36,8 +40,9 @@ def grant(share: int = 0, memory: int = 0) -> GpuGrant:
 @pytest.mark.parametrize(
     ("num_gpus", "memory", "need"),
     [
-        (0, None, None),
-        (0, 0, None),
+        (0, None, GpuNeed(1, 1000, 0, "t4")),
+        (0, 0, GpuNeed(1, 1000, 0, "t4")),
+        (0, -50, GpuNeed(1, 0, -50, "t4")),
         (0, 1, GpuNeed(1, 0, 1, "t4")),
         (0.0001, None, GpuNeed(1, 1, 0, "t4")),
         (0.001, None, GpuNeed(1, 1, 0, "t4")),
@@ -95,7 +100,7 @@ def test_unexplained(before: Gpu | None, after: Gpu, used: int) -> None:
 
 def test_unexplained_before() -> None:
     """The least that was unexplained while the GPU was idle counts, and only that."""
-    found = GpuState(gpu(memory_free=50))
+    found = GpuState(gpu(memory_free=50), EXACT)
     found.read(gpu(memory_free=70))
     found.read(gpu(OWN, memory_free=40))
     found.read(gpu(memory_free=60))
@@ -139,10 +144,12 @@ def test_limitless(reading: Gpu | None, limitless: bool) -> None:
     ("reading", "grants", "need", "obstacle"),
     [
         (gpu(), (), GpuNeed(1, WHOLE, 80, None), None),
-        (gpu(), (), GpuNeed(1, WHOLE, 81, None), Obstacle.TOO_SMALL),
+        (gpu(), (), GpuNeed(1, WHOLE, 86, None), None),
+        (gpu(), (), GpuNeed(1, WHOLE, 87, None), Obstacle.TOO_SMALL),
         (gpu(memory_free=0), (), GpuNeed(1, WHOLE, 0, None), None),
         (gpu(memory_free=0), (), GpuNeed(1, 500, 0, None), Obstacle.MEMORY),
-        (gpu(memory_free=1), (), GpuNeed(1, 500, 0, None), None),
+        (gpu(memory_free=39), (), GpuNeed(1, 500, 0, None), Obstacle.MEMORY),
+        (gpu(memory_free=40), (), GpuNeed(1, 500, 0, None), None),
         (gpu(memory_free=10), (), GpuNeed(1, 500, 11, None), Obstacle.MEMORY),
         (gpu(virtual=True, memory_free=0), (), GpuNeed(1, 500, 11, None), None),
         (gpu(), (grant(1),), GpuNeed(1, WHOLE, 0, None), Obstacle.SHARED),
@@ -172,7 +179,7 @@ def numbered(*readings: Gpu) -> list[GpuState]:
     """Return the states of GPUs that get their position as index."""
     names = [f"GPU-{index}" for index in range(len(readings))]
     return [
-        GpuState(gpu(*one.processes, uuid=name, index=index, memory=one.memory))
+        GpuState(gpu(*one.processes, uuid=name, index=index, memory=one.memory), EXACT)
         for index, (name, one) in enumerate(zip(names, readings, strict=True))
     ]
 
@@ -181,10 +188,13 @@ def numbered(*readings: Gpu) -> list[GpuState]:
     ("shares", "readings", "need", "chosen"),
     [
         ((0, 0, 0), (gpu(), gpu(), gpu()), GpuNeed(1, 500, 0, None), [0]),
-        ((0, 1, 0), (gpu(), gpu(), gpu()), GpuNeed(1, 500, 0, None), [1]),
+        ((0, 1, 0), (gpu(), gpu(), gpu()), GpuNeed(1, 500, 0, None), [0]),
+        ((1, 1, 0), (gpu(), gpu(), gpu()), GpuNeed(1, 500, 0, None), [2]),
         ((0, 0, 0), (gpu(OTHER), gpu(), gpu()), GpuNeed(1, 500, 0, None), [1]),
-        ((1, 0, 0), (gpu(OTHER), gpu(), gpu()), GpuNeed(1, 500, 0, None), [0]),
-        ((0, 0, 0), (gpu(), gpu(), gpu(memory=40)), GpuNeed(1, WHOLE, 0, None), [2]),
+        ((1, 0, 0), (gpu(OTHER), gpu(), gpu()), GpuNeed(1, 500, 0, None), [1]),
+        ((0, 0, 0), (gpu(memory=40), gpu(), gpu()), GpuNeed(1, WHOLE, 0, None), [1]),
+        ((0, 0, 0), (gpu(memory=24), gpu(), gpu()), GpuNeed(2, WHOLE, 0, None), [1, 2]),
+        ((0, 0, 0), (gpu(memory=24), gpu(), gpu(memory=24)), GpuNeed(2, WHOLE, 0, None), [0, 2]),
         ((0, 0, 0), (gpu(OTHER), gpu(), gpu()), GpuNeed(2, WHOLE, 0, None), [1, 2]),
         ((0, 0, 0), (gpu(), gpu(), gpu()), GpuNeed(3, WHOLE, 0, None), [0, 1, 2]),
         ((0, 0, 0), (gpu(), gpu(), gpu()), GpuNeed(4, WHOLE, 0, None), None),
@@ -217,3 +227,44 @@ def test_near_gpus(count: int, total: int) -> None:
     assert len(found) == count
     odd = [one.gpu.index % 2 for one in found if one.gpu]
     assert sum(odd) == min(count, total // 2)
+
+
+@pytest.mark.parametrize(
+    ("shares", "chosen"), [((0, 0, 0), [0]), ((0, 1, 0), [1]), ((1, 3, 0), [1])]
+)
+def test_packing(shares: tuple[int, ...], chosen: list[int]) -> None:
+    """Packing fills the GPU with the least left before it takes an idle one."""
+    states = numbered(gpu(), gpu(), gpu())
+    for one, share in zip(states, shares, strict=True):
+        if share:
+            one.add(grant(share))
+    found = choose(states, GpuNeed(1, 100, 0, None), packs=True)
+    assert found is not None
+    assert [one.gpu.index for one in found if one.gpu] == chosen
+
+
+PAIRS = {"GPU-0": {"GPU-1": 5}, "GPU-1": {"GPU-0": 5}, "GPU-2": {"GPU-3": 5}, "GPU-3": {"GPU-2": 5}}
+
+
+@pytest.mark.parametrize(
+    ("held", "number", "chosen"),
+    [((), 1, [0]), ((0,), 1, [1]), ((2,), 1, [3]), ((), 2, [0, 1]), ((0,), 2, [2, 3])],
+)
+def test_pairs_of_nvlink_stay_whole(held: tuple[int, ...], number: int, chosen: list[int]) -> None:
+    states = numbered(gpu(), gpu(), gpu(), gpu())
+    for index in held:
+        states[index].add(grant(WHOLE))
+    able = [one for one in states if not one.grants]
+    found = choose(able, GpuNeed(number, WHOLE, 0, None), PAIRS)
+    assert found is not None
+    assert [one.gpu.index for one in found if one.gpu] == chosen
+
+
+def test_a_mig_instance_is_taken_after_idle_gpus_unless_named() -> None:
+    states = numbered(gpu(), gpu())
+    states[0].read(gpu(uuid="MIG-0", parent="GPU-0", name="A100 MIG 1g.10gb"))
+    for model, chosen in ((None, "GPU-1"), ("MIG 1g", "MIG-0")):
+        able = [one for one in states if one.obstacle(GpuNeed(1, WHOLE, 0, model)) is None]
+        found = choose(able, GpuNeed(1, WHOLE, 0, model))
+        assert found is not None
+        assert [one.gpu.uuid for one in found if one.gpu] == [chosen]

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from torc_tui.model import Allocation, Gpu, GpuProcess, Machine, ResourceRequirements
 from torc_tui.resources.explain import explain, never
-from torc_tui.resources.gpus import WHOLE, GpuNeed
+from torc_tui.resources.gpus import WHOLE, GpuNeed, GpuRules, gpu_need
 from torc_tui.resources.pool import Candidate, Pool, place, rank
 from torc_tui.wording import sentence
+
+EXACT = GpuRules(headroom=0, idle_memory=0)
 
 
 def free_gpus(pool: Pool) -> int:
@@ -102,7 +104,7 @@ def check(machine: Machine, allocations: list[Allocation]) -> None:
 @settings(max_examples=150, deadline=None)
 @given(machines, st.lists(st.tuples(st.integers(0, 2), requests), max_size=12), policies, distances)
 def test_placement(machine, wanted, policy, apart) -> None:  # type: ignore[no-untyped-def]  # hypothesis gives the types
-    pool = Pool(machine, foreign=policy, distances=apart)
+    pool = Pool(machine, rules=EXACT._replace(foreign=policy), distances=apart)
     candidates = [Candidate(number, priority, req) for number, (priority, req) in enumerate(wanted)]
     placed = place(candidates, pool, 99)
     check(machine, [allocation for _, allocation in placed])
@@ -112,7 +114,7 @@ def test_placement(machine, wanted, policy, apart) -> None:  # type: ignore[no-u
     # A first choice is never worse off than it would be alone.
     first = max(wanted, key=lambda pair: pair[0], default=None)
     if first and [priority for priority, _ in wanted].count(first[0]) == 1:
-        alone = Pool(machine, foreign=policy).fits(first[1])
+        alone = Pool(machine, rules=EXACT._replace(foreign=policy)).fits(first[1])
         assert alone == (placed[:1] != [] and placed[0][0] == wanted.index(first))
 
 
@@ -123,7 +125,7 @@ def test_placement(machine, wanted, policy, apart) -> None:  # type: ignore[no-u
     policies,
 )
 def test_take_and_give(machine, steps, policy) -> None:  # type: ignore[no-untyped-def]  # as above
-    pool = Pool(machine, foreign=policy)
+    pool = Pool(machine, rules=EXACT._replace(foreign=policy))
     held: list[Allocation] = []
     for giving, which, req in steps:
         if giving and held:
@@ -143,11 +145,11 @@ def test_take_and_give(machine, steps, policy) -> None:  # type: ignore[no-untyp
         assert pool.free_cpus >= 0
         assert pool.free_memory >= 0
         # A pool that is told what is held says the same as one that handed it out.
-        told = Pool(machine, held, foreign=policy)
+        told = Pool(machine, held, rules=EXACT._replace(foreign=policy))
         assert (told.free_cpus, told.free_memory) == (pool.free_cpus, pool.free_memory)
     for allocation in held:
         pool.give(allocation)
-    fresh = Pool(machine, foreign=policy)
+    fresh = Pool(machine, rules=EXACT._replace(foreign=policy))
     assert (pool.free_cpus, pool.free_memory, free_gpus(pool)) == (
         fresh.free_cpus,
         fresh.free_memory,
@@ -165,7 +167,7 @@ def test_take_and_give(machine, steps, policy) -> None:  # type: ignore[no-untyp
     policies,
 )
 def test_readings_change_under_held_grants(machine, steps, policy) -> None:  # type: ignore[no-untyped-def]  # as above
-    pool = Pool(machine, foreign=policy)
+    pool = Pool(machine, rules=EXACT._replace(foreign=policy))
     held: list[Allocation] = []
     for step in steps:
         if isinstance(step, int):
@@ -217,9 +219,7 @@ def test_rank_agrees_with_the_order_of_placement(wanted: list[ResourceRequiremen
             [Candidate(i, 0, r) for i, r in enumerate(wanted)], Pool(everything), 99
         )
     ]
-    assert order or not any(
-        r.num_nodes == 1 and not r.num_gpus and not r.gpu_memory for r in wanted
-    )
+    assert order or not any(r.num_nodes == 1 and gpu_need(r) is None for r in wanted)
     sizes = [(wanted[job].num_gpus, wanted[job].runtime, wanted[job].memory) for job in order]
     assert sizes == sorted(sizes, reverse=True)
     by_rank = sorted(order, key=lambda job: ranks[job])

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine, ResourceRequirements
+from torc_tui.resources import pool as pools
 from torc_tui.resources.explain import explain, never
-from torc_tui.resources.gpus import WHOLE, GpuNeed, GpuState
-from torc_tui.resources.pool import Candidate, Pool, place, rank
+from torc_tui.resources.gpu_state import GpuState
+from torc_tui.resources.gpus import WHOLE, GpuNeed, GpuRules
+from torc_tui.resources.pool import Candidate, place, rank
 from torc_tui.wording import sentence
 
+EXACT = GpuRules(headroom=0)
+Pool = partial(pools.Pool, rules=EXACT)
 
-def free_gpus(pool: Pool) -> int:
+
+def free_gpus(pool: pools.Pool) -> int:
     return sum(obstacle is None for _, obstacle in pool.obstacles(GpuNeed(1, WHOLE, 0, None)))
 
 
@@ -128,7 +135,7 @@ def test_three_thirds_fit_on_one_gpu() -> None:
 
 
 def test_shares_pack_onto_the_fullest_gpu_that_fits() -> None:
-    pool = Pool(machine(gpu(0), gpu(1), gpu(2)))
+    pool = Pool(machine(gpu(0), gpu(1), gpu(2)), rules=EXACT._replace(packing="pack"))
     half = pool.take(req(num_gpus=0.5))
     assert uuids(pool.take(req(num_gpus=0.75))) == ["GPU-1"]
     assert uuids(pool.take(req(num_gpus=0.25))) == ["GPU-1"]  # the best fit, not the first
@@ -145,9 +152,14 @@ def test_foreign_process_is_avoided_by_whole_gpus_only() -> None:
         "needs 1 GPU, 0 free: GPU 0 is in use (pid 4711 python, 50 GiB); GPU 1 is held by another job"
     )
     assert uuids(pool.take(req(gpu_memory=20 * GB))) == ["GPU-0"]
-    careless = Pool(machine(*gpus), foreign="ignore")
+    careless = Pool(machine(*gpus), rules=EXACT._replace(foreign="ignore"))
     assert careless.take(req(num_gpus=2)) is not None
-    assert Pool(machine(*gpus), foreign="ignore").take(req(num_gpus=2, gpu_memory=40 * GB)) is None
+    assert (
+        Pool(machine(*gpus), rules=EXACT._replace(foreign="ignore")).take(
+            req(num_gpus=2, gpu_memory=40 * GB)
+        )
+        is None
+    )
 
 
 def test_a_display_server_does_not_occupy_a_gpu() -> None:
@@ -383,7 +395,7 @@ def test_four_gpus_one_half_filled_by_somebody_else() -> None:
         1: req("pair", num_gpus=2),
         2: req("single", num_gpus=1),
         3: req("second", num_gpus=1),
-        4: req("large", gpu_memory=60 * GB),
+        4: req("large", gpu_memory=40 * GB),
         5: req("small", gpu_memory=20 * GB),
         6: req("quarter", num_gpus=0.25),
     }
@@ -400,7 +412,7 @@ def test_four_gpus_one_half_filled_by_somebody_else() -> None:
         "GPU 1 is shared by 2 jobs"
     )
     assert sentence(explain(jobs[4], pool)[0].reason) == held.format(
-        "GPU 1 has 20 GiB of 80 GiB free (pid 4711 python, 40 GiB; 20 GiB reserved by other jobs), 60 GiB requested"
+        "GPU 1 has 128 MiB of 80 GiB free (pid 4711 python, 40 GiB; 39.9 GiB reserved by other jobs), 40 GiB requested"
     )
     pool.update([gpu(index) for index in range(4)])
     assert {
@@ -422,7 +434,9 @@ def test_what_fits_exactly_lacks_nothing() -> None:
 def test_shares_prefer_gpus_of_ours_then_idle_ones_then_those_in_use() -> None:
     busy = GpuProcess(pid=4711, name="python", memory=8 * GB)
     pool = Pool(
-        machine(gpu(0, busy), gpu(1), gpu(2)), [Allocation(1, 0, (GpuGrant("GPU-2", 500),))]
+        machine(gpu(0, busy), gpu(1), gpu(2)),
+        [Allocation(1, 0, (GpuGrant("GPU-2", 500),))],
+        rules=EXACT._replace(packing="pack"),
     )
     assert [uuids(pool.take(req(num_gpus=0.5))) for _ in range(4)] == [
         ["GPU-2"],

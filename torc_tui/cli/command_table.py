@@ -162,6 +162,13 @@ _RUNNING = (
         choices=("avoid", "ignore"),
         help="avoid GPUs that other programs use, or ignore those programs",
     ),
+    arg("--gpu-headroom", metavar="SIZE", help="memory that each job gets in addition on a GPU"),
+    arg("--gpu-idle-memory", metavar="SIZE", help="memory of others on a GPU that counts as free"),
+    arg(
+        "--gpu-packing",
+        choices=("spread", "pack"),
+        help="spread shares over idle GPUs, or pack them on one",
+    ),
     arg(
         "--gpu-wait",
         type=SPAN,

@@ -33,6 +33,9 @@ _TEMPLATE: Mapping[str, tuple[tuple[str, Any, str], ...]] = {
         ("output_dir", "torc_output", "Directory of the logs."),
         ("grace", 30.0, "Seconds from SIGTERM to SIGKILL when jobs are stopped."),
         ("gpu_wait", 120.0, "Seconds that jobs wait for a GPU driver that does not answer."),
+        ("gpu_headroom", "512m", "Memory that each job gets in addition on a GPU."),
+        ("gpu_idle_memory", "512m", "Memory of others on a GPU that still counts as free."),
+        ("gpu_packing", "spread", "spread or pack: how shares are placed on several GPUs."),
         ("gpu_foreign", "avoid", "avoid or ignore: GPUs on which other programs compute."),
     ),
     "notify": (

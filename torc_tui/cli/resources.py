@@ -11,7 +11,7 @@ from typing import Any
 from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
 from torc_tui.operations.machine_state import MachineReader, MachineState
-from torc_tui.resources.gpus import GpuState
+from torc_tui.resources.gpu_state import GpuState
 from torc_tui.store import queries
 from torc_tui.wording import sentence, size
 

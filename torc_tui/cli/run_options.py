@@ -1,8 +1,9 @@
-"""Read what a runner may use from the options of ``torc run`` and the settings ``client.run.*``."""
+"""Read what a runner may use, from options of the command line and settings, and back."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -11,15 +12,21 @@ from torc_tui.cli.call import Call
 from torc_tui.engine.report import RunOptions
 from torc_tui.errors import SettingsError
 from torc_tui.resources.gpu_presence import WAIT_SECONDS
+from torc_tui.resources.gpus import GpuRules
+from torc_tui.units import parse_memory
+from torc_tui.wording import size
 
 _PRESET = ("num_cpus", "memory_gb", "num_gpus", "max_parallel_jobs", "grace")
 """Options that the settings ``client.run.*`` may give."""
 _PASSED_ON = (
     *_PRESET,
-    *("time_limit", "output_dir", "gpu_foreign", "gpu_wait", "virtual_gpus"),
+    *("time_limit", "output_dir", "gpu_wait", "virtual_gpus"),
     *("on_oom", "on_timeout"),
 )
 """Options of a runner in the background."""
+
+_MOST_MEMORY = 4 << 30
+"""The largest ``gpu_headroom`` and ``gpu_idle_memory``."""
 
 
 def options_of(call: Call) -> RunOptions:
@@ -31,9 +38,6 @@ def options_of(call: Call) -> RunOptions:
         own = getattr(given, name)
         return preset.get(f"client.run.{name}") if own is None else own
 
-    foreign = value("gpu_foreign") or "avoid"
-    if foreign not in settings.CHOICES["client.run.gpu_foreign"]:
-        raise SettingsError(settings.wrong_choice("client.run.gpu_foreign", foreign))
     folder = value("output_dir")
     gpu_wait = value("gpu_wait")
     return RunOptions(
@@ -42,13 +46,38 @@ def options_of(call: Call) -> RunOptions:
         end_time=given.end_time,
         output_dir=None if folder is None else os.path.abspath(os.path.expanduser(folder)),  # noqa: PTH100, PTH111
         limit_resources=not given.no_limit_resources,
-        gpu_foreign=foreign,
+        gpu_rules=_gpu_rules(value),
         gpus_by_index=given.gpu_by_index,
         gpu_wait=WAIT_SECONDS if gpu_wait is None else gpu_wait,
         virtual_gpus=given.virtual_gpus,
         on_oom=given.on_oom,
         on_timeout=given.on_timeout,
     )
+
+
+def _gpu_rules(value: Callable[[str], Any]) -> GpuRules:
+    """Return the rules of placement on GPUs, by the options and settings."""
+    given: dict[str, Any] = {}
+    for name in ("foreign", "packing", "headroom", "idle_memory"):
+        key, found = f"client.run.gpu_{name}", value(f"gpu_{name}")
+        if found is None:
+            continue
+        if key in settings.CHOICES and found not in settings.CHOICES[key]:
+            raise SettingsError(settings.wrong_choice(key, found))
+        if name in ("headroom", "idle_memory"):
+            found = _size(key, found)
+        given[name] = found
+    return GpuRules(**given)
+
+
+def _size(key: str, value: Any) -> int:
+    try:
+        found = parse_memory(value)
+    except ValueError as error:
+        raise SettingsError(f"{key}: {error.args[0]}") from None
+    if found > _MOST_MEMORY:
+        raise SettingsError(f"{key} must be at most 4g, not {size(found)}")
+    return found
 
 
 def arguments_of(options: RunOptions) -> list[str]:
@@ -60,6 +89,8 @@ def arguments_of(options: RunOptions) -> list[str]:
             arguments += [f"--{name.replace('_', '-')}", str(value)]
     if options.end_time is not None:
         arguments += ["--end-time", datetime.fromtimestamp(options.end_time).isoformat()]
+    for name, value in options.gpu_rules._asdict().items():
+        arguments += [f"--gpu-{name.replace('_', '-')}", str(value)]
     if options.gpus_by_index:
         arguments.append("--gpu-by-index")
     return arguments if options.limit_resources else [*arguments, "--no-limit-resources"]

@@ -206,6 +206,7 @@ class Adopter:
             allocation_text=held.allocation or "",
             output_dir=held.output_dir or maker.log_location,
             pid=held.pid,
+            granted_at=held.started_at or 0.0,
             stop_requested=held.stop_requested,
             suspend_requested=held.suspended,
             suspended=held.suspended,

@@ -86,7 +86,8 @@ class JobClaims:
         state = self._state
         if not state.may_claim():
             return
-        ending = [state.in_flight[one.exited.key.job_id].allocation for one in self._ended]
+        flights = [state.in_flight[one.exited.key.job_id] for one in self._ended]
+        ending = [state.pool.reusable(flight.allocation) for flight in flights]
         for allocation in ending:
             state.pool.give(allocation)
         try:

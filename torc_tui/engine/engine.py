@@ -32,6 +32,7 @@ from torc_tui.engine.transaction import SortedReports, StepTransaction
 from torc_tui.executors.base import Executor
 from torc_tui.lifecycle.decide import CANCEL
 from torc_tui.model import (
+    Allocation,
     AttemptKey,
     Cause,
     Event,
@@ -43,6 +44,7 @@ from torc_tui.model import (
 )
 from torc_tui.operations.file_states import FileStates, hash_limit
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.resources.gpu_state import JobEnd, Tenant
 from torc_tui.resources.pool import Pool
 from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints
@@ -107,6 +109,16 @@ class Engine:
     def in_flight(self) -> Mapping[int, InFlight]:
         """The attempts that this runner holds, by the id of their job."""
         return self.state.in_flight
+
+    @property
+    def tenants(self) -> list[tuple[Tenant, Allocation]]:
+        """The jobs that runners of this database run on this host, with what they hold."""
+        own = [
+            (Tenant(flight.pid, flight.granted_at), flight.allocation)
+            for flight in self.in_flight.values()
+            if flight.pid
+        ]
+        return own + self.shared.tenants
 
     @property
     def own_pids(self) -> dict[int, str]:
@@ -281,7 +293,8 @@ class Engine:
     def _forget(self, ended: Ended) -> list[str]:
         """Forget an attempt that has ended; return its files that are no longer needed."""
         flight = self.state.in_flight.pop(ended.exited.key.job_id)
-        self.state.pool.give(flight.allocation)
+        end = JobEnd(ended.exited.ended_at, flight.job.name)
+        self.state.pool.give(flight.allocation, end=end)
         self.state.prefetched.learn(ended.exited.ended_at - ended.exited.started_at)
         execution, stdio = self.state.context.execution, flight.job.stdio
         stdout, stderr, exit_file = attempt_files(flight.output_dir, flight.key, stdio, execution)

@@ -28,6 +28,8 @@ class InFlight:
     require_written: bool = False
     """Whether an output file that the attempt did not change is a failure."""
     pid: int | None = None
+    granted_at: float = 0.0
+    """When it received its resources, in seconds since the epoch."""
     stop_requested: str | None = None
     stop_sent: str | None = None
     """The stop request that the executor has received already."""

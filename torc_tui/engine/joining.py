@@ -41,7 +41,7 @@ class RunnerHost(NamedTuple):
 
     def pool(self, options: RunOptions) -> Pool:
         """Return the resources of the machine, all of them free."""
-        return Pool(self.machine, foreign="ignore" if options.gpu_foreign == "ignore" else "avoid")
+        return Pool(self.machine, rules=options.gpu_rules)
 
 
 class Joined(NamedTuple):
@@ -102,7 +102,10 @@ def join(
         "log_location": maker.log_location,
         "end_time": deadline.end_time,
         "limit_resources": options.limit_resources,
-        "gpu_foreign": options.gpu_foreign,
+        "gpu_foreign": options.gpu_rules.foreign,
+        "gpu_headroom": options.gpu_rules.headroom,
+        "gpu_idle_memory": options.gpu_rules.idle_memory,
+        "gpu_packing": options.gpu_rules.packing,
         "num_gpus": options.num_gpus,
     }
     with store.write() as conn:

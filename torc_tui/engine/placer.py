@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from torc_tui.engine.outputs import DeclaredOutputs, GroupFiles
 from torc_tui.engine.state import Deadline, RunnerState
 from torc_tui.executors.base import Executor
 from torc_tui.model import Allocation, Exited, Order, Report, ResourceRequirements
+from torc_tui.resources.gpus import WHOLE, gpu_need
 from torc_tui.resources.pool import DEFAULT_METHOD, Candidate, Pool, place
 from torc_tui.store import scheduling
 from torc_tui.store.connection import Connection
@@ -52,9 +54,11 @@ class Placer:
             self._requirements.clear()
         if limit <= 0 or not self._anything_fits(context):
             return []
+        classes = scheduling.ready_classes(conn, context.workflow_id)
+        self._pool.whole_is_ready = self._is_whole_ready(conn, classes, now)
         jobs: dict[int, ReadyJob] = {}
         candidates: list[Candidate] = []
-        for resource_class in scheduling.ready_classes(conn, context.workflow_id):
+        for resource_class in classes:
             for job in self._ready_jobs(conn, resource_class, now, limit):
                 requirements = context.requirements[job.requirement_id]
                 if self._deadline.allows(requirements.runtime, now):
@@ -77,17 +81,33 @@ class Placer:
         self, conn: Connection, resource_class: int, now: float, limit: int
     ) -> list[ReadyJob]:
         """Return as many ready jobs of one class as may fit."""
+        requirements = self._requirements_of(conn, resource_class, now)
+        if requirements is None:
+            return []
+        number = self._number_that_fits(requirements, limit)
+        if number == 0:
+            return []
+        workflow_id = self._maker.context.workflow_id
+        return scheduling.ready_jobs(conn, workflow_id, resource_class, now, number)
+
+    def _requirements_of(
+        self, conn: Connection, resource_class: int, now: float
+    ) -> ResourceRequirements | None:
+        """Return what the jobs of a class request; None if none of them is ready."""
         context = self._maker.context
         if (requirements := self._requirements.get(resource_class)) is None:
             first = scheduling.ready_jobs(conn, context.workflow_id, resource_class, now, 1)
             if not first:
-                return []
+                return None
             requirements = context.requirements[first[0].requirement_id]
             self._requirements[resource_class] = requirements
-        number = self._number_that_fits(requirements, limit)
-        if number == 0:
-            return []
-        return scheduling.ready_jobs(conn, context.workflow_id, resource_class, now, number)
+        return requirements
+
+    def _is_whole_ready(self, conn: Connection, classes: Sequence[int], now: float) -> bool:
+        """Return whether a job that requests whole GPUs is ready."""
+        requests = (self._requirements_of(conn, one, now) for one in classes)
+        needs = (gpu_need(request) for request in requests if request is not None)
+        return any(need is not None and need.share >= WHOLE for need in needs)
 
     def _number_that_fits(self, requirements: ResourceRequirements, limit: int) -> int:
         """Return an upper limit of how many jobs with these requirements can start now."""
@@ -180,6 +200,7 @@ class JobStarter:
             output_dir=maker.log_location,
             outputs_before=states,
             recorded=start,
+            granted_at=time.time(),
             require_written=maker.requires_written(job.options),
         )
         return order

@@ -8,6 +8,7 @@ from typing import Any
 
 from torc_tui.model import Event, Machine
 from torc_tui.reasons import Reason
+from torc_tui.resources.gpus import DEFAULT_RULES, GpuRules
 from torc_tui.status import JobStatus
 
 EXIT_COMPLETED, EXIT_UNSUCCESSFUL, EXIT_UNSCHEDULABLE, EXIT_INTERRUPTED = 0, 1, 3, 130
@@ -32,7 +33,7 @@ class RunOptions:
     output_dir: str | None = None
     limit_resources: bool = True
     grace: float | None = None
-    gpu_foreign: str = "avoid"
+    gpu_rules: GpuRules = DEFAULT_RULES
     virtual_gpus: int | None = None
     gpu_wait: float = 120.0
     gpus_by_index: bool = False

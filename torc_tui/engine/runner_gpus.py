@@ -71,7 +71,9 @@ class RunnerGpus:
             return False
         pool = self._engine.state.pool
         pool.distances = watch.distances
-        pool.update(latest[1])
+        at, gpus = latest
+        pool.update(gpus, self._engine.tenants, at)
+        self._events.put_notices(pool.unreturned())
         awaited = watch.awaited()
         if awaited is None:
             return False

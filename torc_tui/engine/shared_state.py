@@ -6,12 +6,14 @@ other runners of the host hold, which are counted in the pool.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.errors import StoreUnavailable
 from torc_tui.model import Allocation
+from torc_tui.resources.gpu_state import JobEnd, Tenant
 from torc_tui.resources.pool import Pool
 from torc_tui.store import compute_nodes, run_context, scheduling, sql
 from torc_tui.store.compute_nodes import NodeOrders
@@ -58,15 +60,24 @@ class SharedState:
         self._pool = pool
         self._node = node
         self._is_in_use = is_in_use
-        self._held_by_others: list[HeldElsewhere] = []
-        self._counted: list[Allocation] = []
+        self._counted: list[tuple[HeldElsewhere, Allocation]] = []
+        """The rows of jobs that other runners hold here, as they are counted in the pool."""
         self._marker: tuple[int, ...] | None = None
         self._is_current = False
 
     @property
+    def tenants(self) -> list[tuple[Tenant, Allocation]]:
+        """The jobs that other runners run on this host, with what they hold."""
+        return [
+            (Tenant(row.pid, row.started_at or 0.0), allocation)
+            for row, allocation in self._counted
+            if row.pid
+        ]
+
+    @property
     def other_pids(self) -> list[int]:
         """The processes of the jobs that other runners hold on this host."""
-        return [held.pid for held in self._held_by_others if held.pid]
+        return [row.pid for row, _ in self._counted if row.pid]
 
     def has_changed(self) -> bool:
         """Return whether others have written since the last call of `update`.
@@ -129,11 +140,19 @@ class SharedState:
             sql.HELD_BY_OTHERS, node_id=self._node.node_id, location=self._node.location
         )
         held = [row for row in rows if self._is_in_use(row)]
-        if held == self._held_by_others:
-            return
-        for allocation in self._counted:
-            self._pool.give(allocation, other=True)
-        self._held_by_others = held
-        self._counted = [scheduling.decode_allocation(one.allocation) for one in held]
-        for allocation in self._counted:
+        left = list(held)
+        pids = {row.pid for row in held}
+        counted: list[tuple[HeldElsewhere, Allocation]] = []
+        for row, allocation in self._counted:
+            if row in left:
+                left.remove(row)
+                counted.append((row, allocation))
+                continue
+            ended = bool(row.pid) and row.pid not in pids
+            end = JobEnd(time.time(), "") if ended else None
+            self._pool.give(allocation, other=True, end=end)
+        for row in left:
+            allocation = scheduling.decode_allocation(row.allocation)
             self._pool.hold(allocation, other=True)
+            counted.append((row, allocation))
+        self._counted = counted

@@ -23,7 +23,7 @@ from torc_tui.resources.explain import Shortfall
 from torc_tui.resources.explain import explain as shortfalls_of
 from torc_tui.resources.explain import never as never_of
 from torc_tui.resources.gpu_service import read_once
-from torc_tui.resources.gpus import ForeignPolicy, gpu_need
+from torc_tui.resources.gpus import gpu_need, rules_of
 from torc_tui.resources.pool import Pool
 from torc_tui.status import FINISHED, FOLLOWING, STARTABLE, JobStatus
 from torc_tui.store import queries, relations, runner_liveness, sql, workflows
@@ -134,11 +134,10 @@ def unschedulable_jobs(
 def _pool(store: Store, runner: Runner, state: MachineState | None) -> tuple[Pool, Machine]:
     """Return what a runner has free now, and its whole machine."""
     whole = machine_of(runner)
-    policy: ForeignPolicy = "ignore" if runner.options.get("gpu_foreign") == "ignore" else "avoid"
     if state is not None:
-        return state.pool(runner, policy), whole
+        return state.pool(runner), whole
     held = [one.allocation for one in runner_liveness.holdings(store, runner.location)]
-    return Pool(whole, held, foreign=policy), whole
+    return Pool(whole, held, rules=rules_of(runner.options)), whole
 
 
 def _full(store: Store, runner: Runner) -> tuple[Reason, ...]:

@@ -15,7 +15,8 @@ from torc_tui.model import Allocation, Gpu, Machine
 from torc_tui.reasons import Kind, Reason
 from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.gpu_service import SILENT, GpuService
-from torc_tui.resources.gpus import ForeignPolicy, GpuState
+from torc_tui.resources.gpu_state import GpuState, Tenant
+from torc_tui.resources.gpus import rules_of
 from torc_tui.resources.pool import Pool
 from torc_tui.store import runner_liveness
 from torc_tui.store.compute_nodes import this_location
@@ -62,7 +63,7 @@ class MachineState:
 
     def gpu_states(self) -> list[GpuState]:
         """Return the GPUs, also virtual ones, with what is held, reserved and used of each."""
-        return Pool(self.machine, [one.allocation for one in self.holdings]).gpu_states
+        return self._with_holdings(Pool(self.machine), None).gpu_states
 
     def holders(self, uuid: str) -> list[Holding]:
         """Return the jobs that hold a GPU or a part of it."""
@@ -70,15 +71,22 @@ class MachineState:
             one for one in self.holdings if any(grant.uuid == uuid for grant in one.allocation.gpus)
         ]
 
-    def pool(self, runner: Runner, foreign: ForeignPolicy) -> Pool:
+    def pool(self, runner: Runner) -> Pool:
         """Return what a runner of this machine has free, without what all runners hold."""
         live = {gpu.uuid: gpu for gpu in self.machine.gpus}
         machine = machine_of(runner, live if self.sees_gpus else None)
-        own = [one.allocation for one in self.holdings if one.node_id == runner.node_id]
-        others = [one.allocation for one in self.holdings if one.node_id != runner.node_id]
-        pool = Pool(machine, others, foreign=foreign)
-        for allocation in own:
-            pool.hold(allocation)
+        return self._with_holdings(Pool(machine, rules=rules_of(runner.options)), runner)
+
+    def _with_holdings(self, pool: Pool, runner: Runner | None) -> Pool:
+        """Count in a pool what all runners hold, and what their jobs use of the GPUs."""
+        tenants = []
+        for one in self.holdings:
+            other = runner is None or one.node_id != runner.node_id
+            pool.hold(one.allocation, other=other)
+            if one.pid:
+                tenants.append((Tenant(one.pid, one.started_at or 0.0), one.allocation))
+        gpus = [state.gpu for state in pool.gpu_states if state.gpu is not None]
+        pool.update(gpus, tenants, self.at)
         return pool
 
 

@@ -12,7 +12,18 @@ from typing import NamedTuple
 
 from torc_tui.model import Gpu, GpuProcess, Machine, ResourceRequirements
 from torc_tui.reasons import Argument, Kind, Reason, because
-from torc_tui.resources.gpus import LASTING, WHOLE, GpuNeed, GpuState, Obstacle, gpu_need, matches
+from torc_tui.resources.gpu_state import GpuState
+from torc_tui.resources.gpus import (
+    LASTING,
+    WHOLE,
+    GpuNeed,
+    Obstacle,
+    gpu_need,
+    is_too_small,
+    matches,
+    requested_memory,
+    usable_memory,
+)
 from torc_tui.resources.pool import Pool
 
 NAMED_GPUS = 8
@@ -39,7 +50,7 @@ def explain(req: ResourceRequirements, pool: Pool) -> tuple[Shortfall, ...]:
     if req.num_cpus > pool.free_cpus and "cpus" not in lacking:
         reason = because(Kind.CPUS, requested=req.num_cpus, free=pool.free_cpus)
         missing.append(Shortfall("cpus", req.num_cpus, pool.free_cpus, reason))
-    memory = req.planned_memory
+    memory = pool.memory_of(req)
     if memory > pool.free_memory and "memory" not in lacking:
         reason = because(Kind.MEMORY, requested=memory, free=pool.free_memory)
         missing.append(Shortfall("memory", memory, pool.free_memory, reason))
@@ -54,7 +65,9 @@ def never(req: ResourceRequirements, machine: Machine) -> tuple[Shortfall, ...]:
     missing = _exceeding(req, machine.num_cpus, machine.memory)
     need = gpu_need(req)
     if need is not None:
-        idle = tuple(replace(gpu, memory_free=None, processes=()) for gpu in machine.gpus)
+        idle = tuple(
+            replace(gpu, memory_free=None, processes=(), fault=None) for gpu in machine.gpus
+        )
         missing += _gpus(need, Pool(replace(machine, gpus=idle)))
     return tuple(missing)
 
@@ -140,7 +153,14 @@ def _obstacle(need: GpuNeed, gpu: Gpu, state: GpuState, obstacle: Obstacle) -> R
     if obstacle is Obstacle.SHARED:
         return because(Kind.GPU_SHARED, gpu=label(gpu), jobs=state.grants)
     if obstacle is Obstacle.FOREIGN:
-        return because(Kind.GPU_FOREIGN, gpu=label(gpu), users=_users(state.computing))
+        users = _users([*state.computing, *(one for one in state.strays if one.graphics)])
+        return because(Kind.GPU_FOREIGN, gpu=label(gpu), users=users)
+    if obstacle is Obstacle.HIDDEN:
+        total = usable_memory(gpu)
+        return because(Kind.GPU_HIDDEN, gpu=label(gpu), used=state.hidden, total=total)
+    if obstacle is Obstacle.RETURNING:
+        last = state.returning[-1]
+        return because(Kind.GPU_RETURNING, gpu=label(gpu), memory=last.used, job=last.end.name)
     if obstacle is Obstacle.SHARE:
         return because(
             Kind.GPU_SHARE_TAKEN,
@@ -149,12 +169,15 @@ def _obstacle(need: GpuNeed, gpu: Gpu, state: GpuState, obstacle: Obstacle) -> R
             requested=need.share / WHOLE,
             users=_users(state.computing),
         )
+    requested = need.memory
+    if need.share < WHOLE:
+        requested = requested_memory(gpu, need.share, need.memory, state.rules)
     return because(
         Kind.GPU_MEMORY_TAKEN,
         gpu=label(gpu),
         free=state.memory_available,
         total=gpu.memory,
-        requested=need.memory or None,
+        requested=requested or None,
         reserved=state.reserved or None,
         users=_users(state.foreign),
     )
@@ -203,5 +226,4 @@ def _is_too_small(need: GpuNeed, gpus: Sequence[Gpu]) -> bool:
     """Return whether too few of these GPUs have the memory that is needed."""
     if not need.memory:
         return False
-    large = sum(gpu.memory >= need.memory or not gpu.memory or gpu.virtual for gpu in gpus)
-    return large < need.number
+    return sum(not is_too_small(gpu, need.memory) for gpu in gpus) < need.number

@@ -19,7 +19,7 @@ from torc_tui.model import Gpu, GpuProcess
 from torc_tui.reasons import Reason
 from torc_tui.resources.gpu_notices import GpuNotices
 from torc_tui.resources.gpu_processes import GpuProcesses
-from torc_tui.resources.gpu_reading import Distances, GpuUse, Reading
+from torc_tui.resources.gpu_reading import NVLINK_DISTANCE, Distances, GpuUse, Reading
 from torc_tui.resources.nvml import GpuError, GpuHandle, NvmlDriver
 
 _COMPUTE_MODES = {0: "default", 1: "exclusive_thread", 2: "prohibited", 3: "exclusive_process"}
@@ -27,9 +27,6 @@ _LOAD_SECONDS = 0.8
 """Shortest time between two questions for the load of processes."""
 _HEALTH_SECONDS = 10.0
 """Time between two questions for the health of a GPU."""
-_NVLINK_DISTANCE = 5
-"""Distance of GPUs joined by NVLink; NVML's topology levels go from 0 (one board) to 50 (other
-sockets)."""
 
 
 class GpuMonitor:
@@ -106,7 +103,7 @@ class GpuMonitor:
             except GpuError:
                 continue
             if linked:
-                distance = min(_NVLINK_DISTANCE if distance is None else distance, _NVLINK_DISTANCE)
+                distance = min(NVLINK_DISTANCE if distance is None else distance, NVLINK_DISTANCE)
             if distance is not None:
                 table.setdefault(one.uuid, {})[other.uuid] = distance
                 table.setdefault(other.uuid, {})[one.uuid] = distance

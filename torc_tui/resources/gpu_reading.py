@@ -12,6 +12,11 @@ Distances = Mapping[str, Mapping[str, int]]
 """UUID -> UUID -> distance between two GPUs; a missing pair is far apart."""
 
 
+NVLINK_DISTANCE = 5
+"""Distance of GPUs joined by NVLink; NVML's topology levels go from 0 (one board) to 50 (other
+sockets)."""
+
+
 class GpuUse(NamedTuple):
     """What one process uses of all GPUs.
 

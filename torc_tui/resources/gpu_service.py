@@ -26,7 +26,7 @@ from torc_tui.resources.nvml import library_present
 
 DEADLINE_SECONDS = 2.0
 """Longest time of one reading."""
-START_SECONDS = 10.0
+START_SECONDS = 5.0
 """Longest time of the first reading, in which the helper imports its modules."""
 RETRY_SECONDS = 5.0
 """Time after which a driver that did not answer is asked again."""

@@ -1,14 +1,6 @@
-"""Know what is granted and used of one GPU, and why it cannot serve a request.
+"""Say what jobs request of GPUs, what may keep a GPU from serving them, and by which rules.
 
-Input: readings (``Gpu``) and grants. Output: obstacles. Pure.
-
-Invariants
-* A grant of a whole GPU (1000 thousandths) excludes every other grant of that GPU.
-* The shares of a GPU add up to at most 1000, reservations to at most its memory.
-* Memory of others counts as it is: what is available is the free memory of the last reading, less
-  what our own grants have reserved and not used yet. So nothing changes when an own job fills its
-  reservation.
-* Reservations are not limited on a virtual GPU, and on one whose driver reports no memory (0).
+Input: requirements and readings. Output: plain values. Pure.
 """
 
 from __future__ import annotations
@@ -17,9 +9,9 @@ from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 from math import ceil
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from torc_tui.model import Gpu, GpuGrant, GpuProcess, ResourceRequirements
+from torc_tui.model import Gpu, ResourceRequirements
 from torc_tui.patterns import Pattern, PatternError, is_found
 
 WHOLE = 1000
@@ -28,11 +20,43 @@ WHOLE = 1000
 ForeignPolicy = Literal["avoid", "ignore"]
 """Whether jobs with whole GPUs avoid a GPU on which processes of others compute."""
 
-_EXCLUSIVE = frozenset({"exclusive_process", "exclusive_thread"})
+_MIB = 1 << 20
+_NEARLY_ALL = 1.08
+"""A request up to this part of the memory of a GPU means all of it: a card of 24 GB has 23.99."""
+
+
+class GpuRules(NamedTuple):
+    """The settings of placement on GPUs; sizes are in bytes.
+
+    ``headroom`` is added to the memory that a job requests on each GPU, for its CUDA context.
+    Processes of others that hold at most ``idle_memory`` together leave a GPU free.
+    """
+
+    foreign: ForeignPolicy = "avoid"
+    headroom: int = 512 * _MIB
+    idle_memory: int = 512 * _MIB
+    packing: Literal["spread", "pack"] = "spread"
+
+
+DEFAULT_RULES = GpuRules()
+
+
+def rules_of(options: dict[str, Any]) -> GpuRules:
+    """Return the rules among the options of a runner, as its row has them."""
+    known = {
+        "foreign": options.get("gpu_foreign"),
+        "headroom": options.get("gpu_headroom"),
+        "idle_memory": options.get("gpu_idle_memory"),
+        "packing": options.get("gpu_packing"),
+    }
+    return GpuRules(**{name: value for name, value in known.items() if value is not None})
 
 
 class GpuNeed(NamedTuple):
-    """A request for ``number`` GPUs, each with ``share`` thousandths and ``memory`` bytes."""
+    """A request for ``number`` GPUs, each with ``share`` thousandths and ``memory`` bytes.
+
+    A negative ``memory`` is per cent of the memory of the GPU.
+    """
 
     number: int
     share: int
@@ -50,6 +74,8 @@ class Obstacle(Enum):
     HELD = "held"
     SHARED = "shared"
     FOREIGN = "foreign"
+    HIDDEN = "hidden"
+    RETURNING = "returning"
     SHARE = "share"
     MEMORY = "memory"
     LIMIT = "limit"
@@ -60,19 +86,50 @@ LASTING = frozenset({Obstacle.MODEL, Obstacle.INSTANCE, Obstacle.TOO_SMALL, Obst
 
 
 def gpu_need(req: ResourceRequirements) -> GpuNeed | None:
-    """Return the GPUs that are requested; None for none (``gpu_model`` alone requests none)."""
+    """Return the GPUs that are requested; None for none. ``gpu_model`` alone requests one."""
     memory = req.gpu_memory or 0
     if req.num_gpus >= 1:
         return GpuNeed(ceil(req.num_gpus), WHOLE, memory, req.gpu_model)
     if req.num_gpus > 0:
         share = min(max(round(req.num_gpus * WHOLE), 1), WHOLE - 1)
         return GpuNeed(1, share, memory, req.gpu_model)
-    return GpuNeed(1, 0, memory, req.gpu_model) if memory > 0 else None
+    if memory:
+        return GpuNeed(1, 0, memory, req.gpu_model)
+    return GpuNeed(1, WHOLE, 0, req.gpu_model) if req.gpu_model else None
 
 
 def without_gpus(req: ResourceRequirements) -> ResourceRequirements:
     """Return the same request without GPUs."""
     return replace(req, num_gpus=0, gpu_memory=None, gpu_model=None)
+
+
+def usable_memory(gpu: Gpu) -> int:
+    """Return the bytes of a GPU that jobs can use."""
+    return max(gpu.memory - gpu.memory_reserved, 0)
+
+
+def requested_memory(gpu: Gpu, share: int, memory: int, rules: GpuRules) -> int:
+    """Return how many bytes of a GPU a job may use, as it requested them.
+
+    A whole GPU is all of it, a share without ``memory`` the same share of the memory without what
+    others may use on an idle GPU. In the memory of the machine (``unified``), only what is named is
+    requested.
+    """
+    usable = usable_memory(gpu)
+    if memory < 0:
+        return usable * -memory // 100
+    if gpu.unified:
+        return min(memory + rules.headroom, usable) if memory else 0
+    if share >= WHOLE:
+        return usable
+    if memory > 0:
+        return min(memory + rules.headroom, usable)
+    return max(usable - rules.idle_memory, 0) * share // WHOLE
+
+
+def is_too_small(gpu: Gpu, memory: int) -> bool:
+    """Return whether a GPU can never have that much memory; a request for nearly all means all."""
+    return bool(gpu.memory) and not gpu.virtual and memory > gpu.memory * _NEARLY_ALL
 
 
 @lru_cache(maxsize=256)
@@ -92,151 +149,3 @@ def matches(gpu: Gpu, model: str | None) -> bool:
         return True
     pattern = _pattern(model)
     return pattern is not None and is_found(pattern, gpu.name)
-
-
-class GpuState:
-    """What is known and granted of one GPU.
-
-    ``gpu`` is None while no reading shows the GPU; grants are kept. ``share`` and ``reserved`` are
-    the sums of all ``grants``, in thousandths and bytes, and ``wholes`` counts grants of the whole
-    GPU. ``own_used`` are the bytes that our processes hold, ``foreign`` the processes of others.
-    """
-
-    __slots__ = (
-        "_unexplained_when_idle",
-        "foreign",
-        "free_memory",
-        "gpu",
-        "grants",
-        "own_used",
-        "reserved",
-        "share",
-        "wholes",
-    )
-
-    def __init__(self, gpu: Gpu | None = None) -> None:
-        self.gpu = gpu
-        self.share = 0
-        self.reserved = 0
-        self.grants = 0
-        self.wholes = 0
-        self.own_used = 0
-        self.free_memory = 0
-        self.foreign: tuple[GpuProcess, ...] = ()
-        self._unexplained_when_idle: int | None = None
-        self.read(gpu)
-
-    def read(self, gpu: Gpu | None) -> None:
-        """Take a fresh reading; None when the GPU does not answer."""
-        self.gpu = gpu
-        if gpu is None:
-            return
-        own = [process for process in gpu.processes if process.own]
-        self.foreign = tuple(process for process in gpu.processes if not process.own)
-        self.own_used = sum(process.memory or 0 for process in own)
-        self.free_memory = gpu.memory
-        if gpu.memory_free is not None:
-            self.free_memory = min(gpu.memory_free, gpu.memory)
-        known = sum(process.memory or 0 for process in gpu.processes)
-        unexplained = max(gpu.memory - self.free_memory - known, 0)
-        if not self.grants and not own:
-            if self._unexplained_when_idle is None:
-                self._unexplained_when_idle = unexplained
-            self._unexplained_when_idle = min(self._unexplained_when_idle, unexplained)
-        elif self._unexplained_when_idle is not None:
-            self._attribute(unexplained - self._unexplained_when_idle)
-
-    def _attribute(self, unexplained: int) -> None:
-        """Take memory that no known process holds for that of our own jobs.
-
-        Inside a container the driver may hide processes, our own among them.
-        """
-        if all(process.memory is not None for process in self.foreign):
-            self.own_used += min(max(unexplained, 0), max(self.reserved - self.own_used, 0))
-
-    def add(self, grant: GpuGrant) -> None:
-        """Count a grant."""
-        self.grants += 1
-        self.wholes += grant.share >= WHOLE
-        self.share += grant.share
-        self.reserved += grant.memory
-
-    def remove(self, grant: GpuGrant) -> None:
-        """No longer count a grant."""
-        self.grants -= 1
-        self.wholes -= grant.share >= WHOLE
-        self.share -= grant.share
-        self.reserved -= grant.memory
-
-    def holds(self, grant: GpuGrant, times: int) -> bool:
-        """Return whether the grant is among at least ``times`` grants of this GPU."""
-        return (
-            self.grants >= times
-            and self.share >= grant.share
-            and self.reserved >= grant.memory
-            and self.wholes >= (grant.share >= WHOLE)
-        )
-
-    @property
-    def computing(self) -> list[GpuProcess]:
-        """Processes of others that compute here, and do not only draw."""
-        return [process for process in self.foreign if not process.graphics]
-
-    @property
-    def foreign_memory(self) -> int:
-        """Bytes that processes of others are known to hold."""
-        return sum(process.memory or 0 for process in self.foreign)
-
-    @property
-    def memory_available(self) -> int:
-        """Bytes that a new reservation can get."""
-        unreserved = (self.gpu.memory if self.gpu is not None else 0) - self.reserved
-        unused = max(self.reserved - self.own_used, 0)
-        return max(min(self.free_memory - unused, unreserved), 0)
-
-    @property
-    def share_available(self) -> int:
-        """Thousandths that a new grant can get.
-
-        Processes of others that compute count by the part of the memory that they hold.
-        """
-        gpu, taken = self.gpu, 0
-        if gpu is not None and gpu.memory:
-            taken = sum(process.memory or 0 for process in self.computing) * WHOLE // gpu.memory
-        return max(WHOLE - self.share - taken, 0)
-
-    @property
-    def limitless(self) -> bool:
-        """Whether the size of its memory is unknown."""
-        return self.gpu is not None and (self.gpu.virtual or not self.gpu.memory)
-
-    def obstacle(self, need: GpuNeed, policy: ForeignPolicy = "avoid") -> Obstacle | None:
-        """Return the first obstacle to serving the request now; None if there is none."""
-        gpu = self.gpu
-        if gpu is None or not matches(gpu, need.model):
-            return Obstacle.MODEL
-        if need.number > 1 and gpu.parent is not None:
-            return Obstacle.INSTANCE  # a CUDA process can use one MIG instance only
-        if need.memory > gpu.memory and not self.limitless:
-            return Obstacle.TOO_SMALL
-        if gpu.compute_mode == "prohibited":
-            return Obstacle.PROHIBITED
-        return self._share_obstacle(need, gpu, policy) or self._memory_obstacle(need)
-
-    def _share_obstacle(self, need: GpuNeed, gpu: Gpu, policy: ForeignPolicy) -> Obstacle | None:
-        if self.wholes:
-            return Obstacle.HELD
-        exclusive = gpu.compute_mode in _EXCLUSIVE
-        if need.share < WHOLE and not exclusive:
-            return Obstacle.SHARE if need.share > self.share_available else None
-        if self.grants:
-            return Obstacle.SHARED
-        if (exclusive or policy == "avoid") and self.computing:
-            return Obstacle.FOREIGN
-        return None
-
-    def _memory_obstacle(self, need: GpuNeed) -> Obstacle | None:
-        needed = max(need.memory, 0 if need.share >= WHOLE else 1)
-        if self.limitless or self.memory_available >= needed:
-            return None
-        return Obstacle.MEMORY

@@ -12,85 +12,22 @@ jobs after it may start (backfill).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import combinations
-from math import comb
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from torc_tui.model import Allocation, Gpu, GpuGrant, Machine, ResourceRequirements
-from torc_tui.resources.gpus import WHOLE, ForeignPolicy, GpuNeed, GpuState, Obstacle, gpu_need
-
-Distances = Mapping[str, Mapping[str, int]]
-"""UUID -> UUID -> distance between two GPUs; a missing pair is far apart."""
-
-_FAR = 1 << 20
-_MAX_COMBINATIONS = 2000
-"""Largest number of sets of GPUs that are compared; above it, sets are built step by step."""
-
-
-def choose(
-    states: Sequence[GpuState], need: GpuNeed, distances: Distances | None
-) -> list[GpuState] | None:
-    """Return the GPUs that serve the request best; None if there are too few.
-
-    Shares are taken from a GPU of which we hold shares already, otherwise from an idle GPU, and
-    last from one on which other processes compute; among equals, from the one with the least left.
-    Whole GPUs are the smallest that suffice, as close together as possible.
-    """
-    if len(states) < need.number:
-        return None
-    ranked = sorted(states, key=_by_use if need.share < WHOLE else _by_size)
-    if need.number == 1 or len(ranked) == need.number or not distances:
-        return ranked[: need.number]
-    return _closest(ranked, need.number, distances)
-
-
-def _by_use(state: GpuState) -> tuple[int, int, int, int, str]:
-    assert state.gpu is not None
-    group = 0 if state.grants else 2 if state.computing else 1
-    return (
-        group,
-        state.share_available,
-        state.memory_available,
-        state.gpu.index,
-        state.gpu.uuid,
-    )
-
-
-def _by_size(state: GpuState) -> tuple[int, int, int, str]:
-    assert state.gpu is not None
-    return len(state.computing), state.gpu.memory, state.gpu.index, state.gpu.uuid
-
-
-def _closest(ranked: list[GpuState], count: int, distances: Distances) -> list[GpuState]:
-    """Return the set of GPUs with the smallest sum of distances."""
-    uuids = [state.gpu.uuid if state.gpu else "" for state in ranked]
-
-    def distance(i: int, j: int) -> int:
-        return distances.get(uuids[i], {}).get(uuids[j], _FAR)
-
-    if comb(len(ranked), count) <= _MAX_COMBINATIONS:
-        best = min(
-            combinations(range(len(ranked)), count),
-            key=lambda members: sum(distance(i, j) for i, j in combinations(members, 2)),
-        )
-        return [ranked[i] for i in best]
-    groups = [_grow(first, len(ranked), count, distance) for first in range(len(ranked))]
-    return [ranked[i] for i in sorted(min(groups)[1])]
-
-
-def _grow(
-    first: int, total: int, count: int, distance: Callable[[int, int], int]
-) -> tuple[int, list[int]]:
-    """Return (sum of distances, members) of a set built by adding the nearest GPU each time."""
-    members, spread = [first], 0
-    while len(members) < count:
-        added, nearest = min(
-            (sum(distance(i, j) for j in members), i) for i in range(total) if i not in members
-        )
-        spread += added
-        members.append(nearest)
-    return spread, members
+from torc_tui.reasons import Kind, Reason, because
+from torc_tui.resources.gpu_choice import choose
+from torc_tui.resources.gpu_reading import Distances
+from torc_tui.resources.gpu_state import GpuState, JobEnd, Tenant
+from torc_tui.resources.gpus import (
+    DEFAULT_RULES,
+    GpuNeed,
+    GpuRules,
+    Obstacle,
+    gpu_need,
+    requested_memory,
+)
 
 
 class Pool:
@@ -106,19 +43,25 @@ class Pool:
         machine: Machine,
         held: Iterable[Allocation] = (),
         *,
-        foreign: ForeignPolicy = "avoid",
+        rules: GpuRules | None = None,
         distances: Distances | None = None,
     ) -> None:
         self.num_cpus = machine.num_cpus
         self.memory = machine.memory
-        self.foreign: ForeignPolicy = foreign
+        self.rules = DEFAULT_RULES if rules is None else rules
         self.distances = distances
+        self.whole_is_ready = False
+        """Whether a job that requests whole GPUs is ready: then shares are packed."""
         self._cpus = 0
         self._bytes = 0
         self.gpu_limit = machine.gpu_limit
         self._own: Counter[str] = Counter()
         """How many grants of each GPU are not those of other runners."""
-        self._gpus = {gpu.uuid: GpuState(gpu) for gpu in machine.gpus}
+        self._gpus = {gpu.uuid: GpuState(gpu, self.rules) for gpu in machine.gpus}
+        self._unified: set[str] = {gpu.uuid for gpu in machine.gpus if gpu.unified}
+        """The GPUs whose memory is that of the machine."""
+        self._is_watched = False
+        """Whether readings are taken: only then can the memory of a job be seen to return."""
         for allocation in held:
             self.hold(allocation, other=True)
 
@@ -151,7 +94,7 @@ class Pool:
         return [(state, self._obstacle(state, need)) for state in self.gpu_states]
 
     def _obstacle(self, state: GpuState, need: GpuNeed) -> Obstacle | None:
-        found = state.obstacle(need, self.foreign)
+        found = state.obstacle(need)
         if found is None and self.gpu_limit is not None and state.gpu is not None:
             used = len(self._own) - (state.gpu.uuid in self._own)
             if used + need.number > self.gpu_limit:
@@ -170,8 +113,10 @@ class Pool:
             chosen = self._choose(need)
             if chosen is None:
                 return None
-            share, memory = need.share, need.memory
-            grants = tuple(GpuGrant(gpu.uuid, share, memory) for gpu, _ in _by_index(chosen))
+            grants = tuple(
+                GpuGrant(gpu.uuid, need.share, self._granted_memory(gpu, need))
+                for gpu, _ in _by_index(chosen)
+            )
         allocation = Allocation(req.num_cpus, req.planned_memory, grants)
         self.hold(allocation)
         return allocation
@@ -182,14 +127,19 @@ class Pool:
         ``other`` tells that another runner holds it: it does not count for ``gpu_limit``.
         """
         self._cpus += allocation.num_cpus
-        self._bytes += allocation.memory
+        self._bytes += allocation.memory + self._unified_memory(allocation)
         for grant in allocation.gpus:
-            self._gpus.setdefault(grant.uuid, GpuState()).add(grant)
+            state = self._gpus.setdefault(grant.uuid, GpuState(rules=self.rules))
+            state.add(grant)
             if not other:
                 self._own[grant.uuid] += 1
 
-    def give(self, allocation: Allocation, *, other: bool = False) -> None:
+    def give(
+        self, allocation: Allocation, *, other: bool = False, end: JobEnd | None = None
+    ) -> None:
         """Give back what an attempt held, of another runner or not as for `hold`.
+
+        After the ``end`` of a job, its GPUs wait for a reading that shows their memory as free.
 
         Raise ValueError, and change nothing, if the pool does not hold that much.
         """
@@ -200,10 +150,10 @@ class Pool:
         ):
             raise ValueError(f"the pool does not hold {allocation}")
         self._cpus -= allocation.num_cpus
-        self._bytes -= allocation.memory
+        self._bytes -= allocation.memory + self._unified_memory(allocation)
         for grant in allocation.gpus:
             state = self._gpus[grant.uuid]
-            state.remove(grant)
+            state.remove(grant, end if self._is_watched else None)
             if not other:
                 self._own[grant.uuid] -= 1
                 if self._own[grant.uuid] <= 0:
@@ -213,19 +163,52 @@ class Pool:
 
     # -- the machine changes -----------------------------------------------------------------------
 
-    def update(self, gpus: Iterable[Gpu]) -> None:
+    def reusable(self, allocation: Allocation) -> Allocation:
+        """Return the part of an allocation that the next job may get before another reading."""
+        if not self._is_watched:
+            return allocation
+        return Allocation(allocation.num_cpus, allocation.memory)
+
+    def update(
+        self,
+        gpus: Iterable[Gpu],
+        tenants: Iterable[tuple[Tenant, Allocation]] = (),
+        at: float = 0.0,
+    ) -> None:
         """Take fresh readings of all GPUs. The grants of a GPU that is missing are kept.
+
+        ``tenants`` tells which job holds which allocation, by the object; ``at`` is when the
+        readings began (epoch).
 
         Update before placing jobs, and after the end of a job with GPUs: the memory that it used
         counts until then.
         """
+        self._is_watched = self._is_watched or at > 0
         seen = {gpu.uuid: gpu for gpu in gpus}
+        self._unified |= {gpu.uuid for gpu in seen.values() if gpu.unified}
+        for tenant, allocation in tenants:
+            for grant in allocation.gpus:
+                claim = self._gpus[grant.uuid].claim_of(grant) if grant.uuid in self._gpus else None
+                if claim is not None:
+                    claim.tenant = tenant
         for uuid, state in list(self._gpus.items()):
-            state.read(seen.pop(uuid, None))
+            state.read(seen.pop(uuid, None), at)
             if state.gpu is None and not state.grants:
                 del self._gpus[uuid]
         for uuid, gpu in seen.items():
-            self._gpus[uuid] = GpuState(gpu)
+            self._gpus[uuid] = GpuState(gpu, self.rules)
+
+    def unreturned(self) -> list[Reason]:
+        """Return notices about memory of ended jobs that was waited for in vain."""
+        found = []
+        for gpu, state in _by_index(self._gpus.values()):
+            name = (gpu.index, None)
+            found += [
+                because(Kind.GPU_UNRETURNED, gpu=name, memory=one.used, job=one.end.name)
+                for one in state.unreturned
+            ]
+            state.unreturned = ()
+        return found
 
     def resize(self, *, num_cpus: int | None = None, memory: int | None = None) -> None:
         """Change the capacity; what is held stays held."""
@@ -234,15 +217,43 @@ class Pool:
 
     def _counts_fit(self, req: ResourceRequirements) -> bool:
         # A pool that holds more than its capacity still serves a request for 0 CPUs.
+        memory = self.memory_of(req)
         return (
             (self._cpus + req.num_cpus <= self.num_cpus or req.num_cpus <= 0)
-            and (self._bytes + req.planned_memory <= self.memory or req.planned_memory <= 0)
+            and (self._bytes + memory <= self.memory or memory <= 0)
             and req.num_nodes <= 1
         )
 
+    def memory_of(self, req: ResourceRequirements) -> int:
+        """Return the memory of the machine that a request needs, with that of unified GPUs."""
+        need = gpu_need(req) if self._unified else None
+        if need is None:
+            return req.planned_memory
+        gpus = [state.gpu for state in self._gpus.values() if state.gpu and state.gpu.unified]
+        each = max(
+            (requested_memory(gpu, need.share, need.memory, self.rules) for gpu in gpus), default=0
+        )
+        return req.planned_memory + each * need.number
+
+    def _unified_memory(self, allocation: Allocation) -> int:
+        """Return the memory of the machine that an allocation holds through unified GPUs."""
+        return sum(
+            grant.memory + self.rules.headroom
+            for grant in allocation.gpus
+            if grant.memory and grant.uuid in self._unified
+        )
+
+    def _granted_memory(self, gpu: Gpu, need: GpuNeed) -> int:
+        """Return the memory of a grant without the headroom; per cent become bytes."""
+        if need.memory >= 0:
+            return need.memory
+        memory = requested_memory(gpu, need.share, need.memory, self.rules)
+        return max(memory - self.rules.headroom, 1)
+
     def _choose(self, need: GpuNeed) -> list[GpuState] | None:
         able = [state for state in self._gpus.values() if self._obstacle(state, need) is None]
-        return choose(able, need, self.distances)
+        packs = self.rules.packing == "pack" or self.whole_is_ready
+        return choose(able, need, self.distances, packs=packs)
 
     def _holds(self, grants: Sequence[GpuGrant]) -> bool:
         times = Counter(grant.uuid for grant in grants)

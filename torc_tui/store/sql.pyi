@@ -472,6 +472,7 @@ class HeldByOthersRow(NamedTuple):
     allocation: str | None
     pid: int | None
     process_started: int | None
+    started_at: float | None
     boot_id: str
     pid_namespace: str | None
     runner_pid: int

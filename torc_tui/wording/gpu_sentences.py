@@ -121,6 +121,10 @@ def _memory_taken(reason: Reason) -> str:
     return f"{_label(reason)} has {free}{users}, {requested} requested"
 
 
+def _ended(reason: Reason) -> str:
+    return f"finished job {reason['job']}" if reason["job"] else "a finished job"
+
+
 def _label(reason: Reason) -> str:
     return gpu_label(reason["gpu"] or (0, None))
 
@@ -136,6 +140,16 @@ def gpu_sentences(
         Kind.GPUS_IN_USE: _in_use(sentence),
         Kind.GPUS_HELD: _held,
         Kind.GPU_LOST: lambda reason: f"{_labels(reason['gpus'] or ())} failed while the job ran",
+        Kind.GPU_HIDDEN: lambda reason: (
+            f"{_label(reason)} has {size(reason['used'] or 0)} of {size(reason['total'] or 0)} in"
+            " use by no process that the driver lists"
+        ),
+        Kind.GPU_RETURNING: lambda reason: (
+            f"{_label(reason)} waits for the memory of {_ended(reason)}"
+        ),
+        Kind.GPU_UNRETURNED: lambda reason: (
+            f"{_label(reason)}: {size(reason['memory'] or 0)} of {_ended(reason)} not returned"
+        ),
         Kind.GPU_LIMIT: lambda reason: (
             f"the runner may use {count(reason['limit'] or 0, 'GPU')} at a time"
         ),

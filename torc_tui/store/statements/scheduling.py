@@ -85,7 +85,7 @@ CLAIM = (
 GRANT = change(job, "allocation", _attempt, among(job.c.status, {JobStatus.PENDING}))
 HELD_BY_OTHERS = (
     select(
-        *columns(job, "allocation pid process_started"),
+        *columns(job, "allocation pid process_started started_at"),
         *columns(
             compute_node,
             "boot_id pid_namespace pid:runner_pid process_started:runner_started",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torc_tui.operations.machine_state import MachineState
 from torc_tui.reasons import Kind
 from torc_tui.resources.explain import label
-from torc_tui.resources.gpus import GpuState
+from torc_tui.resources.gpu_state import GpuState
 from torc_tui.tui.feed.machine import MachineWatch, Ring
 from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line, line_width, sanitize
 from torc_tui.tui.machine.sheet_parts import (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torc_tui.model import Gpu, GpuProcess
-from torc_tui.resources.gpus import GpuState
+from torc_tui.resources.gpu_state import GpuState
 from torc_tui.store.runner_liveness import Holding
 from torc_tui.tui.look.text_layout import Span, line_width, sanitize
 from torc_tui.wording import size
