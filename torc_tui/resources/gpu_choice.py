@@ -90,9 +90,8 @@ class _Choice:
         if len(states) == number:
             return states
         if comb(len(states), number) <= _MAX_COMBINATIONS:
-            return list(
-                min(combinations(states, number), key=lambda found: self._rank_of_set(found))
-            )
+            sets = [list(members) for members in combinations(states, number)]
+            return min(sets, key=self._rank_of_set)
         grown = [self._grow(first, states) for first in states]
         return min(grown, key=self._rank_of_set)
 
