@@ -47,7 +47,7 @@ def _action(target: Target, verb: str, function: str, **given: Any) -> UserActio
     """Return a row; what is not given follows from the verb and the target."""
     kind, group, noun, contexts = _PLACES[target]
     commands = given.get("commands") or (f"{group} {verb}",)
-    usual = {
+    usual: dict[str, Any] = {
         "id": f"{kind}-{verb}",
         "commands": commands,
         "question": f"{verb.capitalize()} {noun}?",
