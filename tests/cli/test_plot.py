@@ -109,7 +109,10 @@ def test_switched_off(torc: Any, place: Path, sweep: int, monitor: str) -> None:
 
 
 def test_last_two_runs(torc: Any, sweep: int) -> None:
+    """Also the machines of earlier runs are forgotten."""
     for _ in range(2):
         assert torc("init", 1, "-y").code == 0 and torc("run", 1, "--quiet").code == 0
     assert torc("plot", "fit_1", "-r", 1).code == 2
     assert torc("plot", "fit_1", "-r", 2).code == 0 and torc("plot", "fit_1", "-r", 3).code == 0
+    found = torc("plot", "--machine", 1, "-f", "json").json
+    assert [one["run_id"] for one in found] == [2, 3]

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from torc_tui.engine import machine_watch
 from torc_tui.views.html_page import POLICY, SCRIPT
 
 PIXEL = base64.b64decode(
@@ -212,11 +214,14 @@ def test_caption_with_parameters(torc: Any, place: Path) -> None:
     assert [one["caption"] for one in files] == ["Loss of 1", "Loss of 2"]
 
 
+def installed(*names: str) -> str | None:
+    return next(filter(None, map(shutil.which, names)), None)
+
+
 @pytest.mark.long
-def test_browser(torc: Any, ran: int, place: Path) -> None:
+def test_chromium(torc: Any, ran: int, place: Path) -> None:
     """A browser draws the page; its script runs and none of the workflow's does."""
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    browser = next(filter(None, map(shutil.which, names)), None)
+    browser = installed("chromium", "chromium-browser", "google-chrome", "chrome")
     if browser is None:
         pytest.skip("no Chromium is installed")
     assert torc("report", 1, "-o", "page.html").code == 0
@@ -230,9 +235,42 @@ def test_browser(torc: Any, ran: int, place: Path) -> None:
     assert len(sortable) >= 6, "the script of the page has not run"
 
 
+@pytest.mark.long
+def test_firefox(torc: Any, ran: int, place: Path) -> None:
+    """Firefox takes a picture of the page that is not empty."""
+    browser = installed("firefox", "firefox-esr")
+    if browser is None:
+        pytest.skip("no Firefox is installed")
+    assert torc("report", 1, "-o", "page.html").code == 0
+    words = [browser, "--headless", "--profile", str(place / "profile"), "--window-size=1100,1600"]
+    (place / "profile").mkdir()
+    subprocess.run(
+        [*words, "--screenshot", str(place / "page.png"), (place / "page.html").as_uri()],
+        capture_output=True,
+        timeout=300,
+        check=True,
+    )
+    with Image.open(place / "page.png") as picture:
+        assert len(picture.convert("RGB").getcolors(1 << 20) or ()) > 20
+
+
 def test_pictures_are_well_formed(torc: Any, ran: int) -> None:
     text = torc("report", 1).out
     pictures = text.split("<svg")[1:]
     assert len(pictures) == 3
     for picture in pictures:
         ET.fromstring(f"<svg{picture.partition('</svg>')[0]}</svg>")
+
+
+@pytest.mark.parametrize("words", [(1,), ("--machine", 1)], ids=["groups", "machine"])
+def test_pages_of_plots(
+    torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[Any, ...]
+) -> None:
+    monkeypatch.setattr(machine_watch, "_FIRST_SECONDS", 0.01)
+    text = f"name: '{EVIL}'\njobs: [{{name: '{EVIL}', command: sleep 0.3}}]\n"
+    (place / "w.yaml").write_text(text)
+    assert torc("run", "w.yaml", "--quiet").code == 0
+    drawn = Page(torc("plot", *words, "-f", "html").out)
+    check_safe(drawn)
+    assert EVIL in drawn.text or "--machine" in words
+    ET.fromstring(torc("plot", *words, "-f", "svg").out)

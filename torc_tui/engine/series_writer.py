@@ -26,18 +26,24 @@ class SeriesWriter:
     def __init__(self, context: RunContext) -> None:
         self._context = context
         self._since_check = _CHECKED_EVERY
+        self._has_older_runs = context.run_id > KEPT_RUNS
         self.is_on = keeps_series(context)
 
     def write(self, conn: Connection, found: Sequence[tuple[AttemptKey, bytes]]) -> None:
-        """Write series by attempt; a series replaces the one from before."""
-        if not self.is_on:
+        """Write series by attempt; a series replaces the one from before.
+
+        The first call deletes the series of older runs.
+        """
+        if self._has_older_runs:
+            first = self._context.run_id - KEPT_RUNS + 1
+            usage_series.delete_runs_before(conn, self._context.workflow_id, first)
+            self._has_older_runs = False
+        if not self.is_on or not found:
             return
         usage_series.save(conn, self._context.workflow_id, found)
         self._since_check += len(found)
         if self._since_check >= _CHECKED_EVERY:
             self._since_check = 0
-            first = self._context.run_id - KEPT_RUNS + 1
-            usage_series.delete_runs_before(conn, self._context.workflow_id, first)
             usage_series.limit_size(conn, MOST_BYTES)
 
 

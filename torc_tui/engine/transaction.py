@@ -173,8 +173,7 @@ class StepTransaction:
         """Record the measures over time of attempts that have ended, and of some that run."""
         found = [(report.key, report.series) for report in self._reports.measured]
         found += [(one.exited.key, one.exited.series) for one in self.ended if one.exited.series]
-        if found:
-            self._state.series.write(conn, found)
+        self._state.series.write(conn, found)
 
     def _record(self, conn: Connection, exited: Exited, seen: Seen | None) -> None:
         """Record what the job has read and written, for the thread to complete if necessary."""

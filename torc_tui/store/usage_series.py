@@ -41,8 +41,9 @@ def save(conn: Connection, workflow_id: int, found: Sequence[tuple[AttemptKey, b
 
 
 def delete_runs_before(conn: Connection, workflow_id: int, run_id: int) -> None:
-    """Delete the series of earlier runs of a workflow."""
+    """Delete the series of earlier runs of a workflow, and those of their machines."""
     conn.execute(sql.DELETE_SERIES_BEFORE_RUN, workflow_id=workflow_id, run_id=run_id)
+    conn.execute(sql.DELETE_MACHINE_SERIES_BEFORE_RUN, workflow_id=workflow_id, run_id=run_id)
 
 
 def limit_size(conn: Connection, most: int) -> None:

@@ -24,6 +24,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id run_id",
         "job_id attempt_id compute_node_id status:status started_at ended_at allocation:json",
     ),
+    "DELETE_MACHINE_SERIES_BEFORE_RUN": (
+        "DELETE FROM machine_series WHERE machine_series.compute_node_id IN (SELECT "
+        "compute_node.id FROM compute_node WHERE compute_node.workflow_id = ?1 AND "
+        "compute_node.run_id < ?2)",
+        "workflow_id run_id",
+    ),
     "DELETE_REQUIREMENTS": (
         "DELETE FROM resource_requirements WHERE resource_requirements.id = ?1",
         "requirement_id",

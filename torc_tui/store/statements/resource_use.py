@@ -83,6 +83,14 @@ DELETE_SERIES = delete(usage_series).where(*_same)
 DELETE_SERIES_BEFORE_RUN = delete(usage_series).where(
     of_workflow(usage_series), usage_series.c.run_id < param("run_id")
 )
+DELETE_MACHINE_SERIES_BEFORE_RUN = delete(machine_series).where(
+    machine_series.c.compute_node_id.in_(
+        select(compute_node.c.id).where(
+            compute_node.c.workflow_id == param("workflow_id"),
+            compute_node.c.run_id < param("run_id"),
+        )
+    )
+)
 SIZE_OF_SERIES = select(required("size", func.coalesce(func.sum(_size), 0, type_=Integer)))
 _with_result_of_series = outerjoin(
     usage_series,
