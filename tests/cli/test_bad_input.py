@@ -79,14 +79,14 @@ FILES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("what", FILES)
-def test_a_file_that_is_no_workflow(user_shell: Shell, tmp_path: Path, what: str) -> None:
+def test_file_without_workflow(user_shell: Shell, tmp_path: Path, what: str) -> None:
     name, content, said = FILES[what]
     (tmp_path / "work" / name).write_bytes(content)
     refused(user_shell(f"torc create {name}"), 2, *said)
     assert workflows(user_shell) == []
 
 
-def test_the_same_words_from_every_command(user_shell: Shell, tmp_path: Path) -> None:
+def test_equal_errors_of_all_commands(user_shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "work/w.yaml").write_bytes(FILES["a misspelt key"][1])
     for command in ("run", "create --dry-run", "validate"):
         done = user_shell(f"torc {command} w.yaml")
@@ -100,7 +100,7 @@ def test_the_same_words_from_every_command(user_shell: Shell, tmp_path: Path) ->
     assert workflows(user_shell) == []
 
 
-def test_odd_names_and_commands_are_only_text(user_shell: Shell, tmp_path: Path) -> None:
+def test_odd_names_and_commands(user_shell: Shell, tmp_path: Path) -> None:
     command = """echo "it's \\"quoted\\" \\$(no)" 'ünï 漢字 🙂'\nprintf '%s|' "two\nlines" `echo tick`\n"""
     (tmp_path / "work/w.json").write_text(
         json.dumps(
@@ -155,7 +155,7 @@ def test_large_and_odd_user_data(user_shell: Shell, tmp_path: Path) -> None:
         ("user-data update 77 --data 1", "there is no user data 77"),
     ],
 )
-def test_an_id_that_does_not_exist(user_shell: Shell, tmp_path: Path, line: str, said: str) -> None:
+def test_unknown_id(user_shell: Shell, tmp_path: Path, line: str, said: str) -> None:
     (tmp_path / "work/w.yaml").write_text(ONE_JOB)
     assert user_shell("torc create w.yaml").returncode == 0
     refused(user_shell(f"torc {line}"), 2, said)
@@ -172,7 +172,7 @@ def made(user_shell: Shell, tmp_path: Path) -> Path:
     return tmp_path / "store.db"
 
 
-def test_a_store_that_is_no_database(user_shell: Shell, made: Path) -> None:
+def test_not_a_database(user_shell: Shell, made: Path) -> None:
     text = b"dear diary, today I was no database\n" * 100
     made.write_bytes(text)
     for door in EVERY_DOOR:
@@ -180,7 +180,7 @@ def test_a_store_that_is_no_database(user_shell: Shell, made: Path) -> None:
     assert made.read_bytes() == text
 
 
-def test_a_store_of_a_newer_schema(user_shell: Shell, made: Path) -> None:
+def test_newer_schema(user_shell: Shell, made: Path) -> None:
     with closing(sqlite3.connect(made)) as connection, connection:
         connection.execute("UPDATE meta SET value = '999' WHERE key = 'torc_schema'")
     assert user_shell("torc workflows list").returncode == 0  # it says that this version may
@@ -190,7 +190,7 @@ def test_a_store_of_a_newer_schema(user_shell: Shell, made: Path) -> None:
         refused(user_shell(f"torc {door}"), 2, "newer")
 
 
-def test_a_locked_store(user_shell: Shell, made: Path) -> None:
+def test_locked_database(user_shell: Shell, made: Path) -> None:
     holder = sqlite3.connect(made, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     refused(user_shell("torc create w.yaml"), 1, "is locked by another program")
@@ -214,7 +214,7 @@ def may_mount() -> None:
         pytest.skip("user namespaces are not allowed here")
 
 
-def test_a_store_that_may_not_be_written(user_shell: Shell, made: Path, may_mount: None) -> None:
+def test_read_only_database(user_shell: Shell, made: Path, may_mount: None) -> None:
     (made.parent / "work/there").mkdir()
     made.rename(made.parent / "work/there/store.db")
     read_only = "mount --bind there there; mount -o remount,ro,bind there; "
@@ -233,7 +233,7 @@ def test_a_store_that_may_not_be_written(user_shell: Shell, made: Path, may_moun
     assert len(json.loads(done.stdout)) == 1
 
 
-def test_no_space_left_in_the_output_folder(user_shell: Shell, made: Path, may_mount: None) -> None:
+def test_full_output_directory(user_shell: Shell, made: Path, may_mount: None) -> None:
     (made.parent / "work/w.yaml").write_text(
         "name: space\njobs:\n"
         "  - {name: much, command: head -c 200000 /dev/zero}\n"
@@ -253,7 +253,7 @@ def test_no_space_left_in_the_output_folder(user_shell: Shell, made: Path, may_m
     assert states == {"much": "failed", "after": "canceled"}
 
 
-def test_an_output_folder_that_cannot_be_made(user_shell: Shell, made: Path) -> None:
+def test_output_directory_cannot_be_created(user_shell: Shell, made: Path) -> None:
     (made.parent / "work/file").write_text("")
     done = user_shell("torc run 1 -o file/out")
     assert done.returncode == 2 and "file/out" in done.stderr and "Not a directory" in done.stderr
@@ -263,7 +263,7 @@ def test_an_output_folder_that_cannot_be_made(user_shell: Shell, made: Path) -> 
     assert user_shell("torc run 1").returncode == 0
 
 
-def test_a_workflow_whose_folder_is_gone(user_shell: Shell, made: Path) -> None:
+def test_missing_working_directory(user_shell: Shell, made: Path) -> None:
     done = user_shell(
         "mkdir gone; cd gone; torc create ../w.yaml -f json; cd ..; rmdir gone; torc run 2"
     )
@@ -300,7 +300,7 @@ def test_a_deleted_directory(user_shell: Shell, made: Path, line: str) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/full"])
-def test_a_device_is_not_read_for_ever(user_shell: Shell, made: Path, line: str, path: str) -> None:
+def test_device_as_file(user_shell: Shell, made: Path, line: str, path: str) -> None:
     done = user_shell(f"torc {line.format(path)}", seconds=30)
     assert (done.returncode, done.stdout) == (2, "")
     assert "device, not a file" in done.stderr

@@ -57,7 +57,7 @@ def test_a_dry_run_creates_nothing(torc: Any, place: Path) -> None:
     assert torc("workflows", "list", "-f", "json").json == []
 
 
-def test_what_cannot_run_here_is_doubted(torc: Any, place: Path) -> None:
+def test_unschedulable_jobs_have_a_warning(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text(
         "name: w\njobs:\n  - {name: a, command: 'cat ${files.input.i} ${files.input.j} > ${files.output.o}'}\n"
         "  - {name: big, command: 'cat ${files.input.o}', resource_requirements: huge}\n"
@@ -82,7 +82,7 @@ def test_what_cannot_run_here_is_doubted(torc: Any, place: Path) -> None:
     ]
 
 
-def test_an_invalid_file_tells_all_its_problems(torc: Any, place: Path) -> None:
+def test_all_errors_of_a_file(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text(
         "name: w\njobs:\n - {name: a, comand: x}\n - {name: b, command: x, depends_on: [c]}\n"
     )
@@ -95,7 +95,7 @@ def test_an_invalid_file_tells_all_its_problems(torc: Any, place: Path) -> None:
     assert torc("workflows", "list", "-f", "json").json == []
 
 
-def test_lists_are_arrays_here_and_wrapped_there(torc: Any, client: Any, small: int) -> None:
+def test_list_formats_of_both_dialects(torc: Any, client: Any, small: int) -> None:
     for words, key in (
         (("workflows", "list"), "workflows"),
         (("jobs", "list", small), "jobs"),
@@ -131,7 +131,7 @@ def test_columns(torc: Any, small: int, words: tuple[str, ...], columns: str) ->
     assert top.startswith("╭──") and rule.startswith("├──")
 
 
-def test_an_empty_list_is_a_sentence_beside_the_output(torc: Any, small: int) -> None:
+def test_empty_list(torc: Any, small: int) -> None:
     answer = torc("results", "list", small)
     assert (answer.code, answer.out, answer.err) == (0, "", "No results.\n")
 
@@ -148,7 +148,7 @@ def test_jobs_by_id_by_name_and_by_path(torc: Any, small: int) -> None:
     assert wrong.code == 2 and "did you mean read?" in wrong.err
 
 
-def test_options_stand_anywhere(torc: Any, small: int) -> None:
+def test_position_of_options(torc: Any, small: int) -> None:
     for words in (
         ("-f", "json", "jobs", "list", small, "-s", "ready"),
         ("jobs", "list", "-s", "ready", small, "--format=json"),
@@ -249,7 +249,7 @@ def test_which_workflow(
     assert f"{second + 1} (second, uninitialized, now), {second} (second, un" in err
 
 
-def test_a_choice_at_the_terminal(
+def test_choice_at_a_terminal(
     torc: Any, place: Path, small: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = torc("create", "small.yaml", "-f", "json").json["id"]
@@ -268,7 +268,7 @@ def test_a_choice_at_the_terminal(
     assert torc("workflows", "get", second).code == 0
 
 
-def test_acts_on_workflows(torc: Any, small: int) -> None:
+def test_workflow_actions(torc: Any, small: int) -> None:
     assert torc(
         "workflows", "update", small, "-n", "renamed", "--metadata", '{"a": 1}', "-f", "json"
     ).json["metadata"] == {"a": 1}
@@ -312,7 +312,7 @@ def test_export_and_import(torc: Any, small: int, place: Path) -> None:
     assert "line 1, column 2" in torc("workflows", "import", "bad.json").err
 
 
-def test_acts_on_jobs(torc: Any, small: int) -> None:
+def test_job_actions(torc: Any, small: int) -> None:
     assert torc("jobs", "hold", "write", "-w", small).out == "Held job 1 (write)\n"
     assert torc("jobs", "get", 1, "-f", "json").json["held"] is True
     assert "held" in torc("why", 1).out
@@ -357,7 +357,7 @@ def test_why(torc: Any, client: Any, small: int) -> None:
     assert (found["job_id"], found["status"], found["reasons"][0]["job_id"]) == (2, "blocked", 1)
 
 
-def test_why_a_job_failed_shows_what_it_said(torc: Any, client: Any, place: Path) -> None:
+def test_why_shows_stderr_of_a_failed_job(torc: Any, client: Any, place: Path) -> None:
     (place / "w.yaml").write_text(
         "name: w\njobs: [{name: a, command: 'seq 9 >&2; echo dear me >&2; exit 3'}]\n"
     )
@@ -397,9 +397,7 @@ def test_initialization(torc: Any, place: Path) -> None:
     assert "will be overwritten" in done.err
 
 
-def test_user_data_that_does_not_follow_its_schema_is_stored_with_a_warning(
-    torc: Any, place: Path
-) -> None:
+def test_schema_violation_is_a_warning(torc: Any, place: Path) -> None:
     (place / "s.yaml").write_text(
         "name: s\njobs: [{name: a, command: x, input_user_data: [u]}]\n"
         "user_data: [{name: u, data: {lr: 0.1}, schema: {properties: {lr: {maximum: 1}}}}]\n"
@@ -466,9 +464,7 @@ def test_user_data(
     assert torc("user-data", "delete-all", small).out == "Deleted 1 records\n"
 
 
-def test_user_data_in_a_job_knows_its_workflow_and_its_writer(
-    torc: Any, small: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_user_data_inside_a_job(torc: Any, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("WORKFLOW_ID", small), ("JOB_ID", 1), ("RUN_ID", 1), ("ATTEMPT_ID", 2)):
         monkeypatch.setenv(f"TORC_{name}", str(value))
     assert torc("user-data", "update", "config", "--data", "1").code == 0
@@ -502,7 +498,7 @@ def test_events(torc: Any, small: int) -> None:
     assert torc("events", "list", small, "--type", "nothing", "-f", "json").json == []
 
 
-def test_events_as_they_happen(torc: Any, small: int, programs: Path) -> None:
+def test_follow_events(torc: Any, small: int, programs: Path) -> None:
     process = subprocess.Popen(
         [
             str(programs / "torc"),
@@ -543,7 +539,7 @@ def test_graph(torc: Any, small: int, form: str) -> None:
     assert torc("jobs", "list", "-f", form).code == (0 if form == "json" else 2)
 
 
-def test_one_of_each(torc: Any, small: int) -> None:
+def test_all_commands_once(torc: Any, small: int) -> None:
     assert torc("files", "get", 1, "-f", "json").json["name"] == "out"
     assert torc("files", "get", 1).out.startswith("Id:")
     assert re.search(r"Status: +ready\n", torc("jobs", "get", 1).out)
@@ -630,7 +626,7 @@ def test_passwords_in_settings_are_hidden(torc: Any, place: Path) -> None:
             assert "ada:***@db" in answer.out
 
 
-def test_a_table_of_the_older_dialect_is_asked_for(client: Any, small: int) -> None:
+def test_table_of_the_older_dialect(client: Any, small: int) -> None:
     assert re.match(r"╭─", client("jobs", "list", small, "-f", "table").out)
 
 
@@ -725,13 +721,13 @@ def test_a_value_without_jq(torc: Any, small: int, options: tuple[str, ...], pri
 
 
 @pytest.mark.parametrize("path", [".a[2]", ".b", "a.b", "[0]", "a[", "..", "a..b", "a[x]"])
-def test_a_part_that_is_not_there(torc: Any, small: int, path: str) -> None:
+def test_missing_part_of_a_value(torc: Any, small: int, path: str) -> None:
     torc("user-data", "update", 1, "--data", '{"a": [1, 2]}')
     answer = torc("user-data", "get", "config", "--path", path)
     assert (answer.code, answer.out) == (2, ""), answer
 
 
-def test_run_beside_a_workflow_file(torc: Any, place: Path) -> None:
+def test_workflow_file_named_run(torc: Any, place: Path) -> None:
     (place / "a.yaml").write_text("{name: a, jobs: [{name: a, command: 'true'}]}")
     answer = torc("run", "-q")
     assert (answer.code, answer.err) == (0, "running a.yaml\n")

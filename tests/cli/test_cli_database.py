@@ -21,7 +21,7 @@ def path(small: int) -> Path:
     return found
 
 
-def test_a_sound_database(torc: Any, path: Path) -> None:
+def test_intact_database(torc: Any, path: Path) -> None:
     answer = torc("database", "check")
     assert (answer.code, answer.out) == (0, f"{path} is sound\n")
     assert torc("database", "check", "-f", "json").json["problems"] == []
@@ -88,7 +88,7 @@ def test_recover_a_truncated_database(torc: Any, place: Path, path: Path, left: 
     assert torc("status", 1, "--database", "new.db").code in (0, 2)
 
 
-def test_a_sound_database_is_recovered_whole(torc: Any, path: Path) -> None:
+def test_recover_an_intact_database(torc: Any, path: Path) -> None:
     answer = torc("database", "recover", "new.db")
     assert answer.code == 0 and "Damaged" in answer.out
     for words in (("jobs", "list"), ("events", "list"), ("user-data", "list"), ("files", "list")):
@@ -108,7 +108,7 @@ def test_on_postgresql(torc: Any, postgresql_url: str, place: Path) -> None:
         assert answer.code == 2 and "is not a file" in answer.err
 
 
-def test_a_server_that_is_not_there(torc: Any) -> None:
+def test_unreachable_server(torc: Any) -> None:
     answer = torc("jobs", "list", 1, "--database", "postgresql://ada:s3cret@127.0.0.1:1/torc")
     assert answer.code == 1
     assert "is the server running, and are host and port right?" in answer.err

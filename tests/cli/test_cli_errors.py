@@ -116,7 +116,7 @@ def test_unreadable_database(torc: Any, place: Path) -> None:
     assert "there is no command mine" in torc("mine", "--database", place / "none.db").err
 
 
-def test_a_state_that_is_none(torc: Any, small: int) -> None:
+def test_unknown_state(torc: Any, small: int) -> None:
     answer = torc("jobs", "list", small, "-s", "asleep")
     assert answer.code == 2 and "'asleep'" in answer.err and "pending_failed" in answer.err
 
@@ -144,7 +144,7 @@ def test_data_that_is_not_json_changes_nothing(torc: Any, small: int, data: str,
     assert torc("user-data", "get", 1).json["data"] == "old"
 
 
-def test_a_file_of_data_that_is_none(torc: Any, small: int, place: Path) -> None:
+def test_invalid_data_file(torc: Any, small: int, place: Path) -> None:
     (place / "bytes").write_bytes(b'"\xff"')
     assert (
         "bytes is not valid UTF-8 (byte 2)"
@@ -157,7 +157,7 @@ def test_a_file_of_data_that_is_none(torc: Any, small: int, place: Path) -> None
     assert "RECORD: must not be empty" in torc("user-data", "update", "", "--data", "1").err
 
 
-def test_large_and_strange_data(torc: Any, small: int, place: Path) -> None:
+def test_large_and_odd_data(torc: Any, small: int, place: Path) -> None:
     (place / "large.json").write_text(
         '{"__class__": ["' + "x" * 5_000_000 + '"], "": {"\\u0000": 1}}'
     )
@@ -184,7 +184,7 @@ def of_another_program(path: Path) -> None:
         (lambda path: path.mkdir(), 1, "it is a directory"),
     ],
 )
-def test_stores_that_are_none(
+def test_files_that_are_no_database(
     torc: Any, tmp_path: Path, make: Callable[[Path], Any], code: int, said: str
 ) -> None:
     path = tmp_path / "bad.db"
@@ -194,9 +194,7 @@ def test_stores_that_are_none(
         assert answer.code == code and said in answer.err, answer
 
 
-def test_a_store_that_is_newer_or_locked(
-    torc: Any, small: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_newer_or_locked_database(torc: Any, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torc_tui.store.connect.BUSY_SECONDS", 0.05)
     other = sqlite3.connect(os.environ["TORC_DATABASE"], isolation_level=None)
     try:
@@ -229,7 +227,7 @@ def test_a_hostile_name(torc: Any, place: Path) -> None:
     assert sorted(path.name for path in place.iterdir()) == ["torc_output", "w.yaml"]
 
 
-def test_no_store_yet(torc: Any, tmp_path: Path) -> None:
+def test_missing_database(torc: Any, tmp_path: Path) -> None:
     answer = torc("user-data", "get", 1)
     assert (
         answer.code == 1
@@ -295,14 +293,14 @@ def test_passwords_are_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "s3cret" not in capsys.readouterr().err
 
 
-def test_messages_are_harmless(capsys: pytest.CaptureFixture[str]) -> None:
+def test_messages_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     diagnostics.report(errors.NotFound("no \x1b]0;evil\x07 \u202e name", hint="look\nhere"))
     assert capsys.readouterr().err == "torc: no \\x1b]0;evil\\x07 \\u{202e} name\n  look\nhere\n"
     diagnostics.report(errors.UsageError("a\udcff"))
     assert capsys.readouterr().err == "torc: a\\xff\n"
 
 
-def test_an_error_nobody_foresaw(
+def test_unexpected_error(
     torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(program: str, words: object) -> int:
@@ -323,7 +321,7 @@ def test_an_error_nobody_foresaw(
     assert "no crash log could be written" in torc("jobs", "list").err
 
 
-def test_a_reader_that_goes_away_is_no_error(shell: Any, small: int) -> None:
+def test_closed_output_pipe(shell: Any, small: int) -> None:
     done = shell(
         "set -o pipefail; for i in $(seq 20); do echo true; done > c; torc help | true; echo ${PIPESTATUS[0]}"
     )
@@ -349,16 +347,14 @@ def test_a_deleted_directory(shell: Any, small: int, place: Path) -> None:
     assert gone.stdout.split() == ["2", "8"]
 
 
-def test_the_app_says_why_it_does_not_open(
-    torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_refusal_of_the_app(torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for words in ((), ("1",), ("file.yaml",)):
         answer = torc(*words)
         assert answer.code == 2
         assert "terminal" in answer.err
 
 
-def test_main_is_small_enough_to_start_fast() -> None:
+def test_imports_of_main() -> None:
     text = Path(main.__file__).read_text()
     assert "import argparse" not in text and "import json" not in text
 
@@ -378,7 +374,7 @@ HEAVY = (
 @pytest.mark.parametrize(
     "words", [["get", "config", "-w", "1"], ["update", "1", "--data", '{"a": 1}']]
 )
-def test_what_jobs_call_loads_nothing_heavy(small: int, words: list[str]) -> None:
+def test_imports_of_commands_in_jobs(small: int, words: list[str]) -> None:
     code = (
         "import os, sys\nfrom torc_tui.cli.main import main\n"
         "def leave(code):\n    print(*sorted(sys.modules), file=sys.stderr, flush=True)\n"
@@ -397,7 +393,7 @@ def test_what_jobs_call_loads_nothing_heavy(small: int, words: list[str]) -> Non
     ]
 
 
-def test_a_message_that_standard_error_cannot_carry_is_said_in_escapes(
+def test_message_in_a_limited_encoding(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")

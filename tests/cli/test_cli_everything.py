@@ -50,7 +50,7 @@ WRITE_FILES = {"database backup", "database recover"}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.names[0])
-def test_every_line_is_answered(
+def test_every_command_line(
     torc: Any, client: Any, small: int, place: Path, command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for line in LINES:

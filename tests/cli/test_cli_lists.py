@@ -73,7 +73,7 @@ def test_formats_from_settings(torc: Any, small: int, place: Path) -> None:
     assert torc("config", "validate").code == 1
 
 
-def test_only_a_table_is_cut_and_says_so(torc: Any, place: Path) -> None:
+def test_only_tables_are_shortened(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text(MANY)
     torc("create", "w.yaml")
     for form in ("json", "csv"):

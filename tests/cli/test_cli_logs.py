@@ -53,7 +53,7 @@ def test_none(torc: Any, talked: int, place: Path) -> None:
     assert torc("logs", 1, "--stdout").out == "one\ntwo\n", "the last run that left any"
 
 
-def test_a_terminal_gets_colors_and_no_harm(
+def test_colors_without_control_sequences(
     torc: Any, talked: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Terminal(io.StringIO):
@@ -100,7 +100,7 @@ def test_the_last_lines(
     assert text[logs._start(str(path), count) :] == rest
 
 
-def test_the_tail_for_people(tmp_path: Path) -> None:
+def test_human_readable_tail(tmp_path: Path) -> None:
     path = tmp_path / "e"
     path.write_bytes(b"x\n" * 10_000 + b"\x1b]0;t\x07last \xff\n\n\n")
     assert stderr_tail.tail(str(path), 2) == ["x", "last \ufffd"]
@@ -127,7 +127,7 @@ def test_following_until_the_job_ends(torc: Any, place: Path) -> None:
     assert answer.out == "begin\nmiddle\nend\n"
 
 
-def test_words_after_two_dashes_are_names(torc: Any, place: Path) -> None:
+def test_names_after_two_dashes(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text("{name: w, jobs: [{name: -v, command: echo dash}]}")
     assert torc("run", "w.yaml", "--quiet").code == 0
     assert torc("logs", "-w", 1, "--", "-v").out == "dash\n"

@@ -17,7 +17,7 @@ from torc_tui.cli.table_layout import ASCII, Shape, cells, fit, render
 from torc_tui.cli.terminal_text import json_text, sanitize
 
 
-def test_a_table_is_as_the_tutorial_shows_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_of_the_tutorial(capsys: pytest.CaptureFixture[str]) -> None:
     output.table(
         columns.USER_DATA, [{"id": 1, "name": "ml_config", "data": None, "workflow_id": 1}]
     )
@@ -60,7 +60,7 @@ def test_every_line_of_a_table_has_the_same_width(rows: list[list[str]], width: 
     assert len(lines) == len(rows) + 4
 
 
-def test_the_widest_column_gives_way() -> None:
+def test_widest_column_is_shortened() -> None:
     table = render(["ID", "Name", "Command"], [["1", "short", "c" * 200], ["2", "名前", "d"]], 40)
     lines = table.text.splitlines()
     assert all(cell_len(line) == 40 for line in lines)
@@ -68,7 +68,7 @@ def test_the_widest_column_gives_way() -> None:
 
 
 @given(st.text())
-def test_harmless_text_prints_and_stays_readable(text: str) -> None:
+def test_sanitized_text_is_printable(text: str) -> None:
     shown = sanitize(text, "\n")
     assert all(char.isprintable() or char == "\n" for char in shown)
     assert shown == text or not text.isprintable()
@@ -88,7 +88,7 @@ values = st.recursive(
 @given(values, st.sampled_from(["utf-8", "ascii", "latin-1"]))
 @example({"\x7f": "\x7fé"}, "ascii")
 @example({"\x7f": "\x7fé"}, "utf-8")
-def test_json_says_the_same_and_harms_nobody(value: Any, encoding: str) -> None:
+def test_json_is_equal_and_ascii(value: Any, encoding: str) -> None:
     before = sys.stdout
     sys.stdout = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     try:
@@ -100,7 +100,7 @@ def test_json_says_the_same_and_harms_nobody(value: Any, encoding: str) -> None:
     assert all(char.isprintable() or char == "\n" for char in text)
 
 
-def test_a_list_of_many_is_fast(capsys: pytest.CaptureFixture[str]) -> None:
+def test_long_list_is_fast(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [[str(number), f"job_{number}", "ready", "echo hello"] for number in range(20_000)]
     text = render(["ID", "Name", "Status", "Command"], rows, 80).text
     assert text.count("\n") == 20_004
@@ -121,7 +121,7 @@ ROW = ["123456", "a_name_of_a_job", "2026-01-31 12:00:00", "/home/ada/project/da
 
 
 @given(st.integers(10, 200))
-def test_what_must_not_be_cut(width: int) -> None:
+def test_unshortened_columns(width: int) -> None:
     """Ids and times are shown in full, or their column is left out; the worthless ones go first."""
     table = render(["ID", "Name", "Time", "Path", "Text"], [ROW], width, shapes=SHAPES)
     shown = [index for index in range(5) if index not in table.left_out]

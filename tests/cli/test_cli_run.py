@@ -45,7 +45,7 @@ resource_requirements:
 """
 
 
-def test_all_good(torc: Any, place: Path) -> None:
+def test_all_completed(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text("name: w\njobs: [{name: a, command: 'true'}]\n")
     answer = torc("run", "w.yaml")
     assert answer.code == 0
@@ -65,7 +65,7 @@ def test_all_good(torc: Any, place: Path) -> None:
     )
 
 
-def test_failures_and_what_never_fits_are_told(torc: Any, place: Path) -> None:
+def test_failures_and_unschedulable_jobs(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text(MIXED)
     answer = torc("run", "w.yaml", "--num-cpus", "2", "--memory-gb", "2")
     assert answer.code == 1
@@ -78,7 +78,7 @@ def test_failures_and_what_never_fits_are_told(torc: Any, place: Path) -> None:
     assert str(place / "torc_output/job_stdio/job_wf1_j2_r1_a1.e") in answer.out
 
 
-def test_a_retry_is_told(torc: Any, place: Path) -> None:
+def test_retry_is_reported(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text(
         "name: w\njobs: [{name: a, command: exit 3, failure_handler: h}]\n"
         "failure_handlers: [{name: h, rules: [{exit_codes: [3], max_retries: 1}]}]\n"
@@ -106,7 +106,7 @@ def test_the_report_as_json(torc: Any, place: Path) -> None:
     ]
 
 
-def test_only_what_never_fits_is_left(torc: Any, place: Path) -> None:
+def test_only_unschedulable_jobs_left(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text(MIXED.replace("exit 3", "exit 0"))
     answer = torc("run", "w.yaml", "--num-cpus", "2", "--memory-gb", "2", "--quiet")
     assert (answer.code, answer.out) == (3, "")
@@ -118,7 +118,7 @@ def test_only_what_never_fits_is_left(torc: Any, place: Path) -> None:
     assert (never["job_id"], never["name"]) == (4, "big")
 
 
-def test_a_word_that_is_neither_a_file_nor_a_workflow(torc: Any, place: Path) -> None:
+def test_unknown_file_or_workflow(torc: Any, place: Path) -> None:
     (place / "loop.yaml").write_text(MIXED)
     for _ in range(2):
         answer = torc("run", "loop.yam")
@@ -129,7 +129,7 @@ def test_a_word_that_is_neither_a_file_nor_a_workflow(torc: Any, place: Path) ->
         torc("create", "loop.yaml")
 
 
-def test_missing_files_stop_it_before_it_begins(torc: Any, place: Path) -> None:
+def test_missing_input_files(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text(
         "name: w\njobs: [{name: a, command: 'cat ${files.input.i}'}]\nfiles: [{name: i, path: in.txt}]\n"
     )
@@ -159,7 +159,7 @@ def test_presets_of_the_settings(torc: Any, place: Path) -> None:
     assert torc("run", "w.yaml").code == 2
 
 
-def test_options_go_to_the_background_as_they_came() -> None:
+def test_options_of_a_background_run() -> None:
     options = RunOptions(
         num_cpus=3, memory_gb=1.5, end_time=0.0, output_dir="/o", limit_resources=False
     )
@@ -295,7 +295,7 @@ def shown(store: Store, workflow_id: int, place: Path, out: Any) -> tuple[RunMes
 MACHINE = Machine(hostname="h\x1b[2J", num_cpus=2, memory=1 << 30)
 
 
-def test_lines_of_hostile_and_many_failures(store: Store, small: int, place: Path) -> None:
+def test_hostile_and_many_failures(store: Store, small: int, place: Path) -> None:
     out = io.StringIO()
     lines = Lines(*shown(store, small, place, out))
     lines.began(
@@ -325,7 +325,7 @@ def test_lines_of_hostile_and_many_failures(store: Store, small: int, place: Pat
     assert "25 jobs (n⏎e, n⏎e, n⏎e and 22 more) are r\n" in text
 
 
-def test_the_drawing_follows_the_store(store: Store, small: int, place: Path) -> None:
+def test_drawing_follows_the_database(store: Store, small: int, place: Path) -> None:
     out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
     live = Live(*shown(store, small, place, out))
     live.began(1, MACHINE, [])
@@ -423,7 +423,7 @@ def test_retries_are_numbered(torc: Any, place: Path) -> None:
     assert re.search(r"retrying: a \(job 1\): attempt 2 of 4: exit 7\n", answer.out)
 
 
-def test_a_stop_by_the_time_limit_is_no_failure(torc: Any, place: Path) -> None:
+def test_time_limit_is_not_a_failure(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text("{name: w, jobs: [{name: a, command: sleep 1000}]}")
     answer = torc("run", "w.yaml", "--time-limit", "0.5", "--grace", "0", "-f", "json")
     assert (answer.code, answer.json["status"]) == (1, "stopped")

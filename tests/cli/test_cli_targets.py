@@ -102,7 +102,7 @@ def three(torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return elsewhere
 
 
-def test_reading_takes_the_newest_of_this_directory(
+def test_newest_workflow_of_this_directory(
     torc: Any, three: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = torc("workflows", "get", "-f", "json")
@@ -137,7 +137,7 @@ def test_reading_by_a_name_of_several(
     ["delete sweep", "cancel sweep", "init sweep", "run sweep", "workflows archive true sweep",
      "workflows pause sweep", "jobs hold fit -w sweep", "jobs hold sweep/fit", "jobs hold fit"],
 )  # fmt: skip
-def test_changing_never_guesses(torc: Any, three: Path, words: str) -> None:
+def test_changes_need_an_unambiguous_name(torc: Any, three: Path, words: str) -> None:
     answer = torc(*words.split())
     assert (answer.code, answer.out) == (2, "")
     assert "2 (sweep, uninitialized, now), 1 (sweep, uninitialized, now)" in answer.err
@@ -186,7 +186,7 @@ def test_the_question(torc: Any, three: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "Paused workflow 1:" in torc("workflows", "pause").out
 
 
-def test_numbers_that_no_database_holds(torc: Any, small: int) -> None:
+def test_numbers_out_of_range(torc: Any, small: int) -> None:
     for number in (MOST_INTEGER + 1, 1 << 63, 10**30, "²", "٣"):
         for words in (
             ("user-data", "get", "config", "-w", number),
@@ -204,7 +204,7 @@ def test_numbers_that_no_database_holds(torc: Any, small: int) -> None:
             assert "internal error" not in answer.err
 
 
-def test_a_directory_that_is_gone(torc: Any, three: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deleted_directory(torc: Any, three: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(three)
     shutil.rmtree(three)
     assert torc("workflows", "get", "-f", "json").json["id"] == 3

@@ -52,7 +52,7 @@ def results(torc: Torc) -> list[dict[str, Any]]:
     return found
 
 
-def test_every_end_is_retried_as_written(torc: Torc, place: Path) -> None:
+def test_retry_rules(torc: Torc, place: Path) -> None:
     (place / "w.yaml").write_text(ENDS)
     done = torc("run", "w.yaml")
     assert done.code == 0, done.out + done.err
@@ -87,7 +87,7 @@ jobs:
 
 
 @pytest.mark.parametrize(("needed", "attempts"), [(3, 3), (9, 3)])
-def test_only_jobs_that_are_too_small_run_again(
+def test_only_short_requests_are_retried(
     torc: Torc, place: Path, needed: int, attempts: int
 ) -> None:
     """Of 200 jobs, 28 die for their memory: only those run again, none beyond its limit."""

@@ -10,7 +10,7 @@ from torc_tui.cli import help_pages
 from torc_tui.docs import topics
 
 
-def test_a_pipe_gets_markdown(torc) -> None:  # type: ignore[no-untyped-def]
+def test_markdown_in_a_pipe(torc) -> None:  # type: ignore[no-untyped-def]
     answer = torc("help", "jobs")
     assert answer.code == 0
     assert answer.out == topics.text_of("jobs")

@@ -58,7 +58,7 @@ def back(away: Path) -> None:
      "user-data update 1 --data -", "user-data list", "-f json user-data list", "user-data history 1",
      "user-data create -n more --data -"],
 )  # fmt: skip
-def test_until_it_is_back(
+def test_until_the_database_is_back(
     torc: Any, clock: Clock, away: Path, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"[1]")))
@@ -75,14 +75,14 @@ def test_until_it_is_back(
         assert torc("user-data", "list", "-f", "json").json[-1]["data"] == [1]
 
 
-def test_not_for_ever(torc: Any, clock: Clock, away: Path) -> None:
+def test_deadline(torc: Any, clock: Clock, away: Path) -> None:
     answer = torc("user-data", "get", "config")
     assert answer.code == 1
     assert sum(clock.sleeps) == pytest.approx(DEFAULT_MINUTES * 60)
     assert len(answer.err.splitlines()) == 3  # the first line, and the error with what to do
 
 
-def test_other_errors_are_told_at_once(torc: Any, clock: Clock, away: Path) -> None:
+def test_other_errors_are_not_retried(torc: Any, clock: Clock, away: Path) -> None:
     back(away)
     assert torc("user-data", "get", "nothing").code == 2
     assert torc("user-data", "update", "config", "--data", "{").code == 2

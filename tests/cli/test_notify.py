@@ -61,9 +61,7 @@ def test_settings_decide(ran: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer.code == 2 and "Created" not in answer.out  # before anything runs
 
 
-def test_a_file_of_another_user_notifies_nobody(
-    ran: Any, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_settings_of_another_user(ran: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.fstat
 
     def foreign(descriptor: int) -> os.stat_result:
@@ -127,7 +125,7 @@ def test_bell_and_desktop_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None
     assert written.startswith("\a\x1b]9;done") and written.count("\x07") == 2
 
 
-def test_no_terminal_no_bell(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_bell_without_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     announce(Notifiers(None, bell=True, desktop=False, timeout=1.0), "x", {})
     assert capsys.readouterr() == ("", "")
 

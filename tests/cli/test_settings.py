@@ -40,7 +40,7 @@ def test_folders_are_those_of_platformdirs(
     )
 
 
-def test_the_nearest_word_on_the_database_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precedence_of_database_settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.database_url() == f"sqlite:///{home}/.local/share/torc/torc.db"
     user_config(home, 'database = "user.db"')
     assert settings.database_url() == f"sqlite:///{home}/.config/torc/user.db"
@@ -67,7 +67,7 @@ def test_urls(given: str, url: str) -> None:
 
 
 @pytest.mark.parametrize("given", ["mysql://h/n", "a?b", "sqlite://", "sqlite:///:memory:"])
-def test_what_cannot_be_a_database(given: str) -> None:
+def test_invalid_database_settings(given: str) -> None:
     with pytest.raises(SettingsError):
         settings.normal_url(given)
 
@@ -124,7 +124,7 @@ def test_a_deleted_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         settings.database_url("relative.db")
 
 
-def test_who_acts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_actor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("USER", raising=False)
     monkeypatch.delenv("USERNAME", raising=False)
     monkeypatch.setattr("os.getuid", lambda: 0)
@@ -135,7 +135,7 @@ def test_who_acts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.actor() == f"ada@{os.uname().nodename}"
 
 
-def test_keys_of_older_files_are_said_to_have_no_effect() -> None:
+def test_keys_of_older_files_are_reported() -> None:
     found = settings.Settings()
     found.merge({"client": {"log_level": "debug", "run": {"poll_interval": 5}}}, "torc.toml")
     assert problems_of(found) == [
@@ -186,7 +186,7 @@ def test_a_local_file_of_another_user_is_ignored(
     assert settings.take_notices() == []
 
 
-def test_a_file_cannot_declare_itself_safe(of_another_user: Path) -> None:
+def test_local_file_cannot_trust_itself(of_another_user: Path) -> None:
     of_another_user.write_text('safe_directories = ["*"]\ndatabase = "/somewhere/theirs.db"\n')
     assert "theirs" not in settings.database_url()
 
@@ -228,7 +228,7 @@ def test_numbers_out_of_range(
     assert len(problems_of(found)) == 1
 
 
-def test_a_value_that_is_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORC_CLIENT__JSON", "lines")
     assert problems_of(settings.load()) == [
         "TORC_CLIENT__JSON: client.json must be array or items, not 'lines'"
@@ -247,6 +247,6 @@ def test_private_directories(place: Path) -> None:
         settings.make_private(str(place / "file"))
 
 
-def test_names_of_the_system_that_are_not_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_system_names_beyond_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environb, b"USER", b"J\xfcrgen")
     assert settings.user_name() == "J\\udcfcrgen"

@@ -84,7 +84,7 @@ def test_jobs_write_to_their_logs_without_streams(shell: Any) -> None:
         ("none.yaml", "there is no file none.yaml"),
     ],
 )
-def test_files_that_the_app_cannot_open(
+def test_files_that_the_app_refuses(
     torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch, path: str, said: str
 ) -> None:
     os.mkfifo(place / "pipe")

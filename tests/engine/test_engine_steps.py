@@ -45,7 +45,7 @@ def kinds(bench: Any, name: str) -> list[str]:
     ]
 
 
-def test_a_diamond_runs_in_order_and_both_sides_at_once(bench: Make) -> None:
+def test_diamond(bench: Make) -> None:
     it = bench(DIAMOND)
     it.step()
     assert it.running() == {"top"}
@@ -76,7 +76,7 @@ def test_the_events_of_a_step_are_those_of_the_store(bench: Make) -> None:
     ]
 
 
-def test_a_failure_cancels_downstream_to_the_fixed_point(bench: Make) -> None:
+def test_failure_cancels_all_dependents(bench: Make) -> None:
     it = bench(DIAMOND)
     it.step()
     step = it.finish("top", 3)
@@ -95,7 +95,7 @@ def test_a_failure_cancels_downstream_to_the_fixed_point(bench: Make) -> None:
     ]
 
 
-def test_who_does_not_mind_goes_on(bench: Make) -> None:
+def test_jobs_that_ignore_failures(bench: Make) -> None:
     it = bench(
         DIAMOND.replace("name: right,", "name: right, cancel_on_blocking_job_failure: false,")
     )
@@ -139,7 +139,7 @@ def test_priority_goes_first(bench: Make) -> None:
     ("method", "first"),
     [("gpus_runtime_memory", "long"), ("gpus_memory_runtime", "large"), ("none", "small")],
 )
-def test_the_workflow_says_which_size_counts(bench: Make, method: str, first: str) -> None:
+def test_sort_method_of_the_workflow(bench: Make, method: str, first: str) -> None:
     it = bench(
         f"""
 name: s
@@ -159,7 +159,7 @@ resource_requirements:
     assert it.running() == {first}
 
 
-def test_held_jobs_wait_and_released_ones_go(bench: Make) -> None:
+def test_held_and_released_jobs(bench: Make) -> None:
     it = bench("name: h\njobs:\n  - {name: a, command: x}\n")
     job_holds.hold_jobs(it.outside, [it.ids["a"]], actor="u@h")
     it.step()
@@ -192,7 +192,7 @@ def test_two_runners_share_one_machine(bench: Make) -> None:
     assert len(it.fake.job_ids) + len(other_fake.job_ids) == 4
 
 
-def test_another_runner_takes_what_the_first_leaves(bench: Make) -> None:
+def test_second_runner_fills_free_resources(bench: Make) -> None:
     it = bench(
         "name: two\njobs:\n  - {name: 'j_{i}', command: x, parameters: {i: '1:8'}}\n",
         max_parallel_jobs=3,
@@ -226,7 +226,7 @@ failure_handlers:
 """
 
 
-def test_retries_keep_every_result_and_free_nobody(bench: Make) -> None:
+def test_retries_keep_results_and_dependents_wait(bench: Make) -> None:
     it = bench(RETRIED)
     it.step()
     for attempt in (1, 2):
@@ -276,7 +276,7 @@ def test_user_data_that_stays_empty(bench: Make, require: str, expected: str) ->
     assert ("job_warning" in kinds(it, "a")) is (expected == "completed")
 
 
-def test_a_late_report_changes_nothing(bench: Make) -> None:
+def test_late_report(bench: Make) -> None:
     it = bench(RETRIED)
     it.step()
     first = it.fake.order(it.ids["a"]).key
@@ -289,7 +289,7 @@ def test_a_late_report_changes_nothing(bench: Make) -> None:
     assert step.events == []
 
 
-def test_what_another_node_holds_is_not_ours_to_end(bench: Make) -> None:
+def test_jobs_of_another_node_are_left_alone(bench: Make) -> None:
     it = bench("name: x\njobs:\n  - {name: a, command: x}\n")
     other, _ = it.join()
     it.step()
@@ -310,7 +310,7 @@ def test_cancel_of_a_running_job_goes_through_its_runner(bench: Make) -> None:
     assert set(it.status().values()) == {"canceled"}
 
 
-def test_terminate_records_what_it_was(bench: Make) -> None:
+def test_terminate_records_the_reason(bench: Make) -> None:
     it = bench("name: x\njobs:\n  - {name: a, command: x}\n")
     it.step()
     acts.terminate_jobs(it.outside, [it.ids["a"]])
@@ -328,7 +328,7 @@ def test_cancel_of_a_workflow_ends_everything(bench: Make) -> None:
     assert set(it.status().values()) == {"canceled"}
 
 
-def test_retry_brings_back_what_was_canceled_because_of_it(bench: Make) -> None:
+def test_retry_restores_canceled_dependents(bench: Make) -> None:
     it = bench(DIAMOND)
     it.step()
     it.finish("top", 1)
@@ -346,7 +346,7 @@ def test_retry_brings_back_what_was_canceled_because_of_it(bench: Make) -> None:
     assert it.running() == {"left", "right"}
 
 
-def test_retry_of_one_branch_counts_right_for_the_join(bench: Make) -> None:
+def test_retry_of_one_branch_of_a_join(bench: Make) -> None:
     it = bench(DIAMOND)
     it.step()
     it.finish("top")
@@ -375,7 +375,7 @@ def test_disabled_jobs_are_left_out(bench: Make) -> None:
     }
 
 
-def test_a_stop_interrupts_without_a_verdict(bench: Make) -> None:
+def test_stop_interrupts_jobs(bench: Make) -> None:
     it = bench(DIAMOND)
     it.step()
     it.engine.stop()
@@ -398,7 +398,7 @@ def test_a_stop_interrupts_without_a_verdict(bench: Make) -> None:
     assert fake.job_ids == {it.ids["top"]}
 
 
-def test_a_workflow_deleted_under_a_runner_ends_it(bench: Make) -> None:
+def test_deleted_workflow_ends_the_runner(bench: Make) -> None:
     it = bench(DIAMOND)
     it.step()
     from torc_tui.store import workflows
@@ -427,9 +427,7 @@ resource_requirements:
 @pytest.mark.parametrize(
     ("monitor", "peak"), [("{enabled: false}", None), ("{enabled: true}", 7 << 20), ("{}", 7 << 20)]
 )
-def test_what_jobs_use_is_written_down_unless_the_monitor_is_off(
-    bench: Make, monitor: str, peak: int | None
-) -> None:
+def test_resource_monitor(bench: Make, monitor: str, peak: int | None) -> None:
     it = bench(
         f"""
 name: m
@@ -446,7 +444,7 @@ resource_requirements: [{{name: r, num_cpus: 1, memory: 1m}}]
     assert ("job_warning" in kinds(it, "a")) is (peak is not None)
 
 
-def test_a_job_that_never_fits_keeps_nobody_waiting(bench: Make) -> None:
+def test_unschedulable_job_does_not_block_others(bench: Make) -> None:
     it = bench(
         """
 name: n

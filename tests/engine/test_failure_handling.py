@@ -218,7 +218,7 @@ def test_memory_that_is_not_declared(bench: Make) -> None:
 
 
 @pytest.mark.parametrize("how", ["cancel", "terminate"])
-def test_user_action_asks_nobody(bench: Make, how: str) -> None:
+def test_user_action_skips_failure_handlers(bench: Make, how: str) -> None:
     """A job that a user stops is not retried, even if its limit is reached meanwhile."""
     it = bench(WORKFLOW.format(rule="{match_all_exit_codes: true}"))
     it.fake.obedient = False

@@ -44,7 +44,7 @@ def uuids(watch: GpuWatch) -> list[str] | None:
     return None if latest is None else [gpu.uuid for gpu in latest[1]]
 
 
-def test_a_gpu_that_leaves_is_waited_for(service: Any) -> None:
+def test_missing_gpu_is_waited_for(service: Any) -> None:
     watch = GpuWatch(service, wait=0.3, every=0.01)
     watch.start(lambda: None)
     try:
@@ -82,7 +82,7 @@ def test_a_refresh_delivers_what_has_not_changed(service: Any) -> None:
         watch.close()
 
 
-def test_a_driver_that_fails_is_reported_and_comes_back(service: Any) -> None:
+def test_driver_failure_and_return(service: Any) -> None:
     service.reading = None
     watch = GpuWatch(service, wait=0.2, every=0.01)
     watch.start(lambda: None)

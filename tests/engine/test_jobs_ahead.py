@@ -43,7 +43,7 @@ def holdings(it: Any) -> list[tuple[str, int]]:
     ]
 
 
-def test_jobs_ahead_hold_nothing(bench: Make) -> None:
+def test_prefetched_jobs_use_no_resources(bench: Make) -> None:
     it = begun(bench)
     assert len(it.fake.job_ids) == 4
     assert sum(cpus for _, cpus in holdings(it)) == 4
@@ -52,7 +52,7 @@ def test_jobs_ahead_hold_nothing(bench: Make) -> None:
     )  # and the four that were placed and have not begun
 
 
-def test_the_next_starts_before_the_end_is_written(bench: Make) -> None:
+def test_successor_starts_before_the_write(bench: Make) -> None:
     it = begun(bench)
     first = it.engine.state.prefetched.jobs[0].id
     it.fake.finish(it.ids["j_2"])
@@ -77,7 +77,7 @@ def test_a_successor_that_starts_in_the_same_step_is_granted(bench: Make) -> Non
     assert sum(cpus for _, cpus in holdings(it)) == 4
 
 
-def test_the_same_reports_again_start_nothing_twice(bench: Make) -> None:
+def test_repeated_reports(bench: Make) -> None:
     it = begun(bench)
     it.fake.finish(it.ids["j_2"])
     reports = it.fake.wait(0)
@@ -87,7 +87,7 @@ def test_the_same_reports_again_start_nothing_twice(bench: Make) -> None:
     assert len(it.fake.orders) == orders
 
 
-def test_all_of_many_short_jobs_end_once(bench: Make) -> None:
+def test_many_short_jobs_finish_once(bench: Make) -> None:
     it = begun(bench)
     while it.fake.job_ids:
         for job_id in sorted(it.fake.job_ids):
@@ -98,7 +98,7 @@ def test_all_of_many_short_jobs_end_once(bench: Make) -> None:
     assert it.engine.state.pool.free_cpus == 4
 
 
-def test_who_waits_too_long_goes_back(bench: Make) -> None:
+def test_long_waiting_jobs_are_returned(bench: Make) -> None:
     it = begun(bench)
     it.fake.advance(STALE_SECONDS + 0.01)
     it.step()
@@ -106,7 +106,7 @@ def test_who_waits_too_long_goes_back(bench: Make) -> None:
     assert Counter(it.status().values())["ready"] == 60 - 1 - 4
 
 
-def test_a_pause_gives_them_back(bench: Make) -> None:
+def test_pause_returns_prefetched_jobs(bench: Make) -> None:
     it = begun(bench)
     pause_workflow(it.outside, it.workflow_id)
     it.fake.finish(it.ids["j_2"])
@@ -116,7 +116,7 @@ def test_a_pause_gives_them_back(bench: Make) -> None:
     assert Counter(it.status().values())["ready"] == 60 - 2 - 3
 
 
-def test_a_cancellation_reaches_them(bench: Make) -> None:
+def test_cancel_prefetched_jobs(bench: Make) -> None:
     it = begun(bench)
     cancel_workflow(it.outside, it.workflow_id)
     it.step()
@@ -124,7 +124,7 @@ def test_a_cancellation_reaches_them(bench: Make) -> None:
     assert Counter(it.status().values()) == {"canceled": 59, "completed": 1}
 
 
-def test_one_of_them_can_be_canceled_with_what_depends_on_it(bench: Make) -> None:
+def test_cancel_one_with_dependents(bench: Make) -> None:
     it = begun(bench, MANY + "  - {name: after, command: x, depends_on_regexes: ['^j_']}\n")
     chosen = it.engine.state.prefetched.jobs[3].id
     acts.cancel_jobs(it.outside, [chosen])
@@ -157,7 +157,7 @@ def test_another_runner_ends_it(bench: Make) -> None:
     assert it.engine.state.prefetched.jobs == []
 
 
-def test_what_is_typical_follows_what_happens() -> None:
+def test_typical_run_time() -> None:
     ahead = Prefetched()
     assert not ahead.worthwhile
     ahead.learn(0.01)

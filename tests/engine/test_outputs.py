@@ -72,7 +72,7 @@ def test_written(declared: DeclaredOutputs, tmp_path: Path, later: None) -> None
     assert (declared.check(1, note).missing, declared.check(1, note).unwritten) == ([], [])
 
 
-def test_a_change_in_the_tick_of_the_start_says_nothing(
+def test_change_within_the_clock_tick_of_the_start(
     declared: DeclaredOutputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another change in that tick would leave no trace."""
@@ -84,7 +84,7 @@ def test_a_change_in_the_tick_of_the_start_says_nothing(
 
 
 @pytest.mark.parametrize("note", ["", "[]", "nonsense", '{"a": 1}', "[1, 2]"])
-def test_a_note_that_says_nothing(declared: DeclaredOutputs, tmp_path: Path, note: str) -> None:
+def test_empty_note(declared: DeclaredOutputs, tmp_path: Path, note: str) -> None:
     old(tmp_path / "data/x")
     old(tmp_path / "abs/y")
     assert declared.check(1, note).unwritten == []

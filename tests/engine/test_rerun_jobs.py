@@ -95,7 +95,7 @@ def test_only(it: Any) -> None:
     assert it.status() == {"a": "ready", "b": "completed", "c": "completed", "d": "pending"}
 
 
-def test_a_job_that_ran_despite_the_failure(it: Any) -> None:
+def test_dependent_that_ignored_the_failure(it: Any) -> None:
     finish(it, "a", 1)
     finish(it, "c", 0)
     assert it.status()["b"] == "canceled"

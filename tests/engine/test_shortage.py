@@ -63,7 +63,7 @@ def test_no_more_jobs_run_than_could_be_started(bench: Any) -> None:
             it.fake.start(it.ids[name])
 
 
-def test_nothing_is_held_by_what_was_declined(bench: Any) -> None:
+def test_declined_jobs_use_no_resources(bench: Any) -> None:
     it, _ = many(bench)
     free = it.engine.state.pool.free_cpus
     it.step()
@@ -76,7 +76,7 @@ def test_nothing_is_held_by_what_was_declined(bench: Any) -> None:
     it.fake.assert_empty()
 
 
-def test_a_stale_refusal_changes_nothing(bench: Any) -> None:
+def test_late_refusal(bench: Any) -> None:
     """The job was canceled by others in the meantime."""
     it, _ = many(bench)
     it.step()
@@ -90,7 +90,7 @@ def test_a_stale_refusal_changes_nothing(bench: Any) -> None:
     assert it.status()[name] == "running"
 
 
-def test_a_missing_working_directory_blames_no_job(bench: Any) -> None:
+def test_missing_working_directory(bench: Any) -> None:
     it, _ = many(bench)
     it.step()
     name = sorted(it.running())[0]

@@ -128,9 +128,7 @@ def test_claimed_and_never_started_goes_back_to_ready(bench: Any, tmp_path: Path
 
 
 @pytest.mark.parametrize("ended", [True, False])
-def test_nothing_of_before_a_reboot_is_adopted_by_its_number(
-    bench: Any, tmp_path: Path, ended: bool
-) -> None:
+def test_no_adoption_across_a_reboot(bench: Any, tmp_path: Path, ended: bool) -> None:
     """The pid of then is somebody else's now, even with the same start time: here it is this very
     process."""
     it, exit_file = claimed(bench, tmp_path)
@@ -277,7 +275,7 @@ def test_a_lost_job_fails_if_the_file_says_so(bench: Any, tmp_path: Path) -> Non
     assert reason(it) == because(Kind.LOST, places=("bench",), proof="rebooted")
 
 
-def test_an_answer_that_was_lost_with_the_server(bench: Any, tmp_path: Path) -> None:
+def test_lost_answer_of_the_server(bench: Any, tmp_path: Path) -> None:
     """The commit of a claim went through, but its runner was told that it failed: it finds what it
     holds."""
     it, _ = claimed(bench, tmp_path)

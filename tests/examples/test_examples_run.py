@@ -75,7 +75,7 @@ def test_the_sweep_in_which_some_fail(user_shell: Shell, examples: Path) -> None
     assert "exit 3" in user_shell("torc why sweep_with_failures/train_lr10_m0").stdout
 
 
-def test_the_formats_say_the_same(user_shell: Shell, examples: Path) -> None:
+def test_formats_are_equivalent(user_shell: Shell, examples: Path) -> None:
     told = []
     for number, kind in enumerate(FORMATS, start=1):
         done = user_shell(f"torc create workflow.{kind}", cwd=examples / "formats")

@@ -77,9 +77,7 @@ class TestContract:
             assert mine[1].started_at == mine[0].at <= mine[1].ended_at
         assert not executor.running
 
-    def test_stop_ends_it_and_the_cause_comes_back(
-        self, executor: Executor, tmp_path: Path
-    ) -> None:
+    def test_stop_reports_the_cause(self, executor: Executor, tmp_path: Path) -> None:
         order = make_order(tmp_path, 1, "sleep 60")
         executor.submit([order])
         executor.stop([order.key, AttemptKey(9, 9, 9, 9)], Cause.CANCELED, grace=10)
@@ -118,7 +116,7 @@ class TestContract:
 
 
 class TestFake:
-    def test_the_test_holds_the_hand(self, tmp_path: Path) -> None:
+    def test_clock_of_the_fake(self, tmp_path: Path) -> None:
         fake = FakeExecutor(now=50.0)
         fake.submit(
             [
@@ -140,7 +138,7 @@ class TestFake:
         assert ends[3].cause is Cause.LOST
         fake.assert_empty()
 
-    def test_it_says_what_is_left(self, tmp_path: Path) -> None:
+    def test_remaining_attempts(self, tmp_path: Path) -> None:
         fake = FakeExecutor()
         fake.submit([make_order(tmp_path, 1, "x")])
         with pytest.raises(AssertionError, match="running"):

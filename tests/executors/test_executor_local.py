@@ -144,7 +144,7 @@ class TestOutput:
         run(local, order("echo 1; echo 2 >&2; echo 3", stdout=path, stderr=path))
         assert text(path) == "1\n2\n3\n"
 
-    def test_none_is_nowhere(self, local, order):
+    def test_stdio_none(self, local, order):
         assert run(local, order("echo 1; echo 2 >&2", stdout=None, stderr=None)).return_code == 0
 
     def test_files_are_truncated_at_the_start(self, local, order):
@@ -164,9 +164,7 @@ class TestOutput:
 class TestFiles:
     @pytest.mark.parametrize("stream", ["stdout", "stderr", "exit_file"])
     @pytest.mark.parametrize("way", ["symlink_to", "hardlink_to", "fifo"])
-    def test_what_lies_in_the_place_of_a_file_is_not_touched(
-        self, local, order, tmp_path, stream, way
-    ):
+    def test_log_path_that_is_not_a_file(self, local, order, tmp_path, stream, way):
         """Another user may have planted it."""
         made = order("echo out; echo err >&2")
         victim = tmp_path / "victim"
@@ -182,7 +180,7 @@ class TestFiles:
         assert path.is_file() and not path.is_symlink()
         assert (text(made.stdout), text(made.stderr)) == ("out\n", "err\n")
 
-    def test_a_link_to_nowhere_makes_nothing(self, local, order, tmp_path):
+    def test_dangling_link(self, local, order, tmp_path):
         made = order("echo out")
         Path(made.exit_file).parent.mkdir()
         Path(made.stdout).symlink_to(tmp_path / "made")
@@ -227,7 +225,7 @@ class TestFiles:
         assert end.cause is Cause.LAUNCH
         assert "file/a" in told(end)
 
-    def test_a_working_directory_that_is_gone_is_not_made_anew(self, local, order, tmp_path):
+    def test_missing_working_directory_is_not_created(self, local, order, tmp_path):
         work = tmp_path / "work"
         base = str(work / "out/j")
         made = order("true", stdout=base + ".o", stderr=base + ".e", exit_file=base + ".exit")
@@ -236,7 +234,7 @@ class TestFiles:
         assert (end.cause, end.return_code) == (Cause.LAUNCH, 126)
         assert not work.exists()
 
-    def test_one_that_goes_just_before_the_shell_enters_it(self, local, order, monkeypatch):
+    def test_working_directory_that_vanishes(self, local, order, monkeypatch):
         monkeypatch.setattr(job_files, "check_directory", lambda path: None)
         end = run(local, made := order("echo ran", directory="/no/such/folder"))
         assert (end.cause, end.return_code) == (Cause.LAUNCH, 126)
@@ -274,7 +272,7 @@ class TestLaunch:
         ],
         ids=["large", "one large value", "bad name", "null byte"],
     )
-    def test_an_environment_that_cannot_be(self, local, order, environment: Mapping[str, str]):
+    def test_invalid_environment(self, local, order, environment: Mapping[str, str]):
         end = run(local, made := order("true", environment=environment))
         assert (end.cause, end.return_code) == (Cause.LAUNCH, 126)
         assert told(end)
@@ -309,7 +307,7 @@ class TestLaunch:
         [errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT],
     )
     @pytest.mark.parametrize("call", ["posix_spawn", "write", "makedirs"])
-    def test_a_shortage_is_not_the_end_of_a_job(self, local, order, monkeypatch, call, number):
+    def test_shortage_is_not_a_failure(self, local, order, monkeypatch, call, number):
         made = order("true", output_directories=("a/b",))
 
         def fail(*given: Any, **more: Any) -> None:
@@ -325,7 +323,7 @@ class TestLaunch:
         assert run(local, made).return_code == 0
 
     @pytest.mark.parametrize("number", [errno.E2BIG, errno.ENOENT, errno.EACCES, errno.ENOEXEC])
-    def test_a_fault_of_the_job_is_its_end(self, local, order, monkeypatch, number):
+    def test_start_error_of_a_job(self, local, order, monkeypatch, number):
         def fail(*given: Any, **more: Any) -> None:
             raise OSError(number, os.strerror(number))
 
@@ -349,7 +347,7 @@ class TestLaunch:
             (report,) = local.wait(0)
             assert isinstance(report, NotStarted)
 
-    def test_others_of_the_batch_run(self, local, order):
+    def test_rest_of_the_batch(self, local, order):
         local.submit([order("true", 1), order("true", 2, directory="/nowhere"), order("exit 3", 3)])
         ends = {e.key.job_id: e.return_code for e in finish(local, 3)}
         assert ends == {1: 0, 2: 126, 3: 3}
@@ -368,7 +366,7 @@ class TestLimits:
         assert all(gone(pid) for pid in lines(pids, 2))
         assert end.ended_at - end.started_at < 5
 
-    def test_a_job_that_does_not_listen_is_killed(self, local, order):
+    def test_job_that_ignores_sigterm(self, local, order):
         end = run(
             local,
             order(
@@ -377,7 +375,7 @@ class TestLimits:
         )
         assert (end.cause, end.return_code) == (Cause.TIMEOUT, 137)
 
-    def test_the_signal_is_the_chosen_one_and_a_job_may_save(self, local, order):
+    def test_termination_signal(self, local, order):
         command = "trap 'echo saved; exit 9' USR1; while :; do sleep 0.01; done"
         limits = Limits(runtime=0.3, grace=10, termination_signal="SIGUSR1")
         end = run(local, made := order(command, limits=limits))
@@ -416,7 +414,7 @@ class TestLimits:
 
 
 class TestStop:
-    def test_a_stopped_process_dies_too(self, local, order, tmp_path):
+    def test_stopped_process_is_killed(self, local, order, tmp_path):
         pids = tmp_path / "pids"
         made = order(f"echo $$ > {pids}; sleep 100")
         local.submit([made])
@@ -438,7 +436,7 @@ class TestStop:
         (end,) = finish(local)
         assert (end.cause, end.return_code) == (Cause.CANCELED, 137)
 
-    def test_a_signal_that_meets_a_fork_is_not_lost(self, local, order):
+    def test_signal_during_a_fork(self, local, order):
         """All are stopped while their shells are about to start `sleep`; some would wait out the
         grace."""
         for job_id in range(40):
@@ -448,7 +446,7 @@ class TestStop:
             local.stop([made.key], Cause.STOPPED, grace=10 * DEADLINE)
         assert {e.return_code for e in finish(local, 40)} == {143}
 
-    def test_a_job_that_ends_well_when_asked_keeps_its_code(self, local, order, tmp_path):
+    def test_exit_code_after_sigterm(self, local, order, tmp_path):
         ready = tmp_path / "ready"
         made = order(f"trap 'exit 0' TERM; echo 1 > {ready}; while :; do sleep 0.01; done")
         local.submit([made])
@@ -459,14 +457,14 @@ class TestStop:
 
 
 class TestLeftovers:
-    def test_they_are_ended_before_the_report(self, local, order, tmp_path, monkeypatch):
+    def test_background_processes_end_before_the_report(self, local, order, tmp_path, monkeypatch):
         monkeypatch.setattr(supervisor, "BACKGROUND_SECONDS", 0.1)
         pids = tmp_path / "pids"
         end = run(local, order(f"sleep 100 & echo $! > {pids}; exit 3"))
         assert (end.return_code, end.cause) == (3, None)
         assert all(gone(pid) for pid in lines(pids, 1))
 
-    def test_they_are_killed_when_they_do_not_listen(self, local, order, tmp_path, monkeypatch):
+    def test_background_processes_that_ignore_sigterm(self, local, order, tmp_path, monkeypatch):
         monkeypatch.setattr(supervisor, "BACKGROUND_SECONDS", 0.05)
         monkeypatch.setattr(supervisor, "BACKGROUND_GRACE", 0.05)
         pids = tmp_path / "pids"
@@ -491,13 +489,13 @@ class TestUsage:
         usage = run(local, order("for ((i = 0; i < 20000; i++)); do :; done")).usage
         assert 0.005 < (usage.cpu_time or 0) < 5
 
-    def test_our_own_memory_is_not_that_of_the_job(self, local, order):
+    def test_memory_of_the_runner_is_not_counted(self, local, order):
         ballast = bytearray(60_000_000)
         usage = run(local, order("true")).usage
         assert usage.peak_memory is None or usage.peak_memory < 20_000_000
         assert len(ballast) == 60_000_000
 
-    def test_a_short_job_larger_than_we_are_is_measured(self, local, order):
+    def test_memory_of_a_short_job(self, local, order):
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         size = own + 100_000_000
         usage = run(
@@ -640,7 +638,7 @@ class TestAdoption:
         return Started(order.key, int(pid), int(started), float(at))
 
     @pytest.mark.parametrize("pidfd", [None, False], ids=["pidfd", "thread"])
-    def test_one_that_runs_is_watched_to_its_end(self, order, tmp_path, pidfd):
+    def test_adopted_running_job(self, order, tmp_path, pidfd):
         os.mkfifo(fifo := tmp_path / "fifo")
         made = order(f"read x < {fifo}; exit 6")
         started = self.orphan(made)
@@ -665,7 +663,7 @@ class TestAdoption:
             file.write("go\n")
         assert finish(local)[0].return_code == 6
 
-    def test_one_that_ended_meanwhile(self, local, order):
+    def test_adopted_finished_job(self, local, order):
         made = order("exit 5")
         started = self.orphan(made)
         wait_for(lambda: read_exit_file(made.exit_file).code is not None)
@@ -674,7 +672,7 @@ class TestAdoption:
         (end,) = finish(local)
         assert (end.return_code, end.cause) == (5, None)
 
-    def test_one_that_was_killed_meanwhile_is_lost(self, local, order, tmp_path):
+    def test_adopted_killed_job(self, local, order, tmp_path):
         made = order("sleep 100")
         started = self.orphan(made)
         os.killpg(started.pid, signal.SIGKILL)
@@ -683,7 +681,7 @@ class TestAdoption:
         (end,) = finish(local)
         assert (end.return_code, end.cause) == (None, Cause.LOST)
 
-    def test_another_process_with_its_number_is_left_alone(self, local, order):
+    def test_reused_pid(self, local, order):
         with subprocess.Popen(["sleep", "100"], start_new_session=True) as other:
             made = order("true")
             began = process_started(other.pid)
@@ -694,7 +692,7 @@ class TestAdoption:
             assert not gone(other.pid)
             other.kill()
 
-    def test_stop_and_limits_hold_for_it(self, local, order):
+    def test_stop_and_limits_of_an_adopted_job(self, local, order):
         made = order("sleep 100")
         late = order("sleep 100", 2)
         first, second = self.orphan(made), self.orphan(late)
@@ -714,7 +712,7 @@ class TestAdoption:
 
 
 class TestClose:
-    def test_jobs_run_on_and_nothing_is_left_open(self, order, tmp_path):
+    def test_jobs_outlive_the_executor(self, order, tmp_path):
         before = open_descriptors()
         threads = threading.active_count()
         os.mkfifo(fifo := tmp_path / "fifo")
@@ -821,7 +819,7 @@ def test_a_waiting_thread_outlasts_a_time_without_descriptors(
         waiting.close()
 
 
-def test_no_descriptor_left_is_not_taken_for_a_process_that_is_gone(
+def test_no_descriptors_is_not_a_lost_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def full(_: Path) -> bytes:
@@ -945,7 +943,7 @@ class TestClock:
         assert 0 <= end.ended_at - end.started_at < 600
         assert (end.started_at == started.at) is recorded
 
-    def test_one_that_ended_before_it_was_adopted(self, local, order, set_back):
+    def test_finished_before_adoption(self, local, order, set_back):
         made = order("exit 3")
         with closing(LocalExecutor()) as first:
             first.submit([made])

@@ -94,7 +94,7 @@ def test_messages_of_bash_count_lines_as_the_file_does(tmp_path: Path) -> None:
     assert "builtin" not in run(tmp_path, "if then")[2]
 
 
-def test_tracing_shows_nothing_of_the_wrapper(tmp_path: Path) -> None:
+def test_tracing_hides_the_wrapper(tmp_path: Path) -> None:
     assert [line.lstrip("+") for line in run(tmp_path, "set -x; true")[2].splitlines()] == [" true"]
 
 
@@ -117,7 +117,7 @@ def test_invocation_scripts_run_around_the_command(tmp_path: Path, script: str, 
     assert (code, stdout, stderr, told.code) == (6, out, "", 6)
 
 
-def test_the_soft_limit_of_open_files_is_the_one_of_before(tmp_path: Path) -> None:
+def test_soft_limit_of_open_files(tmp_path: Path) -> None:
     how = launch(order_of(tmp_path, "ulimit -Sn"), "/bin/bash", open_files=77)
     assert subprocess.run(how.argv, capture_output=True, text=True).stdout == "77\n"
 
@@ -136,21 +136,19 @@ def test_the_soft_limit_of_open_files_is_the_one_of_before(tmp_path: Path) -> No
         ("\0\xff nonsense\npid x\n", ExitFile()),
     ],
 )
-def test_half_a_line_says_nothing(tmp_path: Path, text: str, told: ExitFile) -> None:
+def test_incomplete_line(tmp_path: Path, text: str, told: ExitFile) -> None:
     path = tmp_path / "x"
     path.write_text(text)
     assert read_exit_file(str(path)) == told
 
 
-def test_no_file_says_nothing(tmp_path: Path) -> None:
+def test_missing_file(tmp_path: Path) -> None:
     assert read_exit_file(os.fspath(tmp_path / "none")) == ExitFile()
     assert read_exit_file(os.fspath(tmp_path)) == ExitFile()
 
 
 @pytest.mark.parametrize(("before", "same"), [(0, True), (299, True), (301, False), (-1, False)])
-def test_a_process_is_known_by_the_moment_before_it(
-    tmp_path: Path, before: int, same: bool
-) -> None:
+def test_start_time_tolerance(tmp_path: Path, before: int, same: bool) -> None:
     started = process_started(os.getpid())
     assert started is not None
     path = tmp_path / "x"

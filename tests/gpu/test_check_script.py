@@ -14,7 +14,7 @@ from fake_nvml import FakeNvml, fake_gpu
 SCRIPT = Path(__file__).with_name("check_real.py")
 
 
-def test_it_is_skipped_where_no_gpu_may_be_used() -> None:
+def test_skipped_without_gpu() -> None:
     environ = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         [sys.executable, str(SCRIPT)], env=environ, capture_output=True, text=True, timeout=60
@@ -24,7 +24,7 @@ def test_it_is_skipped_where_no_gpu_may_be_used() -> None:
 
 
 @pytest.mark.parametrize("gpus", [1, 4])
-def test_all_is_well_on_the_stand_in(fake: FakeNvml, gpus: int) -> None:
+def test_stand_in(fake: FakeNvml, gpus: int) -> None:
     fake.gpus = [fake_gpu(number) for number in range(gpus)]
     fake.write()
     words = [sys.executable, str(SCRIPT), "--quick"]

@@ -35,14 +35,14 @@ def messages(box: Bench) -> list[str]:
 
 
 @pytest.mark.parametrize("function", ["nvmlInitWithFlags", MEMORY])
-def test_a_hang_does_not_touch_a_workflow_without_gpu_jobs(box: Bench, function: str) -> None:
+def test_hang_without_gpu_jobs(box: Bench, function: str) -> None:
     hang(box, function)
     code, said = box.run({"a": (SEEN.format(name="a"), {})})
     assert (code, "GPU" in said) == (0, False), said
     assert box.states() == {"a": "completed"}
 
 
-def test_cpu_jobs_run_and_ctrl_c_works_beside_a_hang_at_the_start(box: Bench) -> None:
+def test_hang_at_the_start(box: Bench) -> None:
     hang(box, "nvmlInitWithFlags")
     jobs = {"gpu": ("true", {"num_gpus": 1}), "cpu": ("date +%s.%N > ran", {})}
     runner = box.start(jobs)
@@ -78,7 +78,7 @@ def test_limits_are_enforced_while_the_driver_hangs(box: Bench) -> None:
     assert "the GPU driver answers again" in messages(box)
 
 
-def test_a_driver_that_fails_at_the_start_is_asked_again(box: Bench) -> None:
+def test_driver_failure_at_the_start(box: Bench) -> None:
     box.fake.failures = [("nvmlInitWithFlags", 9, None)]
     box.fake.write()
     runner = box.start({"a": (SEEN.format(name="a"), {"num_gpus": 1})})
@@ -90,7 +90,7 @@ def test_a_driver_that_fails_at_the_start_is_asked_again(box: Bench) -> None:
     assert code == 0, said
 
 
-def test_gpus_that_all_leave_and_come_back_end_no_run(box: Bench) -> None:
+def test_all_gpus_vanish_and_return(box: Bench) -> None:
     jobs = {name: (box.holding(name), {"num_gpus": 2}) for name in ("a", "b")}
     runner = box.start(jobs, "--num-cpus=4")
     wait_for(lambda: "running" in box.states().values(), "one runs")

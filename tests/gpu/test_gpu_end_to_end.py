@@ -102,7 +102,7 @@ def test_a_shared_box(box: Bench) -> None:
     assert "Peak GPU Mem" in table and "70 GiB" in table and "1 (0.5, 35 GiB)" in table
 
 
-def test_a_gpu_that_vanishes_is_said_once_and_the_rest_goes_on(box: Bench) -> None:
+def test_vanished_gpu_is_reported_once(box: Bench) -> None:
     box.fake.gpus = [fake_gpu(0), fake_gpu(1)]
     box.fake.write()
     names = ("a", "b", "c")
@@ -129,7 +129,7 @@ def test_a_gpu_that_vanishes_is_said_once_and_the_rest_goes_on(box: Bench) -> No
     assert said.count("does not answer") == 1
 
 
-def test_a_driver_that_is_not_loaded_is_said_and_other_jobs_run(box: Bench) -> None:
+def test_driver_not_loaded(box: Bench) -> None:
     box.fake.failures = [("nvmlInitWithFlags", 9, None)]
     box.fake.write()
     jobs = {"a": (box.holding("a"), {"num_gpus": 1}), "b": ("true", {})}
@@ -174,7 +174,7 @@ def test_num_gpus_is_how_many_at_a_time(box: Bench) -> None:
     assert code == 0 and said.count("9 GPUs requested, 4 usable here") == 1
 
 
-def test_why_tells_of_the_limit(box: Bench) -> None:
+def test_why_names_the_limit(box: Bench) -> None:
     jobs = {name: (box.holding(name), {"num_gpus": 1}) for name in ("a", "b")}
     runner = box.start(jobs, "--num-gpus=1", "--num-cpus=4")
     wait_for(lambda: "running" in box.states().values(), "one runs")
@@ -184,7 +184,7 @@ def test_why_tells_of_the_limit(box: Bench) -> None:
     assert ended(runner)[0] == 0
 
 
-def test_two_runners_never_give_out_a_gpu_twice(box: Bench) -> None:
+def test_two_runners(box: Bench) -> None:
     box.fake.gpus = [fake_gpu(0), fake_gpu(1)]
     box.fake.write()
     assert box.run({"first": ("true", {})})[0] == 0  # the store exists before both use it
@@ -234,7 +234,7 @@ def test_gpus_by_number(box: Bench, by: str) -> None:
     assert box.seen("a") == "0,1"
 
 
-def test_what_the_runner_may_not_use_does_not_exist(box: Bench) -> None:
+def test_hidden_gpus(box: Bench) -> None:
     box.environ["CUDA_VISIBLE_DEVICES"] = f"2,{uuid(3)}"
     code, said = box.run(
         {"a": (SEEN.format(name="a"), {"num_gpus": 2}), "b": ("true", {"num_gpus": 3})}
@@ -247,7 +247,7 @@ def test_what_the_runner_may_not_use_does_not_exist(box: Bench) -> None:
     assert [gpu["usable"] for gpu in shown["gpus"]] == [False, False, True, True]
 
 
-def test_instances_are_devices_of_their_own(box: Bench) -> None:
+def test_mig_instances(box: Bench) -> None:
     instances = [FakeInstance(f"MIG-{n}", 10 * GB, gpu_instance=n) for n in (1, 2)]
     box.fake.gpus = [fake_gpu(0, mig=True, instances=instances)]
     box.fake.write()
@@ -261,7 +261,7 @@ def test_instances_are_devices_of_their_own(box: Bench) -> None:
     assert {box.seen("a"), box.seen("b")} == {"MIG-1", "MIG-2"}
 
 
-def test_more_memory_than_asked_for_is_an_event(box: Bench) -> None:
+def test_memory_above_the_request_is_an_event(box: Bench) -> None:
     runner = box.start({"a": (box.holding("a", "3g"), {"gpu_memory": "2g"})})
     box.using(1)
     seen = time.monotonic()
@@ -357,7 +357,7 @@ resource_requirements "share" {
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_what_files_say_of_gpus(box: Bench, suffix: str) -> None:
+def test_gpu_keys_of_files(box: Bench, suffix: str) -> None:
     box.fake.gpus = [fake_gpu(0), fake_gpu(1, name="NVIDIA H200")]
     box.fake.write()
     (box.folder / f"w.{suffix}").write_text(FORMATS[suffix])

@@ -98,9 +98,7 @@ def test_own_processes_are_told_by_session_and_descent(fake: FakeNvml, reader: S
     }
 
 
-def test_gpus_fill_vanish_and_return_and_each_trouble_is_said_once(
-    fake: FakeNvml, reader: Start
-) -> None:
+def test_each_problem_is_reported_once(fake: FakeNvml, reader: Start) -> None:
     fake.gpus = [fake_gpu(0), fake_gpu(1)]
     fake.write()
     one = reader()
@@ -134,7 +132,7 @@ def test_a_gpu_whose_memory_cannot_be_read_is_left_out(
 
 
 @pytest.mark.parametrize("code", [3, 4, 6, 13, 25, 999])
-def test_what_a_gpu_does_not_tell_is_none(fake: FakeNvml, reader: Start, code: int) -> None:
+def test_unknown_figures_are_none(fake: FakeNvml, reader: Start, code: int) -> None:
     fake.gpus = [fake_gpu(0)]
     asked = ["UtilizationRates", "Temperature", "PowerUsage", "ComputeMode", "Name", "MigMode"]
     fake.failures = [(f"nvmlDeviceGet{name}", code, None) for name in asked]
@@ -156,7 +154,7 @@ def test_unified_memory_is_that_of_the_machine(fake: FakeNvml, reader: Start) ->
     assert 0 < gpu["memory_free"] < total
 
 
-def test_reserved_memory_is_told_apart(fake: FakeNvml, reader: Start) -> None:
+def test_reserved_memory(fake: FakeNvml, reader: Start) -> None:
     fake.gpus = [fake_gpu(0, reserved=GB), fake_gpu(1)]
     fake.processes = [FakeProcess(0, pid=os.getpid(), memory=10 * GB)]
     fake.write()
@@ -191,9 +189,7 @@ def test_an_old_driver_lists_processes_in_older_forms(
     assert all("too old to list the processes" in text for text in said)
 
 
-def test_the_clients_of_mps_are_processes_and_its_server_only_serves(
-    fake: FakeNvml, reader: Start, tmp_path: Path
-) -> None:
+def test_mps_clients_and_server(fake: FakeNvml, reader: Start, tmp_path: Path) -> None:
     server = tmp_path / "nvidia-cuda-mps-server"
     server.symlink_to("/bin/sleep")
     fake.gpus = [fake_gpu(0)]
@@ -209,7 +205,7 @@ def test_the_clients_of_mps_are_processes_and_its_server_only_serves(
     }
 
 
-def test_what_a_list_cannot_mean_is_left_out(fake: FakeNvml, reader: Start) -> None:
+def test_impossible_entries_are_left_out(fake: FakeNvml, reader: Start) -> None:
     fake.gpus = [fake_gpu(0)]
     fake.processes = [
         FakeProcess(0, pid=0, memory=GB),
@@ -242,9 +238,7 @@ def test_damaged_hardware(
         (999, "fails"),
     ],
 )
-def test_a_driver_that_does_not_start_is_said_once_and_tried_again(
-    fake: FakeNvml, reader: Start, code: int, text: str
-) -> None:
+def test_driver_that_does_not_start(fake: FakeNvml, reader: Start, code: int, text: str) -> None:
     fake.gpus = [fake_gpu(0)]
     fake.failures = [("nvmlInitWithFlags", code, None)]
     fake.write()
@@ -257,7 +251,7 @@ def test_a_driver_that_does_not_start_is_said_once_and_tried_again(
     assert one.uuids() == UUIDS[:1]
 
 
-def test_a_driver_that_dies_in_the_run(fake: FakeNvml, reader: Start) -> None:
+def test_driver_failure_during_a_run(fake: FakeNvml, reader: Start) -> None:
     fake.gpus = [fake_gpu(0)]
     fake.write()
     one = reader()
@@ -271,7 +265,7 @@ def test_a_driver_that_dies_in_the_run(fake: FakeNvml, reader: Start) -> None:
     assert one.uuids() == UUIDS[:1]
 
 
-def test_no_library_is_no_news(reader: Start, tmp_path: Path) -> None:
+def test_missing_library(reader: Start, tmp_path: Path) -> None:
     one = reader(LD_LIBRARY_PATH=str(tmp_path / "nothing"))
     if one.read():
         pytest.skip("this machine has NVIDIA GPUs")
@@ -342,7 +336,7 @@ def test_use_by_process_over_all_gpus(fake: FakeNvml, reader: Start) -> None:
     assert one.ask("monitor.read(use=True).use") == {}
 
 
-def test_a_job_that_plays_a_cuda_program(fake: FakeNvml, reader: Start, tmp_path: Path) -> None:
+def test_simulated_cuda_program(fake: FakeNvml, reader: Start, tmp_path: Path) -> None:
     fake.gpus = [fake_gpu(0), fake_gpu(1)]
     fake.write()
     done = tmp_path / "done"
@@ -360,7 +354,7 @@ def test_a_job_that_plays_a_cuda_program(fake: FakeNvml, reader: Start, tmp_path
     assert one.read()[1]["memory_free"] == 80 * GB
 
 
-def test_detection_without_gpus_loads_nothing_heavy() -> None:
+def test_imports_without_gpus() -> None:
     script = (
         "import sys; sys.path.insert(0, '.')\n"
         "from torc_tui.resources.detect import detect_machine\n"

@@ -14,7 +14,7 @@ WHEN_ITS_JOBS_RUN = {"on_jobs_ready", "on_jobs_complete"}
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
-def test_is_armed_again(trigger: str) -> None:
+def test_is_rearmed(trigger: str) -> None:
     anything, its_jobs = trigger in WHEN_ANYTHING_RUNS, trigger in WHEN_ITS_JOBS_RUN
     assert is_armed_again(trigger, [1, 2], None, {2, 3}) is (anything or its_jobs)
     assert is_armed_again(trigger, [1, 2], 0, {3}) is anything
@@ -31,7 +31,7 @@ def test_is_failure(status: JobStatus) -> None:
     assert is_failure(status, because(Kind.TERMINATED_BY_USER)) is False
 
 
-def test_a_batch_waits_for_quiet() -> None:
+def test_batch_waits_for_a_pause() -> None:
     batch = FailureBatch()
     assert not batch.is_due(100.0)
     batch.add(10.0)
@@ -43,7 +43,7 @@ def test_a_batch_waits_for_quiet() -> None:
     assert not batch.is_due(100.0)
 
 
-def test_failures_without_end_do_not_delay_it() -> None:
+def test_endless_failures_do_not_delay_a_batch() -> None:
     batch = FailureBatch()
     for tenth in range(int(MOST_SECONDS * 10)):
         batch.add(tenth / 10)

@@ -308,7 +308,7 @@ def test_times_in_nanoseconds() -> None:
 
 
 @pytest.mark.parametrize("state", [OLD, NEWER], ids=["back", "touched"])
-def test_changed_meanwhile(state: FileState) -> None:
+def test_changed_during_the_run(state: FileState) -> None:
     """An input that changed while the job ran makes it stale, also when it is changed back."""
     recorded = replace(RECORDED, changed_files=(1,), changed_data=(3,))
     job = replace(FRESH, inputs={1: INPUT._replace(state=state)}, recorded=recorded)
@@ -486,7 +486,7 @@ def test_rerun_on_command_only() -> None:
     ],
     ids=["before", "after", "file"],
 )
-def test_ran_again_meanwhile(kind: EdgeKind, ended: int, verdict: Verdict) -> None:
+def test_reran_during_the_check(kind: EdgeKind, ended: int, verdict: Verdict) -> None:
     """A job runs if one that it depends on as such has run again since it began (number 20)."""
     before = job(1)
     assert before.recorded is not None
@@ -497,7 +497,7 @@ def test_ran_again_meanwhile(kind: EdgeKind, ended: int, verdict: Verdict) -> No
     assert keeps(job(2), Findings(), order) is (verdict is Verdict.KEEP)
 
 
-def test_many_are_counted() -> None:
+def test_counts_of_many_reasons() -> None:
     jobs = [*(job(number, **STALE) for number in range(1, 7)), job(7)]
     gate = [Follows(-1, number, EdgeKind.REGEX) for number in range(1, 7)]
     found = verdicts(jobs, [*gate, Follows(7, -1, EdgeKind.REGEX)])
@@ -584,7 +584,7 @@ def slow_truth(
 
 
 @given(workflows())
-def test_against_the_slow_truth(drawn: tuple[list[JobFacts], list[Follows], list[Follows]]) -> None:
+def test_equals_slow_reference(drawn: tuple[list[JobFacts], list[Follows], list[Follows]]) -> None:
     jobs, plain, gated = drawn
     found = {
         one.id: Findings() if one.changes_inputs and one.recorded else findings(one) for one in jobs

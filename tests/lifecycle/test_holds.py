@@ -28,7 +28,7 @@ def test_canaries(statuses: list[S], expected: object) -> None:
 
 
 @pytest.mark.parametrize("status", [S.FAILED, S.CANCELED, S.TERMINATED, S.PENDING_FAILED], ids=str)
-def test_a_failure_is_told_before_the_others_end(status: S) -> None:
+def test_failure_is_reported_early(status: S) -> None:
     found = hold_of([Canary("a", S.RUNNING), Canary("b", status, EXIT), Canary("c", status)])
     assert found == because(Kind.CANARY_FAILED, job="b", status=status.word, reason=EXIT, more=1)
 

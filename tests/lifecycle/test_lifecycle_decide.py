@@ -84,9 +84,7 @@ ANY_ONCE = (FailureRule(match_all_exit_codes=True, max_retries=1),)
         (exited(3), AttemptFacts(use_pending_failed=True), S.PENDING_FAILED, 3, False),
     ],
 )
-def test_what_an_end_means(
-    end: Exited, facts: AttemptFacts, status: S, code: int, releases: bool
-) -> None:
+def test_outcomes(end: Exited, facts: AttemptFacts, status: S, code: int, releases: bool) -> None:
     found = outcome(end, facts)
     assert (found.status, found.return_code, found.releases, found.retry) == (
         status,
@@ -243,7 +241,7 @@ def test_failure_of_user_data(require: bool) -> None:
     assert found.reason == wanted
 
 
-def test_settle_yields_no_empty_step() -> None:
+def test_no_empty_steps() -> None:
     """An end that changes nothing else yields nothing; a cancellation is followed."""
     graph = Dictionary({0: [], 1: [0], 2: [1]}, {0: True, 1: True, 2: True})
     graph.status[0] = S.FAILED
@@ -257,7 +255,7 @@ def test_settle_yields_no_empty_step() -> None:
     assert list(settle(Dictionary({0: []}, {0: True}), [(0, S.COMPLETED)])) == []
 
 
-def test_settle_tells_who_succeeded() -> None:
+def test_successful_jobs_of_a_step() -> None:
     """The graph learns of each end whether it was a success; a cancellation is none."""
     graph = Dictionary({0: [], 1: [0], 2: []}, {0: True, 1: True, 2: True})
     graph.status |= {0: S.FAILED, 2: S.COMPLETED}
@@ -335,7 +333,7 @@ def graphs(draw: st.DrawFn) -> Dictionary:
 
 
 @given(graphs(), st.data())
-def test_every_graph_comes_to_an_end_and_never_lies(graph: Dictionary, data: st.DataObject) -> None:
+def test_random_graphs_finish(graph: Dictionary, data: st.DataObject) -> None:
     while ready := [job for job, status in graph.status.items() if status is S.READY]:
         job = data.draw(st.sampled_from(ready))
         graph.status[job] = data.draw(st.sampled_from([S.COMPLETED, S.FAILED]))
@@ -349,7 +347,7 @@ def test_every_graph_comes_to_an_end_and_never_lies(graph: Dictionary, data: st.
     assert set(graph.status.values()) <= {S.COMPLETED, S.FAILED, S.CANCELED}
 
 
-def test_a_doomed_job_gets_a_reason() -> None:
+def test_blocked_job_has_a_reason() -> None:
     graph = Dictionary({}, {})
     (change,) = verdict(graph, [Waiting(5, 1, True)])
     assert (change.job_id, change.status, change.reason) == (
@@ -359,7 +357,7 @@ def test_a_doomed_job_gets_a_reason() -> None:
     )
 
 
-def test_the_invariants_see_what_is_wrong() -> None:
+def test_invariants_detect_violations() -> None:
     nodes = {
         1: invariants.Node(1, S.FAILED, [], 0),
         2: invariants.Node(2, S.READY, [1], 0),
@@ -371,7 +369,7 @@ def test_the_invariants_see_what_is_wrong() -> None:
         assert piece in text
 
 
-def test_warnings_of_a_success() -> None:
+def test_warnings_of_a_completed_job() -> None:
     facts = AttemptFacts(unwritten_files=OUT, missing_user_data=("record",))
     assert outcome(exited(0), facts).warnings == (
         because(Kind.FILES_NOT_WRITTEN, files=tuple(OUT)),

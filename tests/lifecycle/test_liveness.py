@@ -96,7 +96,7 @@ IDS = st.sampled_from(["", "m1", "m2"])
     runs=st.booleans(),
     quiet=st.floats(0, 1000),
 )
-def test_silence_alone_proves_nothing(
+def test_silence_is_no_proof(
     machine: str | None,
     boot: str,
     namespace: str,

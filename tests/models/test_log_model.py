@@ -59,7 +59,7 @@ def test_index_equals_naive_splitting(
                 assert datas(log.before(start, 2)) == expected[max(0, number - 2) : number]
 
 
-def test_long_lines_are_cut_and_can_be_had_whole(tmp_path: Path) -> None:
+def test_long_lines(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"x" * 1000 + b"\nshort\n")
     with closing(LogFile(path, block=64, limit=100)) as log:
@@ -70,7 +70,7 @@ def test_long_lines_are_cut_and_can_be_had_whole(tmp_path: Path) -> None:
         assert log.after(line.start, 1) == [line]
 
 
-def test_growth_truncation_replacement_and_loss(tmp_path: Path) -> None:
+def test_growth_truncation_and_replacement(tmp_path: Path) -> None:
     path = tmp_path / "log"
     log = LogFile(path)
     assert not log.exists and tail(log, 3) == [] and log.refresh() is Change.GONE
@@ -130,7 +130,7 @@ def test_search(tmp_path: Path, pattern: str, lines: list[int]) -> None:
         assert list(last.starts) == offsets
 
 
-def test_search_says_what_is_wrong_and_can_be_stopped(tmp_path: Path) -> None:
+def test_search_errors_and_stop(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"a\n" * 1000)
     (gone,) = search(str(tmp_path / "none"), "a")

@@ -40,14 +40,14 @@ def test_window_averages_and_leaves_gaps() -> None:
         Ring(0)
 
 
-def test_pictures() -> None:
+def test_charts() -> None:
     assert blocks([0, 1, 4, 8, None], 1) == [" ▁▄█ "]
     assert blocks([0, 4, 8, 16], 2, high=16) == ["   █", " ▄██"]
     assert blocks([], 2) == ["", ""]
 
 
 @given(st.lists(NUMBERS, max_size=20), st.integers(1, 4))
-def test_pictures_have_their_size(values: list[float | None], height: int) -> None:
+def test_size_of_charts(values: list[float | None], height: int) -> None:
     assert [len(row) for row in blocks(values, height)] == [len(values)] * height
 
 
@@ -104,7 +104,7 @@ def test_state_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b"null", b"[" * 100_000])
-def test_a_broken_file_is_none(tmp_path: Path, content: bytes) -> None:
+def test_broken_state_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ui.json"
     path.write_bytes(content)
     state = UiState(path)
@@ -113,7 +113,7 @@ def test_a_broken_file_is_none(tmp_path: Path, content: bytes) -> None:
     assert state.save() and UiState(path).get("a", 1) == 2
 
 
-def test_a_place_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+def test_unwritable_state_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     state = UiState(tmp_path / "file" / "ui.json")
     state.set("a", 1)

@@ -146,7 +146,7 @@ def test_workflows(store: Store, tmp_path: Path, workflow_id: int, action: UserA
 
 
 @pytest.mark.parametrize("status", JobStatus, ids=lambda status: status.word)
-def test_delete_is_two_steps_away(store: Store, workflow_id: int, status: JobStatus) -> None:
+def test_delete_after_cancel(store: Store, workflow_id: int, status: JobStatus) -> None:
     """A workflow can be deleted at once, or as soon as its running jobs are canceled."""
     put(store, status)
     if status in HELD:

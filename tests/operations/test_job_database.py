@@ -44,7 +44,7 @@ def test_a_password_goes_into_a_file(url: str, shown: str) -> None:
     assert job_url(found) == found  # as inside a job
 
 
-def test_what_has_no_password_stays(state: Path) -> None:
+def test_url_without_password(state: Path) -> None:
     for url in ("sqlite:////a/b?c", "postgresql+psycopg://ada@db/torc"):
         assert job_url(url) == url
     assert not list(state.iterdir())
@@ -58,7 +58,7 @@ def test_the_environment_of_jobs() -> None:
     assert "s3cret" not in str(found)
 
 
-def test_the_server_accepts_it(postgresql_url: str) -> None:
+def test_server_accepts_the_password_file(postgresql_url: str) -> None:
     """The private server trusts everybody: libpq must accept the URL and the file."""
     import psycopg
 

@@ -65,7 +65,7 @@ def ready(store: Store) -> ReadyJob:
     return job
 
 
-def test_the_line_does_what_the_job_does(made: tuple[Store, int, Path]) -> None:
+def test_reproduced_command(made: tuple[Store, int, Path]) -> None:
     store, workflow, folder = made
     setting = job_shell.read(store, ready(store).id)
     said = run(setting.line)
@@ -98,7 +98,7 @@ def test_the_engine_starts_it_with_the_same_variables(made: tuple[Store, int, Pa
     assert setting.directory == order.directory and setting.command == order.command
 
 
-def test_a_job_that_is_not_there(made: tuple[Store, int, Path]) -> None:
+def test_unknown_job(made: tuple[Store, int, Path]) -> None:
     with pytest.raises(NotFound):
         job_shell.read(made[0], 999)
 
@@ -124,7 +124,7 @@ TEXTS = st.text(
 
 
 @given(st.dictionaries(NAMES, TEXTS, min_size=1, max_size=3), st.data())
-def test_any_text_survives_the_shell(variables: Mapping[str, str], data: st.DataObject) -> None:
+def test_quoting(variables: Mapping[str, str], data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(variables)))
     line = shell_line("/", variables, f'printf %s "${name}" | od -An -v -tx1')
     assert bytes.fromhex("".join(run(line)).replace(" ", "")) == variables[name].encode()
@@ -154,6 +154,6 @@ def test_references_in_env(value: str, expanded: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["$B", "x${B}"])
-def test_a_reference_to_nothing(value: str) -> None:
+def test_undefined_reference(value: str) -> None:
     with pytest.raises(UsageError, match=r"env of job 'j': K uses \$B, which is not set"):
         expand({"K": value}, {"A": ""}, "job 'j'")

@@ -150,7 +150,7 @@ def test_a_live_runner_is_not_dropped(
     assert states(store, workflow_id)["a"] == "ready"
 
 
-def test_a_heartbeat_counts_more_than_the_clock(
+def test_heartbeat_overrides_the_clock(
     store: Store, workflow_id: int, join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock of the other machine is an hour behind."""
@@ -200,7 +200,7 @@ def test_an_absent_runner_is_named(
     assert told == f"{named} 1 min 10 s{free}"
 
 
-def test_a_wrong_clock_names_nobody(
+def test_wrong_clock(
     store: Store, workflow_id: int, join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner_liveness, "WATCH_SECONDS", 7.0)
@@ -224,7 +224,7 @@ def test_a_job_that_was_asked_to_stop_is_canceled(
     assert results(store) == [(1, "canceled", "canceled", because(Kind.CANCELED_BY_USER))]
 
 
-def test_a_process_that_is_gone_is_proof(store: Store, workflow_id: int, join: Join) -> None:
+def test_missing_process_is_proof(store: Store, workflow_id: int, join: Join) -> None:
     here = compute_nodes.this_process("renamed")
     gone = compute_nodes.Process(
         hostname="former name",
@@ -245,9 +245,7 @@ def test_a_process_that_is_gone_is_proof(store: Store, workflow_id: int, join: J
 
 
 @pytest.mark.parametrize("status", JobStatus, ids=lambda status: status.word)
-def test_delete_is_two_steps_away(
-    store: Store, workflow_id: int, join: Join, status: JobStatus
-) -> None:
+def test_delete_after_drop(store: Store, workflow_id: int, join: Join, status: JobStatus) -> None:
     """Whatever an expired runner of another machine holds."""
     join(status=status)
     if status in HELD:

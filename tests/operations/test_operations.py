@@ -56,7 +56,7 @@ def last_event(store: Store, workflow_id: int) -> tuple[str, str | None]:
     return event.kind, event.actor
 
 
-def test_of_runners_that_start_together_one_initializes(store: Store, tmp_path: Path) -> None:
+def test_concurrent_initialization(store: Store, tmp_path: Path) -> None:
     (tmp_path / "raw.txt").write_text("")
     workflow_id = make(store, tmp_path)
     assert operations.initialize(store, workflow_id, once=True).run_id == 1
@@ -67,7 +67,7 @@ def test_of_runners_that_start_together_one_initializes(store: Store, tmp_path: 
     assert operations.initialize(store, workflow_id).run_id == 2  # who asks for it gets a new run
 
 
-def test_initialize_names_what_is_missing_and_changes_nothing(store: Store, tmp_path: Path) -> None:
+def test_initialize_with_missing_inputs(store: Store, tmp_path: Path) -> None:
     workflow_id = make(store, tmp_path)
     with pytest.raises(Refused, match=r"raw: .*raw\.txt"):
         operations.initialize(store, workflow_id)
@@ -78,7 +78,7 @@ def test_initialize_names_what_is_missing_and_changes_nothing(store: Store, tmp_
     assert workflows.get_workflow(store, workflow_id).run_id == 0
 
 
-def test_force_lets_files_pass_but_never_empty_records(store: Store, tmp_path: Path) -> None:
+def test_forced_initialization(store: Store, tmp_path: Path) -> None:
     workflow_id = make(store, tmp_path)
     assert operations.initialize(store, workflow_id, force=True).ready == 1
     user_data.update(
@@ -88,7 +88,7 @@ def test_force_lets_files_pass_but_never_empty_records(store: Store, tmp_path: P
         operations.initialize(store, workflow_id, force=True)
 
 
-def test_initialize_counts_runs_and_says_who(store: Store, tmp_path: Path) -> None:
+def test_initialize_records_run_and_actor(store: Store, tmp_path: Path) -> None:
     (tmp_path / "raw.txt").write_text("x")
     (tmp_path / "mid.txt").write_text("left over")
     workflow_id = make(store, tmp_path)
@@ -140,7 +140,7 @@ def test_a_workflow_with_running_jobs_is_neither_initialized_nor_deleted(
     assert workflows.get_workflow(store, workflow_id).name == "files"
 
 
-def test_cancel_ends_everything_that_waits(store: Store, tmp_path: Path) -> None:
+def test_cancel_waiting_jobs(store: Store, tmp_path: Path) -> None:
     workflow_id = make(store, tmp_path)
     operations.initialize(store, workflow_id, force=True)
     assert operations.cancel_workflow(store, workflow_id, actor=ME) == 2
@@ -150,7 +150,7 @@ def test_cancel_ends_everything_that_waits(store: Store, tmp_path: Path) -> None
     assert last_event(store, workflow_id) == ("workflow_canceled", ME)
 
 
-def test_retry_after_cancel_goes_on(store: Store, tmp_path: Path) -> None:
+def test_retry_after_cancel(store: Store, tmp_path: Path) -> None:
     workflow_id = make(store, tmp_path)
     operations.initialize(store, workflow_id, force=True)
     operations.cancel_workflow(store, workflow_id)
@@ -159,7 +159,7 @@ def test_retry_after_cancel_goes_on(store: Store, tmp_path: Path) -> None:
     assert not workflows.get_workflow(store, workflow_id).is_canceled
 
 
-def test_acts_that_do_not_apply_are_refused_one_by_one(store: Store, tmp_path: Path) -> None:
+def test_refusals_of_single_jobs(store: Store, tmp_path: Path) -> None:
     workflow_id = make(store, tmp_path)
     operations.initialize(store, workflow_id, force=True)
     job = ids(store, workflow_id)["read"]
@@ -174,7 +174,7 @@ def test_acts_that_do_not_apply_are_refused_one_by_one(store: Store, tmp_path: P
     assert states(store, workflow_id)["read"] == "ready"
 
 
-def test_priority_hold_and_release_say_who(store: Store, tmp_path: Path) -> None:
+def test_events_of_priority_hold_and_release(store: Store, tmp_path: Path) -> None:
     workflow_id = make(store, tmp_path)
     operations.initialize(store, workflow_id, force=True)
     job = ids(store, workflow_id)["read"]
@@ -199,13 +199,13 @@ def test_pause_and_resume(store: Store, tmp_path: Path) -> None:
     assert last_event(store, workflow_id) == ("workflow_resumed", ME)
 
 
-def test_stopping_nobody_is_refused(store: Store, tmp_path: Path) -> None:
+def test_stop_without_runner(store: Store, tmp_path: Path) -> None:
     workflow_id = make(store, tmp_path)
     with pytest.raises(Refused, match="no active runner"):
         runners.stop_runners(store, workflow_id)
 
 
-def test_a_dead_runner_keeps_no_job_from_being_canceled(store: Store, tmp_path: Path) -> None:
+def test_cancel_jobs_of_a_lost_runner(store: Store, tmp_path: Path) -> None:
     workflow_id = make(store, tmp_path)
     operations.initialize(store, workflow_id, force=True)
     from torc_tui.resources.detect import detect_machine
@@ -240,7 +240,7 @@ def test_needs_initialization(store: Store, tmp_path: Path) -> None:
     }
 
 
-def test_the_command_line_of_a_runner_does_not_name_the_store(
+def test_command_line_without_database_url(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every user of the machine can read it, and the name may hold a password."""
@@ -343,7 +343,7 @@ jobs:
 """
 
 
-def test_enabled_jobs_are_waited_for_again(store: Store, tmp_path: Path) -> None:
+def test_enabled_jobs_block_dependents(store: Store, tmp_path: Path) -> None:
     """Dependents that have become ready without the job, and have not started, wait again."""
     wf = make(store, tmp_path, BEHIND)
     operations.initialize(store, wf)
@@ -357,7 +357,7 @@ def test_enabled_jobs_are_waited_for_again(store: Store, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("act", ["cancel_jobs", "disable_jobs"])
-def test_before_the_first_run_other_jobs_stay(store: Store, tmp_path: Path, act: str) -> None:
+def test_other_jobs_before_the_first_run(store: Store, tmp_path: Path, act: str) -> None:
     wf = make(store, tmp_path, BEHIND)
     getattr(acts, act)(store, [ids(store, wf)["a"]])
     after = "canceled" if act == "cancel_jobs" else "disabled"

@@ -92,7 +92,7 @@ def host_of(store: Store, hostname: str, *gpus: Gpu) -> MachineState:
     return MachineState(at=2.0, machine=machine, holdings=held, location=hostname)
 
 
-def test_what_others_hold_and_use_counts(store: Store, workflow: int) -> None:
+def test_use_by_others_counts(store: Store, workflow: int) -> None:
     machine = Machine(hostname="box", num_cpus=4, memory=8 * GB, gpus=(gpu(0), gpu(1)))
     node = join(store, workflow, "box", machine)
     python = GpuProcess(pid=4711, name="python", memory=50 * GB)
@@ -139,7 +139,7 @@ def test_the_best_runner_counts(store: Store, workflow: int) -> None:
     assert lacks(store, workflow, host) == {"small": Texts(), "gpu": Texts(), "half": Texts()}
 
 
-def test_how_many_may_run_is_said(store: Store, workflow: int) -> None:
+def test_limit_of_parallel_jobs(store: Store, workflow: int) -> None:
     machine = Machine(hostname="box", num_cpus=4, memory=8 * GB)
     node = join(store, workflow, "box", machine, max_parallel_jobs=1)
     claim(store, workflow, node, "gpu", Allocation(1, GB))

@@ -79,7 +79,7 @@ def test_the_automaton_agrees_with_re(pattern: str, ignore_case: bool, names: li
     ],
     ids=short,
 )
-def test_patterns_that_backtrack_for_ever(pattern: str, name: str, found: bool) -> None:
+def test_catastrophic_backtracking(pattern: str, name: str, found: bool) -> None:
     assert Pattern(pattern).search(name) is found
 
 
@@ -105,7 +105,7 @@ def test_too_complex(pattern: str, name: str) -> None:
     ["(", "a{2}{3}", "[", "(?x)a b", "(" * 9_000 + ")" * 9_000, "a" * (MAX_CHARACTERS + 1)],
     ids=short,
 )
-def test_no_pattern(pattern: str) -> None:
+def test_invalid_patterns(pattern: str) -> None:
     with pytest.raises(PatternError):
         Pattern(pattern)
 

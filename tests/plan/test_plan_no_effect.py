@@ -118,7 +118,7 @@ def test_honored_key_of_the_monitor(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", sorted({*MONITOR} - {*HONORED_MONITOR}))
-def test_each_other_key_of_the_monitor_has_its_own_hint(key: str) -> None:
+def test_hints_of_monitor_keys(key: str) -> None:
     text = HEAD + f"resource_monitor: {{{key}: {MONITOR_VALUES[key]}}}\n"
     (warning,) = resolve(loads(text, format="yaml")).warnings
     assert warning.hint == HINTS[key]

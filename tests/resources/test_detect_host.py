@@ -124,7 +124,7 @@ def test_cpus(tmp_path: Path, quota: str, slurm: str | None, expected: int) -> N
     assert available_cpus(environ, root) == expected
 
 
-def test_slurm_without_a_job_is_not_believed(tmp_path: Path) -> None:
+def test_slurm_variables_without_a_job(tmp_path: Path) -> None:
     assert available_cpus({"SLURM_CPUS_ON_NODE": "1"}, tmp_path) == CPUS
 
 
@@ -149,7 +149,7 @@ def test_memory(tmp_path: Path, limit: str, environ: dict[str, str], expected: i
     assert available_memory(environ, v2(tmp_path, "/a", {"a/memory.max": limit})) == expected
 
 
-def test_what_the_user_says_counts() -> None:
+def test_limits_of_the_user() -> None:
     machine = detect_machine(num_cpus=12, memory_gb=0.5)
     assert (machine.hostname, machine.num_cpus, machine.memory, machine.gpus) == (
         hostname(),
@@ -167,7 +167,7 @@ def test_this_host() -> None:
     assert boot_id() == boot_id() != ""
 
 
-def test_start_times_tell_processes_apart() -> None:
+def test_start_times_identify_processes() -> None:
     started = process_started(os.getpid())
     assert started is not None
     assert started == process_started(os.getpid())

@@ -47,7 +47,7 @@ def test_a_flapping_gpu_gives_two_notices_a_minute() -> None:
     assert len(presence.notices) <= 4
 
 
-def test_a_gpu_that_stays_away_is_waited_for_no_longer_than_that() -> None:
+def test_wait_for_a_gpu_is_limited() -> None:
     presence = Presence(0.0, wait=10.0)
     presence.read(BOTH, 1.0)
     presence.read(Reading(()), 2.0)
@@ -56,7 +56,7 @@ def test_a_gpu_that_stays_away_is_waited_for_no_longer_than_that() -> None:
 
 
 @pytest.mark.parametrize("failing", [None, FAILS])
-def test_a_driver_that_fails_at_the_start_is_asked_again(failing: Reading | None) -> None:
+def test_driver_failure_at_the_start(failing: Reading | None) -> None:
     presence = Presence(0.0, wait=10.0)
     presence.read(failing, 1.0)
     assert (presence.usable(1.0), presence.awaited(1.0)) == ((), None)
@@ -65,7 +65,7 @@ def test_a_driver_that_fails_at_the_start_is_asked_again(failing: Reading | None
     assert names(presence.awaited(11.0)) == "ab"
 
 
-def test_all_gpus_gone_for_ten_seconds_end_nothing() -> None:
+def test_all_gpus_missing_for_10_s() -> None:
     presence = Presence(0.0)
     presence.read(BOTH, 1.0)
     for second in range(2, 12):
@@ -77,7 +77,7 @@ def test_all_gpus_gone_for_ten_seconds_end_nothing() -> None:
     assert names(presence.usable(18.0)) == "ab"
 
 
-def test_old_readings_place_nothing_and_that_is_reported_once() -> None:
+def test_old_readings() -> None:
     presence = Presence(0.0)
     presence.read(BOTH, 1.0)
     for now in (3.0, 4.1, 5.0):
@@ -94,13 +94,13 @@ def test_old_readings_place_nothing_and_that_is_reported_once() -> None:
     ]
 
 
-def test_a_slow_start_is_no_news() -> None:
+def test_slow_start() -> None:
     presence = Presence(0.0)
     presence.check(9.0)
     assert presence.notices == []
 
 
-def test_the_words_of_the_driver_are_kept() -> None:
+def test_message_of_the_driver() -> None:
     presence = Presence(0.0)
     presence.read(BOTH, 1.0)
     silent = because(Kind.GPU_SILENT, index=1, uuid="b", error="GPU is lost")
@@ -108,7 +108,7 @@ def test_the_words_of_the_driver_are_kept() -> None:
     assert presence.notices == [because(Kind.GPU_DRIVER, problem="version"), silent]
 
 
-def test_a_gpu_that_never_answered_is_named() -> None:
+def test_gpu_that_never_responded() -> None:
     presence = Presence(0.0)
     silent: Reason = because(Kind.GPU_SILENT, index=2, error="GPU is lost")
     presence.read(Reading((A,), notices=(silent,)), 1.0)

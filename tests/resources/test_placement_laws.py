@@ -166,7 +166,7 @@ def test_take_and_give(machine, steps, policy) -> None:  # type: ignore[no-untyp
     st.lists(st.one_of(requests, st.integers(0, 20), st.lists(gpus, max_size=4)), max_size=20),
     policies,
 )
-def test_readings_change_under_held_grants(machine, steps, policy) -> None:  # type: ignore[no-untyped-def]  # as above
+def test_readings_change_under_grants(machine, steps, policy) -> None:  # type: ignore[no-untyped-def]  # as above
     pool = Pool(machine, rules=EXACT._replace(foreign=policy))
     held: list[Allocation] = []
     for step in steps:
@@ -237,9 +237,7 @@ def test_rank_agrees_with_the_order_of_placement(wanted: list[ResourceRequiremen
         ("of a later version", [4, 3, 2, 1]),
     ],
 )
-def test_the_method_says_what_is_compared_within_one_priority(
-    method: str, order: list[int]
-) -> None:
+def test_sort_methods(method: str, order: list[int]) -> None:
     def asking(memory: int, runtime: float) -> ResourceRequirements:
         return ResourceRequirements(name="r", memory=memory, runtime=runtime)
 

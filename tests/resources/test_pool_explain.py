@@ -51,7 +51,7 @@ def uuids(allocation: Allocation | None) -> list[str] | None:
     return None if allocation is None else [grant.uuid for grant in allocation.gpus]
 
 
-def test_counts_are_taken_and_given_back() -> None:
+def test_take_and_give_back() -> None:
     pool = Pool(machine())
     first = pool.take(req(num_cpus=6, memory=8 * GB))
     assert first == Allocation(6, 8 * GB)
@@ -61,7 +61,7 @@ def test_counts_are_taken_and_given_back() -> None:
     assert (pool.free_cpus, pool.free_memory) == (8, 32 * GB)
 
 
-def test_over_held_pool_is_empty_and_not_negative() -> None:
+def test_oversubscribed_pool() -> None:
     pool = Pool(
         machine(gpu(0)),
         [Allocation(10, 40 * GB, (GpuGrant("GPU-0"), GpuGrant("GPU-0", 500, 90 * GB)))],
@@ -78,7 +78,7 @@ def test_over_held_pool_is_empty_and_not_negative() -> None:
     assert pool.take(req()) == Allocation(1, 1 << 20)
 
 
-def test_giving_what_is_not_held_changes_nothing() -> None:
+def test_giving_back_unknown_grants() -> None:
     pool = Pool(machine(gpu(0)))
     pool.take(req(num_cpus=2, num_gpus=0.5))
     with pytest.raises(ValueError, match="does not hold"):
@@ -144,7 +144,7 @@ def test_shares_pack_onto_the_fullest_gpu_that_fits() -> None:
     assert free_gpus(pool) == 1
 
 
-def test_foreign_process_is_avoided_by_whole_gpus_only() -> None:
+def test_foreign_processes() -> None:
     gpus = gpu(0, PYTHON), gpu(1)
     pool = Pool(machine(*gpus))
     assert uuids(pool.take(req(num_gpus=1))) == ["GPU-1"]
@@ -174,7 +174,7 @@ def test_shares_see_only_what_others_leave() -> None:
     assert pool.fits(req(num_gpus=0.5))
 
 
-def test_text_of_a_gpu_that_is_too_full() -> None:
+def test_text_of_a_full_gpu() -> None:
     python = GpuProcess(pid=4711, name="python", memory=48 * GB)
     pool = Pool(machine(gpu(1, python, memory_free=30 * GB)))
     [shortfall] = explain(req(gpu_memory=40 * GB), pool)
@@ -185,7 +185,7 @@ def test_text_of_a_gpu_that_is_too_full() -> None:
     )
 
 
-def test_own_use_fills_the_own_reservation_first() -> None:
+def test_own_use_counts_against_the_reservation() -> None:
     pool = Pool(machine(gpu(0)))
     pool.take(req(gpu_memory=30 * GB))
     assert pool.gpu_states[0].memory_available == 50 * GB
@@ -198,7 +198,7 @@ def test_own_use_fills_the_own_reservation_first() -> None:
     assert pool.gpu_states[0].memory_available == 35 * GB
 
 
-def test_use_that_no_process_explains_is_ours_where_processes_are_hidden() -> None:
+def test_unexplained_use() -> None:
     overhead = GB
     pool = Pool(machine(gpu(0, memory_free=79 * GB)))
     pool.take(req(gpu_memory=30 * GB))
@@ -206,7 +206,7 @@ def test_use_that_no_process_explains_is_ours_where_processes_are_hidden() -> No
     assert pool.gpu_states[0].memory_available == 80 * GB - overhead - 30 * GB
 
 
-def test_gpus_vanish_and_return_with_their_grants() -> None:
+def test_grants_of_returning_gpus() -> None:
     pool = Pool(machine(gpu(0), gpu(1)))
     held = pool.take(req(num_gpus=1))
     assert held is not None
@@ -309,7 +309,7 @@ def test_virtual_gpus_are_of_every_model_and_size() -> None:
         ),
     ],
 )
-def test_what_can_never_run(fields: dict[str, object], texts: list[str]) -> None:
+def test_unschedulable(fields: dict[str, object], texts: list[str]) -> None:
     idle = machine(gpu(0), gpu(1, PYTHON), num_cpus=2, memory=4 * GB)
     assert [sentence(shortfall.reason) for shortfall in never(req(**fields), idle)] == texts
     assert bool(never(req(**fields), machine(num_cpus=2, memory=4 * GB))) == bool(texts)
@@ -339,7 +339,7 @@ def test_mig_instances_serve_one_gpu_jobs_only() -> None:
         ),
     ],
 )
-def test_what_is_lacking_now(fields: dict[str, object], text: str) -> None:
+def test_shortfalls(fields: dict[str, object], text: str) -> None:
     pool = Pool(
         machine(gpu(0), gpu(1), num_cpus=4, memory=4 * GB),
         [Allocation(1, GB // 2, (GpuGrant("GPU-0"),))],
@@ -381,14 +381,14 @@ def test_rank_by_gpu() -> None:
     assert rank(models) == [2, 1, 0]
 
 
-def test_a_gpu_without_reading_serves_nobody() -> None:
+def test_gpu_without_reading() -> None:
     pool = Pool(machine(), [Allocation(0, 0, (GpuGrant("GPU-9"),))])
     assert pool.gpu_states == []
     assert not pool.fits(req(num_gpus=1))
     assert GpuState().gpu is None
 
 
-def test_four_gpus_one_half_filled_by_somebody_else() -> None:
+def test_four_gpus_one_half_full() -> None:
     python = GpuProcess(pid=4711, name="python", memory=40 * GB)
     pool = Pool(machine(gpu(0), gpu(1, python), gpu(2), gpu(3), num_cpus=32, memory=128 * GB))
     jobs = {
@@ -421,7 +421,7 @@ def test_four_gpus_one_half_filled_by_somebody_else() -> None:
     } == {4: ["GPU-1"]}
 
 
-def test_what_fits_exactly_lacks_nothing() -> None:
+def test_exact_fit() -> None:
     exact = req(num_cpus=8, memory=32 * GB, num_gpus=1, gpu_memory=80 * GB)
     pool = Pool(machine(gpu(0)))
     assert explain(exact, pool) == never(exact, machine(gpu(0))) == ()

@@ -145,7 +145,7 @@ def test_gpus_of_other_makers(uuid: str, visible: dict[str, str], absent: tuple[
         (GpuGrant("GPU-gone"), "1", "0"),
     ],
 )
-def test_a_job_is_told_what_it_was_granted(grant: GpuGrant, share: str, memory: str) -> None:
+def test_variables_of_a_job(grant: GpuGrant, share: str, memory: str) -> None:
     gpus = [Gpu(uuid="GPU-a", index=0, memory=80 << 30)]
     found = environment(Allocation(1, 0, (grant,)), gpus)
     assert (found["TORC_GPU_UUIDS"], found["TORC_GPU_SHARE"]) == (grant.uuid, share)

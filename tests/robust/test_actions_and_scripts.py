@@ -51,7 +51,7 @@ def test_each_trigger_fires_once_and_in_order(shell: Any) -> None:
     assert shell.events("action_failed") == []
 
 
-def test_they_fire_again_in_the_next_run_only_when_it_is_initialized(shell: Any) -> None:
+def test_triggers_of_the_next_run(shell: Any) -> None:
     shell.run("run", shell.write(TRIGGERS))
     shell.run("run", "1")
     assert words(shell, "order").count("start") == 1
@@ -60,7 +60,7 @@ def test_they_fire_again_in_the_next_run_only_when_it_is_initialized(shell: Any)
     assert words(shell, "order").count("start") == 2
 
 
-def test_what_a_killed_runner_did_not_come_to_is_made_up_for(shell: Any) -> None:
+def test_actions_missed_by_a_killed_runner(shell: Any) -> None:
     shell.run("run", shell.write(TRIGGERS))
     with (
         shell.store() as store,
@@ -113,7 +113,7 @@ actions:
     assert "action_failed" in shell.run("events", "list", "1")[1]
 
 
-def test_ctrl_c_ends_an_action_that_does_not_end(shell: Any, gone: Any) -> None:
+def test_ctrl_c_stops_an_action(shell: Any, gone: Any) -> None:
     text = """
 name: h
 jobs: [{name: a, command: 'echo a > ran'}]
@@ -128,7 +128,7 @@ actions: [{trigger_type: on_workflow_start, action_type: run_commands, commands:
     assert not shell.there("ran")
 
 
-def test_a_second_ctrl_c_ends_an_action_that_does_not_listen(shell: Any, gone: Any) -> None:
+def test_second_ctrl_c_kills_an_action(shell: Any, gone: Any) -> None:
     text = """
 name: h
 jobs: [{name: a, command: 'echo a > ran'}]
@@ -180,7 +180,7 @@ def test_a_recovery_script_runs_before_the_next_attempt(shell: Any) -> None:
     shell.assert_nothing_held()
 
 
-def test_a_failing_recovery_script_is_told_and_the_job_tried_all_the_same(shell: Any) -> None:
+def test_failed_recovery_script(shell: Any) -> None:
     code, said = shell.run("run", shell.write(RECOVERY.replace("SCRIPT", "exit 9")))
     assert code == 1, said
     assert words(shell, "attempts") == ["1", "2", "3", "4"]
@@ -230,7 +230,7 @@ def test_a_runner_killed_during_a_recovery_script(shell: Any) -> None:
     assert len(words(shell, "scripts")) == 2
 
 
-def test_canceling_ends_an_action_that_does_not_end(shell: Any, gone: Any) -> None:
+def test_cancel_stops_an_action(shell: Any, gone: Any) -> None:
     text = """
 name: h
 jobs: [{name: a, command: 'echo a > ran'}]
@@ -246,7 +246,7 @@ actions: [{trigger_type: on_workflow_start, action_type: run_commands, commands:
     assert shell.states() == {"a": "canceled"}
 
 
-def test_a_long_action_lives(shell: Any, until: Any) -> None:
+def test_long_action(shell: Any, until: Any) -> None:
     text = """
 name: h
 jobs: [{name: a, command: 'true'}]

@@ -61,13 +61,13 @@ actions: [{trigger_type: on_job_failed, action_type: run_commands, commands: ['e
 """
 
 
-def test_a_retry_is_no_failure(shell: Any) -> None:
+def test_retried_job(shell: Any) -> None:
     assert shell.run("run", shell.write(RETRIED))[0] == 0
     assert len(lines(shell, "tries")) == 3
     assert lines(shell, "handled") == []
 
 
-def test_a_user_who_terminates_a_job_knows(shell: Any, until: Any) -> None:
+def test_terminated_by_a_user(shell: Any, until: Any) -> None:
     text = RETRIED.replace("echo x >> tries;", "echo $$ > pid; sleep 600;")
     runner = shell.start("run", shell.write(text))
     shell.pid()
@@ -128,7 +128,7 @@ def test_a_failed_upload_runs_again(shell: Any) -> None:
     assert lines(shell, "log") == ["upload"]
 
 
-def test_a_rerun_repeats_what_follows_its_jobs(shell: Any) -> None:
+def test_rerun_repeats_actions(shell: Any) -> None:
     (shell.folder / "in.txt").write_text("1")
     (shell.folder / "ok").touch()
     assert shell.run("run", shell.write(UPLOAD))[0] == 0

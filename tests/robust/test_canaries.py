@@ -30,7 +30,7 @@ def test_the_rest_runs_when_the_canaries_succeed(shell: Any) -> None:
     assert len(released) == 3
 
 
-def test_they_are_held_until_then(shell: Any) -> None:
+def test_held_until_the_canaries_finish(shell: Any) -> None:
     shell.run("create", shell.write(SWEEP))
     shell.run("init", "1")
     jobs = {job["name"]: job for job in shell.json("jobs", "list", "1")}
@@ -69,7 +69,7 @@ def test_a_failed_canary_leaves_the_rest_held(failed: Any) -> None:
     assert f"3 jobs are {why}" in failed.run("plan", "1")[1]
 
 
-def test_release_frees_them(failed: Any) -> None:
+def test_release(failed: Any) -> None:
     assert failed.run("jobs", "release", *(f"1/{name}" for name in BEHIND))[0] == 0
     assert failed.run("run", "1")[0] == 1
     states = failed.states()
@@ -77,7 +77,7 @@ def test_release_frees_them(failed: Any) -> None:
     assert order(failed) == ["1", "3", "4", "5"]
 
 
-def test_so_does_a_canary_that_succeeds_at_last(failed: Any) -> None:
+def test_retried_canary(failed: Any) -> None:
     (failed.folder / "bad_2").unlink()
     assert failed.run("jobs", "retry", "1/fit_2")[0] == 0
     assert "held until fit_2 succeeds" in failed.run("why", "1/fit_3")[1]
@@ -85,12 +85,12 @@ def test_so_does_a_canary_that_succeeds_at_last(failed: Any) -> None:
     assert set(failed.states().values()) == {"completed"}
 
 
-def test_one_that_is_left_out_does_not_count(failed: Any) -> None:
+def test_disabled_canary(failed: Any) -> None:
     assert failed.run("jobs", "disable", "--no-prompts", "1/fit_2")[0] == 0
     assert "held" not in failed.run("status", "1")[1]
 
 
-def test_a_new_run_begins_with_them(failed: Any) -> None:
+def test_new_run(failed: Any) -> None:
     """What a user has released in one run is held again in the next; a stale canary runs first."""
     (failed.folder / "bad_2").unlink()
     failed.run("jobs", "release", *(f"1/{name}" for name in BEHIND))
@@ -114,7 +114,7 @@ def test_a_job_that_a_user_holds_stays_held(shell: Any) -> None:
     assert shell.states()["fit_4"] == "completed"
 
 
-def test_an_export_keeps_them(shell: Any) -> None:
+def test_export(shell: Any) -> None:
     shell.run("create", shell.write(SWEEP))
     shell.run("workflows", "export", "1", "-o", "w.json")
     assert shell.run("workflows", "import", "w.json")[0] == 0
@@ -130,7 +130,7 @@ def test_an_export_keeps_them(shell: Any) -> None:
     ],
     ids=["one", "all"],
 )
-def test_without_jobs_behind_them(shell: Any, entry: str) -> None:
+def test_without_held_jobs(shell: Any, entry: str) -> None:
     code, text = shell.run("validate", shell.write(f"{{name: w, jobs: [{entry}]}}"))
     assert code == 0
     assert "has no effect here" in text and "the entry has no more jobs than that" in text

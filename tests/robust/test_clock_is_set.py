@@ -37,7 +37,7 @@ def run_with(
 
 
 @pytest.mark.parametrize("step", [-TWO_HOURS, TWO_HOURS], ids=["back", "forward"])
-def test_a_time_limit_lasts_as_long(tmp_path: Path, step: float) -> None:
+def test_time_limit(tmp_path: Path, step: float) -> None:
     began = time.monotonic()
     text = "name: w\njobs: [{name: a, command: 'touch begun; sleep 60'}]"
     report, _ = run_with(tmp_path, text, step, time_limit=3.0, grace=1.0)
@@ -46,7 +46,7 @@ def test_a_time_limit_lasts_as_long(tmp_path: Path, step: float) -> None:
 
 
 @pytest.mark.parametrize("step", [-TWO_HOURS, TWO_HOURS], ids=["back", "forward"])
-def test_durations_are_those_of_a_steady_clock(tmp_path: Path, step: float) -> None:
+def test_durations(tmp_path: Path, step: float) -> None:
     began = time.monotonic()
     text = "name: w\njobs: [{name: a, command: 'touch begun; sleep 0.3'}]"
     report, (result,) = run_with(tmp_path, text, step)

@@ -55,7 +55,7 @@ def test_canceled(shell: Any, until: Any, gone: Any) -> None:
     shell.assert_nothing_held()
 
 
-def test_deleted_is_refused_while_it_runs(shell: Any, until: Any) -> None:
+def test_delete_a_running_workflow(shell: Any, until: Any) -> None:
     runner = begin(shell, until)
     code, text = shell.run("delete", "1", "--no-prompts")
     assert code == 2
@@ -64,14 +64,14 @@ def test_deleted_is_refused_while_it_runs(shell: Any, until: Any) -> None:
     assert shell.finish(runner)[0] == 0
 
 
-def test_reinitialized_is_refused_while_it_runs(shell: Any, until: Any) -> None:
+def test_initialize_a_running_workflow(shell: Any, until: Any) -> None:
     runner = begin(shell, until)
     assert shell.run("init", "1")[0] == 2
     (shell.folder / "go").touch()
     assert shell.finish(runner)[0] == 0
 
 
-def test_deleted_all_the_same(shell: Any, until: Any, gone: Any) -> None:
+def test_forced_delete(shell: Any, until: Any, gone: Any) -> None:
     """By a program that does not ask."""
     runner = begin(shell, until)
     with shell.store() as store:
@@ -85,7 +85,7 @@ def test_deleted_all_the_same(shell: Any, until: Any, gone: Any) -> None:
     assert gone(shell.pid())
 
 
-def test_initialized_anew_all_the_same(shell: Any, until: Any, gone: Any) -> None:
+def test_forced_initialization(shell: Any, until: Any, gone: Any) -> None:
     runner = begin(shell, until)
     with shell.store() as store, store.write() as conn:
         from torc_tui.store import sql
@@ -113,7 +113,7 @@ def test_archived(shell: Any, until: Any, gone: Any) -> None:
     assert shell.run("run", "1")[0] == 0
 
 
-def test_two_cancellations_are_one_for_the_job(shell: Any, until: Any) -> None:
+def test_cancel_twice(shell: Any, until: Any) -> None:
     """A job that saves its work when it is asked to end is asked once, however often others write
     meanwhile."""
     text = """
@@ -176,9 +176,7 @@ def test_jobs_that_do_not_fit_in_the_time_are_named(shell: Any, how: str) -> Non
     assert shell.run("run", "1")[0] == 0
 
 
-def test_when_the_time_is_over_jobs_are_stopped_and_taken_up_later(
-    shell: Any, until: Any, gone: Any
-) -> None:
+def test_time_limit_interrupts_jobs(shell: Any, until: Any, gone: Any) -> None:
     runner = begin(shell, until, "--time-limit", "3")
     code, text = shell.finish(runner)
     assert code == 1, text
@@ -251,7 +249,7 @@ def screen(text: str) -> list[str]:
 
 
 @pytest.mark.terminal
-def test_ctrl_c_at_a_terminal_leaves_it_clean(shell: Any, until: Any) -> None:
+def test_ctrl_c_restores_the_terminal(shell: Any, until: Any) -> None:
     shell.write(WAITING)
     terminal = Terminal(shell, "run", "w.yaml", "--grace", "2")
     until(lambda: "▶ first" in terminal.read(), "it is drawn")
@@ -270,7 +268,7 @@ def test_ctrl_c_at_a_terminal_leaves_it_clean(shell: Any, until: Any) -> None:
 
 @pytest.mark.terminal
 @pytest.mark.parametrize("hears", [True, False], ids=["SIGHUP", "nohup"])
-def test_a_lost_terminal_stops_nothing(shell: Any, until: Any, hears: bool) -> None:
+def test_lost_terminal(shell: Any, until: Any, hears: bool) -> None:
     """The run goes on without its terminal and writes to its log, also where SIGHUP is ignored."""
     shell.write(WAITING)
     terminal = Terminal(shell, "run", "w.yaml", hears=hears)
@@ -289,9 +287,7 @@ def test_a_lost_terminal_stops_nothing(shell: Any, until: Any, hears: bool) -> N
 
 
 @pytest.mark.parametrize("quiet", [(), ("--quiet",), ("-f", "json")])
-def test_a_hangup_without_a_terminal_is_no_end(
-    shell: Any, until: Any, quiet: tuple[str, ...]
-) -> None:
+def test_hangup_without_terminal(shell: Any, until: Any, quiet: tuple[str, ...]) -> None:
     runner = begin(shell, until, *quiet)
     runner.send_signal(signal.SIGHUP)
     shell.wait_for_beat(runner)
@@ -302,7 +298,7 @@ def test_a_hangup_without_a_terminal_is_no_end(
     assert set(shell.states().values()) == {"completed"}
 
 
-def test_a_closed_pipe_does_not_touch_the_run(shell: Any, until: Any) -> None:
+def test_closed_pipe(shell: Any, until: Any) -> None:
     runner = begin(shell, until, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert runner.stdout is not None and runner.stderr is not None
     runner.stdout.readline()
@@ -315,7 +311,7 @@ def test_a_closed_pipe_does_not_touch_the_run(shell: Any, until: Any) -> None:
     shell.assert_nothing_held()
 
 
-def test_a_failing_run_into_head(shell: Any) -> None:
+def test_output_into_head(shell: Any) -> None:
     text = "name: f\njobs: [{name: 'j_{i}', command: 'sleep 0.1; exit 3', parameters: {i: '1:20'}}]"
     shell.write(text)
     line = f"{sys.executable} -m torc_tui.cli.main run w.yaml | head -1; echo ${{PIPESTATUS[0]}}"
@@ -341,7 +337,7 @@ def test_a_full_disk_behind_standard_output(shell: Any) -> None:
     shell.assert_nothing_held()
 
 
-def test_the_report_in_json_says_why(shell: Any, until: Any) -> None:
+def test_json_report_has_reasons(shell: Any, until: Any) -> None:
     runner = begin(shell, until, "-f", "json", stderr=subprocess.DEVNULL)
     shell.run("workflows", "archive", "true", "1")
     code, text = shell.finish(runner)
@@ -349,7 +345,7 @@ def test_the_report_in_json_says_why(shell: Any, until: Any) -> None:
     assert "archived" in json.loads(text[text.index("{") :])["message"]
 
 
-def test_a_hard_stop_after_a_gentle_one(shell: Any, until: Any, gone: Any) -> None:
+def test_kill_after_terminate(shell: Any, until: Any, gone: Any) -> None:
     text = "name: s\njobs:\n  - {name: a, command: \"trap '' TERM; echo $$ > pid; while :; do sleep 0.05; done\"}\n"
     runner = shell.start("run", shell.write(text), "--grace", "600")
     until(lambda: shell.sql(RUNNING_JOB), "it is recorded")
@@ -371,7 +367,7 @@ def test_a_hard_stop_after_a_gentle_one(shell: Any, until: Any, gone: Any) -> No
     assert gone(pid)
 
 
-def test_a_runner_that_breaks_is_found_dead_and_not_said_to_have_left(shell: Any) -> None:
+def test_crashed_runner_is_lost(shell: Any) -> None:
     """Whatever goes wrong in a runner: its jobs go on, and the next one adopts them."""
     done = broken(
         shell,
@@ -387,7 +383,7 @@ def test_a_runner_that_breaks_is_found_dead_and_not_said_to_have_left(shell: Any
     shell.assert_nothing_held()
 
 
-def test_a_display_that_breaks_does_not_end_the_run(shell: Any) -> None:
+def test_crashed_display(shell: Any) -> None:
     (shell.folder / "go").touch()
     done = broken(
         shell, "from torc_tui.cli.progress import Lines as L\nL.events = lambda *given: 1 / 0\n"

@@ -40,12 +40,12 @@ def names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
-def test_python_is_the_users(shell: Any, venv: Path) -> None:
+def test_python_of_the_user(shell: Any, venv: Path) -> None:
     run(shell, "name: p\njobs: [{name: a, command: 'command -v python python3 tool > out'}]")
     assert words(shell, "out") == [f"{venv}/{name}" for name in ("python", "python3", "tool")]
 
 
-def test_the_directory_in_front_has_only_torc(shell: Any, venv: Path) -> None:
+def test_first_directory_of_path(shell: Any, venv: Path) -> None:
     run(
         shell, "name: p\njobs: [{name: a, command: 'echo \"$PATH\" > path; command -v torc > out'}]"
     )
@@ -118,7 +118,7 @@ def test_a_variable_that_is_not_set(shell: Any, where: str) -> None:
     shell.assert_nothing_held()
 
 
-def test_a_path_of_its_own_hides_neither_torc_nor_the_rest(shell: Any, venv: Path) -> None:
+def test_own_path_in_env(shell: Any, venv: Path) -> None:
     run(
         shell,
         """
@@ -173,7 +173,7 @@ def test_a_locale_that_only_python_has(shell: Any) -> None:
     assert words(shell, "out") == ["[C.UTF-8]"]
 
 
-def test_a_job_changed_after_the_check_fails_alone(shell: Any, until: Any) -> None:
+def test_job_changed_after_the_check(shell: Any, until: Any) -> None:
     text = "name: p\njobs:\n  - {name: a, command: 'touch begun; until [ -e go ]; do sleep 0.02; done'}\n"
     runner = shell.start(
         "run", shell.write(text + "  - {name: b, command: 'true', depends_on: [a]}")
@@ -195,12 +195,12 @@ class TestTheDirectory:
         run(shell, "name: p\njobs: [{name: a, command: 'command -v torc > out; torc --version'}]")
         return Path(words(shell, "out")[0])
 
-    def test_it_is_used_again(self, shell: Any) -> None:
+    def test_directory_is_reused(self, shell: Any) -> None:
         first = self.torc(shell)
         assert self.torc(shell) == first
         assert [path.name for path in first.parent.parent.iterdir()] == [first.parent.name]
 
-    def test_one_that_was_changed_is_replaced(self, shell: Any) -> None:
+    def test_changed_directory_is_replaced(self, shell: Any) -> None:
         first = self.torc(shell)
         text = first.read_text()
         first.write_text("#!/bin/sh\nexit 9\n")
@@ -209,7 +209,7 @@ class TestTheDirectory:
         assert first.read_text() == text
         assert names(first.parent) == ["torc", "torc-client"]
 
-    def test_a_link_or_others_rights_are_not_trusted(self, shell: Any) -> None:
+    def test_untrusted_directory(self, shell: Any) -> None:
         elsewhere = shell.folder / "elsewhere"
         elsewhere.mkdir()
         (shell.folder / "state/torc").mkdir(parents=True)

@@ -89,9 +89,7 @@ def test_runners_killed_at_many_random_moments(shell: Any, seed: int) -> None:
     check(shell, 400, seed)
 
 
-def test_a_runner_whose_parent_never_asked_for_it_is_dead_too(
-    shell: Any, until: Callable[..., Any]
-) -> None:
+def test_zombie_runner(shell: Any, until: Callable[..., Any]) -> None:
     runner = shell.start("run", shell.write(WAITING))
     until(lambda: shell.states().get("first") == "running", "it is recorded")
     runner.send_signal(signal.SIGKILL)
@@ -122,9 +120,7 @@ def test_another_runner_takes_over_with_its_heartbeat(
     shell.assert_nothing_held()
 
 
-def test_what_a_dead_runner_held_is_free_for_other_workflows(
-    shell: Any, until: Callable[..., Any]
-) -> None:
+def test_resources_of_a_lost_runner(shell: Any, until: Callable[..., Any]) -> None:
     """Its workflow is run by nobody any more, and its job is gone with it: nothing has to be
     unlocked by hand."""
     big = (
@@ -149,9 +145,7 @@ def test_what_a_dead_runner_held_is_free_for_other_workflows(
     assert shell.json("resources")["held"] == []
 
 
-def test_a_clock_that_is_put_back_stops_no_heartbeat(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clock_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from torc_tui.engine.report import RunOptions
     from torc_tui.engine.runner import run
     from torc_tui.operations.workflows import create_workflow, initialize

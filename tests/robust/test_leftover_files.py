@@ -41,13 +41,13 @@ jobs:
     assert shell.run("logs", "a", "-w", "1", "--lines", "3")[0] == 0
 
 
-def test_a_combined_log_is_kept_though_it_is_empty(shell: Any) -> None:
+def test_empty_combined_log_is_kept(shell: Any) -> None:
     text = "name: w\njobs: [{name: a, command: 'true', stdio: {mode: combined}}]"
     assert shell.run("run", shell.write(text))[0] == 0
     assert names(shell) == ["job_wf1_j1_r1_a1.log"]
 
 
-def test_exit_files_left_by_kills_are_swept(shell: Any, until: Any) -> None:
+def test_leftover_exit_files(shell: Any, until: Any) -> None:
     """Those that a runner had no more time to remove, of this workflow and of nothing else."""
     runner = shell.start("run", shell.write(WAITING))
     until(lambda: shell.there("begun"), "it runs")

@@ -73,7 +73,7 @@ def renamed_and_killed(shell: Any, gone: Any) -> None:
 
 
 @other_name
-def test_a_runner_of_a_former_host_name_is_taken_over(shell: Any, gone: Any) -> None:
+def test_former_host_name(shell: Any, gone: Any) -> None:
     renamed_and_killed(shell, gone)
     (shell.folder / "go").touch()
     code, text = shell.run("run", "1")
@@ -88,14 +88,14 @@ def test_a_runner_of_a_former_host_name_is_taken_over(shell: Any, gone: Any) -> 
 
 
 @other_name
-def test_its_workflow_can_be_deleted_at_once(shell: Any, gone: Any) -> None:
+def test_delete_after_a_rename(shell: Any, gone: Any) -> None:
     renamed_and_killed(shell, gone)
     code, text = shell.run("delete", "1", "-y")
     assert code == 0, text
 
 
 @other_name
-def test_its_jobs_can_be_changed_without_a_runner(shell: Any, gone: Any) -> None:
+def test_change_jobs_after_a_rename(shell: Any, gone: Any) -> None:
     renamed_and_killed(shell, gone)
     code, text = shell.run("workflows", "sync-status", "1")
     assert (code, text) == (0, "Dropped runner 1 on other: 1 job is ready again\n")
@@ -104,7 +104,7 @@ def test_its_jobs_can_be_changed_without_a_runner(shell: Any, gone: Any) -> None
 
 
 @own_table
-def test_runners_in_two_process_tables_believe_each_other(shell: Any) -> None:
+def test_runners_in_two_pid_namespaces(shell: Any) -> None:
     """Both are process 1 of a host with the same name."""
     shell.write(WAITING)
     table = ("unshare", "-pf", "--mount-proc", "--kill-child")

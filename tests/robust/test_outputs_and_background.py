@@ -37,7 +37,7 @@ def output(command: str, more: str = "") -> str:
 
 
 class TestOutputs:
-    def test_their_directories_are_made(self, shell: Any) -> None:
+    def test_output_directories_are_created(self, shell: Any) -> None:
         run(
             shell,
             """
@@ -49,23 +49,23 @@ files: [{name: x, path: data/deep/x}, {name: y, path: other/y}, {name: z, path: 
         )
         assert warnings(shell) == []
 
-    def test_a_directory_that_cannot_be_made_is_the_fault_of_the_job(self, shell: Any) -> None:
+    def test_output_directory_cannot_be_created(self, shell: Any) -> None:
         (shell.folder / "data").write_text("")
         run(shell, output("true"), 1)
         assert shell.states() == {"a": "failed", "b": "canceled"}
         assert "data" in shell.run("why", "a", "-w", "1")[1]
 
-    def test_a_dangling_link_is_none(self, shell: Any) -> None:
+    def test_dangling_link_is_missing(self, shell: Any) -> None:
         run(shell, output("ln -s nowhere data/out.txt"), 1)
         assert shell.states() == {"a": "failed", "b": "canceled"}
         assert "did not write its output file out" in shell.run("why", "a", "-w", "1")[1]
 
-    def test_a_link_to_a_file_is_one(self, shell: Any) -> None:
+    def test_link_to_a_file(self, shell: Any) -> None:
         run(shell, output("echo > data/x; ln -s x data/out.txt"))
         assert warnings(shell) == []
 
     @pytest.mark.parametrize("more", ["", "output_check: exists"], ids=["default", "exists"])
-    def test_one_that_is_left_as_it_was_gets_a_warning(self, shell: Any, more: str) -> None:
+    def test_unchanged_output_has_a_warning(self, shell: Any, more: str) -> None:
         (shell.folder / "data").mkdir()
         (shell.folder / "data/out.txt").write_text("old")
         said = run(shell, output("true", more))
@@ -76,7 +76,7 @@ files: [{name: x, path: data/deep/x}, {name: y, path: other/y}, {name: z, path: 
         assert warnings(shell) == [sentence]
         assert shell.states() == {"a": "completed", "b": "completed"}
 
-    def test_it_is_a_failure_on_request(self, shell: Any) -> None:
+    def test_require_outputs(self, shell: Any) -> None:
         (shell.folder / "data").mkdir()
         (shell.folder / "data/out.txt").write_text("old")
         said = run(shell, output("true", "output_check: written"), 1)
@@ -95,13 +95,13 @@ files: [{name: x, path: data/deep/x}, {name: y, path: other/y}, {name: z, path: 
         ],
         ids=["size", "same text", "another inode", "touched", "change time alone"],
     )
-    def test_every_way_to_write_counts(self, shell: Any, command: str) -> None:
+    def test_ways_to_write(self, shell: Any, command: str) -> None:
         (shell.folder / "data").mkdir()
         (shell.folder / "data/out.txt").write_text("old")
         run(shell, output(command, "output_check: written"))
         assert warnings(shell) == []
 
-    def test_a_clock_that_is_set_back_does_not_matter(self, shell: Any) -> None:
+    def test_clock_set_back(self, shell: Any) -> None:
         """The file of the user is from the future."""
         (shell.folder / "data").mkdir()
         old = shell.folder / "data/out.txt"
@@ -110,13 +110,13 @@ files: [{name: x, path: data/deep/x}, {name: y, path: other/y}, {name: z, path: 
         run(shell, output("touch -d 2001-01-01 data/out.txt", "output_check: written"))
         assert warnings(shell) == []
 
-    def test_nothing_is_said_of_a_directory(self, shell: Any) -> None:
+    def test_directories_have_no_warning(self, shell: Any) -> None:
         (shell.folder / "data/out.txt").mkdir(parents=True)
         (shell.folder / "data/out.txt/file").write_text("")
         run(shell, output("echo new > data/out.txt/file", "output_check: written"))
         assert warnings(shell) == []
 
-    def test_another_runner_knows_how_it_was_before(self, shell: Any, until: Any) -> None:
+    def test_adopted_outputs(self, shell: Any, until: Any) -> None:
         (shell.folder / "data").mkdir()
         (shell.folder / "data/out.txt").write_text("old")
         wait = "touch begun; until [ -e go ]; do sleep 0.02; done"
@@ -137,7 +137,7 @@ jobs:
 
 
 class TestBackground:
-    def test_processes_are_named_before_they_are_ended(self, shell: Any, gone: Any) -> None:
+    def test_background_processes_are_named(self, shell: Any, gone: Any) -> None:
         said = run(shell, BACKGROUND.format(more=""))
         pid = shell.pid()
         assert gone(pid)
@@ -152,14 +152,14 @@ class TestBackground:
         assert "wait_for_background: true" in log.read_text()
         assert shell.states() == {"a": "completed"}
 
-    def test_they_are_waited_for_on_request(self, shell: Any) -> None:
+    def test_wait_for_background(self, shell: Any) -> None:
         run(shell, BACKGROUND.format(more="wait_for_background: true"))
         assert (shell.folder / "late.txt").read_text() == "late\n"
         assert warnings(shell) == []
         ((seconds,),) = shell.sql("SELECT ended_at - started_at FROM result")
         assert seconds > 2
 
-    def test_what_waits_keeps_its_place_and_its_limits(self, shell: Any, gone: Any) -> None:
+    def test_background_keeps_resources_and_limits(self, shell: Any, gone: Any) -> None:
         text = """
 name: b
 wait_for_background: true
@@ -174,7 +174,7 @@ execution_config: {sigterm_lead_seconds: 20}
         assert shell.sql("SELECT return_code, cause FROM result") == [(152, "timeout")]
         assert shell.states() == {"a": "terminated", "c": "canceled"}
 
-    def test_its_memory_is_limited_too(self, shell: Any) -> None:
+    def test_memory_limit_of_background_processes(self, shell: Any) -> None:
         text = """
 name: b
 wait_for_background: true
@@ -187,7 +187,7 @@ resource_requirements: [{name: r, num_cpus: 1, memory: 100m}]
         run(shell, text, 1)
         assert shell.sql("SELECT return_code, cause FROM result") == [(137, "oom")]
 
-    def test_a_stop_ends_them(self, shell: Any, until: Any, gone: Any) -> None:
+    def test_stop_background_processes(self, shell: Any, until: Any, gone: Any) -> None:
         text = """
 name: b
 wait_for_background: true
@@ -206,7 +206,7 @@ jobs: [{name: a, command: 'sleep 100 & echo $! > pid'}]
         os.kill(shell.pid(), signal.SIGTERM)
         assert shell.finish(runner)[0] == 0
 
-    def test_another_runner_waits_on(self, shell: Any, until: Any) -> None:
+    def test_adopted_background_processes(self, shell: Any, until: Any) -> None:
         wait = "(touch begun; until [ -e go ]; do sleep 0.02; done; echo late > late.txt) &"
         text = f"name: b\nwait_for_background: true\njobs: [{{name: a, command: '{wait}'}}]"
         runner = shell.start("run", shell.write(text))

@@ -43,7 +43,7 @@ def test_the_expiration_buffer_is_taken_off_the_time(shell: Any) -> None:
     assert "requests a runtime of 1 min, the runner has" in said
 
 
-def test_what_never_fits_is_named_once_also_where_some_of_it_is_held(shell: Any) -> None:
+def test_unschedulable_jobs_are_named_once(shell: Any) -> None:
     text = (
         "name: n\njobs:\n- {name: a, command: x, resource_requirements: r}\n"
         "- {name: b, command: x, resource_requirements: r}\n"
@@ -56,7 +56,7 @@ def test_what_never_fits_is_named_once_also_where_some_of_it_is_held(shell: Any)
     assert [job["name"] for job in json.loads(said)["never"]] == ["a", "b"]
 
 
-def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(shell: Any, until: Until) -> None:
+def test_ctrl_c_and_next_run(shell: Any, until: Until) -> None:
     runner = shell.start("run", shell.write(WAITING), "--grace", "5")
     until(lambda: (shell.folder / "begun").exists(), "the job began")
     runner.send_signal(signal.SIGINT)
@@ -119,7 +119,7 @@ def events(shell: Any) -> list[dict[str, Any]]:
     ]
 
 
-def test_an_end_that_nobody_saw_is_collected(shell: Any, until: Until) -> None:
+def test_unseen_end_is_collected(shell: Any, until: Until) -> None:
     failing = WAITING.replace("echo done", "exit 7")
     runner = shell.start("run", shell.write(failing))
     until(lambda: (shell.folder / "begun").exists(), "the job began")
@@ -149,7 +149,7 @@ def test_two_runners_never_run_a_job_twice(shell: Any) -> None:
     assert sorted(map(int, (shell.folder / "ran").read_text().split())) == list(range(1, 61))
 
 
-def test_detached_runs_go_on_alone(shell: Any, until: Until) -> None:
+def test_detached_run(shell: Any, until: Until) -> None:
     code, text = shell.run("run", shell.write(WAITING), "--detach")
     assert code == 0, text
     until(lambda: (shell.folder / "begun").exists(), "the job began")
@@ -157,7 +157,7 @@ def test_detached_runs_go_on_alone(shell: Any, until: Until) -> None:
     until(lambda: set(shell.states().values()) == {"completed"}, "all completed")
 
 
-def test_a_job_that_never_fits_is_named_and_nothing_hangs(shell: Any) -> None:
+def test_unschedulable_job(shell: Any) -> None:
     text = """
 name: n
 jobs:
@@ -201,7 +201,7 @@ resource_requirements:
     ("declared", "limited"),
     [("memory: 1t", "runtime"), ("runtime: PT2H", "memory"), ("num_nodes: 1", "memory runtime")],
 )
-def test_what_is_not_declared_is_not_enforced(declared: str, limited: str, shell: Any) -> None:
+def test_undeclared_limits(declared: str, limited: str, shell: Any) -> None:
     """A record without runtime or memory has no such limit, and the records say so."""
     text = f"""
 name: l
@@ -222,7 +222,7 @@ _OF_LIBC = 3 << 31
 IGNORED = ["HUP", "INT", "QUIT", "TERM", "USR1", "CHLD", "TSTP"]
 
 
-def test_jobs_ignore_no_signal_that_a_parent_of_the_runner_ignores(shell: Any) -> None:
+def test_inherited_signal_handlers(shell: Any) -> None:
     """A shell that starts a runner with `&` ignores SIGINT and SIGQUIT for it, nohup SIGHUP."""
     shell.write(
         "name: s\n"
@@ -251,7 +251,7 @@ def test_jobs_ignore_no_signal_that_a_parent_of_the_runner_ignores(shell: Any) -
         assert {int(mask, 16) & ~_OF_LIBC for mask in masks} == {0}, name
 
 
-def test_a_background_job_of_a_script_dies_of_ctrl_c(shell: Any, until: Any, gone: Any) -> None:
+def test_ctrl_c_reaches_background_jobs(shell: Any, until: Any, gone: Any) -> None:
     shell.write("name: s\njobs: [{name: a, command: 'echo $$ > pid; exec sleep 100'}]")
     line = f"{sys.executable} -m torc_tui.cli.main run w.yaml & wait"
     outer = subprocess.Popen(

@@ -34,7 +34,7 @@ def shown(shell: Any, workflow: int = 1) -> str:
     return str(said).strip()
 
 
-def test_the_second_adds_its_id(databases: tuple[Any, Any]) -> None:
+def test_second_database_adds_its_id(databases: tuple[Any, Any]) -> None:
     one, two = databases
     run(one, "first")
     run(two, "second")
@@ -45,7 +45,7 @@ def test_the_second_adds_its_id(databases: tuple[Any, Any]) -> None:
     assert (shown(one), shown(two)) == ("first", "second")
 
 
-def test_each_keeps_its_names(databases: tuple[Any, Any]) -> None:
+def test_names_stay(databases: tuple[Any, Any]) -> None:
     one, two = databases
     for word in ("a", "b"):
         run(one, word)
@@ -56,7 +56,7 @@ def test_each_keeps_its_names(databases: tuple[Any, Any]) -> None:
     assert len(logs(one)) == 8
 
 
-def test_a_job_that_failed_shows_its_own_words(databases: tuple[Any, Any]) -> None:
+def test_stderr_of_a_failed_job(databases: tuple[Any, Any]) -> None:
     one, two = databases
     text = "name: w\njobs: [{{name: a, command: 'echo {0} >&2; exit 3'}}]"
     for shell, word in ((one, "first"), (two, "second")):
@@ -67,7 +67,7 @@ def test_a_job_that_failed_shows_its_own_words(databases: tuple[Any, Any]) -> No
     assert "first" not in two.run("why", "a", "-w", "1")[1]
 
 
-def test_a_new_database_in_the_place_of_a_deleted_one_overwrites_nothing(shell: Any) -> None:
+def test_new_database_keeps_old_logs(shell: Any) -> None:
     run(shell, "old")
     for path in shell.folder.glob("t.db*"):
         path.rename(path.with_name(f"old-{path.name}"))
@@ -121,7 +121,7 @@ def test_a_marker_that_is_a_link_is_not_followed(shell: Any) -> None:
     assert shown(shell) == "word"
 
 
-def test_exit_files_of_the_other_are_not_stolen(databases: tuple[Any, Any], until: Any) -> None:
+def test_exit_files_of_another_database(databases: tuple[Any, Any], until: Any) -> None:
     one, two = databases
     text = (
         "name: w\njobs: [{name: a, command: 'touch begun; until [ -e go ]; do sleep 0.02; done'}]"

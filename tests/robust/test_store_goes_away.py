@@ -108,9 +108,7 @@ def test_locked_before_the_runner_has_joined(shell: Any, until: Any, locked: Any
     shell.assert_nothing_held()
 
 
-def test_when_the_time_is_over_it_leaves_and_jobs_run_on(
-    shell: Any, until: Any, gone: Any, locked: Any
-) -> None:
+def test_runner_leaves_after_the_deadline(shell: Any, until: Any, gone: Any, locked: Any) -> None:
     runner = begin(shell, until, "compute_node_wait_for_healthy_database_minutes: 0\n" + TWO)
     holder = locked()
     (shell.folder / "go").touch()
@@ -127,9 +125,7 @@ def test_when_the_time_is_over_it_leaves_and_jobs_run_on(
     shell.assert_nothing_held()
 
 
-def test_ctrl_c_while_the_store_is_away_still_stops_the_jobs(
-    shell: Any, until: Any, gone: Any, locked: Any
-) -> None:
+def test_ctrl_c_during_an_outage(shell: Any, until: Any, gone: Any, locked: Any) -> None:
     runner = begin(shell, until, TWO, "--grace", "1")
     pid = shell.pid()
     holder = locked()
@@ -141,7 +137,7 @@ def test_ctrl_c_while_the_store_is_away_still_stops_the_jobs(
     holder.communicate()
 
 
-def test_a_locked_store_stops_no_heartbeat_for_good(shell: Any, until: Any, locked: Any) -> None:
+def test_heartbeat_after_a_lock(shell: Any, until: Any, locked: Any) -> None:
     """A runner that only waits meets the lock with its heartbeat."""
     runner = begin(shell, until)
     holder = locked()
@@ -277,7 +273,7 @@ jobs:
     shell.assert_nothing_held()
 
 
-def test_the_output_folder_goes_away_under_the_runner(shell: Any, until: Any) -> None:
+def test_output_directory_removed(shell: Any, until: Any) -> None:
     runner = begin(shell, until)
     shutil.rmtree(shell.folder / "torc_output")
     (shell.folder / "torc_output").write_text("a file is in the way")
@@ -292,7 +288,7 @@ def test_the_output_folder_goes_away_under_the_runner(shell: Any, until: Any) ->
     assert event["reason"] == sentence(decode(reason[0]))
 
 
-def test_the_folder_of_the_output_is_made_again(shell: Any, until: Any) -> None:
+def test_output_directory_is_recreated(shell: Any, until: Any) -> None:
     runner = begin(shell, until)
     shutil.rmtree(shell.folder / "torc_output")
     (shell.folder / "go").touch()
@@ -319,7 +315,7 @@ def test_a_server_that_restarts(
     shell.assert_nothing_held()
 
 
-def test_the_drawing_survives_too(shell: Any, until: Any, locked: Any) -> None:
+def test_drawing_during_an_outage(shell: Any, until: Any, locked: Any) -> None:
     """The live display has a connection of its own."""
     import io
 
@@ -358,7 +354,7 @@ def test_an_output_folder_that_cannot_be_written(shell: Any, small_disk: Path) -
     shell.assert_nothing_held()
 
 
-def test_a_recovery_script_and_the_store_is_away(shell: Any, until: Any, locked: Any) -> None:
+def test_recovery_script_during_an_outage(shell: Any, until: Any, locked: Any) -> None:
     """The end of the attempt is reported again and again until it is written: the script runs once
     all the same, and the next attempt waits for it."""
     text = """

@@ -45,7 +45,7 @@ def runner(shell: Any, until: Any) -> Any:
     return process
 
 
-def test_all_processes_stop_and_go_on(shell: Any, runner: Any, until: Any) -> None:
+def test_suspend_and_resume(shell: Any, runner: Any, until: Any) -> None:
     code, text = shell.run("jobs", "suspend", "1/a")
     assert (code, text) == (0, "Suspended job 1 (a)\n")
     until(lambda: stopped(shell), "both processes are stopped")
@@ -72,7 +72,7 @@ def test_all_processes_stop_and_go_on(shell: Any, runner: Any, until: Any) -> No
 
 
 @pytest.mark.parametrize("act", ["cancel", "terminate"])
-def test_a_suspended_job_can_be_ended(
+def test_terminate_a_suspended_job(
     shell: Any, runner: Any, until: Any, gone: Any, act: str
 ) -> None:
     shell.run("jobs", "suspend", "1/a")
@@ -92,7 +92,7 @@ def test_ctrl_c_ends_a_suspended_job(shell: Any, runner: Any, until: Any, gone: 
     assert gone(shell.pid("pid")) and gone(shell.pid("child"))
 
 
-def test_it_survives_the_runner(shell: Any, runner: Any, until: Any) -> None:
+def test_suspended_job_outlives_the_runner(shell: Any, runner: Any, until: Any) -> None:
     """The next runner knows that the job is suspended, and resumes it."""
     shell.run("jobs", "suspend", "1/a")
     until(lambda: stopped(shell), "both processes are stopped")

@@ -111,7 +111,7 @@ def test_workflow_state(counts: dict[S, int], flags: dict[str, bool | int], stat
 
 
 @given(st.dictionaries(st.sampled_from(S), st.integers(0, 3)))
-def test_zeros_mean_nothing(counts: dict[S, int]) -> None:
+def test_zero_counts(counts: dict[S, int]) -> None:
     without = {key: number for key, number in counts.items() if number}
     assert status.workflow_state(counts) is status.workflow_state(without)
     assert status.is_complete(counts) is status.is_complete(without)

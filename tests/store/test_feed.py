@@ -68,9 +68,7 @@ def test_all_events_of_several_processes_arrive_in_order(
     assert feed.poll() == [] and feed.cursor == WRITERS * EACH + 1
 
 
-def test_a_poll_gives_what_was_committed_and_nothing_twice(
-    store: Store, workflow_id: int, feed: Feed
-) -> None:
+def test_poll(store: Store, workflow_id: int, feed: Feed) -> None:
     assert feed.poll() == []
     _append(store, workflow_id, "a", "b")
     assert [event.kind for event in _until(feed, 2)] == ["a", "b"]
@@ -89,9 +87,7 @@ def test_a_feed_may_begin_at_any_event(store: Store, workflow_id: int) -> None:
     feed.close()
 
 
-def test_waiting_ends_with_an_event_a_wake_or_the_time(
-    store: Store, workflow_id: int, feed: Feed
-) -> None:
+def test_ends_of_waiting(store: Store, workflow_id: int, feed: Feed) -> None:
     assert feed.wait(0.01) == []
     threading.Timer(0.05, _append, (store, workflow_id, "a")).start()
     assert [event.kind for event in feed.wait(DEADLINE)] == ["a"]
@@ -130,7 +126,7 @@ def test_cursors_of_a_list_leave_no_gap(store: Store, workflow_id: int) -> None:
     feed.close()
 
 
-def test_the_end_of_a_workflow_is_told_once(store: Store, workflow_id: int, feed: Feed) -> None:
+def test_deletion_is_reported_once(store: Store, workflow_id: int, feed: Feed) -> None:
     assert feed.poll() == []
     workflows.delete(store, [workflow_id])
     assert [event.kind for event in _until(feed, 1)] == ["workflow_deleted"]

@@ -56,7 +56,7 @@ def test_a_plan_comes_back_as_a_snapshot(store: Store, workflow_id: int) -> None
     assert (default.memory, default.runtime) == (None, None)
 
 
-def test_creation_tells_one_event(store: Store, workflow_id: int) -> None:
+def test_creation_has_one_event(store: Store, workflow_id: int) -> None:
     told = feed.list_events(store, workflow_id)
     assert told == [
         Event(
@@ -285,9 +285,7 @@ def test_a_workflow_is_changed(store: Store, workflow_id: int) -> None:
         workflows.update_workflow(store, 4711, {"name": "x"}, at=9.0)
 
 
-def test_deletion_takes_everything_of_the_workflow_and_nothing_else(
-    store: Store, workflow_id: int, make_plan: Any
-) -> None:
+def test_deletion(store: Store, workflow_id: int, make_plan: Any) -> None:
     other = workflows.create(store, make_plan(), user="bob", directory="/", at=5.0)
     before = workflows.snapshot(store, other), list(relations.edges(store, other))
     with pytest.raises(Refused):
@@ -368,7 +366,7 @@ def test_ids_and_numbers_of_events_are_given_once(store: Store, workflow_id: int
     assert [e.seq for e in feed.list_events(store, workflow_id)] == list(range(1, 82))
 
 
-def test_opening_again_finds_the_same(store: Store, workflow_id: int) -> None:
+def test_reopen(store: Store, workflow_id: int) -> None:
     again = Store.open(store.url)
     try:
         assert workflows.get_workflow(again, workflow_id) == workflows.get_workflow(
@@ -378,7 +376,7 @@ def test_opening_again_finds_the_same(store: Store, workflow_id: int) -> None:
         again.close()
 
 
-def test_a_name_of_anything_is_only_a_name(store: Store, make_plan: Any) -> None:
+def test_hostile_names(store: Store, make_plan: Any) -> None:
     name = "../../x; rm -rf '\"%s ? {} \n\t ü"
     workflow_id = workflows.create(store, make_plan(name=name), user="o'x", directory="/", at=1.0)
     assert workflows.get_workflow(store, workflow_id).name == name

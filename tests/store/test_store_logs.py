@@ -79,7 +79,7 @@ def test_a_job_that_never_began_has_no_attempts(filled: Store) -> None:
         attempts(filled, 99)
 
 
-def test_attempts_of_all_runs_and_the_one_under_way(filled: Store) -> None:
+def test_attempts_of_all_runs(filled: Store) -> None:
     add_result(filled, 1, 1, 1, JobStatus.FAILED, "/first")
     add_result(filled, 1, 1, 2, JobStatus.COMPLETED, None)
     set_job(filled, 1, JobStatus.RUNNING, 3, "/third")
@@ -107,7 +107,7 @@ def test_the_newest_attempt_of_every_job(filled: Store) -> None:
     ]
 
 
-def test_what_is_thrown_away(filled: Store) -> None:
+def test_deleted_logs(filled: Store) -> None:
     for job in (1, 2):
         add_result(filled, job, 1, 1, JobStatus.COMPLETED, "/x")
     assert [one.deleted for one in latest_attempts(filled, 1)] == [True, False]

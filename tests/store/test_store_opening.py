@@ -37,7 +37,7 @@ from torc_tui.store.opening import network_file_system
 OLD = Path(__file__).parent / "data" / "v1.db"
 
 
-def test_the_path_is_made_with_its_folders(tmp_path: Path) -> None:
+def test_missing_directories_are_created(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b % c?#" / "torc.db"
     store = Store.open(str(path).replace("?", "_"))
     assert store.path is not None and store.path.exists() and store.dialect == "sqlite"
@@ -51,9 +51,7 @@ def test_the_journal_is_wal_on_a_local_disk(sqlite_store: Store) -> None:
     assert raw.execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
 
-def test_the_journal_is_none_of_wal_on_a_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_wal_on_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"sqlite:///{tmp_path}/torc.db"
     Store.open(url).close()
     monkeypatch.setattr(database, "network_file_system", lambda path: "nfs4")
@@ -150,7 +148,7 @@ def _refused(tmp_path: Path) -> list[tuple[str, Path, type[StoreError], str]]:
     ]
 
 
-def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_foreign_file_is_refused(tmp_path: Path) -> None:
     for name, path, kind, words in _refused(tmp_path):
         before = path.read_bytes() if path.is_file() else None
         for attempt in (Store.open, lambda p: Store.open(p, read_only=True), user_data.connect):
@@ -163,7 +161,7 @@ def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
         assert (path.read_bytes() if path.is_file() else None) == before, name
 
 
-def test_a_store_that_is_not_there_is_not_made_by_a_reader(tmp_path: Path) -> None:
+def test_reader_creates_no_database(tmp_path: Path) -> None:
     path = str(tmp_path / "torc.db")
     for attempt in (lambda: Store.open(path, read_only=True), lambda: user_data.connect(path)):
         with pytest.raises(StoreUnavailable, match="no database"):
@@ -171,7 +169,7 @@ def test_a_store_that_is_not_there_is_not_made_by_a_reader(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
+def test_empty_file(tmp_path: Path) -> None:
     path = _make(tmp_path / "torc.db", b"")
     with pytest.raises(StoreUnavailable, match="empty"):
         user_data.connect(str(path))
@@ -179,7 +177,7 @@ def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
     user_data.connect(str(path)).close()
 
 
-def test_a_store_open_for_reading_refuses_writes(store: Store) -> None:
+def test_read_only_connection(store: Store) -> None:
     reader = Store.open(store.url, read_only=True)
     assert workflows.list_workflows(reader) == []
     with pytest.raises(StoreUnavailable, match="reading only"), reader.write():
@@ -226,14 +224,14 @@ def test_connections_of_ended_threads_are_closed(store: Store) -> None:
         (sqlite3.SQLITE_IOERR, "cannot be used: xyzzy"),
     ],
 )
-def test_codes_decide(code: int, message: str, tmp_path: Path) -> None:
+def test_error_codes(code: int, message: str, tmp_path: Path) -> None:
     """The error codes of SQLite decide, not its messages."""
     error = sqlite3.OperationalError("xyzzy")
     error.sqlite_errorcode = code
     assert message in driver_errors.translate(error, str(tmp_path / "t.db")).message
 
 
-def test_a_locked_store_says_so(
+def test_locked_database(
     sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, make_plan: Any
 ) -> None:
     workflow_id = workflows.create(sqlite_store, make_plan(), user="u", directory="/", at=1.0)
@@ -254,7 +252,7 @@ def test_a_locked_store_says_so(
     other.close()
 
 
-def test_a_full_disk_says_so_and_leaves_nothing(sqlite_store: Store, make_plan: Any) -> None:
+def test_full_disk(sqlite_store: Store, make_plan: Any) -> None:
     raw = sqlite_store.connection().raw
     pages = raw.execute("PRAGMA page_count").fetchone()[0]
     raw.execute(f"PRAGMA max_page_count = {pages + 2}")
@@ -264,7 +262,7 @@ def test_a_full_disk_says_so_and_leaves_nothing(sqlite_store: Store, make_plan: 
     assert workflows.list_workflows(sqlite_store) == []
 
 
-def test_a_damaged_store_says_so(tmp_path: Path, make_plan: Any) -> None:
+def test_damaged_database(tmp_path: Path, make_plan: Any) -> None:
     path = tmp_path / "torc.db"
     store = Store.open(str(path))
     workflows.create(store, make_plan(500), user="u", directory="/", at=1.0)
@@ -279,7 +277,7 @@ def test_a_damaged_store_says_so(tmp_path: Path, make_plan: Any) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_a_store_of_somebody_else_says_so(tmp_path: Path) -> None:
+def test_database_of_another_user(tmp_path: Path) -> None:
     path = Path("/tmp") / f"torc-private-{os.getpid()}"
     path.mkdir(mode=0o755)
     try:
@@ -364,7 +362,7 @@ def _open_at_once(url: str, barrier: Any, errors: Any) -> None:
         errors.put(repr(error))
 
 
-def test_a_database_that_another_process_creates_meanwhile(tmp_path: Path) -> None:
+def test_concurrent_creation(tmp_path: Path) -> None:
     """Its tables appear between the two queries that distinguish an empty database from another one."""
     path = str(tmp_path / "torc.db")
 
@@ -378,9 +376,7 @@ def test_a_database_that_another_process_creates_meanwhile(tmp_path: Path) -> No
         assert connect.stored_version(connection, path) == sql.VERSION
 
 
-def test_a_journal_that_another_process_changes_meanwhile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_concurrent_journal_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite refuses at once to change the journal of a file that another process writes."""
     path = str(tmp_path / "torc.db")
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -414,14 +410,14 @@ def test_a_store_of_a_newer_torc_is_refused_on_both(store: Store) -> None:
             attempt(store.url)
 
 
-def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
+def test_unreachable_server() -> None:
     pytest.importorskip("psycopg")
     with pytest.raises(StoreUnavailable) as caught:
         Store.open("postgresql+psycopg://ann:secret@127.0.0.1:1/torc")
     assert "ann@127.0.0.1:1/torc" in caught.value.message and "secret" not in str(caught.value)
 
 
-def test_a_lost_connection_is_made_anew(postgresql_url: str) -> None:
+def test_reconnect(postgresql_url: str) -> None:
     store = Store.open(postgresql_url)
     with store.read() as conn:
         pid = execute(conn, "SELECT pg_backend_pid()")[0][0]
@@ -436,7 +432,7 @@ def test_a_lost_connection_is_made_anew(postgresql_url: str) -> None:
     other.close()
 
 
-def test_a_store_of_version_1_opens_for_ever(tmp_path: Path) -> None:
+def test_database_of_version_1(tmp_path: Path) -> None:
     path = tmp_path / "torc.db"
     shutil.copy(OLD, path)
     store = Store.open(str(path))
@@ -466,7 +462,7 @@ def test_a_store_of_version_1_opens_for_ever(tmp_path: Path) -> None:
     store.close()
 
 
-def test_user_data_loads_nothing_slow(sqlite_store: Store, make_plan: Any) -> None:
+def test_imports_of_user_data(sqlite_store: Store, make_plan: Any) -> None:
     workflow_id = workflows.create(sqlite_store, make_plan(), user="u", directory="/", at=1.0)
     code = (
         "import sys\nfrom torc_tui.store import user_data\n"

@@ -197,7 +197,7 @@ def test_commands_get_the_new_ids_of_records(store: Store, workflow_id: int) -> 
     assert workflows.get_workflow(store, copy).name == "copy"
 
 
-def test_a_command_that_was_changed_stays_as_it_is(store: Store, workflow_id: int) -> None:
+def test_changed_command_is_kept(store: Store, workflow_id: int) -> None:
     job = queries.find_job(store, workflow_id, "prepare")
     with store.write() as conn:
         execute(conn, "UPDATE job SET command = ? WHERE id = ?", ("echo 4", job))
@@ -207,7 +207,7 @@ def test_a_command_that_was_changed_stays_as_it_is(store: Store, workflow_id: in
     assert queries.get_job(store, queries.find_job(store, copy, "prepare"))["command"] == "echo 4"
 
 
-def test_results_and_events_come_along_when_asked(store: Store, workflow_id: int) -> None:
+def test_results_and_events_on_request(store: Store, workflow_id: int) -> None:
     job = queries.find_job(store, workflow_id, "train_1")
     with store.write() as conn:
         execute(
@@ -343,9 +343,7 @@ RESULT = {"job_id": 1, "run_id": 1, "attempt_id": 1, "status": "failed", "ended_
         ),
     ],
 )
-def test_what_is_no_export_is_refused(
-    sqlite_store: Store, document: dict[str, Any], words: str
-) -> None:
+def test_not_an_export(sqlite_store: Store, document: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words) as caught:
         workflow_import.import_workflow(sqlite_store, document, user="b", directory="/", at=5.0)
     assert "\n" not in caught.value.message
@@ -382,9 +380,7 @@ def test_an_unknown_workflow_is_not_found(store: Store) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), {"a": [float("inf")]}])
-def test_what_json_cannot_hold_is_refused_wherever_it_stands(
-    store: Store, workflow_id: int, value: Any
-) -> None:
+def test_values_beyond_json(store: Store, workflow_id: int, value: Any) -> None:
     document = _document(store, workflow_id)
     for place in (document["workflow"], document["jobs"][0]):
         key = "metadata" if place is document["workflow"] else "parameters"

@@ -51,7 +51,7 @@ def test_a_record_is_read_by_id_and_by_name(connection: Any, workflow_id: int) -
     assert user_data.get(connection, record["id"], 4711) == record
 
 
-def test_what_is_not_there_is_named(connection: Any, workflow_id: int) -> None:
+def test_unknown_record(connection: Any, workflow_id: int) -> None:
     with pytest.raises(NotFound) as caught:
         user_data.get(connection, "confg", workflow_id)
     assert "config" in str(caught.value.hint)
@@ -64,7 +64,7 @@ def test_what_is_not_there_is_named(connection: Any, workflow_id: int) -> None:
         user_data.get(connection, "config")
 
 
-def test_a_numeric_name_gives_way_to_an_id(connection: Any, workflow_id: int) -> None:
+def test_numeric_name(connection: Any, workflow_id: int) -> None:
     config = user_data.get(connection, "config", workflow_id)["id"]
     shadowed = user_data_records.create(
         connection,
@@ -103,7 +103,7 @@ def test_a_numeric_name_gives_way_to_an_id(connection: Any, workflow_id: int) ->
     ],
     ids=lambda value: repr(value)[:20],
 )
-def test_any_json_comes_back(connection: Any, workflow_id: int, value: Any) -> None:
+def test_json_round_trip(connection: Any, workflow_id: int, value: Any) -> None:
     told = user_data.update(
         connection, "summary", {"data": value}, user_data.Author(1.0), workflow_id=workflow_id
     )
@@ -131,7 +131,7 @@ def test_what_is_not_json_is_refused(connection: Any, workflow_id: int, value: A
     assert user_data.get(connection, "config", workflow_id) == before
 
 
-def test_every_write_is_kept_and_told(store: Store, connection: Any, workflow_id: int) -> None:
+def test_every_write_has_version_and_event(store: Store, connection: Any, workflow_id: int) -> None:
     job = queries.find_job(store, workflow_id, "prepare")
     user_data.update(
         connection,
@@ -222,7 +222,7 @@ def test_name_and_flag_change_without_a_new_version(
     assert user_data.get(connection, "cfg", workflow_id) == changed
 
 
-def test_a_write_upon_an_old_version_is_refused(connection: Any, workflow_id: int) -> None:
+def test_write_over_an_old_version(connection: Any, workflow_id: int) -> None:
     def write(data: int, author: user_data.Author) -> None:
         user_data.update(
             connection,
@@ -295,7 +295,7 @@ def test_lists(connection: Any, store: Store, workflow_id: int) -> None:
         user_data_records.list_records(connection, 4711)
 
 
-def test_missing_is_what_nobody_will_write(connection: Any, store: Store, workflow_id: int) -> None:
+def test_missing_records(connection: Any, store: Store, workflow_id: int) -> None:
     assert user_data_records.missing(connection, workflow_id) == []
     prepare = queries.find_job(store, workflow_id, "prepare")
     with store.write() as conn:
@@ -400,9 +400,7 @@ def test_a_write_joins_the_transaction_that_is_open(store: Store, workflow_id: i
     assert user_data.get(store.connection(), "config", workflow_id)["version"] == 1
 
 
-def test_what_does_not_follow_the_schema_is_stored_and_told(
-    store: Store, connection: Any, workflow_id: int
-) -> None:
+def test_schema_violation_is_stored(store: Store, connection: Any, workflow_id: int) -> None:
     record = user_data.get(connection, "config", workflow_id)["id"]
     with store.write() as conn:
         execute(

@@ -41,7 +41,7 @@ def test_two_reasons(name: str) -> None:
     assert sorted(counts.values()) == [250, 250], counts
 
 
-def test_corpora_number() -> None:
+def test_number_of_groups() -> None:
     assert len(corpora.NAMES) >= 10
     assert all(len(corpora.reasons(name)) == 2 for name in corpora.NAMES)
 

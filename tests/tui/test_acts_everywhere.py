@@ -81,7 +81,7 @@ def understood(line: str) -> None:
 @pytest.mark.parametrize(
     "command", [c for c in COMMANDS if c.shell], ids=lambda command: command.id
 )
-def test_every_command_line_of_the_table_is_one(command) -> None:  # type: ignore[no-untyped-def]  # a Command
+def test_command_lines_are_valid(command) -> None:  # type: ignore[no-untyped-def]  # a Command
     understood(command.shell)
 
 
@@ -193,7 +193,7 @@ async def test_rename(story: Story) -> None:
         await until(pilot, sees(pilot, "other name"))
 
 
-async def test_export_and_what_is_there_stays(story: Story) -> None:
+async def test_export_keeps_existing_files(story: Story) -> None:
     app = story.app()
     async with app.run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
@@ -281,7 +281,7 @@ async def test_the_graph_as_a_file(story: Story, ending: str, begins: str) -> No
         assert begins in text[:200] and "train_" in text
 
 
-async def test_a_key_goes_from_box_to_box_and_tab_back_to_the_list(story: Story) -> None:
+async def test_keys_of_the_graph(story: Story) -> None:
     app = story.app()
     async with app.run_test(notifications=True, size=(140, 40)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
@@ -298,7 +298,7 @@ async def test_a_key_goes_from_box_to_box_and_tab_back_to_the_list(story: Story)
         await until(pilot, lambda: app.focused is screen.table)
 
 
-async def test_pause_tells_the_line_of_what_it_did(story: Story) -> None:
+async def test_command_line_of_pause(story: Story) -> None:
     app = story.app()
     async with app.run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
@@ -310,7 +310,7 @@ async def test_pause_tells_the_line_of_what_it_did(story: Story) -> None:
             await until(pilot, lambda paused=paused: below(pilot).view.workflow.is_paused is paused)  # type: ignore[misc]
 
 
-async def test_many_jobs_are_asked_about(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_jobs_are_confirmed(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(user_action, "MANY", 3)
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
@@ -325,7 +325,7 @@ async def test_many_jobs_are_asked_about(story: Story, monkeypatch: pytest.Monke
         assert kinds.count("job_held") == 5
 
 
-async def test_read_only_refuses_every_act(story: Story) -> None:
+async def test_read_only(story: Story) -> None:
     app = story.app(read_only=True)
     async with app.run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
@@ -370,7 +370,7 @@ def test_stop_and_resize_by_the_command_line(
     }
 
 
-async def test_files_and_user_data_stand_in_the_graph(tmp_path: Path) -> None:
+async def test_files_and_user_data_in_the_graph(tmp_path: Path) -> None:
     text = """
 name: flow
 files: [{name: table, path: t.csv}]
@@ -399,7 +399,7 @@ jobs:
         store.close()
 
 
-async def test_who_starts_a_runner_is_recorded(story: Story) -> None:
+async def test_actor_of_a_runner(story: Story) -> None:
     app = story.app()
     async with app.run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
@@ -409,7 +409,7 @@ async def test_who_starts_a_runner_is_recorded(story: Story) -> None:
         assert told is not None and told.actor and told.data is not None and told.data["pid"] > 0
 
 
-async def test_another_runner_is_started_after_a_question(story: Story) -> None:
+async def test_second_runner_is_confirmed(story: Story) -> None:
     app = story.app()
     async with app.run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
@@ -436,7 +436,7 @@ async def test_a_long_line_is_wrapped_and_copied_whole(story: Story) -> None:
         assert app.clipboard == app.last_line
 
 
-async def test_initialize_asks_where_jobs_have_finished(story: Story) -> None:
+async def test_initialize_is_confirmed(story: Story) -> None:
     set_status(
         story, f"UPDATE job SET status = {JobStatus.COMPLETED} WHERE id <= 3", "job_completed", 1
     )
@@ -476,7 +476,7 @@ def set_status(story: Story, change: str, kind: str, job: int) -> None:
         event_log.append(conn, story.workflow, [(kind, job, {})], at=time.time())
 
 
-async def test_filters_by_dependencies_need_no_graph(story: Story) -> None:
+async def test_filters_by_dependencies(story: Story) -> None:
     async with story.app().run_test(size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
         await pilot.press("/", *"before:report")

@@ -24,7 +24,7 @@ def tabs(current: str, width: int) -> str:
     return "".join(text for text, _ in line).rstrip()
 
 
-def test_titles_are_whole_where_there_is_room() -> None:
+def test_titles_that_fit() -> None:
     assert tabs("overview", 120).startswith(" 1 Overview  2 Log  3 Graph")
     assert (
         tabs("overview", 80)
@@ -42,7 +42,7 @@ def test_titles_are_never_cut() -> None:
             assert title in shown and set(shown) <= titles
 
 
-def test_marks_say_that_there_is_more() -> None:
+def test_marks_of_hidden_tabs() -> None:
     assert tabs("overview", 40) == " Overview Log Graph Data Files History ›"
     assert tabs("resources", 40) == "‹History Results Rerun Events Resources"
     middle = tabs("history", 30)
@@ -74,9 +74,7 @@ FULL = HeaderState(
         (40, ["pipeline", "812/1000"], ["CPU", "run 2"]),
     ],
 )
-def test_the_header_keeps_what_matters_most(
-    width: int, shown: list[str], left_out: list[str]
-) -> None:
+def test_header_by_importance(width: int, shown: list[str], left_out: list[str]) -> None:
     (line,) = HeaderBar(FULL).lines(width, 1)
     text = "".join(span for span, _ in line)
     assert line_width(line) <= width

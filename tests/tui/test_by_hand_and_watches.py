@@ -68,7 +68,7 @@ async def test_the_line_of_a_job_is_copied(story: Story) -> None:
         assert app.last_line == app.clipboard
 
 
-async def test_a_shell_in_the_job(story: Story, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_shell_of_a_job(story: Story, capfd: pytest.CaptureFixture[str]) -> None:
     script = story.folder / "shell"
     script.write_text(
         '#!/bin/sh\necho "$PWD|$GREETING|$TORC_JOB_NAME|[$CUDA_VISIBLE_DEVICES]" > told\n'
@@ -83,9 +83,7 @@ async def test_a_shell_in_the_job(story: Story, capfd: pytest.CaptureFixture[str
         assert told.read_text() == f"{story.folder}|hello|prep|[]\n"
 
 
-async def test_a_shell_that_is_not_there_is_said(
-    story: Story, capfd: pytest.CaptureFixture[str]
-) -> None:
+async def test_missing_shell(story: Story, capfd: pytest.CaptureFixture[str]) -> None:
     async with story.app(SHELL="/no/such/shell").run_test(
         notifications=True, size=(120, 30)
     ) as pilot:
@@ -97,7 +95,7 @@ async def test_a_shell_that_is_not_there_is_said(
 # -- watches ---------------------------------------------------------------------------------------
 
 
-def test_a_group_is_told_once_it_has_ended(story: Story) -> None:
+def test_notification_of_a_group(story: Story) -> None:
     watches = Watches()
     ids = [2, 3, 4]
     assert watches.toggle("group", Watch("train_{i}", story.workflow, ids))
@@ -114,14 +112,14 @@ def test_a_group_is_told_once_it_has_ended(story: Story) -> None:
     assert watches.check(story.store) == [] and len(watches) == 0
 
 
-def test_twice_is_no_longer(story: Story) -> None:
+def test_second_call_cancels_a_notification(story: Story) -> None:
     watches = Watches()
     assert watches.toggle(1, Watch("a", story.workflow, [1]))
     assert not watches.toggle(1, Watch("a", story.workflow, [1]))
     assert len(watches) == 0
 
 
-async def test_n_tells_by_bell_osc9_and_command_from_any_screen(
+async def test_notification_by_bell_osc9_and_command(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = story.folder / "told"
@@ -149,7 +147,7 @@ async def test_n_tells_by_bell_osc9_and_command_from_any_screen(
         await until(pilot, sees(pilot, "pipeline: you will be notified"))
 
 
-def test_what_a_terminal_is_told_cannot_end_the_sequence() -> None:
+def test_hostile_notification() -> None:
     assert notifier.osc9("a\x07b\x1b]52;c;x\x07\nc").count("\x07") == 1
     assert notifier.osc9("x" * 999).startswith("\x1b]9;xxx") and len(notifier.osc9("x" * 999)) < 210
 

@@ -68,7 +68,7 @@ def test_actions_of_the_catalog_are_commands(action: UserAction) -> None:
     assert action.title in BY_ID[command].title.split("/")
 
 
-def test_file_both_ways(tmp_path: Path) -> None:
+def test_key_map_round_trip(tmp_path: Path) -> None:
     keys = KeyMap("vim", {"job-retry": ("ctrl+r", "g r")})
     keymap.write(keys, tmp_path)
     again = keymap.read(tmp_path)
@@ -91,7 +91,7 @@ def test_no_file_is_the_default_preset(tmp_path: Path) -> None:
         ("[keys]\njob-retry = ['b']\njob-cancel = ['b']", "both"),
     ],
 )
-def test_mistakes_in_the_file_are_said(text: str, message: str) -> None:
+def test_errors_of_the_key_map_file(text: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         keymap.parse(text)
 

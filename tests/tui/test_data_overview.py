@@ -98,7 +98,7 @@ def test_states(lab: Lab) -> None:
     assert lab.record("metrics")["state"] == "missing", "its producer failed, and report runs"
 
 
-def test_who_reads_and_who_writes(lab: Lab) -> None:
+def test_readers_and_writers(lab: Lab) -> None:
     config, metrics = lab.record("config"), lab.record("metrics")
     assert config["readers"] == (2, "train") and config["producers"] == (0, "")
     assert metrics["readers"] == (1, "report") and metrics["producers"] == (1, "train")
@@ -148,7 +148,7 @@ def test_opened_and_versions(lab: Lab) -> None:
     assert user_data_records.value_of(lab.raw, number, 0) is None
 
 
-def test_what_is_not_there(lab: Lab) -> None:
+def test_unknown_record(lab: Lab) -> None:
     for read in (user_data_records.opened, user_data_records.versions):
         with pytest.raises(NotFound):
             read(lab.raw, 99)

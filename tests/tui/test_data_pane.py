@@ -138,7 +138,7 @@ async def edited(pilot: Pilot[int], typed: str, record: str = "config") -> DataE
 # -- looking ---------------------------------------------------------------------------------------
 
 
-async def test_the_list_says_who_and_how(lab: Lab) -> None:
+async def test_columns_of_the_list(lab: Lab) -> None:
     lab.write("metrics", [0.5], job="train")
     lab.write("[bold]odd", {"x": 1})
     async with lab.app().run_test(size=(240, 40)) as pilot:
@@ -150,7 +150,7 @@ async def test_the_list_says_who_and_how(lab: Lab) -> None:
         assert [one["state"] for one in data.records.values()] == ["written", "written", "edited"]
 
 
-async def test_the_filter_is_of_the_records_and_escape_takes_it_away(lab: Lab) -> None:
+async def test_filter_of_records(lab: Lab) -> None:
     async with lab.app().run_test(size=(160, 40)) as pilot:
         data = await opened(pilot)
         await pilot.press("/", *"empty")
@@ -161,7 +161,7 @@ async def test_the_filter_is_of_the_records_and_escape_takes_it_away(lab: Lab) -
         await until(pilot, lambda: len(data.rows.records) == 3)
 
 
-async def test_only_those_of_the_job(lab: Lab) -> None:
+async def test_records_of_the_job(lab: Lab) -> None:
     async with lab.app().run_test(size=(160, 40)) as pilot:
         data = await opened(pilot)
         await pilot.press("o")
@@ -173,7 +173,7 @@ async def test_only_those_of_the_job(lab: Lab) -> None:
         await until(pilot, lambda: len(data.records) == 3)
 
 
-async def test_search_goes_from_hit_to_hit(lab: Lab) -> None:
+async def test_search(lab: Lab) -> None:
     async with lab.app().run_test(size=(160, 40)) as pilot:
         await opened(pilot)
         await pilot.press("enter", "/", *"units")
@@ -202,7 +202,7 @@ async def test_tree_and_text(lab: Lab) -> None:
         await until(pilot, sees(pilot, "layers: 3 items"))
 
 
-async def test_the_list_takes_what_it_needs_until_a_person_chose(lab: Lab) -> None:
+async def test_height_of_the_list(lab: Lab) -> None:
     async with lab.app().run_test(size=(120, 60)) as pilot:
         data = await opened(pilot)
         await until(pilot, lambda: 0 < data.split.first.size.height <= 13)
@@ -231,7 +231,7 @@ async def test_copies(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
         assert pilot.app.last_line == copied[2]  # type: ignore[attr-defined]  # a TorcApp
 
 
-async def test_what_is_too_large_for_the_clipboard_goes_into_a_file(
+async def test_large_value_is_copied_to_a_file(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -288,7 +288,7 @@ async def opened_here(pilot: Pilot[int]) -> None:
 # -- live ------------------------------------------------------------------------------------------
 
 
-async def test_what_a_job_writes_is_seen_and_the_path_stays(lab: Lab) -> None:
+async def test_update_keeps_the_path(lab: Lab) -> None:
     async with lab.app().run_test(size=(160, 40)) as pilot:
         data = await opened(pilot)
         tree(pilot).show_path(("layers", 2, "units"))
@@ -301,7 +301,7 @@ async def test_what_a_job_writes_is_seen_and_the_path_stays(lab: Lab) -> None:
         await until(pilot, sees(pilot, "units: 9", "version 2 by train (run 1, attempt 1)"))
 
 
-async def test_a_burst_of_writes_is_a_few_readings(lab: Lab) -> None:
+async def test_many_writes_need_few_readings(lab: Lab) -> None:
     async with lab.app().run_test(size=(160, 40)) as pilot:
         data = await opened(pilot)
         lists, values, begin = data.lists_read, data.values_read, time.monotonic()
@@ -319,7 +319,7 @@ async def test_a_burst_of_writes_is_a_few_readings(lab: Lab) -> None:
         assert data.values_read == before, "a value that did not change is not read again"
 
 
-async def test_hidden_it_reads_nothing(lab: Lab) -> None:
+async def test_hidden_pane_reads_nothing(lab: Lab) -> None:
     async with lab.app().run_test(size=(160, 40)) as pilot:
         data = await opened(pilot)
         await pilot.press("1")
@@ -367,7 +367,7 @@ async def test_edit_review_save(lab: Lab) -> None:
         )
 
 
-async def test_errors_are_marked_and_nothing_is_saved(lab: Lab) -> None:
+async def test_errors_prevent_saving(lab: Lab) -> None:
     async with lab.app().run_test(size=(120, 40)) as pilot:
         found = await edited(pilot, '{\n  "lr": 0.2,,\n}')
         await until(pilot, sees(pilot, "✖ line 2, column 13:"))
@@ -381,9 +381,7 @@ async def test_errors_are_marked_and_nothing_is_saved(lab: Lab) -> None:
         await until(pilot, lambda: found.field is not None and found.field.wrong is None)
 
 
-async def test_typing_checks_once_and_in_the_reader(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_check_while_typing(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[str] = []
     real = data_review.examine
 
@@ -403,7 +401,7 @@ async def test_typing_checks_once_and_in_the_reader(
         assert set(threads) == {"torc-reader"} and len(threads) <= 3
 
 
-async def test_saving_against_the_schema_asks(lab: Lab) -> None:
+async def test_schema_violation_is_confirmed(lab: Lab) -> None:
     async with lab.app().run_test(size=(120, 40)) as pilot:
         await edited(pilot, '{"lr": 7}')
         await until(pilot, sees(pilot, "1 violation of its schema", ".lr: 7 is more than 1"))
@@ -432,7 +430,7 @@ async def test_a_change_that_makes_no_job_stale(lab: Lab) -> None:
         assert "rerun" not in screen_text(pilot).split("No job becomes stale.")[1]
 
 
-async def test_half_a_character_is_refused(lab: Lab) -> None:
+async def test_half_a_surrogate_pair(lab: Lab) -> None:
     async with lab.app().run_test(size=(120, 40)) as pilot:
         await edited(pilot, '["\\ud800"]')
         await until(pilot, sees(pilot, "line 1, column 3: half of a character"))
@@ -442,7 +440,7 @@ async def test_half_a_character_is_refused(lab: Lab) -> None:
     ("key", "value", "version"),
     [("o", {"lr": 0.3}, 3), ("t", {"lr": 0.9}, 2), ("n", {"lr": 0.9}, 2)],
 )
-async def test_somebody_wrote_meanwhile(lab: Lab, key: str, value: Any, version: int) -> None:
+async def test_edit_conflict(lab: Lab, key: str, value: Any, version: int) -> None:
     async with lab.app().run_test(size=(120, 40)) as pilot:
         found = await edited(pilot, '{"lr": 0.3}')
         lab.write("config", {"lr": 0.9}, job="train")
@@ -462,14 +460,14 @@ async def test_somebody_wrote_meanwhile(lab: Lab, key: str, value: Any, version:
         assert lab.value("config") == value and lab.version("config") == version
 
 
-async def test_what_happens_below_is_not_lost(lab: Lab) -> None:
+async def test_screen_below_is_updated(lab: Lab) -> None:
     async with lab.app().run_test(size=(120, 40)) as pilot:
         await edited(pilot, '{"lr": 0.3}')
         lab.write("metrics", [1], job="train")
         await until(pilot, lambda: pane(pilot).records[lab.ids["metrics"]]["version"] == 1)
 
 
-async def test_leaving_asks_when_something_was_changed(lab: Lab) -> None:
+async def test_unsaved_changes_are_confirmed(lab: Lab) -> None:
     async with lab.app().run_test(size=(120, 40)) as pilot:
         found = await edited(pilot, '{"lr": 0.3}')
         await pilot.press("escape")
@@ -492,7 +490,7 @@ async def test_format(lab: Lab) -> None:
         await until(pilot, lambda: found.text == '{\n  "lr": 0.3\n}')
 
 
-async def test_only_small_texts_are_read_along_by_the_grammar(lab: Lab) -> None:
+async def test_highlighting_of_small_texts(lab: Lab) -> None:
     lab.write("metrics", "x" * HIGHLIGHTED)
     async with lab.app().run_test(size=(120, 40)) as pilot:
         found = await edited(pilot, "1")
@@ -531,7 +529,7 @@ async def test_the_editor_program(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> 
         await until(pilot, lambda: lab.value("config") == {"lr": 0.4})
 
 
-async def test_what_the_program_leaves_is_kept_while_it_is_no_json(
+async def test_invalid_json_of_the_editor_program(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(external_editing, "run_editor", writes('{"lr": oops}', '{"lr": 0.5}'))
@@ -548,9 +546,7 @@ async def test_what_the_program_leaves_is_kept_while_it_is_no_json(
         await until(pilot, lambda: not kept.exists())
 
 
-async def test_no_change_in_the_program_is_no_change(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_editor_program_without_change(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(external_editing, "run_editor", lambda app, path: None)
     async with lab.app().run_test(notifications=True, size=(120, 40)) as pilot:
         await opened(pilot)
@@ -559,7 +555,7 @@ async def test_no_change_in_the_program_is_no_change(
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
 
 
-async def test_a_program_that_cannot_run_is_said(lab: Lab) -> None:
+async def test_missing_editor_program(lab: Lab) -> None:
     async with lab.app().run_test(notifications=True, size=(120, 40)) as pilot:
         await opened(pilot)
         await pilot.press("E")
@@ -628,7 +624,7 @@ async def test_versions_compare_and_restore(lab: Lab) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
 
 
-async def test_restoring_what_others_wrote_over_meanwhile_is_refused(lab: Lab) -> None:
+async def test_restore_conflict(lab: Lab) -> None:
     lab.write("config", {"lr": 0.2})
     async with lab.app().run_test(notifications=True, size=(160, 40)) as pilot:
         await opened(pilot)
@@ -681,7 +677,7 @@ async def test_read_only_refuses(lab: Lab, key: str) -> None:
         assert isinstance(pilot.app.screen, WorkflowScreen) and lab.version("config") == 1
 
 
-async def test_a_value_nested_without_measure_is_said(lab: Lab) -> None:
+async def test_deeply_nested_value(lab: Lab) -> None:
     with lab.store.write() as conn:
         execute(
             conn,

@@ -43,9 +43,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dic
     gc.enable()
 
 
-def test_a_workflow_that_is_not_there_is_refused_at_once(
-    opened: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unknown_workflow(opened: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["99"]) == 2
     said = capsys.readouterr().err
     assert "there is no workflow 99" in said and "torc workflows list" in said
@@ -64,7 +62,7 @@ def test_a_workflow_that_is_not_there_is_refused_at_once(
         (["one", "--read-only"], {"workflow_id": 1, "read_only": True}),
     ],
 )
-def test_what_the_app_is_opened_with(
+def test_arguments_of_the_app(
     opened: list[dict[str, Any]], line: list[str], given: dict[str, Any]
 ) -> None:
     assert main.main(line) == 0
@@ -101,7 +99,7 @@ def test_a_name_opens_the_newest_workflow_of_this_directory(
     assert [one["workflow_id"] for one in opened] == [3, 4]
 
 
-def test_a_word_that_is_no_name_is_a_command(
+def test_unknown_name(
     opened: list[dict[str, Any]], two: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main.main(["statuss"]) == 2
@@ -112,7 +110,7 @@ def test_a_word_that_is_no_name_is_a_command(
     assert opened == []
 
 
-def test_a_store_that_cannot_be_read_is_left_to_the_app(
+def test_unreadable_database(
     opened: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORC_DATABASE", str(tmp_path / "none.db"))
@@ -120,7 +118,7 @@ def test_a_store_that_cannot_be_read_is_left_to_the_app(
     assert opened == [{"workflow_id": 1, "read_only": False}]
 
 
-def test_dumb_terminals_are_refused(
+def test_dumb_terminal(
     opened: list[dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

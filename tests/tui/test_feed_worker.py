@@ -126,7 +126,7 @@ def test_snapshot_first_then_changes(worker: FeedWorker, source: ScriptedSource)
     assert source.threads == {"torc-feed"}
 
 
-def test_another_turn_is_a_new_snapshot(worker: FeedWorker, source: ScriptedSource) -> None:
+def test_new_turn_has_a_new_snapshot(worker: FeedWorker, source: ScriptedSource) -> None:
     first = worker.follow(1)
     until(worker.out, lambda seen: bool(source.tails))
     second = worker.follow(None)
@@ -135,7 +135,7 @@ def test_another_turn_is_a_new_snapshot(worker: FeedWorker, source: ScriptedSour
     until(worker.out, lambda seen: source.tails[0].closed)
 
 
-def test_a_workflow_that_is_not_there(worker: FeedWorker) -> None:
+def test_unknown_workflow(worker: FeedWorker) -> None:
     worker.follow(7)
     seen = until(worker.out, bool)
     assert isinstance(seen[0], Gone) and seen[0].workflow_id == 7
@@ -143,9 +143,7 @@ def test_a_workflow_that_is_not_there(worker: FeedWorker) -> None:
     until(worker.out, lambda seen: isinstance(seen[-1], Loaded))
 
 
-def test_a_lost_store_is_said_once_and_followed_again(
-    worker: FeedWorker, source: ScriptedSource
-) -> None:
+def test_outage_is_reported_once(worker: FeedWorker, source: ScriptedSource) -> None:
     worker.follow(1)
     until(worker.out, lambda seen: bool(source.tails))
     source.down = True
@@ -178,7 +176,7 @@ def test_reader_answers_and_keeps_errors(source: ScriptedSource) -> None:
     assert not reader._thread.is_alive()
 
 
-def test_reader_forgets_a_question_that_was_asked_again(source: ScriptedSource) -> None:
+def test_newer_question_replaces_an_older_one(source: ScriptedSource) -> None:
     reader = Reader(source, deque())
     results: list[str] = []
     reader.ask("job", lambda _source: "old", results.append)

@@ -74,7 +74,7 @@ def story(tmp_path: Path):  # type: ignore[no-untyped-def]  # a generator fixtur
     story.store.close()
 
 
-async def test_from_the_list_into_a_workflow_and_back(story: Story) -> None:
+async def test_list_to_workflow_and_back(story: Story) -> None:
     async with story.app(workflow=False).run_test(notifications=True, size=(100, 30)) as pilot:
         await until(pilot, sees(pilot, "pipeline", "0/7", "new"))
         await pilot.press("enter")
@@ -83,7 +83,7 @@ async def test_from_the_list_into_a_workflow_and_back(story: Story) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowsScreen))
 
 
-async def test_the_cursor_comes_back_to_the_workflow_that_was_open(story: Story) -> None:
+async def test_cursor_of_the_list(story: Story) -> None:
     plan = resolve(loads(SPEC.replace("pipeline", "newer"), format="yaml"))
     workflow_acts.create_workflow(story.store, plan, user="ada", directory="/", actor="ada@here")
     async with story.app(workflow=False).run_test(notifications=True, size=(100, 30)) as pilot:
@@ -96,7 +96,7 @@ async def test_the_cursor_comes_back_to_the_workflow_that_was_open(story: Story)
         await until(pilot, lambda: table.cursor == story.workflow)
 
 
-async def test_help_is_whole_on_a_small_terminal(story: Story) -> None:
+async def test_help_on_a_small_terminal(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(80, 24)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
         await pilot.press("?")
@@ -139,7 +139,7 @@ async def test_the_list_of_workflows_is_searched(story: Story) -> None:
         await until(pilot, sees(pilot, "pipeline"))
 
 
-async def test_what_others_do_is_seen(story: Story) -> None:
+async def test_changes_of_other_programs(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
         story.initialize()
@@ -171,7 +171,7 @@ async def test_tab_completes_a_filter(story: Story) -> None:
         assert screen(pilot).query_one(FilterLine).text == "status:uninitialized"
 
 
-async def test_an_act_is_an_event_with_its_actor_and_a_command_line(story: Story) -> None:
+async def test_action_has_event_and_command_line(story: Story) -> None:
     story.initialize()
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
@@ -187,7 +187,7 @@ async def test_an_act_is_an_event_with_its_actor_and_a_command_line(story: Story
         await until(pilot, sees(pilot, "torc jobs hold"))
 
 
-async def test_the_footer_offers_what_is_of_use_here(story: Story) -> None:
+async def test_footer(story: Story) -> None:
     story.initialize()
     async with story.app().run_test(notifications=True, size=(160, 30)) as pilot:
         await until(pilot, sees(pilot, "waits for prep", "h hold", "esc back"))
@@ -201,7 +201,7 @@ async def test_the_footer_offers_what_is_of_use_here(story: Story) -> None:
         await until(pilot, sees(pilot, "Released 1 job", "h hold"))
 
 
-async def test_what_will_run_again_without_a_runner_says_how(story: Story) -> None:
+async def test_retry_without_runner(story: Story) -> None:
     story.initialize()
     job_acts.cancel_jobs(story.store, [1], actor="bob@there")
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
@@ -210,7 +210,7 @@ async def test_what_will_run_again_without_a_runner_says_how(story: Story) -> No
         await until(pilot, sees(pilot, "Retrying 1 job", "R starts a runner"))
 
 
-async def test_what_destroys_asks_first(story: Story) -> None:
+async def test_destructive_actions_are_confirmed(story: Story) -> None:
     story.initialize()
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
@@ -277,7 +277,7 @@ async def test_palette_finds_jobs_and_commands(story: Story) -> None:
         await until(pilot, lambda: screen(pilot).split.turned)
 
 
-async def test_help_is_made_of_the_table(story: Story) -> None:
+async def test_help_lists_all_commands(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(120, 40)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
         await pilot.press("?")
@@ -314,7 +314,7 @@ async def test_graph_shares_the_selection(story: Story) -> None:
         await until(pilot, lambda: screen_text(pilot).count("train_2") == 2)
 
 
-async def test_a_tab_takes_the_keys_where_it_has_something_to_do(story: Story) -> None:
+async def test_focus_of_tabs(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(140, 40)) as pilot:
         await until(pilot, sees(pilot, "train_3", "1-0 tabs", "tab pane"))
         for keys in ("2", "3", "4", "5", "7", "8", "9", "0"):
@@ -335,7 +335,7 @@ async def test_a_tab_takes_the_keys_where_it_has_something_to_do(story: Story) -
         assert screen(pilot).split.alone == "second"
 
 
-async def test_a_workflow_deleted_under_the_app(story: Story) -> None:
+async def test_deleted_workflow(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
         workflow_acts.delete_workflows(story.store, [story.workflow])
@@ -345,13 +345,13 @@ async def test_a_workflow_deleted_under_the_app(story: Story) -> None:
         await until(pilot, lambda: "X stop" not in screen_text(pilot))
 
 
-async def test_a_workflow_that_is_not_there(story: Story) -> None:
+async def test_unknown_workflow(story: Story) -> None:
     app = TorcApp(story.url, 99, environ=ENVIRON)
     async with app.run_test(notifications=True, size=(80, 24)) as pilot:
         await until(pilot, sees(pilot, "there is no workflow 99"))
 
 
-async def test_a_store_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
+async def test_unreadable_database(tmp_path: Path) -> None:
     (tmp_path / "torc.db").write_text(
         "this is no database, and longer than the sixteen bytes of its header"
     )
@@ -361,7 +361,7 @@ async def test_a_store_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(200, 60), (80, 24), (40, 10), (20, 5), (5, 3)])
-async def test_every_size_and_a_resize_in_the_middle(story: Story, size: tuple[int, int]) -> None:
+async def test_sizes_and_resize(story: Story, size: tuple[int, int]) -> None:
     story.initialize()
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
@@ -388,7 +388,7 @@ async def test_every_size_and_a_resize_in_the_middle(story: Story, size: tuple[i
 
 
 @pytest.mark.parametrize("theme", [theme.name for theme in THEMES])
-async def test_every_theme_paints(story: Story, theme: str) -> None:
+async def test_themes(story: Story, theme: str) -> None:
     story.initialize()
     async with story.app().run_test(notifications=True, size=(100, 30)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
@@ -418,7 +418,7 @@ async def test_the_terminal_chooses_the_theme(
         assert app.theme == theme
 
 
-async def test_ascii_terminals_get_ascii_only(story: Story) -> None:
+async def test_ascii_terminal(story: Story) -> None:
     story.initialize()
     app = TorcApp(story.url, story.workflow, environ={"TERM": "linux"})
     async with app.run_test(notifications=True, size=(100, 30)) as pilot:
@@ -433,7 +433,7 @@ async def test_ascii_terminals_get_ascii_only(story: Story) -> None:
             assert all(segment.text.isascii() for segment in segments)
 
 
-async def test_what_was_chosen_is_there_again(story: Story, tmp_path: Path) -> None:
+async def test_choices_are_kept(story: Story, tmp_path: Path) -> None:
     def app() -> TorcApp:
         return TorcApp(
             story.url, story.workflow, environ=ENVIRON, state_file=tmp_path / "state" / "app.json"
@@ -449,7 +449,7 @@ async def test_what_was_chosen_is_there_again(story: Story, tmp_path: Path) -> N
         assert screen(pilot).split.turned and round(screen(pilot).split.ratio, 2) == 0.42
 
 
-async def test_leaving_is_quick(story: Story) -> None:
+async def test_quit_is_quick(story: Story) -> None:
     app = story.app()
     async with app.run_test(notifications=True, size=(80, 24)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
@@ -459,7 +459,7 @@ async def test_leaving_is_quick(story: Story) -> None:
     assert not app.feed._thread.is_alive() and not app.reader._thread.is_alive()
 
 
-def test_states_have_signs_of_one_cell() -> None:
+def test_icons_have_one_cell() -> None:
     from rich.cells import cell_len
 
     from torc_tui.tui.look.status_icons import STATUS
@@ -469,7 +469,7 @@ def test_states_have_signs_of_one_cell() -> None:
     assert len({sign.sign for sign in STATUS.values()}) == len(STATUS)
 
 
-def test_poor_terminals_are_refused_in_words() -> None:
+def test_refusal_of_poor_terminals() -> None:
     from torc_tui.tui.look.terminal import refusal
 
     assert "TERM=dumb" in (refusal({"TERM": "dumb"}) or "")

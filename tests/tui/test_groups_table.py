@@ -29,7 +29,7 @@ def cell(rows: JobRows, key: object, column: str, width: int = 30) -> str:
     return found[0] if isinstance(found[0], str) else "".join(text for text, _ in found)  # type: ignore[misc]  # a line
 
 
-def test_a_row_acts_on_what_the_filter_shows() -> None:
+def test_actions_follow_the_filter() -> None:
     rows = rows_of(S.FAILED, S.COMPLETED, S.FAILED)
     assert rows.keys(None, False) == ["train_{i}", 1000]
     assert list(rows.jobs_of("train_{i}")) == [1, 2, 3]
@@ -39,7 +39,7 @@ def test_a_row_acts_on_what_the_filter_shows() -> None:
     assert cell(rows, "train_{i}", "name") == "▸ train_{i} ×2 of 3"
 
 
-def test_the_job_that_tells_most() -> None:
+def test_most_telling_job() -> None:
     rows = rows_of(S.COMPLETED, S.FAILED, S.READY)
     rows.view.jobs[2].reason = "exit 3"
     assert rows.lead("train_{i}") == 2 and rows.lead(1000) == 1000 and rows.lead("nobody") is None
@@ -52,12 +52,12 @@ def test_the_job_that_tells_most() -> None:
     assert cell(rows, "train_{i}", "why").startswith("1 failed · 2 completed")
 
 
-def test_the_number_is_never_cut() -> None:
+def test_number_of_jobs_is_never_shortened() -> None:
     rows = rows_of(S.READY, S.READY)
     assert cell(rows, "train_{i}", "name", 12).endswith(" ×2")
 
 
-def test_folds_survive_a_new_reading() -> None:
+def test_folds_survive_a_reload() -> None:
     rows = rows_of(S.READY, S.READY)
     again = rows_of(S.READY, S.RUNNING)
     again.folds = False

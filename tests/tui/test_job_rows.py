@@ -75,7 +75,7 @@ def test_order() -> None:
             assert sorted(rows.keys(column.key, True)) == [1, 2, 3, 4, 5]
 
 
-def test_a_filter_follows_the_changes() -> None:
+def test_filter_follows_changes() -> None:
     folded = view()
     rows = JobRows(folded)
     rows.filter(lambda job: job.status is JobStatus.RUNNING)
@@ -123,7 +123,7 @@ def test_large_groups_are_folded_and_opened() -> None:
     assert rows.keys(None, False) == ["train_{i}"]
 
 
-def test_the_largest_id_has_room_in_the_narrowest_list() -> None:
+def test_largest_id_fits() -> None:
     jobs = [
         Job(number, f"job_{number}", JobStatus.READY, group=f"f{number}")
         for number in (1, 1_220_000)
@@ -134,7 +134,7 @@ def test_the_largest_id_has_room_in_the_narrowest_list() -> None:
         assert shown.get("id", 7) >= 7, width
 
 
-def test_nothing_is_said_of_a_ready_job_before_it_is_known() -> None:
+def test_ready_job_without_reading() -> None:
     class Known:
         runners = 1
         lacks: ClassVar[dict[int, tuple[tuple[str, ...], tuple[str, ...]]]] = {1: ((), ())}
@@ -146,7 +146,7 @@ def test_nothing_is_said_of_a_ready_job_before_it_is_known() -> None:
     assert said(rows, 3)["why"] == "next in line"
 
 
-def test_an_attempt_that_is_retried_is_no_failure() -> None:
+def test_retried_attempt_is_not_reported() -> None:
     kinds = [
         ("job_failed", 1),
         ("job_retried", 1),
@@ -162,7 +162,7 @@ def test_an_attempt_that_is_retried_is_no_failure() -> None:
     assert outcomes([events[2], events[3], Event(1, 9, 0.0, "job_retried", 2)])["failed"] == [2]
 
 
-def test_what_a_user_stopped_has_not_failed() -> None:
+def test_stopped_by_a_user() -> None:
     kinds = (Kind.TERMINATED_BY_USER, Kind.RUNNER_STOPPED, Kind.TIMEOUT)
     events = [
         Event(1, job, 0.0, "job_terminated", job, {"reason": because(kind).to_json()})
@@ -171,7 +171,7 @@ def test_what_a_user_stopped_has_not_failed() -> None:
     assert outcomes(events) == {"failed": [3], "retried": [], "stopped": [1, 2]}
 
 
-def test_neighbors_are_told_by_how_much_they_are_worth_a_look() -> None:
+def test_neighbors_by_attention() -> None:
     @dataclass
     class Near:
         job_id: int

@@ -19,7 +19,7 @@ class EditorApp(App[None]):
         yield JsonEditor(self.text)
 
 
-async def test_the_mark_stands_where_the_text_is_wrong() -> None:
+async def test_mark_of_an_error() -> None:
     app = EditorApp('{\n  "a": 1,,\n}')
     async with app.run_test(size=(40, 8)) as pilot:
         field = app.query_one(JsonEditor)
@@ -35,7 +35,7 @@ async def test_the_mark_stands_where_the_text_is_wrong() -> None:
         assert not field.get_line(1).spans
 
 
-async def test_tab_is_two_spaces_and_undo_goes_back() -> None:
+async def test_tab_and_undo() -> None:
     app = EditorApp("[]")
     async with app.run_test(size=(40, 8)) as pilot:
         field = app.query_one(JsonEditor)
@@ -51,7 +51,7 @@ async def test_tab_is_two_spaces_and_undo_goes_back() -> None:
         assert field.text == "null"
 
 
-async def test_a_text_that_grows_loses_its_colors_and_nothing_else() -> None:
+async def test_large_text_loses_its_colors() -> None:
     app = EditorApp("[1]")
     async with app.run_test(size=(40, 8)) as pilot:
         field = app.query_one(JsonEditor)
@@ -61,7 +61,7 @@ async def test_a_text_that_grows_loses_its_colors_and_nothing_else() -> None:
         assert field.language is None and field.text.startswith("[2, 2, ")
 
 
-async def test_a_key_joins_the_text_once_and_adds_up_no_lines(
+async def test_cost_of_a_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     joined = 0

@@ -91,7 +91,7 @@ def test_every_value_can_be_revealed_and_every_row_be_written(value: Any) -> Non
 
 @settings(max_examples=60, deadline=None)
 @given(JSON)
-def test_the_readable_text_means_the_same_and_hides_nothing(value: Any) -> None:
+def test_readable_text_is_equivalent(value: Any) -> None:
     text = readable(value)
     assert parse(text) == (value, None)
     assert not any(char in text for char in "\u202e\u200b\x9b\x7f")
@@ -101,7 +101,7 @@ def test_odd_characters_are_escapes_in_the_text() -> None:
     assert readable({"\u202ea": "\x9b\ud800"}) == '{\n  "\\u202ea": "\\u009b\\ud800"\n}'
 
 
-def test_colors_of_a_line_lose_nothing() -> None:
+def test_colors_keep_the_text() -> None:
     line = '  "key \\" x": [-1.5e3, true, null, "text: {}"], '
     assert "".join(text for text, _ in color(line)) == line
     styles = dict(color(line))
@@ -142,7 +142,7 @@ class TreeApp(App[None]):
         self.copied.append(event.path)
 
 
-async def test_open_close_and_the_way_up() -> None:
+async def test_open_and_close() -> None:
     app = TreeApp(VALUE)
     async with app.run_test(size=(60, 20)) as pilot:
         tree = app.query_one(JsonTree)
@@ -162,7 +162,7 @@ async def test_open_close_and_the_way_up() -> None:
         assert app.copied == [("b", "c", 2)]
 
 
-async def test_another_version_keeps_what_is_open_and_the_path() -> None:
+async def test_new_version_keeps_open_branches() -> None:
     app = TreeApp(VALUE)
     async with app.run_test(size=(60, 20)):
         tree = app.query_one(JsonTree)
@@ -177,7 +177,7 @@ async def test_another_version_keeps_what_is_open_and_the_path() -> None:
         assert where(tree) == () and TreePlace(("b", "c")) not in tree.order
 
 
-async def test_open_all_stops_where_nobody_would_read_on() -> None:
+async def test_limit_of_open_all() -> None:
     app = TreeApp([[list(range(50)) for _ in range(50)] for _ in range(50)])
     async with app.run_test(size=(60, 20)):
         tree = app.query_one(JsonTree)
@@ -185,7 +185,7 @@ async def test_open_all_stops_where_nobody_would_read_on() -> None:
         assert 100 < len(tree.order) < 2 * OPEN_ALL
 
 
-async def test_a_tree_of_a_million_paints_a_screenful() -> None:
+async def test_tree_of_a_million() -> None:
     app = TreeApp({"numbers": list(range(1_000_000)), "deep": None})
     async with app.run_test(size=(60, 20)) as pilot:
         tree = app.query_one(JsonTree)
@@ -195,7 +195,7 @@ async def test_a_tree_of_a_million_paints_a_screenful() -> None:
         assert tree.lines_built < 100 and len(tree.order) < 1000
 
 
-async def test_keys_of_anybody_stay_on_their_line() -> None:
+async def test_hostile_keys() -> None:
     app = TreeApp({"__class__": "[bold]x", "\u202e\x1b[2J": "\x07", "": 1, "a\nb": "\x9b"})
     async with app.run_test(size=(60, 12)) as pilot:
         tree = app.query_one(JsonTree)

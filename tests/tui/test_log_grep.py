@@ -36,7 +36,7 @@ def test_lines_numbers_and_offsets_across_pieces(tmp_path: Path) -> None:
     assert not list(filter(None, hits_in(log(path), "Error")))
 
 
-def test_text_is_harmless_and_the_hit_in_sight(tmp_path: Path) -> None:
+def test_excerpt_is_safe_and_shows_the_match(tmp_path: Path) -> None:
     path = tmp_path / "a.o"
     path.write_bytes(b"\x1b[2J[bold]needle\x07\n" + b"z" * 5000 + b"needle" + b"y" * 5000 + b"\n")
     first, second = (hit for hit in hits_in(log(path), "needle") if hit is not None)
@@ -58,7 +58,7 @@ def test_many_files_with_some_missing(tmp_path: Path) -> None:
     assert len(sweep.hits) == 540 and sweep.hits[0].line == 2
 
 
-def test_of_one_log_only_so_many_hits_are_kept_and_all_counted(tmp_path: Path) -> None:
+def test_hits_per_log_are_limited(tmp_path: Path) -> None:
     path = tmp_path / "a.o"
     path.write_bytes(b"x\n" * 25_000)
     sweep = LogGrep()
@@ -67,7 +67,7 @@ def test_of_one_log_only_so_many_hits_are_kept_and_all_counted(tmp_path: Path) -
     assert sweep.total == 25_000 and len(sweep.hits) == KEPT_PER_FILE
 
 
-def test_it_ends_when_told_also_when_nobody_takes(tmp_path: Path) -> None:
+def test_stop(tmp_path: Path) -> None:
     path = tmp_path / "a.o"
     path.write_bytes(b"x\n" * 100_000)
     sweep = LogGrep()

@@ -122,7 +122,7 @@ async def test_a_running_job_is_followed_to_its_end(story: Story) -> None:
         await until(pilot, sees(pilot, "ended, exit 3"))
 
 
-async def test_a_job_that_never_started_says_why(story: Story) -> None:
+async def test_job_without_attempt(story: Story) -> None:
     async with story.app().run_test(size=(120, 30)) as pilot:
         await open_log(pilot, SECOND)
         await until(pilot, sees(pilot, "no log: second has not started", "first is ready"))
@@ -136,7 +136,7 @@ async def test_a_job_that_never_started_says_why(story: Story) -> None:
         (SIXTH, ["the output was deleted: the job completed"]),
     ],
 )
-async def test_what_is_not_kept_is_said(story: Story, job: int, words: list[str]) -> None:
+async def test_streams_that_are_not_kept(story: Story, job: int, words: list[str]) -> None:
     story.run(job)
     story.end(job)
     if job == THIRD:
@@ -146,7 +146,7 @@ async def test_what_is_not_kept_is_said(story: Story, job: int, words: list[str]
         await until(pilot, sees(pilot, *words))
 
 
-async def test_files_that_are_not_here(story: Story) -> None:
+async def test_missing_files(story: Story) -> None:
     story.run(FIRST)
     story.end(FIRST)
     async with story.app().run_test(size=(200, 30)) as pilot:
@@ -193,7 +193,7 @@ async def test_streams_one_after_the_other(story: Story) -> None:
         await until(pilot, sees(pilot, "the output", "the complaint"))
 
 
-async def test_attempts_are_picked_and_a_new_one_is_shown_by_itself(story: Story) -> None:
+async def test_choice_of_an_attempt(story: Story) -> None:
     for attempt in (1, 2):
         story.run(FIRST, attempt)
         story.end(FIRST, attempt, attempt)
@@ -330,7 +330,7 @@ async def test_a_search_in_thousands_of_logs_can_be_stopped(story: Story) -> Non
 
 
 @pytest.mark.parametrize("size", [(40, 10), (80, 24), (20, 6), (8, 3)])
-async def test_every_size_is_stood(story: Story, size: tuple[int, int]) -> None:
+async def test_sizes(story: Story, size: tuple[int, int]) -> None:
     story.run(FIRST)
     story.file(FIRST, "o").write_text("".join(f"epoch {n} {'x' * n}\n" for n in range(1, 200)))
     story.file(FIRST, "e").write_text("漢字🎉" * 40)
@@ -358,7 +358,7 @@ async def test_every_size_is_stood(story: Story, size: tuple[int, int]) -> None:
         await until(pilot, sees(pilot, "following"))
 
 
-async def test_a_hidden_log_is_only_stale(story: Story) -> None:
+async def test_hidden_log(story: Story) -> None:
     story.run(FIRST)
     story.file(FIRST, "o").write_text("x\n")
     async with story.app().run_test(size=(120, 30)) as pilot:
@@ -374,7 +374,7 @@ async def test_a_hidden_log_is_only_stale(story: Story) -> None:
         assert reader._watching
 
 
-async def test_a_log_that_may_not_be_read_says_so(story: Story) -> None:
+async def test_unreadable_log(story: Story) -> None:
     story.run(FIRST)
     story.file(FIRST, "o").symlink_to(story.file(FIRST, "o"))
     async with story.app().run_test(size=(200, 30)) as pilot:
@@ -390,7 +390,7 @@ async def test_the_log_thread_ends_with_the_app(story: Story) -> None:
     assert not thread.is_alive()
 
 
-async def test_the_overview_of_a_failed_job_tells_what_it_said_last(story: Story) -> None:
+async def test_stderr_tail_in_the_overview(story: Story) -> None:
     story.file(FIRST, "e").write_text(
         "".join(f"line {number}\n" for number in range(50)) + "\x1b[31mboom\x1b[0m\n\n"
     )

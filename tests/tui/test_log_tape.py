@@ -37,7 +37,7 @@ def everything(tape: MergedLog) -> list[str]:
     return shown(tape.after(tape.start, 1000))
 
 
-def test_lines_in_the_order_in_which_the_files_were_seen_to_grow(files: tuple[Path, Path]) -> None:
+def test_order_of_arrival(files: tuple[Path, Path]) -> None:
     tape = tape_of(files)
     assert not tape.exists and everything(tape) == []
     add(files[0], b"one\n")
@@ -51,7 +51,7 @@ def test_lines_in_the_order_in_which_the_files_were_seen_to_grow(files: tuple[Pa
     tape.close()
 
 
-def test_what_was_there_before_is_said_to_have_no_order(files: tuple[Path, Path]) -> None:
+def test_unknown_order_has_headings(files: tuple[Path, Path]) -> None:
     add(files[0], b"one\ntwo\n")
     add(files[1], b"bad\n")
     os.utime(files[1], (1, 1))
@@ -76,7 +76,7 @@ def test_one_file_alone_has_no_heading(files: tuple[Path, Path]) -> None:
     tape.close()
 
 
-def test_a_line_is_never_parted(files: tuple[Path, Path]) -> None:
+def test_lines_are_not_divided(files: tuple[Path, Path]) -> None:
     tape = tape_of(files)
     for data, place in ((b"half", 0), (b"bad\n", 1), (b" and", 0), (b" whole\nnext\n", 0)):
         add(files[place], data)
@@ -85,7 +85,7 @@ def test_a_line_is_never_parted(files: tuple[Path, Path]) -> None:
     tape.close()
 
 
-def test_a_file_that_was_replaced_or_cut_begins_anew(files: tuple[Path, Path]) -> None:
+def test_replaced_and_truncated_files(files: tuple[Path, Path]) -> None:
     add(files[0], b"old\n" * 10)
     tape = tape_of(files)
     files[0].write_bytes(b"new\n")
@@ -100,7 +100,7 @@ def test_a_file_that_was_replaced_or_cut_begins_anew(files: tuple[Path, Path]) -
     tape.close()
 
 
-def test_of_a_bar_of_progress_the_last_state_is_shown(files: tuple[Path, Path]) -> None:
+def test_progress_bar_shows_its_last_state(files: tuple[Path, Path]) -> None:
     add(files[0], b"".join(b"\rstep %d of 5000" % n for n in range(5001)))
     tape = tape_of(files)
     assert everything(tape) == ["o step 5000 of 5000"]
@@ -119,7 +119,7 @@ def test_numbers_and_whole_lines(files: tuple[Path, Path]) -> None:
     tape.close()
 
 
-def test_hits_are_ranked_in_the_order_of_the_tape(files: tuple[Path, Path]) -> None:
+def test_rank_of_hits(files: tuple[Path, Path]) -> None:
     tape = tape_of(files)
     for data, place in ((b"x0\nx3\n", 0), (b"x0\n", 1), (b"x6\n", 0)):
         add(files[place], data)
@@ -139,7 +139,7 @@ CHUNK = st.tuples(st.integers(0, 1), st.sampled_from([b"a\n", b"b", b"\n", b"cc\
     max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(st.lists(CHUNK, max_size=25), st.integers(0, 10))
-def test_both_directions_agree_and_nothing_is_lost(
+def test_both_directions_agree(
     tmp_path_factory: pytest.TempPathFactory, chunks: list[tuple[int, bytes]], early: int
 ) -> None:
     folder = tmp_path_factory.mktemp("tape")

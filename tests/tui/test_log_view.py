@@ -67,7 +67,7 @@ def page(view: LogView, by: int) -> None:
     handler()
 
 
-async def test_it_opens_at_the_end_and_follows(tmp_path: Path) -> None:
+async def test_opens_at_the_end(tmp_path: Path) -> None:
     write(tmp_path / "job.o", 1, 5000)
     app = ViewApp(tmp_path)
     async with app.run_test(size=(40, 10)) as pilot:
@@ -78,7 +78,7 @@ async def test_it_opens_at_the_end_and_follows(tmp_path: Path) -> None:
         await until(pilot, lambda: lines(view)[-1] == "line 5003")
 
 
-async def test_scrolling_up_ends_following_and_the_end_brings_it_back(tmp_path: Path) -> None:
+async def test_follow(tmp_path: Path) -> None:
     write(tmp_path / "job.o", 1, 5000)
     app = ViewApp(tmp_path)
     async with app.run_test(size=(40, 10)) as pilot:
@@ -98,7 +98,7 @@ async def test_scrolling_up_ends_following_and_the_end_brings_it_back(tmp_path: 
         assert view.follow, "back at the end by hand"
 
 
-async def test_pages_up_to_the_start_and_down_again_lose_no_line(tmp_path: Path) -> None:
+async def test_paging(tmp_path: Path) -> None:
     write(tmp_path / "job.o", 1, 700)
     app = ViewApp(tmp_path, live=False)
     async with app.run_test(size=(40, 12)) as pilot:
@@ -119,7 +119,7 @@ async def test_pages_up_to_the_start_and_down_again_lose_no_line(tmp_path: Path)
         assert not view.follow
 
 
-async def test_keys_that_run_ahead_of_the_reading_are_not_lost(tmp_path: Path) -> None:
+async def test_keys_ahead_of_the_reader(tmp_path: Path) -> None:
     write(tmp_path / "job.o", 1, 5000)
     app = ViewApp(tmp_path, live=False)
     async with app.run_test(size=(40, 11)) as pilot:
@@ -145,7 +145,7 @@ async def test_numbers_of_lines_and_counts(tmp_path: Path) -> None:
         assert [line.number for line in view.on_screen] == list(range(12))
 
 
-async def test_hostile_output_is_shown_and_does_nothing(tmp_path: Path) -> None:
+async def test_hostile_output(tmp_path: Path) -> None:
     (tmp_path / "job.o").write_bytes(
         b"\x1b[2J\x1b]0;owned\x07[bold]x[/bold]\n"
         + "\u202eabc שלום 漢字 🎉 👨\u200d👩\u200d👧 é\u0301\u0301\n".encode()
@@ -176,7 +176,7 @@ async def test_colors_are_kept(tmp_path: Path) -> None:
         assert styles[" plain "].bold is None
 
 
-async def test_long_lines_are_cut_moved_over_and_wrapped(tmp_path: Path) -> None:
+async def test_long_lines(tmp_path: Path) -> None:
     (tmp_path / "job.o").write_text("short\n" + "".join(f"{n:04}" for n in range(50)) + "\n")
     app = ViewApp(tmp_path, live=False)
     async with app.run_test(size=(41, 10)) as pilot:
@@ -210,7 +210,7 @@ async def test_wrapped_lines_scroll_by_rows(tmp_path: Path) -> None:
         await until(pilot, lambda: lines(view)[0] == "a" * 40 and lines(view)[1] == "a" * 20)
 
 
-async def test_both_streams_stand_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+async def test_both_streams(tmp_path: Path) -> None:
     app = ViewApp(tmp_path)
     async with app.run_test(size=(44, 10)) as pilot:
         view = app.view
@@ -235,7 +235,7 @@ async def test_both_streams_stand_in_the_order_in_which_they_came(tmp_path: Path
         ]
 
 
-async def test_search_counts_goes_and_lights(tmp_path: Path) -> None:
+async def test_search(tmp_path: Path) -> None:
     write(tmp_path / "job.o", 1, 3000)
     app = ViewApp(tmp_path, live=False)
     async with app.run_test(size=(44, 10)) as pilot:
@@ -276,7 +276,7 @@ async def test_a_log_that_grows_is_searched_again(tmp_path: Path) -> None:
         await until(pilot, lambda: view.window.found.total == 22)
 
 
-async def test_a_file_that_goes_or_begins_anew(tmp_path: Path) -> None:
+async def test_deleted_and_replaced_files(tmp_path: Path) -> None:
     path = tmp_path / "job.o"
     write(path, 1, 50)
     app = ViewApp(tmp_path)
@@ -293,7 +293,7 @@ async def test_a_file_that_goes_or_begins_anew(tmp_path: Path) -> None:
         await until(pilot, lambda: not view.window.lines)
 
 
-async def test_a_file_that_comes_later(tmp_path: Path) -> None:
+async def test_late_file(tmp_path: Path) -> None:
     app = ViewApp(tmp_path)
     async with app.run_test(size=(44, 10)) as pilot:
         view = app.view
@@ -316,7 +316,7 @@ async def test_only_what_is_on_screen_is_laid_out(tmp_path: Path) -> None:
         assert view.log_lines.laid_out == before + 1, "one line up is one line more"
 
 
-async def test_a_hidden_log_is_not_looked_at(tmp_path: Path) -> None:
+async def test_hidden_log(tmp_path: Path) -> None:
     write(tmp_path / "job.o", 1, 10)
     app = ViewApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -333,7 +333,7 @@ async def test_a_hidden_log_is_not_looked_at(tmp_path: Path) -> None:
         await until(pilot, lambda: lines(view)[19] == "line 20")
 
 
-async def test_what_cannot_be_read_is_not_tried_without_a_pause(tmp_path: Path) -> None:
+async def test_pause_after_a_read_error(tmp_path: Path) -> None:
     (tmp_path / "job.o").mkdir()
     (tmp_path / "job.o" / "x").touch()
     app = ViewApp(tmp_path)
@@ -359,7 +359,7 @@ async def test_lines_are_marked_by_mouse_and_by_keys(tmp_path: Path) -> None:
         assert view.selection.range == (view.window.lines[0].place, view.window.lines[1].place)
 
 
-async def test_the_bar_at_the_right_shows_and_takes_the_place(tmp_path: Path) -> None:
+async def test_scrollbar(tmp_path: Path) -> None:
     write(tmp_path / "job.o", 1, 1000)
     app = ViewApp(tmp_path)
     async with app.run_test(size=(40, 20)) as pilot:

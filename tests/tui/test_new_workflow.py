@@ -58,7 +58,7 @@ def write(path: Path, text: str) -> str:
 # -- the model -------------------------------------------------------------------------------------
 
 
-def test_completions_are_files_of_workflows_and_folders(tmp_path: Path) -> None:
+def test_completions(tmp_path: Path) -> None:
     for name in ("a.yaml", "ab.KDL", "about.txt", ".hidden.yaml", "abc/inner.json"):
         write(tmp_path / name, "")
     folder = str(tmp_path)
@@ -78,7 +78,7 @@ def test_the_home_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert expanded("b.yaml", "/x") == "/x/b.yaml"
 
 
-def test_a_preview_tells_what_it_would_become(tmp_path: Path) -> None:
+def test_preview(tmp_path: Path) -> None:
     found = preview(write(tmp_path / "w.yaml", GOOD), MACHINE, folder=str(tmp_path))
     assert found.plan is not None and len(found.plan.jobs) == 6
     assert found.never == [("big (5 jobs): needs 4096 CPUs, machine has 4", 5)]
@@ -100,12 +100,12 @@ def test_problems_have_their_lines_and_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[", "{}", '{"workflow": 3}', "[" * 5000])
-def test_what_is_no_export_is_a_problem(tmp_path: Path, text: str) -> None:
+def test_not_an_export(tmp_path: Path, text: str) -> None:
     found = preview(write(tmp_path / "w.json", text), MACHINE, "import")
     assert found.plan is None and found.problems
 
 
-def test_gpus_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_gpus(tmp_path: Path) -> None:
     text = GOOD.replace("num_cpus: 4096", "num_cpus: 1, num_gpus: 1")
     path = write(tmp_path / "w.yaml", text)
     assert "GPU" in preview(path, MACHINE).never[0][0]
@@ -114,7 +114,7 @@ def test_gpus_that_are_not_there(tmp_path: Path) -> None:
     assert preview(path, with_gpu).never == []
 
 
-def test_the_lit_line_of_a_source() -> None:
+def test_highlighted_source_line() -> None:
     lines = SourceLines(["one", "two", "three"])
     lines.lit = 2
     drawn = lines.draw(0, 0, 20, 3)
@@ -146,7 +146,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-u
     place.store.close()
 
 
-async def test_from_the_path_to_the_workflow(place: Place) -> None:
+async def test_create_from_a_path(place: Place) -> None:
     write(place.folder / "flows" / "w.yaml", GOOD)
     async with place.app().run_test(notifications=True, size=(120, 36)) as pilot:
         await until(pilot, sees(pilot, "no workflows yet"))
@@ -178,7 +178,7 @@ async def test_from_the_path_to_the_workflow(place: Place) -> None:
         assert sum(isinstance(one, WorkflowsScreen) for one in pilot.app.screen_stack) == 1
 
 
-async def test_problems_while_the_file_is_mended(place: Place) -> None:
+async def test_fix_a_file(place: Place) -> None:
     path = write(place.folder / "w.yaml", BAD)
     async with place.app(path).run_test(notifications=True, size=(120, 36)) as pilot:
         await until(pilot, sees(pilot, "problem", "comand", "prepp"))
@@ -205,7 +205,7 @@ async def test_read_only_creates_nothing(place: Place) -> None:
         assert place.made() == []
 
 
-async def test_the_folder_of_the_file(place: Place) -> None:
+async def test_directory_of_the_file(place: Place) -> None:
     path = write(place.folder / "flows" / "w.yaml", GOOD)
     async with place.app(path).run_test(notifications=True, size=(140, 36)) as pilot:
         await until(pilot, sees(pilot, "✔ valid"))
@@ -218,7 +218,7 @@ async def test_the_folder_of_the_file(place: Place) -> None:
         assert pilot.app.last_line == f"cd {place.folder}/flows && torc create {path}"
 
 
-async def test_an_exported_workflow_comes_back(place: Place) -> None:
+async def test_import_a_workflow(place: Place) -> None:
     from torc_tui.operations.workflows import create_workflow
     from torc_tui.plan.plan_file import load_plan
 

@@ -94,7 +94,7 @@ def text(lines: list[Line]) -> list[str]:
     return ["".join(part for part, _ in line).rstrip() for line in lines]
 
 
-def test_at_length() -> None:
+def test_full_size() -> None:
     lines, jobs = draw(watch(box()), 1, 96, 60)
     shown = text(lines)
     assert " CPU 19 % of 8, 6 of 12 allocated" in shown[1]
@@ -119,7 +119,7 @@ def test_at_length() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(79, 20), (79, 8), (39, 12), (20, 3), (200, 60)])
-def test_every_size_is_useful_and_nothing_is_wider(width: int, height: int) -> None:
+def test_sizes(width: int, height: int) -> None:
     lines, _ = draw(watch(box()), 1, width, height)
     assert max(line_width(line) for line in lines) <= max(width, 30)
     shown = text(lines)
@@ -134,12 +134,12 @@ def test_every_size_is_useful_and_nothing_is_wider(width: int, height: int) -> N
         )
 
 
-def test_a_memory_bar_tells_its_parts_by_sign() -> None:
+def test_parts_of_a_memory_bar() -> None:
     bars = ["".join(part for part, _ in memory_bar(state, 16)) for state in box().gpu_states()]
     assert bars == ["█" * 14 + "▒" * 2, "×" * 10 + "░" * 6, "█" * 2 + "▒" * 6 + "░" * 8, "░" * 16]
 
 
-def test_virtual_gpus_show_what_is_granted() -> None:
+def test_virtual_gpus() -> None:
     host = MachineState(
         at=1.0,
         machine=Machine(
@@ -164,7 +164,7 @@ def test_the_meters_of_the_header() -> None:
     assert MachineWatch().meters() == ()
 
 
-def test_users_are_wrapped_whole() -> None:
+def test_users_are_wrapped() -> None:
     spans = [
         ("a", "x"),
         (" first  ", ""),

@@ -170,9 +170,7 @@ class Flaky(Source):
         return Checked()
 
 
-async def test_a_store_goes_away_and_comes_back(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_database_outage(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.workflow(PLAIN)
     app = place.app(source=lambda: Flaky(place.url))
     async with app.run_test(size=(120, 30), notifications=True) as pilot:
@@ -189,7 +187,7 @@ async def test_a_store_goes_away_and_comes_back(
         )
 
 
-async def test_a_runner_that_is_killed_is_told(place: Place) -> None:
+async def test_killed_runner_is_reported(place: Place) -> None:
     number = place.workflow(PLAIN.replace('"true"', '"sleep 60"', 1))
     environ = {**os.environ, "TORC_DATABASE": place.url}
     line = [sys.executable, "-m", "torc_tui.cli.main", "run", str(number)]
@@ -237,9 +235,7 @@ async def test_two_apps_on_one_store(place: Place) -> None:
         ("nobody", 0, "0 of 2"),
     ],
 )
-async def test_what_is_half_typed_leaves_the_rows(
-    place: Place, typed: str, rows: int, said: str
-) -> None:
+async def test_half_typed_filter(place: Place, typed: str, rows: int, said: str) -> None:
     place.workflow(PLAIN)
     async with place.app().run_test(size=(120, 30)) as pilot:
         await until(pilot, "second")
@@ -253,7 +249,7 @@ async def test_what_is_half_typed_leaves_the_rows(
         assert ("no job matches; \\ shows all" in screen_text(pilot)) == (rows == 0)
 
 
-async def test_filters_are_there_again(place: Place, tmp_path: Path) -> None:
+async def test_filter_history(place: Place, tmp_path: Path) -> None:
     place.workflow(PLAIN)
     state = tmp_path / "app.json"
     async with place.app(state_file=state).run_test(size=(120, 30)) as pilot:
@@ -269,7 +265,7 @@ async def test_filters_are_there_again(place: Place, tmp_path: Path) -> None:
         assert screen(pilot).query_one(FilterLine).text == ""
 
 
-async def test_no_such_workflow_says_the_way_back(place: Place) -> None:
+async def test_unknown_workflow(place: Place) -> None:
     place.workflow(PLAIN)
     async with place.app(99).run_test(size=(80, 24)) as pilot:
         await until(pilot, "there is no workflow 99: esc goes to the list")
@@ -285,7 +281,7 @@ async def test_no_user_data(place: Place) -> None:
         await until(pilot, "no user data yet; a adds a record")
 
 
-async def test_read_only_opens_nothing_for_writing(place: Place) -> None:
+async def test_read_only_connection(place: Place) -> None:
     place.workflow(PLAIN)
     before = len(list(place.folder.iterdir()))
     async with place.app(read_only=True).run_test(size=(100, 24), notifications=True) as pilot:
@@ -325,7 +321,7 @@ async def test_the_overview_leads_to_the_neighbors(place: Place) -> None:
         assert job is not None and job.name == "second"
 
 
-async def test_a_runner_that_dies_at_once_says_why(place: Place) -> None:
+async def test_runner_that_fails_at_once(place: Place) -> None:
     from torc_tui.operations.runners import Background
 
     place.workflow(PLAIN)
@@ -343,7 +339,7 @@ async def test_a_runner_that_dies_at_once_says_why(place: Place) -> None:
         assert "another run" not in screen_text(pilot)
 
 
-def test_last_words_are_few_and_harmless(tmp_path: Path) -> None:
+def test_log_tail_of_a_runner(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("".join(f"line {number}\n\n" for number in range(2000)) + f"end {ESC}\n")
     words = log_tail(str(log), 0)
@@ -351,7 +347,7 @@ def test_last_words_are_few_and_harmless(tmp_path: Path) -> None:
     assert log_tail(str(tmp_path / "none"), 0) == []
 
 
-def test_jobs_of_a_dead_runner_have_none(place: Place) -> None:
+def test_jobs_of_a_lost_runner(place: Place) -> None:
     from torc_tui.store import workflows
     from torc_tui.tui.jobs.job_rows import JobRows
     from torc_tui.views.workflow_view import WorkflowView
@@ -402,7 +398,7 @@ async def test_requested_and_used_of_a_group(place: Place) -> None:
         await until(pilot, "Resources", "peak 3 GiB, mean 2 GiB", "75 %", "peak 1.5, mean 1.5")
 
 
-async def test_choices_outlast_a_lost_connection(place: Place, tmp_path: Path) -> None:
+async def test_choices_survive_a_lost_connection(place: Place, tmp_path: Path) -> None:
     """What was chosen is written soon, not only when the app is left."""
     state = tmp_path / "app.json"
     place.workflow(PLAIN)

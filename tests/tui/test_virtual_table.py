@@ -72,13 +72,13 @@ def text(table: VirtualTable) -> list[str]:
         (100, ["id", "name", "status", "why", "cpus"]),
     ],
 )
-def test_columns_leave_by_importance(width: int, expected: list[str]) -> None:
+def test_columns_by_importance(width: int, expected: list[str]) -> None:
     placed = layout(COLUMNS, width)
     assert [column.key for column, _ in placed] == expected
     assert 2 + sum(size for _, size in placed) + 2 * (len(placed) - 1) <= width
 
 
-def test_spare_room_goes_to_the_columns_that_grow() -> None:
+def test_growing_columns() -> None:
     sizes = {column.key: size for column, size in layout(COLUMNS, 200)}
     assert sizes["id"] == 6 and sizes["cpus"] == 5
     assert sizes["why"] > sizes["name"] > 24
@@ -92,7 +92,7 @@ async def settled(pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
-async def test_lines_say_what_the_model_says() -> None:
+async def test_lines_show_the_model() -> None:
     app = TableApp(3)
     async with app.run_test(size=(100, 10)):
         table = app.query_one(VirtualTable)
@@ -114,7 +114,7 @@ async def test_one_visible_change_paints_one_line() -> None:
         assert "failed" in text(table)[3]
 
 
-async def test_a_change_out_of_sight_paints_nothing() -> None:
+async def test_change_off_screen_paints_nothing() -> None:
     app = TableApp(1000)
     async with app.run_test(size=(80, 20)) as pilot:
         table = app.query_one(VirtualTable)
@@ -126,7 +126,7 @@ async def test_a_change_out_of_sight_paints_nothing() -> None:
         assert table.lines_built == before
 
 
-async def test_the_selection_is_a_key_and_stays_under_the_eye() -> None:
+async def test_selection_stays_on_screen() -> None:
     app = TableApp(100)
     async with app.run_test(size=(80, 20)) as pilot:
         table = app.query_one(VirtualTable)
@@ -189,7 +189,7 @@ async def test_click_selects_and_double_click_activates() -> None:
         assert ("activated", 6) in app.told
 
 
-async def test_names_cannot_move_the_cursor() -> None:
+async def test_hostile_names() -> None:
     app = TableApp(2)
     async with app.run_test(size=(60, 5)):
         table = app.query_one(VirtualTable)
@@ -235,7 +235,7 @@ async def test_a_hundred_thousand_rows_fill_within_the_budget() -> None:
         assert table.lines_built - built <= 3 * 24
 
 
-def test_a_table_can_be_asked_without_rows() -> None:
+def test_empty_table() -> None:
     assert layout(COLUMNS, 3)[0][1] >= 1
     empty: Sequence[Key] = ListRows(COLUMNS, cell, value).keys("name", True)
     assert list(empty) == []

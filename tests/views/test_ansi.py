@@ -144,7 +144,7 @@ HOSTILE = st.one_of(
 
 
 @given(HOSTILE)
-def test_nothing_that_controls_a_terminal_comes_out(data: bytes) -> None:
+def test_no_control_characters(data: bytes) -> None:
     for line in decode(data, cut=50):
         for span in line:
             for char in span.text:

@@ -138,7 +138,7 @@ def test_filters(text: str, expected: list[int] | None) -> None:
         ("p:1", None, ""),
     ],
 )
-def test_errors_have_a_place(text: str, column: int | None, expected: str) -> None:
+def test_position_of_errors(text: str, column: int | None, expected: str) -> None:
     if column is None:
         assert parse(text)  # unique beginning of priority
         return
@@ -174,7 +174,7 @@ def test_parse_never_crashes(text: str) -> None:
     st.sampled_from(["train", "cpus>4", "status:failed", "prep"]),
     st.sampled_from(["0.1", "held:yes", "exit!=0"]),
 )
-def test_laws_of_logic(left: str, right: str) -> None:
+def test_boolean_operators(left: str, right: str) -> None:
     both, either = set(ids(f"{left} {right}")), set(ids(f"{left} or {right}"))
     assert both == set(ids(left)) & set(ids(right))
     assert either == set(ids(left)) | set(ids(right))

@@ -59,7 +59,7 @@ def test_a_group_with_the_same_neighbors_is_one_box() -> None:
     assert shown(graph.scene()) == {("prep", "align_{i}"), ("align_{i}", "merge")}
 
 
-def test_lines_that_follow_from_others_can_be_left_out() -> None:
+def test_implied_links_are_left_out() -> None:
     jobs = [Job(i, name, S.READY, name) for i, name in enumerate("abcd", 1)]
     edges = [(2, 1), (3, 2), (3, 1), (4, 3), (4, 1), (4, 2)]
     scene = Graph(jobs, [(job, needs, EdgeKind.EXPLICIT, None) for job, needs in edges]).scene()
@@ -213,7 +213,7 @@ def cells_of(path: list[tuple[int, int]]) -> list[tuple[int, int]]:
     st.lists(st.tuples(st.integers(5, 20), st.integers(3, 4)), min_size=14, max_size=14),
     st.sampled_from(["down", "right"]),
 )
-def test_layout_keeps_its_laws(drawn: tuple[int, list], sizes: list, direction: str) -> None:
+def test_layout_invariants(drawn: tuple[int, list], sizes: list, direction: str) -> None:
     count, pairs = drawn
     links = [(min(a, b), max(a, b)) for a, b in pairs]
     made = layout(sizes[:count], links, direction=direction)  # type: ignore[arg-type]  # one of the two words
@@ -359,7 +359,7 @@ def test_only_links_along_the_path_are_lit() -> None:
 
 
 @given(st.lists(st.integers(0, 30), min_size=11, max_size=11), st.integers(0, 12))
-def test_strip_fills_its_cells_and_forgets_nothing(counts: list[int], width: int) -> None:
+def test_status_bar_cells(counts: list[int], width: int) -> None:
     cells = strip(counts, width)
     assert len(cells) == (width if sum(counts) else 0)
     present = {status for status in S if counts[status]}

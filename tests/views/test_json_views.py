@@ -73,7 +73,7 @@ def test_every_value_can_be_revealed(value: object) -> None:
 
 @example({"0": {"": None, "0": None, "00\r": "0000", "00\x7f": 0.0}}, 60)
 @given(JSON, st.integers(5, 60))
-def test_preview_is_short_and_harmless(value: object, limit: int) -> None:
+def test_preview(value: object, limit: int) -> None:
     text = preview(value, limit)
     assert len(text) <= limit and "\n" not in text and "\x1b" not in text
     if "…" not in text and not text.endswith("…"):
@@ -105,7 +105,7 @@ def test_jq_paths() -> None:
         ("[" * 100_000, 1, 1, "nested too deeply"),
     ],
 )
-def test_errors_have_a_place(text: str, line: int, column: int, message: str) -> None:
+def test_position_of_errors(text: str, line: int, column: int, message: str) -> None:
     value, error = parse(text)
     assert value is None and error is not None
     assert (error.line, error.column) == (line, column) and message in error.message
@@ -159,7 +159,7 @@ def patched(value: object, changes: list[JsonChange]) -> object:
 
 
 @given(JSON, JSON)
-def test_diff_tells_everything(old: object, new: object) -> None:
+def test_diff_is_complete(old: object, new: object) -> None:
     assert diff(old, copy.deepcopy(old)) == []
     assert same(old, new) == (diff(old, new) == [])
     assert same(patched(old, diff(old, new)), new)
@@ -229,7 +229,7 @@ def test_schema(value: object, schema: object, expected: list[str]) -> None:
 
 
 @given(JSON, JSON)
-def test_any_schema_is_survived(value: object, schema: object) -> None:
+def test_any_schema(value: object, schema: object) -> None:
     check(value, schema)
     check(
         value,

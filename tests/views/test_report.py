@@ -46,7 +46,7 @@ def test_path_through_gates() -> None:
     assert [one.job_id for one in critical_path(attempts, edges)] == [2, 3]
 
 
-def test_path_with_a_circle() -> None:
+def test_path_with_a_cycle() -> None:
     """Clocks that differ must not make an endless path."""
     attempts = [ran(1, 0, 1), ran(2, 0, 1)]
     assert len(critical_path(attempts, [(1, 2), (2, 1)])) == 2

@@ -160,7 +160,7 @@ def test_chain_is_bounded() -> None:
     assert [child.text for child in made.children][-1] == "and 97 more" and len(made.children) == 4
 
 
-def test_cause_is_told_once() -> None:
+def test_cause_is_named_once() -> None:
     """The chain of a canceled job tells the end of its dependency there, and nowhere else."""
     exit_3 = because(Kind.EXIT, code=3)
     table = {

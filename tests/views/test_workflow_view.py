@@ -74,7 +74,7 @@ def test_a_job_that_never_ran_is_canceled_at_a_time() -> None:
     assert not job.held
 
 
-def test_acts_on_a_job_that_leave_its_state() -> None:
+def test_actions_without_change_of_status() -> None:
     seen = view(JobStatus.READY)
     assert seen.apply([event(1, "job_held")]) == {1} and seen.jobs[1].held
     assert seen.apply([event(2, "job_released"), event(3, "job_priority", priority=5)]) == {1}
@@ -84,26 +84,26 @@ def test_acts_on_a_job_that_leave_its_state() -> None:
     )
 
 
-def test_gap_asks_for_a_new_snapshot_and_touches_nothing() -> None:
+def test_gap_needs_a_reload() -> None:
     seen = view(JobStatus.READY)
     assert seen.apply([event(2, "job_started")]) == set()
     assert seen.needs_reload and seen.jobs[1].status is JobStatus.READY and seen.cursor == 0
 
 
 @pytest.mark.parametrize("kind", sorted(RELOAD_EVENTS | {"workflow_canceled"}))
-def test_kinds_that_change_everything_ask_for_a_new_snapshot(kind: str) -> None:
+def test_kinds_that_need_a_reload(kind: str) -> None:
     seen = view(JobStatus.READY)
     seen.apply([event(1, "job_claimed"), event(2, kind, None), event(3, "job_started")])
     assert seen.needs_reload and seen.cursor == 1 and seen.jobs[1].status is JobStatus.PENDING
 
 
-def test_unknown_job_asks_for_a_new_snapshot() -> None:
+def test_unknown_job_needs_a_reload() -> None:
     seen = view(JobStatus.READY)
     seen.apply([event(1, "job_started", 99)])
     assert seen.needs_reload
 
 
-def test_events_that_are_already_in_are_skipped() -> None:
+def test_repeated_events_are_skipped() -> None:
     seen = view(JobStatus.READY, cursor=5)
     assert seen.apply([event(4, "job_started"), event(5, "job_started")]) == set()
     assert not seen.needs_reload and seen.jobs[1].status is JobStatus.READY
@@ -199,7 +199,7 @@ def durations(*seconds: float) -> Durations:
     return made
 
 
-def test_estimate_is_honest() -> None:
+def test_estimate() -> None:
     known = {"f": durations(60, 62, 58, 60)}
     assert estimate({"f": 10}, {}, [("f", 1.0)]) is None  # nothing has ended
     assert estimate({"f": 10}, known, []) is None  # nothing runs

@@ -53,7 +53,7 @@ def test_event_words() -> None:
     assert odd == ("painted blue", "text")
 
 
-def test_end_is_told_once() -> None:
+def test_end_is_named_once() -> None:
     """The reason of an end and its exit code are one sentence."""
     data = {"return_code": 137, "reason": because(Kind.EXIT, code=137).to_json(), "cause": "signal"}
     assert event_words(Event(1, 1, 0.0, "job_failed", 7, data)).detail == "exit 137, SIGKILL"

@@ -377,7 +377,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "unit", ['"\\', '"', "{", "[", "word: other\n", "a 1\n", "\u00e9\u2028x ", '#"', "/*", "&a "]
 )
-def test_long_nonsense(format: str, unit: str) -> None:
+def test_long_invalid_text(format: str, unit: str) -> None:
     with pytest.raises(SpecError) as caught:
         loads(unit * (200_000 // len(unit)), file=f"w.{format}")
     assert len(str(caught.value)) < 60_000
@@ -436,6 +436,6 @@ def test_a_mode_alone_says_how_output_is_kept(text: str, format: str) -> None:
         ('job "a" { command "x"; stdio "both" }', "kdl"),
     ],
 )
-def test_a_mode_that_is_none(text: str, format: str) -> None:
+def test_invalid_mode(text: str, format: str) -> None:
     with pytest.raises(SpecError, match="must be one of separate, combined"):
         loads(text, format=format)

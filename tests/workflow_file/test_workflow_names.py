@@ -85,7 +85,7 @@ def test_a_text_without_a_file() -> None:
 
 
 @pytest.mark.parametrize("name", [b"\xe9.yaml", b"a\nb.yaml", b" .yaml"])
-def test_a_file_whose_name_is_no_name(name: bytes, tmp_path: Path) -> None:
+def test_file_name_without_letters(name: bytes, tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
     path.write_text(JOBS)
     if name == b"\xe9.yaml":
