@@ -30,18 +30,19 @@ class Evidence(NamedTuple):
     seconds: float | None
 
 
-def page(evidence: Evidence, width: int) -> list[Line]:
-    """Return the page for a width."""
+def page(evidence: Evidence, width: int, *, is_low: bool = False) -> list[Line]:
+    """Return the page for a width; a low one has no empty lines."""
     verdict = evidence.verdict
     sign = sign_of(verdict)
     lines: list[Line] = [
         [(" ", ""), (sanitize(verdict.name), "strong"), (f"  {sign.word} because", sign.style)]
     ]
+    gap: list[Line] = [] if is_low else [[]]
     for reason in verdict.reasons:
-        lines += [[], *_told(reason, evidence.changes, width)]
+        lines += [*gap, *_told(reason, evidence.changes, width)]
     if evidence.seconds is not None:
         took = duration(evidence.seconds)
-        lines += [[], [(" takes about ", "faint"), (took, "text")]]
+        lines += [*gap, [(" takes about ", "faint"), (took, "text")]]
     return lines
 
 

@@ -148,7 +148,6 @@ class FailuresPart(CommandNode, Vertical):
     # -- what is selected --------------------------------------------------------------------------
 
     def on_line_list_selected(self, event: LineList.Selected) -> None:
-        event.stop()
         self._show_selected()
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
@@ -211,6 +210,8 @@ class FailuresPart(CommandNode, Vertical):
 
     def handlers(self) -> Mapping[str, Handler]:
         starter = self._host.job_actions
+        if not self.rows.groups:
+            return {}
         return {
             "failures-retry": lambda: starter.start(RETRY, self.chosen_jobs, ask=True),
             "failures-memory": lambda: starter.retry_with_memory(self.chosen_jobs),

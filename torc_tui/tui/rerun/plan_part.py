@@ -13,8 +13,10 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from torc_tui.lifecycle.rerun_plan import JobVerdict
+from torc_tui.model import Job
 from torc_tui.operations.catalog import ACCEPT
 from torc_tui.reasons import Kind
+from torc_tui.status import JobStatus
 from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_table import WorkflowHost
@@ -32,6 +34,8 @@ from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.json_diff import JsonChange
 from torc_tui.wording import time_range
 
+LOW = 9
+"""Lines below which the evidence has no empty lines."""
 Changes = Mapping[str, Sequence[JsonChange]]
 
 
@@ -121,7 +125,6 @@ class PlanPart(CommandNode, Vertical):
         self._show_selected()
 
     def on_line_list_selected(self, event: LineList.Selected) -> None:
-        event.stop()
         self._show_selected()
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
@@ -155,12 +158,18 @@ class PlanPart(CommandNode, Vertical):
         verdict, forecast = self._verdict, self._shown
         if verdict is None or forecast is None:
             return []
-        return page(Evidence(verdict, self._changes, forecast.seconds.get(verdict.id)), width)
+        evidence = Evidence(verdict, self._changes, forecast.seconds.get(verdict.id))
+        return page(evidence, width, is_low=self.canvas.size.height < LOW)
 
     # -- commands ----------------------------------------------------------------------------------
 
     def handlers(self) -> Mapping[str, Handler]:
-        return {"plan-rerun": self._rerun, "plan-accept": self._accept}
+        if not self.rows.verdicts:
+            return {}
+        handlers: dict[str, Handler] = {"plan-rerun": self._rerun}
+        if self.table.marks or any(job.status is JobStatus.COMPLETED for job in self._chosen_jobs):
+            handlers["plan-accept"] = self._accept
+        return handlers
 
     def _rerun(self) -> None:
         """Rerun the marked jobs, or all that are stale."""
@@ -168,11 +177,14 @@ class PlanPart(CommandNode, Vertical):
         self._host.rerun_jobs(marked if self.table.marks else None)
 
     def _accept(self) -> None:
+        self._host.job_actions.start(ACCEPT, self._chosen_jobs)
+
+    @property
+    def _chosen_jobs(self) -> list[Job]:
+        """Return the jobs of the marked rows, or of the row under the cursor."""
         view = self._host.view
-        keys = self.table.marked_or_selected
-        ids = [key for key in keys if isinstance(key, int)]
-        jobs = [] if view is None else [view.jobs[one] for one in ids if one in view.jobs]
-        self._host.job_actions.start(ACCEPT, jobs)
+        ids = [key for key in self.table.marked_or_selected if isinstance(key, int)]
+        return [] if view is None else [view.jobs[one] for one in ids if one in view.jobs]
 
 
 def _read_changes(source: Source, workflow_id: int, verdict: JobVerdict) -> Changes:

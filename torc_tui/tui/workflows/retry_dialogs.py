@@ -23,6 +23,7 @@ from torc_tui.operations.user_action import JobLike
 from torc_tui.tui.look.text_layout import Line, Span, sanitize
 from torc_tui.tui.widgets.dialogs import Ask, Form, FormField
 from torc_tui.tui.widgets.overlay import Overlay, Words, box_title
+from torc_tui.tui.workflows.workflow_questions import text_lines
 from torc_tui.units import format_duration, format_memory
 from torc_tui.wording import changed_words, count, listed, marked_words, size
 
@@ -53,7 +54,7 @@ def memory_dialog(jobs: Sequence[JobLike], requested: Sequence[ResourceRequireme
     parts = [" to ".join(map(size, ends))] if sizes else []
     parts += [f"{without} without a size" if sizes else "no memory"] if without else []
     about: list[Line] = [
-        [(f"{listed([job.name for job in jobs], NAMED)}", "text")],
+        *text_lines([listed([job.name for job in jobs], NAMED)]),
         [("requested now: ", "muted"), (", ".join(parts), "text")],
         [],
     ]
@@ -210,11 +211,12 @@ class EditCommand(Overlay[str]):
         self.field.move_cursor(self.field.document.end)
 
     def _about(self) -> list[Line]:
-        names = [job.name for job in self._jobs]
-        if len(names) == 1:
-            return [[(sanitize(names[0]), "strong")]]
-        told = f"{listed(names, NAMED)}; this is the command of {names[0]}"
-        return [[(sanitize(told), "muted")]]
+        first: Line = [("The command of ", "muted"), (sanitize(self._jobs[0].name), "strong")]
+        others = len(self._jobs) - 1
+        if not others:
+            return [first]
+        told = f"; {count(others, 'other command')} {'changes' if others == 1 else 'change'}"
+        return [[*first, (f"{told} in the same words", "muted")]]
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()

@@ -258,7 +258,7 @@ class WorkflowScreen(TorcScreen):
     def on_line_list_selected(self, event: VirtualTable.Selected) -> None:
         if event.table is self.table:
             self.tabs.job_changed()
-            self.show_keys()
+        self.show_keys()
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         if event.table is self.table:
