@@ -137,7 +137,7 @@ def unschedulable(jobs: Sequence[Any]) -> list[str]:
     return lines
 
 
-def holds(found: Sequence[tuple[Reason, int]]) -> list[str]:
+def holds(found: Sequence[tuple[Reason, int]], workflow_id: int) -> list[str]:
     """Return lines about held jobs, one for each reason, and how to release them."""
     from torc_tui.reasons import Kind, because
     from torc_tui.wording import sentence
@@ -147,7 +147,7 @@ def holds(found: Sequence[tuple[Reason, int]]) -> list[str]:
     if len(shown) > _LISTED:
         lines.append(f"and jobs are held for {len(shown) - _LISTED} other reasons")
     if lines:
-        lines[-1] += "; release with `torc jobs release JOB`"
+        lines[-1] += f"; release with `torc jobs release {workflow_id} --where held:yes`"
     return lines
 
 

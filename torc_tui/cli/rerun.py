@@ -175,7 +175,7 @@ def show(call: Call, found: RerunPlan) -> None:
     _print_jobs("unknown, kept", found.unknown)
     with call.store.read() as conn:
         held = workflows.holds(conn, found.workflow_id)
-    for text in output.holds(held):
+    for text in output.holds(held, found.workflow_id):
         output.line(text)
 
 

@@ -270,7 +270,7 @@ def _print_report(store: Store, report: RunReport, workflow: Workflow, summary: 
     for text in output.unschedulable(report.unschedulable):
         output.line(f"  {text}")
     sys.stdout.flush()
-    for text in output.holds(report.holds):
+    for text in output.holds(report.holds, workflow.id):
         say(text)
     if report.message:
         say(report.message)

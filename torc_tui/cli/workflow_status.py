@@ -50,7 +50,7 @@ def status(call: Call) -> int:
         output.json_value(record)
     else:
         _print_status(workflow, record, stuck=all_of_them)
-        for text in [*output.unschedulable(never), *output.holds(held)]:
+        for text in [*output.unschedulable(never), *output.holds(held, workflow.id)]:
             output.line(f"  {text}")
         for text in output.warnings(record["jobs_with_warnings"]):
             output.line(f"  {text}")
