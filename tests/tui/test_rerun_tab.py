@@ -166,7 +166,7 @@ async def test_edited_command(place: Place) -> None:
         await until(pilot, sees(pilot, "2 reasons"))
         await pilot.press("down", "e")
         await until(pilot, lambda: isinstance(pilot.app.screen, EditCommand))
-        await until(pilot, sees(pilot, "Edit the command of 2 jobs", "read_11 and read_12"))
+        await until(pilot, sees(pilot, "Edit the command of 2 jobs", "The command of read_11"))
         dialog = pilot.app.screen
         dialog.field.text = dialog.field.text.replace("--rate 1", "--rate 2.5")
         await until(pilot, sees(pilot, "[-1-] {+2.5+}", "changes 2 of 2 commands"))
