@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -24,21 +25,20 @@ class Context:
         self.settings = settings
 
 
-class Monitor:
-    """Two GPUs, of which one tells no load."""
+GPUS = (
+    Gpu(uuid="a", index=0, memory=80, memory_free=30, utilization=60.0),
+    Gpu(uuid="b", index=1, memory=80, memory_free=70),
+)
+"""Two GPUs, of which one tells no load."""
 
-    def read(self) -> tuple[Gpu, ...]:
-        busy = Gpu(uuid="a", index=0, memory=80, memory_free=30, utilization=60.0)
-        return busy, Gpu(uuid="b", index=1, memory=80, memory_free=70)
 
-
-def watch(settings: dict[str, Any], monitor: Any = None) -> MachineWatch:
+def watch(settings: dict[str, Any], gpus: Callable[[], tuple[Gpu, ...]]) -> MachineWatch:
     context = cast(RunContext, Context(settings))
-    return MachineWatch(cast(Any, None), context, 1, monitor)
+    return MachineWatch(cast(Any, None), context, 1, gpus)
 
 
-def test_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = watch(OFF, Monitor())
+def test_gpus() -> None:
+    found = watch(OFF, lambda: GPUS)
     for _ in range(2):
         found._sample()
     series = found._recorder.series
@@ -49,12 +49,11 @@ def test_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_fails_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A system without these figures ends the thread, not the run."""
 
-    class Broken:
-        def read(self) -> tuple[Gpu, ...]:
-            raise RuntimeError("no driver")
+    def broken() -> tuple[Gpu, ...]:
+        raise RuntimeError("no driver")
 
     monkeypatch.setattr(machine_watch, "_FIRST_SECONDS", 0.0)
-    found = watch({}, Broken())
+    found = watch({}, broken)
     assert found._thread is not None
     found._thread.join(60)
     assert not found._thread.is_alive()
