@@ -80,6 +80,7 @@ class Kind(StrEnum):
     USER_DATA_NOT_WRITTEN = "user_data_not_written"
     BACKGROUND_ENDED = "background_ended"
     SCRIPT_FAILED = "script_failed"
+    RECOVERING = "recovering"
     NOT_GROWN = "not_grown"
     GROWN = "grown"
     UNKILLABLE = "unkillable"
@@ -204,6 +205,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.USER_DATA_NOT_WRITTEN: "names",
         Kind.BACKGROUND_ENDED: "processes",  # (name, pid) of what the job left behind
         Kind.SCRIPT_FAILED: "code log error limited",  # `limited`: the seconds after which it ended
+        Kind.RECOVERING: "log",
         Kind.NOT_GROWN: "resource requested limit",  # `limit`: machine, or the key of the rule
         Kind.GROWN: "memory gpu_memory runtime",  # (before, after) of each that has grown
         Kind.UNKILLABLE: "pids",

@@ -181,6 +181,7 @@ def test_script_that_hangs(torc: Torc, place: Path, if_fails: str, code: int) ->
     done = torc("run", "w.yaml")
     assert done.code == code
     assert time.monotonic() - began < 50
+    assert "recovering: a (job 1): its recovery script runs, see" in done.out
     assert "its recovery script failed: ended after 1.0 s (recovery_timeout)" in done.out
     pid = int((place / "script").read_text())
     with pytest.raises(ProcessLookupError):

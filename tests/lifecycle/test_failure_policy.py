@@ -211,21 +211,25 @@ def test_then(
 
 
 @pytest.mark.parametrize(
-    ("if_fails", "failed", "ending", "retried"),
+    ("if_fails", "failed", "retried"),
     [
-        ("retry", False, False, True),
-        ("retry", True, False, True),
-        ("fail", False, False, True),
-        ("fail", True, False, False),
-        ("retry", False, True, False),
+        ("retry", False, True),
+        ("retry", True, True),
+        ("fail", False, True),
+        ("fail", True, False),
     ],
 )
-def test_script(if_fails: Any, failed: bool, ending: bool, retried: bool) -> None:
-    """A failed script stops the retries only if the rule says so; a runner that ends runs none."""
+def test_script(if_fails: Any, failed: bool, retried: bool) -> None:
+    """A failed script stops the retries only if the rule says so.
+
+    A runner that ends runs no script: the job runs again with the next runner.
+    """
     rule = FailureRule(exit_codes=(7,), recovery_script="mend", if_script_fails=if_fails)
-    facts = AttemptFacts(policies=Policies((rule,)), script_failed=failed, is_ending=ending)
+    facts = AttemptFacts(policies=Policies((rule,)), script_failed=failed)
     assert (outcome(exited(7), facts).retry is not None) is retried
-    without = AttemptFacts(policies=Policies((FailureRule(exit_codes=(7,)),)), is_ending=ending)
+    found = outcome(exited(7), replace(facts, is_ending=True))
+    assert (found.status, found.retry, found.interrupted) == (S.TERMINATED, None, True)
+    without = AttemptFacts(policies=Policies((FailureRule(exit_codes=(7,)),)), is_ending=True)
     assert outcome(exited(7), without).retry is not None
 
 

@@ -202,6 +202,7 @@ def test_ctrl_c_does_not_wait_for_a_recovery_script(shell: Any, gone: Any) -> No
     assert code == 130, said
     assert gone(pid)
     assert words(shell, "attempts") == ["1"]
+    assert shell.states() == {"a": "terminated", "b": "blocked"}, "the next runner runs it again"
     shell.assert_nothing_held()
 
 

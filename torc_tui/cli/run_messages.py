@@ -26,9 +26,10 @@ _ENDS = {
 }
 FAILURES = frozenset({"job_failed", "job_terminated", "job_pending_failed"})
 WARNINGS = frozenset({"job_retried", "job_warning"})
+RECOVERING = "job_recovering"
 NOTICES = frozenset({"node_notice", "action_failed"})
 """Kinds of events that are about a runner, not about a job."""
-JOB_MESSAGES = frozenset([*_ENDS, *WARNINGS, "job_started"])
+JOB_MESSAGES = frozenset([*_ENDS, *WARNINGS, "job_started", RECOVERING])
 """Kinds of events about a job that have a message."""
 
 
@@ -62,6 +63,8 @@ class RunMessages:
             return self._end(event, job)
         if event.kind == "job_started":
             return [f"started: {job}"]
+        if event.kind == RECOVERING:
+            return [f"recovering: {job}: {printable(str(readable(event.data)['reason']))}"]
         if event.kind == "job_retried":
             return [f"retrying: {job}: {printable(_attempt(event))}"]
         return [f"warning: {job}: {printable(str(readable(event.data).get('message') or ''))}"]

@@ -296,7 +296,11 @@ def _unsuccessful(
     if rule is None:
         return _settled(Outcome(status, code, cause, reason), None, facts)
     stop: Reason | None = None
-    if facts.retries < rule.max_retries and _may_retry(rule, facts):
+    has_retries = facts.retries < rule.max_retries
+    if has_retries and rule.recovery_script and facts.is_ending:
+        # The next runner runs the job again: its script, which must come first, was not finished.
+        return Outcome(JobStatus.TERMINATED, code, cause, reason, releases=False, interrupted=True)
+    if has_retries and _may_retry(rule, facts):
         grown, stop = grow(rule, code, cause, facts.request)
         if stop is None:
             delay = delay_before(rule, facts.retries)
@@ -307,9 +311,7 @@ def _unsuccessful(
 
 def _may_retry(rule: FailureRule, facts: AttemptFacts) -> bool:
     """Return whether the recovery script of a rule, if it has one, allows another attempt."""
-    if rule.recovery_script is None:
-        return True
-    return not facts.is_ending and not (facts.script_failed and rule.if_script_fails == "fail")
+    return not (facts.script_failed and rule.if_script_fails == "fail")
 
 
 def _settled(found: Outcome, then: str | None, facts: AttemptFacts) -> Outcome:

@@ -17,7 +17,7 @@ from torc_tui.errors import NotFound
 from torc_tui.lifecycle.failure_policy import GROWING
 from torc_tui.model import EdgeKind, Job, Machine, ResourceRequirements, Workflow
 from torc_tui.operations.machine_state import MachineReader, MachineState, machine_of
-from torc_tui.reasons import Kind, Reason, because
+from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.explain import Shortfall
 from torc_tui.resources.explain import explain as shortfalls_of
@@ -28,6 +28,7 @@ from torc_tui.resources.pool import Pool
 from torc_tui.status import FINISHED, FOLLOWING, STARTABLE, JobStatus
 from torc_tui.store import queries, relations, runner_liveness, sql, workflows
 from torc_tui.store.database import Store
+from torc_tui.store.feed import list_events
 from torc_tui.store.runner_liveness import Runner
 from torc_tui.views import why as views
 
@@ -196,7 +197,15 @@ class JobFacts:
             runners=self.lacks.runners if job.status in STARTABLE else None,
             missing_inputs=self._missing(job_id) if may_miss else (),
             grown=grown_of(record),
+            recovering=self._recovering(job),
         )
+
+    def _recovering(self, job: Job) -> Reason | None:
+        """Return that the recovery script of a job runs: its last event tells of the start."""
+        if job.status is not JobStatus.RUNNING:
+            return None
+        found = list_events(self.store, self.workflow.id, job_id=job.id, newest_first=True, limit=1)
+        return decode(found[0].data.get("reason")) if found[0].kind == "job_recovering" else None
 
     def _blockers(self, job_id: int) -> list[views.Blocker]:
         found = relations.dependencies(self.store, job_id)

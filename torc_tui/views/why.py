@@ -42,7 +42,8 @@ class Facts:
     can ever give. ``runners`` is the number of active runners, None when it is not known.
     ``attempts`` is the highest number of attempts that the failure handler allows. ``ahead`` is the
     number of ready jobs that start first. ``looked`` is False while the shortfalls are unknown.
-    ``grown`` says by how much retries have increased the request of the job.
+    ``grown`` says by how much retries have increased the request of the job, ``recovering`` that
+    its recovery script runs.
     """
 
     job: Job
@@ -59,6 +60,7 @@ class Facts:
     looked: bool = True
     missing_inputs: Sequence[str] = ()
     grown: Reason | None = None
+    recovering: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ def reason_of(facts: Facts) -> Reason | None:
         case JobStatus.CANCELED:
             return _cancellation(facts)
         case JobStatus.RUNNING:
-            return because(Kind.SUSPENDED) if job.suspended else _attempt(facts)
+            suspended = because(Kind.SUSPENDED) if job.suspended else None
+            return facts.recovering or suspended or _attempt(facts)
         case JobStatus.PENDING:
             return because(Kind.STARTING)
         case JobStatus.DISABLED:

@@ -37,6 +37,7 @@ _TITLES = {
     "job_released": "released",
     "job_suspended": "suspended",
     "job_resumed": "resumed",
+    "job_recovering": "recovering",
     "job_warning": "warning",
     "workflow_created": "workflow created",
     "workflow_initialized": "workflow initialized",

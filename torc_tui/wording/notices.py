@@ -26,6 +26,7 @@ def notice_sentences(
 
     return {
         Kind.SCRIPT_FAILED: _script_failed,
+        Kind.RECOVERING: lambda reason: f"its recovery script runs, see {reason['log']}",
         Kind.NOT_GROWN: _not_grown,
         Kind.GROWN: _grown,
         Kind.JOBS_HELD: jobs_held,
