@@ -57,6 +57,7 @@ class JobSpec:
     """One job, with its parameters filled in.
 
     ``group`` is the name of its job group: the name as written in the file (``train_{lr}``).
+    ``was`` is its name before it was renamed.
     ``canary`` marks the jobs of an entry that run first; it is False for those that wait for them.
     """
 
@@ -86,6 +87,7 @@ class JobSpec:
     options: Mapping[str, Json] = field(default_factory=dict)
     group: str = ""
     values: tuple[tuple[str, Value], ...] = ()
+    was: str | None = None
     source: Source = NOWHERE
 
 
@@ -113,6 +115,7 @@ class UserDataSpec:
     is_ephemeral: bool = False
     schema: Json = None
     declared: bool = True
+    was: str | None = None
     source: Source = NOWHERE
 
 
@@ -243,7 +246,8 @@ class WorkflowSpec:
     ``settings`` are the keys that are stored and shown but have no field here (slurm_defaults,
     resource_monitor, compute_node_*, jobs_sort_method, enable_ro_crate …), as plain JSON.
     ``entries`` counts the entries of the file: ``{"jobs": 3, "files": 1, "user_data": 1}``.
-    ``warnings`` are the `Problem` records of reading the file.
+    ``warnings`` are the `Problem` records of reading the file. ``real_path`` is its path
+    without links, ``set_values`` are variables and parameters that were set from outside.
     """
 
     name: str
@@ -268,6 +272,8 @@ class WorkflowSpec:
     file: str | None = None
     text: str | None = None
     format: str | None = None
+    real_path: str | None = None
+    set_values: Mapping[str, str] = field(default_factory=dict)
     source: Source = NOWHERE
 
 
@@ -278,13 +284,11 @@ Script = str | tuple[str | int, ...]
 ``Plan.user_data``, because the database assigns the ids later."""
 
 
-def render(script: Script, first_user_data_id: int) -> str:
-    """Return the command for bash; record i of the plan has the id ``first_user_data_id + i``."""
+def render(script: Script, record_ids: Sequence[int]) -> str:
+    """Return the command for bash; ``record_ids`` are those of the records of the plan."""
     if isinstance(script, str):
         return script
-    return "".join(
-        part if isinstance(part, str) else str(first_user_data_id + part) for part in script
-    )
+    return "".join(part if isinstance(part, str) else str(record_ids[part]) for part in script)
 
 
 @dataclass(frozen=True, slots=True)
@@ -668,6 +672,8 @@ RELOAD_EVENTS = frozenset(
         "workflow_canceled",
         "jobs_created",
         "requirements_updated",
+        "workflow_changed",
+        "job_removed",
     }
 )
 """Kinds that change many jobs at once without naming them: a reader takes a new snapshot."""

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     DISABLED_BY_USER = "disabled_by_user"
     RETRIED_BY_USER = "retried_by_user"
     RERUN_BY_USER = "rerun_by_user"
+    REMOVED = "removed"
     WORKFLOW_DELETED = "workflow_deleted"
     DEPENDENCY = "dependency"
     RESUMED = "resumed"
@@ -145,6 +146,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.DISABLED_BY_USER: "actor",
         Kind.RETRIED_BY_USER: "actor",
         Kind.RERUN_BY_USER: "actor",
+        Kind.REMOVED: "",
         Kind.WORKFLOW_DELETED: "",
         Kind.DEPENDENCY: "job status reason more",  # `reason`: why that job did not succeed
         Kind.RESUMED: "after",  # the reason of the end of the attempt before

@@ -47,6 +47,7 @@ ON_WORKFLOWS = [
         "workflow-run",
         "workflow-stop",
         "workflow-rename",
+        "workflow-update",
         "workflow-sync-status",
         "workflow-correct-resources",
     )

@@ -199,7 +199,14 @@ _RUNNING = (
     ),
     flag("--no-notify", help="do not notify at the end"),
 )
+_SET = arg(
+    "--set",
+    action="append",
+    metavar="NAME=VALUE",
+    help="set a variable or a parameter of the file (repeatable)",
+)
 _CREATING = (
+    _SET,
     flag("--no-resource-monitoring", help="do not measure the resources that jobs use"),
     NO_CHECKS,
     flag("--dry-run", help="check the file and show what would be created"),
@@ -240,7 +247,7 @@ WORKFLOW_COMMANDS = (
         ("validate", "workflows validate"),
         "create:validate",
         "Check a workflow file without creating a workflow",
-        (FILE,),
+        (FILE, _SET),
     ),
     _of(
         catalog.INITIALIZE,
@@ -268,6 +275,9 @@ WORKFLOW_COMMANDS = (
             *_RUNNING,
             NO_CHECKS,
             flag("--force", help="run even if files are missing or another runner is active"),
+            _SET,
+            flag("--new", help="create a new workflow, also if the file was run before"),
+            flag("--update", help="update the workflow that was created from the file before"),
             flag("--stale", help="run the stale jobs of a finished workflow again"),
             flag("--keep", help="keep the results of a finished workflow even if jobs are stale"),
             flag("--tui", help="open the app on the workflow"),
@@ -327,6 +337,27 @@ WORKFLOW_COMMANDS = (
         WORKFLOW,
         flag("--force", help="reinitialize even if files that jobs read are missing"),
         flag("--dry-run", help="only show which jobs are stale"),
+    ),
+    _of(
+        catalog.UPDATE_WORKFLOW,
+        "update:update",
+        arg(
+            "words",
+            nargs="+",
+            metavar="[WORKFLOW] FILE",
+            help="workflow file; id or name of the workflow (default: the newest made from it)",
+            complete="file",
+        ),
+        _SET,
+        flag("--dry-run", help="only show what would change"),
+        formats=TEXT,
+    ),
+    Command(
+        ("diff", "workflows diff"),
+        "diff:diff",
+        "Show what users have changed since the workflow file, as lines for the file",
+        (WORKFLOW,),
+        formats=TEXT,
     ),
     Command(
         ("why",),

@@ -43,15 +43,26 @@ def create_from_file(
     *,
     name: str | None = None,
     monitoring: bool = True,
+) -> tuple[int, Plan]:
+    """Store the workflow of a file and return its id and plan; print warnings."""
+    return store_plan(call, plan_of(call, path), path, name, monitoring=monitoring)
+
+
+def store_plan(
+    call: Call,
+    plan: Plan,
+    path: str,
+    name: str | None = None,
+    *,
+    monitoring: bool = True,
     checked: bool = False,
 ) -> tuple[int, Plan]:
-    """Store the workflow of a file and return its id and plan; print warnings.
+    """Store a plan and return the id of the workflow, and the plan; print warnings.
 
     With ``checked``, refuse a workflow that could not start, and store nothing.
     """
     from torc_tui.operations.workflows import create_workflow
 
-    plan = plan_of(path)
     if checked:
         _refuse_unready(call, plan, path)
     if not monitoring:
@@ -96,11 +107,23 @@ def _refuse_unready(call: Call, plan: Plan, path: str) -> None:
         )
 
 
-def plan_of(path: str) -> Plan:
-    """Return the plan of a workflow file; SpecError with all errors."""
+def plan_of(call: Call, path: str) -> Plan:
+    """Return the plan of a workflow file with the values of ``--set``, or raise SpecError."""
     from torc_tui.plan.plan_file import load_plan
 
-    return load_plan(path)
+    return load_plan(path, given_values(call))
+
+
+def given_values(call: Call) -> dict[str, str]:
+    """Return the values of ``--set``."""
+    return dict(map(_value, call.options.set or ()))
+
+
+def _value(text: str) -> tuple[str, str]:
+    name, mark, value = text.partition("=")
+    if not mark or not name.strip():
+        raise UsageError(f"--set: {text!r} is not NAME=VALUE")
+    return name.strip(), value
 
 
 def validate(call: Call) -> int:
@@ -110,7 +133,7 @@ def validate(call: Call) -> int:
     from torc_tui.plan.describe import describe, describe_problems
 
     try:
-        plan = plan_of(call.options.file)
+        plan = plan_of(call, call.options.file)
     except SpecError as error:
         if not call.json:
             raise

@@ -65,7 +65,7 @@ def _made_from(call: Call, path: str) -> int:
     if wanted.is_file() and wanted.stat().st_mtime > newest.created_at:
         say(
             f"{path} was modified after workflow {newest.id} was created from it; edits are not"
-            f" part of this plan\n  `torc run {path}` creates a new workflow from it"
+            f" part of this plan\n  `torc update {path}` takes them over"
         )
     else:
         note(f"{path} is workflow {newest.id} ({newest.name})")

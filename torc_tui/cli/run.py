@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from torc_tui.cli import notify, output
 from torc_tui.cli.call import Call
 from torc_tui.cli.command_line import names_file
-from torc_tui.cli.create import create_from_file, warn_existing_outputs
+from torc_tui.cli.create import warn_existing_outputs
 from torc_tui.cli.diagnostics import after_failure, note, say
 from torc_tui.cli.identifiers import is_id
 from torc_tui.cli.run_options import arguments_of, options_of
 from torc_tui.cli.targets import refuse_own_job
 from torc_tui.engine.report import EXIT_STALE, EXIT_UNSUCCESSFUL, RunOptions, RunReport
-from torc_tui.errors import NotFound, Refused
+from torc_tui.errors import NotFound, Refused, UsageError
 from torc_tui.model import Workflow
 from torc_tui.reasons import Kind
 from torc_tui.status import UNSUCCESSFUL, JobStatus, is_complete, number_of
@@ -41,11 +41,13 @@ def run(call: Call) -> int:
     options, notifiers = options_of(call), notify.notifiers(given)
     what = given.what or _only_file()
     if what is not None and names_file(what):
-        workflow_id, _ = create_from_file(call, what, checked=True)
-        if not (given.quiet or call.json):
-            output.line(f"Created workflow {workflow_id}")
-            sys.stdout.flush()
+        from torc_tui.cli.run_file import attached, workflow_of_file
+
+        workflow_id, runs = workflow_of_file(call, what)
+        if runs:
+            return attached(call, workflow_id)
     else:
+        _refuse_file_options(call)
         workflow_id = _workflow_named(call, what)
     workflow = workflows.get_workflow(call.store, workflow_id)
     stale = _make_ready(call, workflow)
@@ -57,6 +59,13 @@ def run(call: Call) -> int:
     if not is_idle:
         notify.of_end(notifiers, workflow.id, report.run_id, summary, report.exit_code)
     return report.exit_code
+
+
+def _refuse_file_options(call: Call) -> None:
+    """Raise UsageError for an option that is about the file, if there is none."""
+    for name in ("set", "new", "update"):
+        if getattr(call.options, name):
+            raise UsageError(f"--{name} needs a workflow file", hint="`torc run FILE`")
 
 
 def _only_file() -> str | None:

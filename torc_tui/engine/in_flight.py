@@ -9,6 +9,7 @@ from torc_tui.engine.outputs import OutputCheck
 from torc_tui.model import Allocation, AttemptKey
 from torc_tui.reasons import Reason
 from torc_tui.store.compute_nodes import HeldAttempt
+from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import ReadyJob
 
 
@@ -37,6 +38,8 @@ class InFlight:
     """Whether a user wants the attempt to be suspended."""
     suspended: bool = False
     """Whether the executor has been told so."""
+    context: RunContext | None = None
+    """The workflow as it was at the claim, if it may have changed since."""
     planned: bool = False
     """Whether the job changes when the attempt has ended."""
     reruns: int = 0

@@ -67,7 +67,6 @@ class OrderMaker:
         self.limit_resources = options.limit_resources and execution.limit_resources
         self.grace = execution.sigterm_lead_seconds if options.grace is None else options.grace
         self.inherited = user_environment() if inherited is None else dict(inherited)
-        env = expand(context.env, self.inherited, f"workflow {context.name!r}")
         self.shared = workflow_variables(
             store_url=store_url,
             workflow_id=context.workflow_id,
@@ -75,8 +74,22 @@ class OrderMaker:
             directory=context.directory,
             output_dir=output_dir,
         )
-        self.base = self.inherited | env | self.shared
-        self.base["PATH"] = with_commands(self.base.get("PATH"))
+        self.base = self._environment(context)
+        self._env_refusal: str | None = None
+
+    def follow(self, context: RunContext) -> None:
+        """Take over the workflow as it is now; its environment is that of jobs that start later."""
+        if context.env != self.context.env:
+            try:
+                self.base, self._env_refusal = self._environment(context), None
+            except UsageError as error:
+                self._env_refusal = error.message
+        self.context = context
+
+    def _environment(self, context: RunContext) -> dict[str, str]:
+        env = expand(context.env, self.inherited, f"workflow {context.name!r}")
+        base = self.inherited | env | self.shared
+        return base | {"PATH": with_commands(base.get("PATH"))}
 
     def check(self, jobs: Iterable[tuple[str, str | None]]) -> None:
         """Raise UsageError if the `env` of a (job name, JSON) uses a variable that is not set."""
@@ -100,7 +113,7 @@ class OrderMaker:
     ) -> Order:
         """Return the order for the attempt that was just claimed."""
         key = AttemptKey(self.context.workflow_id, job.id, self.context.run_id, job.attempt_id)
-        environment, refusal = self.base, None
+        environment, refusal = self.base, self._env_refusal
         try:
             environment = self._with_own(job)
         except UsageError as error:  # a job that was changed after the check at the start

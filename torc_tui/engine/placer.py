@@ -195,6 +195,7 @@ class JobStarter:
         self._state.in_flight[job.id] = InFlight(
             key=order.key,
             job=job,
+            context=self._state.context,
             allocation=placed.allocation,
             allocation_text=placed.allocation_text,
             output_dir=maker.log_location,

@@ -107,6 +107,7 @@ class Recorder:
         self, conn: Connection, flight: InFlight, exited: Exited, seen: Seen, ended: int
     ) -> Record:
         """Return what to record of an attempt that has succeeded."""
+        context = flight.context or self._context
         job, start, inputs = flight.job, flight.recorded, seen.inputs
         assert start is not None
         now = _as_recorded(inputs, seen.states)
@@ -123,8 +124,8 @@ class Recorder:
             began=start.began,
             ended=ended,
             command=job.command,
-            script=self._context.script(job.invocation_script, job.options),
-            env=self._environment(job.env),
+            script=context.script(job.invocation_script, job.options),
+            env=self._environment(context, job.env),
             inputs=states,
             outputs=seen.outputs,
             data=data,
@@ -188,10 +189,13 @@ class Recorder:
                 changed.append(key)  # also if it is as before again: the job may have read it
         return now, tuple(changed)
 
-    def _environment(self, own: str | None) -> dict[str, str]:
+    def _environment(self, context: RunContext, own: str | None) -> dict[str, str]:
+        if context is not self._context and context.env != self._context.env:
+            self._environments.clear()
+        self._context = context
         found = self._environments.get(own)
         if found is None:
-            found = fingerprints.hash_environment(self._context.env, loads(own) or {})
+            found = fingerprints.hash_environment(context.env, loads(own) or {})
             if len(self._environments) >= _MOST_GROUPS:
                 self._environments.clear()
             self._environments[own] = found

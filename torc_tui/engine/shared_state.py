@@ -120,7 +120,7 @@ class SharedState:
         elif not orders.is_active:
             self.gone_reason = "taken from this runner"
         else:
-            self._maker.context = run_context.read(conn, workflow_id)
+            self._maker.follow(run_context.read(conn, workflow_id))
             self.is_paused = flags.is_paused
             self.is_canceled = flags.is_canceled
             self.is_archived = flags.is_archived

@@ -162,7 +162,7 @@ class StepTransaction:
             return
         self._rows += scheduling.end(conn, state.node.node_id, self.ended)
         if any(one.outcome.grown for one in self.ended):  # the next claim needs the new requests
-            state.maker.context = run_context.read(conn, state.context.workflow_id)
+            state.maker.follow(run_context.read(conn, state.context.workflow_id))
         for one in self.ended:
             if one.outcome.status is JobStatus.COMPLETED:
                 check = outputs.get(one.exited.key, _NO_OUTPUTS)

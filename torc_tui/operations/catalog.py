@@ -391,6 +391,19 @@ DELETE = _action(
     confirm=Confirmation("Jobs, results, user data and events are deleted; log files are kept."),
     keys=("D",),
 )
+UPDATE_WORKFLOW = _action(
+    Target.WORKFLOW,
+    "update",
+    "operations.workflow_update:update_from_plan",
+    id="workflow-update",
+    events=("workflow_changed",),
+    commands=("update", "workflows update-from-file"),
+    help="Change a workflow to what its file says now; valid results stay",
+    done="Updated {workflow}",
+    shell="torc update {workflow} FILE",
+    archived=False,
+    contexts=(),
+)
 RENAME = _action(
     Target.WORKFLOW,
     "update",

@@ -328,6 +328,7 @@ def apply_changes(
             planned.values[job.id]["requirement_id"] = ids[key]
     held = {job.id for job in jobs if job.status in HELD}
     values = {job.id: planned.values[job.id] for job in jobs if planned.values.get(job.id)}
+    values = job_definitions.edited(conn, values)
     now = {job_id: one for job_id, one in values.items() if job_id not in held}
     job_definitions.change(conn, now)
     job_definitions.plan(conn, {job_id: values[job_id] for job_id in held & values.keys()})

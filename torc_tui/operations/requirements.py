@@ -44,7 +44,7 @@ def create_requirements(
         append(conn, workflow_id, [], at=now)
         _check_name(conn, workflow_id, wanted.name)
         number = conn.allocate("resource_requirements")
-        insert_requirements(conn, workflow_id, number, [wanted])
+        insert_requirements(conn, workflow_id, [number], [wanted])
         additions.classify(conn, workflow_id)
         append(conn, workflow_id, [_event(number, wanted, 0)], at=now, actor=actor)
     return number
@@ -146,7 +146,8 @@ def _give(
         if job.status in HELD:
             raise Refused(f"cannot change job {job.id} ({job.name}): it is {job.status.word}")
     number = additions.requirement(conn, workflow_id, wanted)
-    job_definitions.change(conn, {job.id: {"requirement_id": number} for job in jobs})
+    changes = {job.id: {"requirement_id": number} for job in jobs}
+    job_definitions.change(conn, job_definitions.edited(conn, changes))
     return number
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torc_tui.operations import catalog
 from torc_tui.operations.user_action import check_workflow
-from torc_tui.store import additions, sql, workflows
+from torc_tui.store import additions, job_definitions, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
@@ -61,8 +61,8 @@ def _apply(conn: Connection, workflow_id: int, one: Adjustment) -> EventRow:
     number = one.requirement_id
     if one.is_own:
         number = additions.requirement(conn, workflow_id, after)
-        ids = [{"job_id": job_id, "requirement_id": number} for job_id in one.members]
-        conn.many(sql.SET_REQUIREMENT, ids)
+        changes = {job_id: {"requirement_id": number} for job_id in one.members}
+        job_definitions.change(conn, job_definitions.edited(conn, changes))
     else:
         additions.change_requirements(conn, number, after)
     data = {

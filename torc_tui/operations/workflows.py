@@ -20,7 +20,7 @@ from torc_tui.operations.lost_runners import sync_status
 from torc_tui.operations.user_action import check_workflow
 from torc_tui.reasons import Kind, because
 from torc_tui.status import HELD, UNSETTLED, UNTOUCHED, JobStatus, number_of
-from torc_tui.store import dependency_counters, scheduling, sql, workflows
+from torc_tui.store import creation, dependency_counters, scheduling, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.event_log import append
@@ -78,6 +78,29 @@ def create_workflow(
     return workflows.create(
         store, plan, user=user, directory=directory, at=time.time(), name=name, actor=actor
     )
+
+
+def same_workflow(
+    store: Store, plan: Plan, *, user: str, directory: str, name: str | None = None
+) -> Workflow | None:
+    """Return the newest workflow that was made from the file of a plan; None without one.
+
+    It has the same real path, name, directory and values that were set from outside. Standard input
+    is never the same.
+    """
+    spec = plan.spec
+    if spec.real_path is None:
+        return None
+    with store.read() as conn:
+        found = conn.value(
+            sql.SAME_WORKFLOWS,
+            real_path=spec.real_path,
+            name=name or spec.name,
+            directory=directory,
+            set_values=creation.encode_values(spec),
+            user=user,
+        )
+        return None if found is None else workflows.read_workflow(conn, int(found))
 
 
 def init_check(store: Store, workflow_id: int) -> InitCheck:

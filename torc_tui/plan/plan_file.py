@@ -6,7 +6,7 @@ without those that only follow from another.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from torc_tui.errors import Problem, SpecError
@@ -15,10 +15,13 @@ from torc_tui.plan.resolve import resolve, try_to_resolve
 from torc_tui.workflow_file.load import load
 
 
-def load_plan(path: str | Path) -> Plan:
-    """Return the plan of a file; raise SpecError with all errors in the order of the file."""
+def load_plan(path: str | Path, values: Mapping[str, str] | None = None) -> Plan:
+    """Return the plan of a file; raise SpecError with all errors in the order of the file.
+
+    ``values`` replace those of variables and parameters.
+    """
     try:
-        spec = load(path)
+        spec = load(path, values)
     except SpecError as error:
         if not isinstance(error.partial, WorkflowSpec):
             raise

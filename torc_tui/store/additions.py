@@ -20,9 +20,10 @@ from torc_tui.reasons import Kind, because
 from torc_tui.resources.pool import rank
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
-from torc_tui.store.creation import REQUIREMENT_FIELDS, insert_requirements
+from torc_tui.store.creation import insert_requirements
 from torc_tui.store.dependency_counters import EventRow
-from torc_tui.store.encoding import dumps
+from torc_tui.store.encoding import dumps, loads
+from torc_tui.store.plan_rows import REQUIREMENT_FIELDS
 from torc_tui.store.workflows import read_requirements
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def add_jobs(
         cancel_on_blocking_job_failure=True,
         requirement_id=requirement_id,
     )
+    text = dumps({"name": None})  # no file has them
+    conn.many(sql.SET_EDITED, [{"id": job_id, "edited": text} for job_id in ids])
     classify(conn, workflow_id)
     return list(ids)
 
@@ -72,19 +75,40 @@ def requirement(conn: Connection, workflow_id: int, wanted: ResourceRequirements
         count += 1
         name = f"{wanted.name}_{count}"
     requirement_id = conn.allocate("resource_requirements")
-    insert_requirements(conn, workflow_id, requirement_id, [replace(wanted, name=name)])
+    insert_requirements(conn, workflow_id, [requirement_id], [replace(wanted, name=name)])
     return requirement_id
 
 
 def change_requirements(
     conn: Connection, requirement_id: int, wanted: ResourceRequirements
 ) -> None:
-    """Change an entry for all jobs that use it; the caller calls `classify`."""
-    conn.execute(
-        sql.UPDATE_REQUIREMENTS,
-        requirement_id=requirement_id,
-        **{name: getattr(wanted, name) for name in REQUIREMENT_FIELDS},
-    )
+    """Change an entry for all jobs that use it, as a user does; the caller calls `classify`."""
+    row = conn.one(sql.REQUIREMENT, requirement_id=requirement_id)
+    assert row is not None, f"there are no requirements {requirement_id}"
+    present = row._asdict()
+    values = {name: getattr(wanted, name) for name in REQUIREMENT_FIELDS}
+    changed = {name: value for name, value in values.items() if value != present[name]}
+    text = edited_text(row.edited, present, changed)
+    conn.execute(sql.UPDATE_REQUIREMENTS, requirement_id=requirement_id, **values, edited=text)
+
+
+def edited_text(
+    before: str | None, present: Mapping[str, Any], changes: Mapping[str, Any]
+) -> str | None:
+    """Return the values of the workflow file that edits have replaced, after some more edits.
+
+    ``before`` is what was replaced so far, ``present`` the columns as they are.
+    """
+    replaced = loads(before) if before else {}
+    for name in changes.keys() - _NOT_OF_FILE:
+        replaced.setdefault(name, present[name])
+        if replaced[name] == changes[name]:
+            del replaced[name]
+    return dumps(replaced) if replaced else None
+
+
+_NOT_OF_FILE = frozenset({"labels", "resource_class", "edited"})
+"""Columns that no workflow file gives."""
 
 
 def grow_ended(conn: Connection, ended: Sequence[Ended]) -> list[Ended]:

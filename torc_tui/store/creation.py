@@ -6,30 +6,30 @@ Input: a plan, whose names are resolved. Output: the id of the workflow. Jobs ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from operator import attrgetter
+from hashlib import blake2b
 from typing import Any
 
-from torc_tui.model import (
-    EdgeKind,
-    ExecutionConfig,
-    JobSpec,
-    Json,
-    Plan,
-    PlannedJob,
-    ResourceRequirements,
-    WorkflowSpec,
-    render,
-)
-from torc_tui.resources.pool import rank
+from torc_tui.model import ExecutionConfig, Json, Plan, ResourceRequirements, WorkflowSpec
 from torc_tui.store import event_log, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import dumps
-
-_Ids = Mapping[str, int]
-"""The first ids of the parts of a workflow, by table."""
+from torc_tui.store.plan_rows import (
+    Columns,
+    EdgeRow,
+    PlanIds,
+    action_columns,
+    edge_rows,
+    gate_columns,
+    group_members,
+    handler_columns,
+    job_columns,
+    record_columns,
+    requirement_columns,
+    scheduler_columns,
+)
 
 
 def create(
@@ -49,7 +49,6 @@ def create(
     """
     spec = plan.spec
     counts = {
-        "workflow": 1,
         "job": len(plan.jobs),
         "gate": len(plan.gates),
         "file": len(plan.files),
@@ -62,22 +61,33 @@ def create(
         "action": len(spec.actions),
     }
     with store.write() as conn:  # a separate transaction: unused ids cost nothing, a long lock does
-        ids = {table: conn.allocate(table, count) for table, count in counts.items()}
-    jobs = _job_columns(plan, ids, store.connection().columns(sql.INSERT_JOBS))
-    edges = _edge_columns(plan, ids)
+        workflow_id = conn.allocate("workflow")
+        ids = PlanIds(**{table: allocate(conn, table, number) for table, number in counts.items()})
+    jobs = job_columns(plan, ids, store.connection().columns(sql.INSERT_JOBS))
+    edges = edge_rows(plan, ids)
     with store.write() as conn:
-        _insert_workflow(conn, spec, ids["workflow"], name or spec.name, user, directory, at)
-        insert_requirements(conn, ids["workflow"], ids["resource_requirements"], plan.requirements)
-        _insert_handlers(conn, plan, ids)
-        conn.insert(sql.INSERT_JOBS, workflow_id=ids["workflow"], **jobs)
-        _insert_gates(conn, plan, ids)
-        conn.insert(sql.INSERT_DEPENDENCIES, workflow_id=ids["workflow"], **edges)
-        _insert_files(conn, plan, ids)
-        _insert_user_data(conn, plan, ids, at, actor)
+        _insert_workflow(conn, spec, workflow_id, name or spec.name, user, directory, at)
+        insert_requirements(conn, workflow_id, ids.resource_requirements, plan.requirements)
+        _insert_handlers(conn, workflow_id, plan, ids)
+        conn.insert(sql.INSERT_JOBS, workflow_id=workflow_id, **jobs)
+        conn.insert(sql.INSERT_GATES, id=ids.gate, workflow_id=workflow_id, **gate_columns(plan))
+        insert_edges(conn, workflow_id, edges)
+        _insert_files(conn, workflow_id, plan, ids)
+        insert_records(conn, workflow_id, ids.user_data, record_columns(plan), at, actor)
+        members = group_members(plan.user_data_groups, ids.user_data_group, ids.user_data)
+        insert_group_members(conn, workflow_id, "user_data", members)
         told = {"name": name or spec.name, "jobs": len(plan.jobs)}
         news = [("workflow_created", None, told)]
-        event_log.append(conn, ids["workflow"], news, at=at, actor=actor)
-    return ids["workflow"]
+        event_log.append(conn, workflow_id, news, at=at, actor=actor)
+    return workflow_id
+
+
+def allocate(conn: Connection, table: str, number: int) -> Sequence[int]:
+    """Return new ids of a table."""
+    if not number:
+        return ()
+    first = conn.allocate(table, number)
+    return range(first, first + number)
 
 
 def _insert_workflow(
@@ -94,18 +104,9 @@ def _insert_workflow(
         id=workflow_id,
         name=name,
         user=user,
-        description=spec.description,
-        project=spec.project,
-        metadata=None if spec.metadata is None else dumps(spec.metadata),
         directory=directory,
-        file=spec.file,
-        format=spec.format,
         created_at=at,
-        env=dumps(dict(spec.env)),
-        execution_config=dumps(execution_dict(spec.execution_config)),
-        use_pending_failed=spec.use_pending_failed,
-        require_user_data=spec.require_user_data,
-        settings=dumps(_settings(spec)),
+        **definition_columns(spec),
     )
     if spec.text is not None:
         conn.insert(sql.INSERT_WORKFLOW_TEXT, workflow_id=workflow_id, text=spec.text)
@@ -119,6 +120,35 @@ FILE_SETTINGS = {
 """Keys of files that are settings of the workflow, by the names of the files: setting -> key."""
 
 
+def definition_columns(spec: WorkflowSpec) -> dict[str, Any]:
+    """Return the columns of a workflow that its file determines, without the name."""
+    return {
+        "description": spec.description,
+        "project": spec.project,
+        "metadata": None if spec.metadata is None else dumps(spec.metadata),
+        "file": spec.file,
+        "format": spec.format,
+        "real_path": spec.real_path,
+        "set_values": encode_values(spec),
+        "file_hash": text_hash(spec.text),
+        "env": dumps(dict(spec.env)),
+        "execution_config": dumps(execution_dict(spec.execution_config)),
+        "use_pending_failed": spec.use_pending_failed,
+        "require_user_data": spec.require_user_data,
+        "settings": dumps(_settings(spec)),
+    }
+
+
+def encode_values(spec: WorkflowSpec) -> str:
+    """Return the values that were set from outside, as a workflow is identified by them."""
+    return dumps(dict(sorted(spec.set_values.items())))
+
+
+def text_hash(text: str | None) -> str | None:
+    """Return a hash of the text of a workflow file."""
+    return None if text is None else blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 def _settings(spec: WorkflowSpec) -> dict[str, Json]:
     """Return the settings of a workflow, with the keys of its files that have no column."""
     found = dict(spec.settings)
@@ -129,191 +159,74 @@ def _settings(spec: WorkflowSpec) -> dict[str, Json]:
     return found
 
 
-REQUIREMENT_FIELDS = tuple(
-    field.name for field in fields(ResourceRequirements) if field.name != "source"
-)
-
-
-def _part(first: int, found: Sequence[Any], names: Iterable[str]) -> dict[str, Any]:
-    """Return the ids of a part of a workflow, and the attributes that are columns."""
-    values = {name: [getattr(one, name) for one in found] for name in names}
-    return {"id": range(first, first + len(found)), **values}
-
-
 def insert_requirements(
-    conn: Connection, workflow_id: int, first: int, found: Sequence[ResourceRequirements]
+    conn: Connection, workflow_id: int, ids: Sequence[int], found: Sequence[ResourceRequirements]
 ) -> None:
-    """Store requirements of a workflow, with ids that start at ``first``."""
-    columns = {name: [getattr(one, name) for one in found] for name in REQUIREMENT_FIELDS}
-    conn.insert(
-        sql.INSERT_REQUIREMENTS,
-        id=range(first, first + len(found)),
-        workflow_id=workflow_id,
-        **columns,
-    )
+    """Store requirements of a workflow."""
+    columns = requirement_columns(found)
+    conn.insert(sql.INSERT_REQUIREMENTS, id=ids, workflow_id=workflow_id, **columns)
 
 
-def _insert_handlers(conn: Connection, plan: Plan, ids: _Ids) -> None:
+def _insert_handlers(conn: Connection, workflow_id: int, plan: Plan, ids: PlanIds) -> None:
     """Store failure handlers, Slurm schedulers and actions."""
-    handlers, schedulers = plan.spec.failure_handlers, plan.spec.slurm_schedulers
-    actions = plan.spec.actions
+    for statement, numbers, columns in (
+        (sql.INSERT_FAILURE_HANDLERS, ids.failure_handler, handler_columns(plan)),
+        (sql.INSERT_SLURM_SCHEDULERS, ids.slurm_scheduler, scheduler_columns(plan)),
+        (sql.INSERT_ACTIONS, ids.action, action_columns(plan, ids)),
+    ):
+        conn.insert(statement, id=numbers, workflow_id=workflow_id, **columns)
+
+
+def insert_edges(conn: Connection, workflow_id: int, rows: Sequence[EdgeRow]) -> None:
+    """Store dependencies."""
+    names = ("depends_on_id", "job_id", "kind", "via")
+    columns = dict(zip(names, zip(*rows, strict=True) if rows else [()] * 4, strict=True))
+    conn.insert(sql.INSERT_DEPENDENCIES, workflow_id=workflow_id, **columns)
+
+
+def _insert_files(conn: Connection, workflow_id: int, plan: Plan, ids: PlanIds) -> None:
     conn.insert(
-        sql.INSERT_FAILURE_HANDLERS,
-        **_part(ids["failure_handler"], handlers, ["name"]),
-        workflow_id=ids["workflow"],
-        rules=[
-            dumps(
-                [{one.name: getattr(rule, one.name) for one in fields(rule)} for rule in each.rules]
-            )
-            for each in handlers
-        ],
+        sql.INSERT_FILES,
+        id=ids.file,
+        workflow_id=workflow_id,
+        name=[file.name for file in plan.files],
+        path=[file.path for file in plan.files],
     )
-    conn.insert(
-        sql.INSERT_SLURM_SCHEDULERS,
-        **_part(ids["slurm_scheduler"], schedulers, ["name"]),
-        workflow_id=ids["workflow"],
-        settings=[dumps(dict(scheduler.settings)) for scheduler in schedulers],
-    )
-    conn.insert(
-        sql.INSERT_ACTIONS,
-        **_part(ids["action"], actions, ["trigger_type", "action_type", "persistent"]),
-        workflow_id=ids["workflow"],
-        job_ids=[dumps([ids["job"] + job for job in jobs]) for jobs in plan.action_jobs],
-        commands=[dumps(list(action.commands)) for action in actions],
-        settings=[dumps(dict(action.settings)) for action in actions],
-    )
+    members = group_members(plan.file_groups, ids.file_group, ids.file)
+    insert_group_members(conn, workflow_id, "file", members)
 
 
-def _insert_gates(conn: Connection, plan: Plan, ids: _Ids) -> None:
-    conn.insert(
-        sql.INSERT_GATES,
-        **_part(ids["gate"], plan.gates, ()),
-        workflow_id=ids["workflow"],
-        size=[len(gate.members) for gate in plan.gates],
-        via=[gate.via if isinstance(gate.via, str) else None for gate in plan.gates],
-    )
-
-
-def _insert_files(conn: Connection, plan: Plan, ids: _Ids) -> None:
-    files = _part(ids["file"], plan.files, ["name", "path"])
-    conn.insert(sql.INSERT_FILES, workflow_id=ids["workflow"], **files)
-    members = [(group, one) for group, all_ in enumerate(plan.file_groups) for one in all_]
-    conn.insert(
-        sql.INSERT_FILE_GROUPS,
-        group_id=[ids["file_group"] + group for group, _ in members],
-        file_id=[ids["file"] + one for _, one in members],
-        workflow_id=ids["workflow"],
-    )
-
-
-def _insert_user_data(
-    conn: Connection, plan: Plan, ids: _Ids, at: float, actor: str | None
+def insert_group_members(
+    conn: Connection, workflow_id: int, what: str, members: Sequence[tuple[int, int]]
 ) -> None:
-    records = plan.user_data
-    texts = [None if one.data is None else dumps(one.data) for one in records]
-    conn.insert(
-        sql.INSERT_USER_DATA,
-        **_part(ids["user_data"], records, ["name", "is_ephemeral", "declared"]),
-        workflow_id=ids["workflow"],
-        data=texts,
-        version=[int(text is not None) for text in texts],
-        json_schema=[None if one.schema is None else dumps(one.schema) for one in records],
-    )
+    """Store the members of groups: of files, or of ``user_data``."""
+    statement = sql.INSERT_FILE_GROUPS if what == "file" else sql.INSERT_USER_DATA_GROUPS
+    columns = {
+        "group_id": [group for group, _ in members],
+        f"{what}_id": [member for _, member in members],
+    }
+    conn.insert(statement, workflow_id=workflow_id, **columns)
+
+
+def insert_records(
+    conn: Connection,
+    workflow_id: int,
+    ids: Sequence[int],
+    columns: Columns,
+    at: float,
+    actor: str | None,
+) -> None:
+    """Store records of user data, with their first versions."""
+    conn.insert(sql.INSERT_USER_DATA, id=ids, workflow_id=workflow_id, **columns)
+    written = [(i, text) for i, text in zip(ids, columns["data"], strict=True) if text is not None]
     conn.insert(
         sql.INSERT_USER_DATA_VERSIONS,
-        user_data_id=[i for i, text in enumerate(texts, ids["user_data"]) if text is not None],
+        user_data_id=[number for number, _ in written],
         version=1,
-        data=[text for text in texts if text is not None],
+        data=[text for _, text in written],
         written_at=at,
         actor=actor,
     )
-    members = [(group, one) for group, all_ in enumerate(plan.user_data_groups) for one in all_]
-    conn.insert(
-        sql.INSERT_USER_DATA_GROUPS,
-        group_id=[ids["user_data_group"] + group for group, _ in members],
-        user_data_id=[ids["user_data"] + one for _, one in members],
-        workflow_id=ids["workflow"],
-    )
-
-
-_JOB_FIELDS = {field.name: field.name for field in fields(JobSpec)} | {"parameter_values": "values"}
-"""Column -> field of a `JobSpec`. A column that a plan determines is in `_ID_COLUMNS`."""
-_ID_COLUMNS = {
-    "requirement_id": ("requirement", "resource_requirements"),
-    "failure_handler_id": ("failure_handler", "failure_handler"),
-    "input_files": ("input_files", "file_group"),
-    "output_files": ("output_files", "file_group"),
-    "input_user_data": ("input_user_data", "user_data_group"),
-    "output_user_data": ("output_user_data", "user_data_group"),
-}
-"""Column -> attribute of a planned job, table of its ids."""
-
-
-def _job_columns(plan: Plan, ids: _Ids, kinds: Mapping[str, str]) -> dict[str, Any]:
-    """Return the values of the columns of all jobs; ``kinds`` are all columns with their kinds."""
-    jobs, first_record, ranks = plan.jobs, ids["user_data"], rank(plan.requirements)
-    specs = [job.spec for job in jobs]
-    columns: dict[str, Any] = {"id": range(ids["job"], ids["job"] + len(jobs))}
-    for column in _JOB_FIELDS.keys() & kinds.keys():
-        values = list(map(attrgetter(_JOB_FIELDS[column]), specs))
-        if kinds[column] != "json":
-            columns[column] = values
-        elif any(values):
-            columns[column] = [dumps(dict(one)) if one else None for one in values]
-    for column, (name, table) in _ID_COLUMNS.items():
-        first, places = ids[table], list(map(attrgetter(name), jobs))
-        columns[column] = [None if place is None else first + place for place in places]
-    return columns | {
-        "group": [spec.group or spec.name for spec in specs],
-        "command": [render(job.command, first_record) for job in jobs],
-        "invocation_script": [
-            None if job.invocation_script is None else render(job.invocation_script, first_record)
-            for job in jobs
-        ],
-        "script": [_script(job, first_record) for job in jobs],
-        "resource_class": [ranks[job.requirement] for job in jobs],
-    }
-
-
-def _script(job: PlannedJob, first_record: int) -> str | None:
-    """Return command and invocation script in pieces, with the ids of records as numbers.
-
-    None if they name no record. With it, an export can tell an id from any other number.
-    """
-    scripts = (job.command, job.invocation_script)
-    if not isinstance(scripts[0], tuple) and not isinstance(scripts[1], tuple):
-        return None
-    return dumps(
-        [
-            [part if isinstance(part, str) else first_record + part for part in script]
-            if isinstance(script, tuple)
-            else script
-            for script in scripts
-        ]
-    )
-
-
-def _edge_columns(plan: Plan, ids: _Ids) -> dict[str, Sequence[Any]]:
-    """Return the edges in the order of the primary key, which inserts fastest."""
-    first = ids["job"]
-    bases = {EdgeKind.FILE: ids["file"], EdgeKind.USER_DATA: ids["user_data"]}
-    offsets = [bases.get(kind, 0) for kind in range(max(EdgeKind) + 1)]  # type: ignore[call-overload] # a number finds its enum
-    rows = [
-        (first + on, first + job, int(kind), None if via is None else offsets[kind] + via)
-        for job, on, kind, via in plan.edges
-    ]
-    for i, gate in enumerate(plan.gates):
-        mark, kind = -(ids["gate"] + i), int(gate.kind)
-        via = gate.via + offsets[kind] if isinstance(gate.via, int) else None
-        rows += [(first + member, mark, kind, via) for member in gate.members]
-        rows += [(mark, first + waiter, kind, via) for waiter in gate.waiting]
-    rows.sort(key=_by_key)
-    names = ("depends_on_id", "job_id", "kind", "via")
-    return dict(zip(names, zip(*rows, strict=True) if rows else [()] * 4, strict=True))
-
-
-def _by_key(row: tuple[Any, ...]) -> tuple[int, int]:
-    return row[0], row[1]
 
 
 def execution_dict(config: ExecutionConfig) -> dict[str, Json]:

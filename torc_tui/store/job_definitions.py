@@ -9,9 +9,10 @@ kept in ``planned`` until the attempt has ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from torc_tui.reasons import Kind, because
 from torc_tui.store import additions, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow
@@ -44,16 +45,39 @@ def plan(conn: Connection, changes: Mapping[int, Values]) -> None:
     conn.many(sql.SET_PLANNED, rows)
 
 
+def edited(conn: Connection, changes: Mapping[int, Values]) -> dict[int, dict[str, Any]]:
+    """Return changes that a user makes, with the values of the workflow file that they replace."""
+    planned = _planned(conn, changes)
+    found = {}
+    for job_id, row in definitions(conn, changes).items():
+        present = row._asdict() | planned.get(job_id, (0, {}))[1]
+        values = dict(changes[job_id])
+        values["edited"] = additions.edited_text(present["edited"], present, values)
+        found[job_id] = values
+    return found
+
+
 def apply_planned(conn: Connection, job_ids: Iterable[int]) -> list[EventRow]:
     """Make the planned changes of jobs whose attempts have ended; return the events."""
     planned = _planned(conn, job_ids)
     if not planned:
         return []
-    change(conn, {job_id: values for job_id, (_, values) in planned.items()})
     conn.many(sql.SET_PLANNED, [{"id": job_id, "planned": None} for job_id in planned])
+    gone = [job_id for job_id, (_, values) in planned.items() if values.pop("removed", False)]
+    change(conn, {job_id: values for job_id, (_, values) in planned.items() if values})
     for workflow_id in {owner for owner, values in planned.values() if "requirement_id" in values}:
         additions.classify(conn, workflow_id)
-    return [("job_updated", job_id, told(values)) for job_id, (_, values) in planned.items()]
+    rows: list[EventRow] = [
+        ("job_updated", job_id, told(values)) for job_id, (_, values) in planned.items() if values
+    ]
+    return rows + (remove(conn, gone) if gone else [])
+
+
+def remove(conn: Connection, job_ids: Sequence[int]) -> list[EventRow]:
+    """Take jobs out of the workflow that no runner holds; their rows remain for their history."""
+    reason = because(Kind.REMOVED)
+    conn.execute(sql.REMOVE_JOBS, ids=dumps(list(job_ids)), reason=reason.encode())
+    return [("job_removed", job_id, {"reason": reason.to_json()}) for job_id in job_ids]
 
 
 def _planned(conn: Connection, job_ids: Iterable[int]) -> dict[int, tuple[int, dict[str, Any]]]:
@@ -72,5 +96,5 @@ def told(values: Values) -> dict[str, Any]:
     found = {name: values[name] for name in _TOLD if name in values}
     if isinstance(command := found.get("command"), str):
         found["command"] = command[:_LONGEST]
-    others = sorted(values.keys() - found.keys() - {"script", "resource_class"})
+    others = sorted(values.keys() - found.keys() - {"script", "resource_class", "edited"})
     return {**found, **({"changed": others} if others else {})}

@@ -123,11 +123,18 @@ def _from_3(raw: Any, dialect: str) -> None:
     for column in (
         "hold_reason TEXT",
         "canary BOOLEAN",
+        "edited TEXT",
         "planned TEXT",
         "removed BOOLEAN DEFAULT false NOT NULL",
         "ignored BOOLEAN DEFAULT false NOT NULL",
     ):
         raw.execute(f"ALTER TABLE job ADD COLUMN {column}")
+    raw.execute("ALTER TABLE resource_requirements ADD COLUMN edited TEXT")
+    raw.execute("ALTER TABLE user_data ADD COLUMN file_data TEXT")
+    raw.execute(
+        "UPDATE user_data SET file_data = (SELECT data FROM user_data_version"
+        " WHERE user_data_id = id AND user_data_version.version = 1 AND job_id IS NULL)"
+    )
     for column in ("return_code INTEGER", "handled_seq BIGINT DEFAULT 0 NOT NULL"):
         raw.execute(f"ALTER TABLE action ADD COLUMN {column}")
     raw.execute(

@@ -139,6 +139,7 @@ resource_requirements = Table(
     Column("gpu_model", Text),
     Column("num_nodes", Integer, nullable=False),
     Column("runtime", Float),  # NULL: not declared
+    Column("edited", JsonText),  # columns that users have changed, as in job
     Index("resource_requirements_by_workflow", "workflow_id"),
 )
 
@@ -240,6 +241,8 @@ job = Table(
     # By how much retries have increased its request: {requirement_id, grown_id, memory, gpu_memory,
     # runtime}. The ids are those of the requirements before and after, the others (before, after).
     Column("grown", JsonText, **ATTEMPT),
+    # Columns that users have changed, with their values of the workflow file.
+    Column("edited", JsonText, **ATTEMPT),
     # Values of columns that the job gets when its attempt ends.
     Column("planned", JsonText, **ATTEMPT),
     # An update took it out of the workflow; it is disabled, and only its history counts.
@@ -251,7 +254,7 @@ JOB_DEFINITION = """
     name command invocation_script script priority canary cancel_on_blocking_job_failure
     supports_termination requirement_id resource_class failure_handler_id scheduler group
     parameter_values env stdio options require_user_data labels input_files output_files
-    input_user_data output_user_data
+    input_user_data output_user_data edited
 """
 """The columns of a job that say what it is, not where it stands."""
 JOB_RECORD = """
@@ -341,6 +344,7 @@ user_data = Table(
     Column("version", Integer, nullable=False, default=0),
     Column("json_schema", JsonText),
     _flag("declared", True),
+    Column("file_data", JsonText),  # the value that the workflow file gave last
     UniqueConstraint("workflow_id", "name"),
 )
 

@@ -67,10 +67,11 @@ def export_workflow(
             "dependencies": [list(row) for row in conn.rows(sql.EDGES, workflow_id=workflow_id)],
             "workflow_actions": queries.list_actions(store, workflow_id),
         }
+        known = {job["id"] for job in document["jobs"]}  # without jobs that an update removed
         if include_results:
             wanted = ResultSelection(all_runs=True)
             found = queries.list_results(store, workflow_id, wanted)
-            document["results"] = [_result(row) for row in found]
+            document["results"] = [_result(row) for row in found if row["job_id"] in known]
         if include_events:
             document["events"] = [
                 {
@@ -82,6 +83,7 @@ def export_workflow(
                     "actor": event.actor,
                 }
                 for event in feed.list_events(store, workflow_id)
+                if event.job_id is None or event.job_id in known
             ]
     return document
 

@@ -22,7 +22,7 @@ from torc_tui.store.creation import create as create
 from torc_tui.store.creation import execution_of
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
-from torc_tui.store.encoding import dumps
+from torc_tui.store.encoding import dumps, loads
 from torc_tui.store.event_log import no_workflow
 from torc_tui.store.prepared import record
 from torc_tui.store.selection import WorkflowSelection
@@ -62,6 +62,13 @@ def read_workflow(conn: Connection, workflow_id: int) -> Workflow:
     return _workflow(conn, row)
 
 
+def set_values(store: Store, workflow_id: int) -> dict[str, str]:
+    """Return the values of variables and parameters with which the file was read."""
+    with store.read() as conn:
+        row = conn.one(sql.FILE_HASH_OF_WORKFLOW, workflow_id=workflow_id)
+    return loads(row.set_values) if row is not None and row.set_values else {}
+
+
 def job_times(store: Store, workflow_id: int) -> tuple[float | None, float | None]:
     """Return the first start and the last end among the latest attempts of all jobs."""
     with store.read() as conn:
@@ -84,7 +91,7 @@ def read_requirements(conn: Connection, workflow_id: int) -> dict[int, ResourceR
     for row in conn.rows(sql.REQUIREMENTS, workflow_id=workflow_id):
         values = record(row)
         number = values.pop("id")
-        del values["workflow_id"]
+        del values["workflow_id"], values["edited"]
         if row.num_gpus == int(row.num_gpus):
             values["num_gpus"] = int(row.num_gpus)
         found[number] = ResourceRequirements(**values)

@@ -272,6 +272,7 @@ _SENTENCES: Mapping[Kind, str | Callable[[Reason], str]] = {
     Kind.DISABLED_BY_USER: _by_user("disabled"),
     Kind.RETRIED_BY_USER: _by_user("retried"),
     Kind.RERUN_BY_USER: _by_user("rerun"),
+    Kind.REMOVED: "no longer in the workflow file",
     Kind.WORKFLOW_DELETED: "its workflow was deleted",
     Kind.DEPENDENCY: _dependency,
     Kind.RESUMED: _resumed,

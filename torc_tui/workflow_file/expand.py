@@ -31,6 +31,7 @@ JOB_LISTS = (
 )
 _JOB_TEXTS = (
     "name",
+    "was",
     "command",
     "invocation_script",
     "resource_requirements",
@@ -40,7 +41,7 @@ _JOB_TEXTS = (
 )
 _JOB_TEMPLATES = frozenset((*_JOB_TEXTS, *JOB_LISTS))
 _FILE_TEMPLATES = frozenset(("name", "path", "report"))
-_DATA_TEMPLATES = frozenset(("name", "data"))
+_DATA_TEMPLATES = frozenset(("name", "was", "data"))
 
 
 class _Named(Protocol):

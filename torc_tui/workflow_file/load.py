@@ -11,6 +11,7 @@ import re
 import stat
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +23,7 @@ from torc_tui.workflow_file.document import Document, Map, syntax_error
 from torc_tui.workflow_file.parameters import ReadLines
 from torc_tui.workflow_file.parse import parse
 from torc_tui.workflow_file.schema import WORKFLOW
+from torc_tui.workflow_file.set_values import set_values
 from torc_tui.workflow_file.values import SURROGATE, InvalidValue, nearest, suggestion
 
 STDIN = "<stdin>"
@@ -43,33 +45,41 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _LIKE_KDL = re.compile(r'^\s*(?:name|job|file|user_data|parameters)\s+(?:"|\w+=|\{)', re.MULTILINE)
 
 
-def load(path: str | Path) -> WorkflowSpec:
+def load(path: str | Path, values: Mapping[str, str] | None = None) -> WorkflowSpec:
     """Return the workflow of a file, or of standard input for ``-``.
 
-    Raise SpecError with all problems, also if the file cannot be read.
+    ``values`` replace those of variables and parameters. Raise SpecError with all problems, also if
+    the file cannot be read.
     """
     if str(path) == "-":
-        return _load_stdin()
+        return _load_stdin(values)
     file = display_path(path)
     try:
         with Path(path).open("rb") as stream:
             content = _read(stream)
-        directory = Path(path).absolute().parent
+        real_path = Path(path).resolve()
     except (OSError, ValueError) as error:
         raise _unreadable(file, error) from None
-    return loads(_decode(content, file), file=file, directory=directory)
+    directory = Path(path).absolute().parent
+    spec = loads(_decode(content, file), file=file, directory=directory, values=values)
+    return replace(spec, real_path=str(real_path))
 
 
-def _load_stdin() -> WorkflowSpec:
+def _load_stdin(values: Mapping[str, str] | None) -> WorkflowSpec:
     try:
         content = _read(sys.stdin.buffer)
     except (OSError, ValueError) as error:
         raise _unreadable(STDIN, error) from None
-    return loads(_decode(content, STDIN), file=STDIN)
+    return loads(_decode(content, STDIN), file=STDIN, values=values)
 
 
 def loads(
-    text: str, *, format: str | None = None, file: str | None = None, directory: Path | None = None
+    text: str,
+    *,
+    format: str | None = None,
+    file: str | None = None,
+    directory: Path | None = None,
+    values: Mapping[str, str] | None = None,
 ) -> WorkflowSpec:
     """Return the workflow of a text.
 
@@ -83,7 +93,10 @@ def loads(
         line = text.count("\n", 0, match.start()) + 1
         raise syntax_error("the text is not valid Unicode", file=file, line=line)
     name = Path(file).stem if file and file != STDIN else "stdin"
-    return parse(_document(text, format, file), _line_reader(directory), name=name, text=text)
+    document = _document(text, format, file)
+    set_values(document, values or {})
+    spec = parse(document, _line_reader(directory), name=name, text=text)
+    return replace(spec, set_values=dict(values or {}))
 
 
 def display_path(path: str | Path) -> str:

@@ -61,6 +61,7 @@ JOB = Table(
     "job",
     {
         "name": Key(name),
+        "was": Key(name),
         "command": Key(nonempty),
         "invocation_script": Key(string),
         "cancel_on_blocking_job_failure": Key(boolean),
@@ -142,6 +143,7 @@ USER_DATA = Table(
     "user data",
     {
         "name": Key(name),
+        "was": Key(name),
         "data": Key(json_value, "json"),
         "is_ephemeral": Key(boolean),
         "schema": Key(json_schema, "json"),

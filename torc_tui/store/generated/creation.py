@@ -32,7 +32,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.family, job.parameter_values AS parameters, job.env, job.stdio, job.options, "
         "job.require_user_data, job.input_files AS input_file_ids, job.output_files AS "
         "output_file_ids, job.input_user_data AS input_user_data_ids, job.output_user_data AS "
-        "output_user_data_ids FROM job WHERE job.workflow_id = ?1 ORDER BY job.id",
+        "output_user_data_ids FROM job WHERE job.workflow_id = ?1 AND NOT job.removed ORDER BY "
+        "job.id",
         "workflow_id",
         "id name command invocation_script script:json priority canary:boolean "
         "cancel_on_blocking_job_failure:boolean supports_termination:boolean "
@@ -140,12 +141,14 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "INSERT_REQUIREMENTS": (
         "INSERT INTO resource_requirements (id, workflow_id, name, num_cpus, memory, num_gpus, "
-        "gpu_memory, gpu_model, num_nodes, runtime) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
-        "?10)",
-        "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime",
+        "gpu_memory, gpu_model, num_nodes, runtime, edited) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
+        "?8, ?9, ?10, ?11)",
+        "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime "
+        "edited:json",
         "",
         {
-            "memory": None, "gpu_memory": None, "gpu_model": None, "runtime": None,
+            "memory": None, "gpu_memory": None, "gpu_model": None, "runtime": None, "edited":
+            None,
         },
     ),
     "INSERT_SLURM_SCHEDULERS": (
@@ -187,14 +190,14 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.requirement_id, job.resource_class, job.failure_handler_id, job.scheduler, "
         "job.family, job.parameter_values, job.env, job.stdio, job.options, "
         "job.require_user_data, job.labels, job.input_files, job.output_files, "
-        "job.input_user_data, job.output_user_data FROM job WHERE job.id IN (SELECT anon_1.value "
-        "FROM json_each(?1) AS anon_1) ORDER BY job.id",
+        "job.input_user_data, job.output_user_data, job.edited FROM job WHERE job.id IN (SELECT "
+        "anon_1.value FROM json_each(?1) AS anon_1) ORDER BY job.id",
         "job_ids",
         "id status:status name command invocation_script script:json priority canary:boolean "
         "cancel_on_blocking_job_failure:boolean supports_termination:boolean requirement_id "
         "resource_class failure_handler_id scheduler group parameter_values:json env:json "
         "stdio:json options:json require_user_data:boolean labels:json input_files output_files "
-        "input_user_data output_user_data",
+        "input_user_data output_user_data edited:json",
     ),
     "NUMBERED_JOBS": (
         "SELECT job.name FROM job WHERE job.workflow_id = ?1 AND job.name LIKE 'job%'",
@@ -211,6 +214,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "anon_1.value FROM json_each(?1) AS anon_1) AND job.planned IS NOT NULL",
         "job_ids",
         "id workflow_id planned:json",
+    ),
+    "SET_EDITED": (
+        "UPDATE job SET edited=?1 WHERE job.id = ?2",
+        "edited:json id",
     ),
     "SET_PLANNED": (
         "UPDATE job SET planned=?1 WHERE job.id = ?2",
@@ -229,13 +236,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "priority=?6, resource_class=?7, cancel_on_blocking_job_failure=?8, requirement_id=?9, "
         "failure_handler_id=?10, scheduler=?11, family=?12, parameter_values=?13, env=?14, "
         "stdio=?15, options=?16, supports_termination=?17, require_user_data=?18, labels=?19, "
-        "input_files=?20, output_files=?21, input_user_data=?22, output_user_data=?23 WHERE "
-        "job.id = ?24",
+        "input_files=?20, output_files=?21, input_user_data=?22, output_user_data=?23, "
+        "edited=?24 WHERE job.id = ?25",
         "name command invocation_script script:json canary:boolean priority resource_class "
         "cancel_on_blocking_job_failure:boolean requirement_id failure_handler_id scheduler "
         "group parameter_values:json env:json stdio:json options:json "
         "supports_termination:boolean require_user_data:boolean labels:json input_files "
-        "output_files input_user_data output_user_data id",
+        "output_files input_user_data output_user_data edited:json id",
     ),
     "WORKFLOW_TEXT": (
         "SELECT workflow_text.text FROM workflow JOIN workflow_text ON workflow_text.workflow_id "
@@ -252,8 +259,8 @@ POSTGRESQL: dict[str, str] = {
         "job.requirement_id, job.resource_class, job.failure_handler_id, job.scheduler, "
         "job.family, job.parameter_values, job.env, job.stdio, job.options, "
         "job.require_user_data, job.labels, job.input_files, job.output_files, "
-        "job.input_user_data, job.output_user_data FROM job WHERE job.id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "job.input_user_data, job.output_user_data, job.edited FROM job WHERE job.id = "
+        "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
         "json_array_elements_text_1))) ORDER BY job.id",
     "PLANNED_CHANGES":
         "SELECT job.id, job.workflow_id, job.planned FROM job WHERE job.id = any(array((SELECT "

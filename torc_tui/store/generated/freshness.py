@@ -51,7 +51,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.options, job.started_at, job.stop_requested, job.ignored, job.reason, "
         "job.input_files, job.output_files, job.input_user_data, job.output_user_data, "
         "fingerprint.recorded_at, fingerprint.data AS recorded FROM job LEFT OUTER JOIN "
-        "fingerprint ON fingerprint.job_id = job.id WHERE job.workflow_id = ?1 ORDER BY job.id",
+        "fingerprint ON fingerprint.job_id = job.id WHERE job.workflow_id = ?1 AND NOT "
+        "job.removed ORDER BY job.id",
         "workflow_id",
         "id name status:status command invocation_script env:json options:json started_at "
         "stop_requested ignored:boolean reason:reason input_files output_files input_user_data "

@@ -62,7 +62,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "id workflow_id name path:path st_mtime st_size",
     ),
     "FIRST_JOB_NAMES": (
-        "SELECT job.name FROM job WHERE job.workflow_id = ?1 ORDER BY job.id LIMIT 20000",
+        "SELECT job.name FROM job WHERE job.workflow_id = ?1 AND NOT job.removed ORDER BY job.id "
+        "LIMIT 20000",
         "workflow_id",
         "name",
     ),
@@ -90,8 +91,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "name",
     ),
     "JOB_OF_NAME": (
-        "SELECT job.id FROM job WHERE job.workflow_id = ?1 AND job.name = ?2 ORDER BY job.id "
-        "LIMIT 1",
+        "SELECT job.id FROM job WHERE job.workflow_id = ?1 AND job.name = ?2 AND NOT job.removed "
+        "ORDER BY job.id LIMIT 1",
         "workflow_id name",
         "id",
     ),
@@ -123,7 +124,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.return_code, job.reason, job.not_before, job.allocation, job.suspended, job.labels, "
         "job.planned, job.grown, job.ignored, (SELECT slurm_scheduler.id FROM slurm_scheduler "
         "WHERE slurm_scheduler.workflow_id = job.workflow_id AND slurm_scheduler.name = "
-        "job.scheduler) AS scheduler_id FROM job WHERE job.workflow_id = {workflow_id}",
+        "job.scheduler) AS scheduler_id FROM job WHERE job.workflow_id = {workflow_id} AND NOT "
+        "job.removed",
         "",
         "id workflow_id name command invocation_script status:status "
         "cancel_on_blocking_job_failure:boolean supports_termination:boolean "
@@ -218,7 +220,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "WORKFLOWS_WITH_JOB": (
         "SELECT workflow.id FROM workflow WHERE EXISTS (SELECT job.id FROM job WHERE "
-        "job.workflow_id = workflow.id AND job.name = ?1)",
+        "job.workflow_id = workflow.id AND job.name = ?1 AND NOT job.removed)",
         "name",
         "id",
     ),

@@ -46,7 +46,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "JOBS_WITH_REQUIREMENTS": (
         "SELECT job.status, count(*) AS number FROM job WHERE job.workflow_id = ?1 AND "
-        "job.requirement_id = ?2 GROUP BY job.status ORDER BY job.status",
+        "job.requirement_id = ?2 AND NOT job.removed GROUP BY job.status ORDER BY job.status",
         "workflow_id requirement_id",
         "status:status number",
     ),
@@ -57,7 +57,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "result.cpu_time, result.peak_memory, result.avg_memory, result.peak_cpu_percent, "
         "result.avg_cpu_percent, result.peak_gpu_memory, result.avg_gpu_percent FROM job LEFT "
         "OUTER JOIN result ON result.id = (SELECT max(newest.id) AS max_1 FROM result AS newest "
-        "WHERE newest.job_id = job.id) WHERE job.workflow_id = ?1 ORDER BY job.id",
+        "WHERE newest.job_id = job.id) WHERE job.workflow_id = ?1 AND NOT job.removed ORDER BY "
+        "job.id",
         "workflow_id",
         "id name group status:status requirement_id parameter_values:json ignored:boolean run_id "
         "attempt_id result_status:status return_code cause started_at ended_at cpu_time "
@@ -70,8 +71,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "result.cpu_time, result.peak_memory, result.avg_memory, result.peak_cpu_percent, "
         "result.avg_cpu_percent, result.peak_gpu_memory, result.avg_gpu_percent FROM job LEFT "
         "OUTER JOIN result ON result.id = (SELECT max(newest.id) AS max_1 FROM result AS newest "
-        "WHERE newest.job_id = job.id AND newest.run_id = ?1) WHERE job.workflow_id = ?2 ORDER "
-        "BY job.id",
+        "WHERE newest.job_id = job.id AND newest.run_id = ?1) WHERE job.workflow_id = ?2 AND NOT "
+        "job.removed ORDER BY job.id",
         "run_id workflow_id",
         "id name group status:status requirement_id parameter_values:json ignored:boolean run_id "
         "attempt_id result_status:status return_code cause started_at ended_at cpu_time "
@@ -84,8 +85,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "result.cpu_time, result.peak_memory, result.avg_memory, result.peak_cpu_percent, "
         "result.avg_cpu_percent, result.peak_gpu_memory, result.avg_gpu_percent FROM job LEFT "
         "OUTER JOIN result ON result.id = (SELECT max(newest.id) AS max_1 FROM result AS newest "
-        "WHERE newest.job_id = job.id) WHERE job.workflow_id = ?1 AND job.family = ?2 ORDER BY "
-        "job.id",
+        "WHERE newest.job_id = job.id) WHERE job.workflow_id = ?1 AND NOT job.removed AND "
+        "job.family = ?2 ORDER BY job.id",
         "workflow_id group",
         "id name group status:status requirement_id parameter_values:json ignored:boolean run_id "
         "attempt_id result_status:status return_code cause started_at ended_at cpu_time "
@@ -123,10 +124,6 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "UPDATE machine_series SET series=?1 WHERE machine_series.compute_node_id = ?2",
         "series compute_node_id",
     ),
-    "SET_REQUIREMENT": (
-        "UPDATE job SET requirement_id=?1 WHERE job.id = ?2",
-        "requirement_id job_id",
-    ),
     "SIZE_OF_SERIES": (
         "SELECT coalesce(sum(length(usage_series.series)), 0) AS size FROM usage_series",
         "",
@@ -134,9 +131,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "UPDATE_REQUIREMENTS": (
         "UPDATE resource_requirements SET name=?1, num_cpus=?2, memory=?3, num_gpus=?4, "
-        "gpu_memory=?5, gpu_model=?6, num_nodes=?7, runtime=?8 WHERE resource_requirements.id = "
-        "?9",
-        "name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime requirement_id",
+        "gpu_memory=?5, gpu_model=?6, num_nodes=?7, runtime=?8, edited=?9 WHERE "
+        "resource_requirements.id = ?10",
+        "name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime edited:json "
+        "requirement_id",
     ),
 }
 # where PostgreSQL needs other words

@@ -92,9 +92,9 @@ SCHEMA = (
     "compute_node_id INTEGER, pid INTEGER, process_started BIGINT, allocation TEXT, "
     "stop_requested TEXT, output_dir TEXT, started_at FLOAT, ended_at FLOAT, return_code "
     "INTEGER, reason TEXT, not_before FLOAT, suspended BOOLEAN DEFAULT false NOT NULL, lost "
-    "INTEGER DEFAULT 0 NOT NULL, grown TEXT, planned TEXT, removed BOOLEAN DEFAULT false NOT "
-    "NULL, ignored BOOLEAN DEFAULT false NOT NULL, PRIMARY KEY (id), FOREIGN KEY(workflow_id) "
-    "REFERENCES workflow (id) ON DELETE CASCADE )",
+    "INTEGER DEFAULT 0 NOT NULL, grown TEXT, edited TEXT, planned TEXT, removed BOOLEAN DEFAULT "
+    "false NOT NULL, ignored BOOLEAN DEFAULT false NOT NULL, PRIMARY KEY (id), FOREIGN "
+    "KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
     "CREATE INDEX job_active ON job (compute_node_id) WHERE status IN (3, 4)",
     "CREATE INDEX job_by_name ON job (workflow_id, name)",
     "CREATE INDEX job_by_workflow ON job (workflow_id, status)",
@@ -104,8 +104,8 @@ SCHEMA = (
     "= 2 AND NOT held",
     "CREATE TABLE resource_requirements ( id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, "
     "name TEXT NOT NULL, num_cpus INTEGER NOT NULL, memory BIGINT, num_gpus FLOAT NOT NULL, "
-    "gpu_memory BIGINT, gpu_model TEXT, num_nodes INTEGER NOT NULL, runtime FLOAT, PRIMARY KEY "
-    "(id), FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
+    "gpu_memory BIGINT, gpu_model TEXT, num_nodes INTEGER NOT NULL, runtime FLOAT, edited TEXT, "
+    "PRIMARY KEY (id), FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
     "CREATE INDEX resource_requirements_by_workflow ON resource_requirements (workflow_id)",
     "CREATE TABLE slurm_scheduler ( id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, name TEXT "
     "NOT NULL, settings TEXT NOT NULL, PRIMARY KEY (id), FOREIGN KEY(workflow_id) REFERENCES "
@@ -117,8 +117,8 @@ SCHEMA = (
     "CREATE INDEX usage_series_by_workflow ON usage_series (workflow_id)",
     "CREATE TABLE user_data ( id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, name TEXT NOT "
     "NULL, is_ephemeral BOOLEAN NOT NULL, data TEXT, version INTEGER NOT NULL, json_schema TEXT, "
-    "declared BOOLEAN NOT NULL, PRIMARY KEY (id), UNIQUE (workflow_id, name), FOREIGN "
-    "KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
+    "declared BOOLEAN NOT NULL, file_data TEXT, PRIMARY KEY (id), UNIQUE (workflow_id, name), "
+    "FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
     "CREATE TABLE workflow_text ( workflow_id INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY "
     "(workflow_id), FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
     "CREATE TABLE fingerprint ( job_id INTEGER NOT NULL, recorded_at FLOAT NOT NULL, data TEXT "

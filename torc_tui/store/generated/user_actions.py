@@ -104,7 +104,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "JOBS_TO_CHOOSE": (
         "SELECT job.id, job.name, job.family, job.status, job.return_code, (SELECT last.cause "
         "FROM result AS last WHERE last.job_id = job.id ORDER BY last.id DESC LIMIT 1) AS cause "
-        "FROM job WHERE job.workflow_id = ?1 ORDER BY job.id",
+        "FROM job WHERE job.workflow_id = ?1 AND NOT job.removed ORDER BY job.id",
         "workflow_id",
         "id name group status:status return_code cause",
     ),
@@ -117,7 +117,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "JOB_STATES": (
         "SELECT job.id, job.workflow_id, job.name, job.status, job.held, job.suspended, "
         "job.priority, job.compute_node_id, job.pid, job.process_started FROM job WHERE job.id "
-        "IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) ORDER BY job.id",
+        "IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) AND NOT job.removed ORDER BY "
+        "job.id",
         "job_ids",
         "id workflow_id name status:status held:boolean suspended:boolean priority "
         "compute_node_id pid process_started",
@@ -248,7 +249,7 @@ POSTGRESQL: dict[str, str] = {
         "SELECT job.id, job.workflow_id, job.name, job.status, job.held, job.suspended, "
         "job.priority, job.compute_node_id, job.pid, job.process_started FROM job WHERE job.id = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1))) ORDER BY job.id",
+        "json_array_elements_text_1))) AND NOT job.removed ORDER BY job.id",
     "RESET_LISTED_JOBS":
         "UPDATE job SET status=0, attempt_id=(job.attempt_id + CASE WHEN (job.started_at IS NULL "
         "OR job.status = 2) THEN 0 ELSE 1 END), retries=0, compute_node_id=NULL, "

@@ -24,13 +24,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "INSERT_USER_DATA": (
         "INSERT INTO user_data (id, workflow_id, name, is_ephemeral, data, version, json_schema, "
-        "declared) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "declared, file_data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         "id workflow_id name is_ephemeral:boolean data:json version json_schema:json "
-        "declared:boolean",
+        "declared:boolean file_data:json",
         "",
         {
             "is_ephemeral": False, "data": None, "version": 0, "json_schema": None, "declared":
-            True,
+            True, "file_data": None,
         },
     ),
     "INSERT_USER_DATA_GROUPS": (

@@ -68,8 +68,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "name env:json",
     ),
     "GROUP_COUNTS": (
-        "SELECT job.family, count(*) AS number FROM job WHERE job.workflow_id = ?1 GROUP BY "
-        "job.family ORDER BY job.family",
+        "SELECT job.family, count(*) AS number FROM job WHERE job.workflow_id = ?1 AND NOT "
+        "job.removed GROUP BY job.family ORDER BY job.family",
         "workflow_id",
         "group number",
     ),
@@ -159,21 +159,24 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "resource_requirements.name, resource_requirements.num_cpus, "
         "resource_requirements.memory, resource_requirements.num_gpus, "
         "resource_requirements.gpu_memory, resource_requirements.gpu_model, "
-        "resource_requirements.num_nodes, resource_requirements.runtime FROM "
-        "resource_requirements WHERE resource_requirements.id = ?1",
+        "resource_requirements.num_nodes, resource_requirements.runtime, "
+        "resource_requirements.edited FROM resource_requirements WHERE resource_requirements.id "
+        "= ?1",
         "requirement_id",
-        "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime",
+        "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime "
+        "edited:json",
     ),
     "REQUIREMENTS": (
         "SELECT resource_requirements.id, resource_requirements.workflow_id, "
         "resource_requirements.name, resource_requirements.num_cpus, "
         "resource_requirements.memory, resource_requirements.num_gpus, "
         "resource_requirements.gpu_memory, resource_requirements.gpu_model, "
-        "resource_requirements.num_nodes, resource_requirements.runtime FROM "
-        "resource_requirements WHERE resource_requirements.workflow_id = ?1 ORDER BY "
-        "resource_requirements.id",
+        "resource_requirements.num_nodes, resource_requirements.runtime, "
+        "resource_requirements.edited FROM resource_requirements WHERE "
+        "resource_requirements.workflow_id = ?1 ORDER BY resource_requirements.id",
         "workflow_id",
-        "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime",
+        "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime "
+        "edited:json",
     ),
     "RUN_CONTEXT": (
         "SELECT workflow.name, workflow.run_id, workflow.directory, workflow.env, "
@@ -182,6 +185,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id",
         "name run_id directory:path env:json execution_config:json use_pending_failed:boolean "
         "require_user_data:boolean settings:json",
+    ),
+    "SAME_WORKFLOWS": (
+        "SELECT workflow.id FROM workflow WHERE workflow.real_path = ?1 AND workflow.name = ?2 "
+        "AND workflow.directory = ?3 AND workflow.set_values = ?4 AND workflow.\"user\" = ?5 AND "
+        "NOT workflow.is_archived ORDER BY workflow.created_at DESC, workflow.id DESC",
+        "real_path:path name directory:path set_values:json user",
+        "id",
     ),
     "SET_ACTION_END": (
         "UPDATE action SET return_code=?1 WHERE action.id = ?2",
@@ -205,15 +215,15 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.held, job.attempt_id, job.requirement_id, job.unmet, job.compute_node_id, "
         "job.started_at, job.ended_at, job.return_code, job.reason, job.not_before, "
         "job.stop_requested, job.hold_reason, job.suspended, job.ignored FROM job WHERE "
-        "job.workflow_id = ?1 ORDER BY job.id",
+        "job.workflow_id = ?1 AND NOT job.removed ORDER BY job.id",
         "workflow_id",
         "id name status:status group parameter_values:json priority held:boolean attempt_id "
         "requirement_id unmet compute_node_id started_at ended_at return_code reason:reason "
         "not_before stop_requested hold_reason:reason suspended:boolean ignored:boolean",
     ),
     "STATUS_COUNTS": (
-        "SELECT job.status, count(*) AS number FROM job WHERE job.workflow_id = ?1 GROUP BY "
-        "job.status ORDER BY job.status",
+        "SELECT job.status, count(*) AS number FROM job WHERE job.workflow_id = ?1 AND "
+        "(job.status != 9 OR NOT job.removed) GROUP BY job.status ORDER BY job.status",
         "workflow_id",
         "status:status number",
     ),

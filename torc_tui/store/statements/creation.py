@@ -55,6 +55,7 @@ JOB_DEFINITIONS = pick(job, f"id status {JOB_DEFINITION}").where(_listed).order_
 UPDATE_JOB_DEFINITION = change(job, JOB_DEFINITION, job.c.id == param("id"))
 PLANNED_CHANGES = pick(job, "id workflow_id planned").where(_listed, job.c.planned.is_not(None))
 SET_PLANNED = change(job, "planned", job.c.id == param("id"))
+SET_EDITED = change(job, "edited", job.c.id == param("id"))
 
 
 # -- export and import X
@@ -66,7 +67,7 @@ WORKFLOW_TEXT = (
     .join(workflow_text, workflow_text.c.workflow_id == workflow.c.id)
     .where(of_workflow(workflow))
 )
-EXPORT_JOBS = pick(job, JOB_DOCUMENT).where(of_workflow(job)).order_by(job.c.id)
+EXPORT_JOBS = pick(job, JOB_DOCUMENT).where(of_workflow(job), ~job.c.removed).order_by(job.c.id)
 EXPORT_FILE_GROUPS = pick(file_group, "group_id file_id").where(
     file_group.c.file_id.in_(select(file.c.id).where(of_workflow(file)))
 )

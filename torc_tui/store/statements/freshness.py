@@ -68,7 +68,7 @@ _facts = (
     .select_from(job)
     .outerjoin(fingerprint, fingerprint.c.job_id == job.c.id)
 )
-FRESHNESS_OF_WORKFLOW = _facts.where(_own).order_by(job.c.id)
+FRESHNESS_OF_WORKFLOW = _facts.where(_own, ~job.c.removed).order_by(job.c.id)
 FRESHNESS_OF_JOB = _facts.where(job.c.id == _job_id)
 RECORDS_OF_GROUP = (
     select(user_data.c.id, user_data.c.name, user_data.c.version, user_data_version.c.job_id)

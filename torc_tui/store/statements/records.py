@@ -52,7 +52,7 @@ _downstream = (
 )
 JOB = _job.where(job.c.id == param("job_id"))
 LIST_JOBS = Paged(
-    _job.where(of_workflow(job)),
+    _job.where(of_workflow(job), ~job.c.removed),
     sorts={
         name: job.c[name]
         for name in (
@@ -79,16 +79,18 @@ LIST_JOBS = Paged(
 WORKFLOW_OF_JOB = select(job.c.workflow_id).where(job.c.id == param("job_id"))
 JOB_OF_NAME = (
     select(job.c.id)
-    .where(of_workflow(job), job.c.name == param(job.c.name))
+    .where(of_workflow(job), job.c.name == param(job.c.name), ~job.c.removed)
     .order_by(job.c.id)
     .limit(1)
 )
 WORKFLOWS_WITH_JOB = select(workflow.c.id).where(
     select(job.c.id)
-    .where(job.c.workflow_id == workflow.c.id, job.c.name == param(job.c.name))
+    .where(job.c.workflow_id == workflow.c.id, job.c.name == param(job.c.name), ~job.c.removed)
     .exists()
 )
-FIRST_JOB_NAMES = select(job.c.name).where(of_workflow(job)).order_by(job.c.id).limit(20_000)
+FIRST_JOB_NAMES = (
+    select(job.c.name).where(of_workflow(job), ~job.c.removed).order_by(job.c.id).limit(20_000)
+)
 JOB_NAME = select(job.c.name).where(job.c.id == param("job_id"))
 
 # -- files -----------------------------------------------------------------------------------------

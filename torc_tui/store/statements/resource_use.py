@@ -39,7 +39,7 @@ _job_use = select(
 def _with_result(found: Any) -> Any:
     return (
         _job_use.select_from(outerjoin(job, result, result.c.id == found))
-        .where(of_workflow(job))
+        .where(of_workflow(job), ~job.c.removed)
         .order_by(job.c.id)
     )
 
@@ -58,17 +58,16 @@ ATTEMPTS_OF_RUN = (
 _requirements = resource_requirements.c.id == param("requirement_id")
 UPDATE_REQUIREMENTS = change(
     resource_requirements,
-    "name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime",
+    "name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime edited",
     _requirements,
 )
 DELETE_REQUIREMENTS = delete(resource_requirements).where(_requirements)
 JOBS_WITH_REQUIREMENTS = (
     select(job.c.status, func.count().label("number"))
-    .where(of_workflow(job), job.c.requirement_id == param("requirement_id"))
+    .where(of_workflow(job), job.c.requirement_id == param("requirement_id"), ~job.c.removed)
     .group_by(job.c.status)
     .order_by(job.c.status)
 )
-SET_REQUIREMENT = change(job, "requirement_id", job.c.id == param("job_id"))
 
 # -- measures over time ----------------------------------------------------------------------------
 

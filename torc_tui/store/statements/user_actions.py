@@ -93,6 +93,7 @@ JOB_STATES = pick(
     job,
     "id workflow_id name status held suspended priority compute_node_id pid process_started",
     _listed,
+    ~job.c.removed,
 ).order_by(job.c.id)
 
 _cancel = move(JobStatus.CANCELED, CANCELABLE).values(
@@ -210,7 +211,7 @@ JOBS_TO_CHOOSE = (
         .scalar_subquery()
         .label("cause"),
     )
-    .where(_own)
+    .where(_own, ~job.c.removed)
     .order_by(job.c.id)
 )
 """The jobs of a workflow with what filters look at; ``cause`` is that of the last result."""

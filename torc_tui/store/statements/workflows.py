@@ -63,13 +63,29 @@ WORKFLOWS_OF_NAME = (
 )
 GROUP_COUNTS = (
     select(job.c.group, func.count().label("number"))
-    .where(of_workflow(job))
+    .where(of_workflow(job), ~job.c.removed)
     .group_by(job.c.group)
     .order_by(job.c.group)
 )
+SAME_WORKFLOWS = (
+    select(workflow.c.id)
+    .where(
+        *(
+            workflow.c[name] == param(workflow.c[name])
+            for name in ("real_path", "name", "directory", "set_values", "user")
+        ),
+        ~workflow.c.is_archived,
+    )
+    .order_by(workflow.c.created_at.desc(), workflow.c.id.desc())
+)
+"""The workflows that were made from a file in one directory with equal values, newest first."""
 STATUS_COUNTS = (
     select(job.c.status, func.count().label("number"))
-    .where(of_workflow(job))
+    .where(
+        of_workflow(job),
+        # The index has the status, so that few rows must be read for the flag.
+        or_(job.c.status != int(JobStatus.DISABLED), ~job.c.removed),
+    )
     .group_by(job.c.status)
     .order_by(job.c.status)
 )
@@ -90,6 +106,7 @@ SNAPSHOT_JOBS = pick(
     "compute_node_id started_at ended_at return_code reason not_before stop_requested "
     "hold_reason suspended ignored",
     of_workflow(job),
+    ~job.c.removed,
 ).order_by(job.c.id)
 REQUIREMENTS = (
     select(*(column for column in resource_requirements.c))

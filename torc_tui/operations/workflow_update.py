@@ -1,0 +1,413 @@
+"""Change a stored workflow to what its file says now, in one transaction.
+
+Input: an open store, a workflow, the plan of a file, who acts. Output: what was changed.
+
+Invariants
+* Results that are still valid stay. Jobs whose result is of an old version run again, together with
+  the jobs that used their output.
+* Jobs that left the file keep their row and their history, and count no more.
+* A job that a runner holds is changed when its attempt has ended.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torc_tui.lifecycle.freshness import Aspect
+from torc_tui.lifecycle.update_effect import Effect
+from torc_tui.model import Plan
+from torc_tui.operations import catalog
+from torc_tui.operations.rerun_jobs import reset_jobs
+from torc_tui.operations.user_action import check_workflow
+from torc_tui.operations.workflow_comparison import (
+    Allocate,
+    Comparison,
+    JobChange,
+    WorkflowChanges,
+    compare,
+    next_numbers,
+)
+from torc_tui.reasons import Kind, because
+from torc_tui.status import HAS_RESULT, HELD, UNTOUCHED, JobStatus
+from torc_tui.store import (
+    additions,
+    creation,
+    job_definitions,
+    sql,
+    user_actions,
+    user_data,
+    workflows,
+)
+from torc_tui.store.connection import Connection
+from torc_tui.store.database import Store
+from torc_tui.store.dependency_counters import EventRow, resettle
+from torc_tui.store.encoding import dumps, loads
+from torc_tui.store.event_log import append
+from torc_tui.store.plan_rows import REQUIREMENT_FIELDS, group_members
+
+_NAMED = 50
+"""How many jobs the event of an update names."""
+
+
+def update_from_plan(
+    store: Store,
+    workflow_id: int,
+    plan: Plan,
+    *,
+    dry_run: bool = False,
+    actor: str | None = None,
+) -> WorkflowChanges:
+    """Change a workflow to a plan and return the changes; nothing is written if there are none."""
+    with store.read() as conn:
+        workflow = workflows.read_workflow(conn, workflow_id)
+        check_workflow(catalog.UPDATE_WORKFLOW, workflow)
+        known = conn.one(sql.FILE_HASH_OF_WORKFLOW, workflow_id=workflow_id)
+        if known is not None and (known.file_hash, known.set_values) == _identity(plan):
+            return WorkflowChanges(workflow_id=workflow_id, name=workflow.name)
+        if dry_run:
+            compared = compare(conn, workflow_id, plan, next_numbers())
+            _find_reruns(conn, compared)
+            return compared.changes
+    return _write(store, workflow_id, plan, actor)
+
+
+def _identity(plan: Plan) -> tuple[str | None, str]:
+    return creation.text_hash(plan.spec.text), creation.encode_values(plan.spec)
+
+
+class _NothingChanged(Exception):
+    """Roll the transaction back, which has only locked the row of the workflow."""
+
+
+def _write(store: Store, workflow_id: int, plan: Plan, actor: str | None) -> WorkflowChanges:
+    now = time.time()
+    try:
+        with store.write() as conn:
+            append(conn, workflow_id, [], at=now)
+            compared = compare(conn, workflow_id, plan, _numbers(conn))
+            changes = compared.changes
+            if not changes:
+                raise _NothingChanged
+            _find_reruns(conn, compared)
+            rows = _Writer(conn, compared, now, actor).write()
+            append(conn, workflow_id, rows, at=now, actor=actor)
+    except _NothingChanged:
+        return compared.changes
+    return changes
+
+
+def _numbers(conn: Connection) -> Allocate:
+    return lambda table, number: creation.allocate(conn, table, number)
+
+
+# -- what runs again -------------------------------------------------------------------------------
+
+
+def _find_reruns(conn: Connection, compared: Comparison) -> None:
+    """Find the jobs that run again: changed, with new dependencies or data, or after such jobs.
+
+    Jobs that a runner holds are left alone.
+    """
+    stale = [one.id for one in compared.changes.jobs_changed if one.effect is Effect.RERUN]
+    gained = [one for one in compared.gained_dependencies() if _has_result(compared, one)]
+    stale = list(dict.fromkeys([*stale, *gained, *_consumers(compared)]))
+    named = {one: compared.jobs[one].name for one in stale}
+    found = user_actions.followers(conn, stale) if stale else []
+    named |= {one.id: one.name for one in found if one.status not in HELD}
+    gone = {one.id for one in compared.changes.jobs_removed}
+    compared.changes.rerun = {one: name for one, name in named.items() if one not in gone}
+
+
+def _consumers(compared: Comparison) -> list[int]:
+    """Return the jobs with a result that read a record whose value in the file has changed."""
+    changed = _new_values(compared)
+    plan, ids = compared.plan, compared.ids
+    names = [one.name for one in plan.user_data]
+    reading = {
+        group
+        for group, members in enumerate(plan.user_data_groups)
+        if any(names[one] in changed for one in members)
+    }
+    return [
+        ids.job[place]
+        for place, job in enumerate(plan.jobs)
+        if job.input_user_data in reading
+        and _has_result(compared, ids.job[place])
+        and Aspect.DATA in compared.rerun_on(place)
+    ]
+
+
+def _has_result(compared: Comparison, job_id: int) -> bool:
+    row = compared.jobs.get(job_id)
+    return row is not None and row.status in HAS_RESULT
+
+
+def _new_values(compared: Comparison) -> dict[str, Any]:
+    """Return the records whose value the file changes: those that no job writes."""
+    plan = compared.plan
+    groups = {job.output_user_data for job in plan.jobs} - {None}
+    written = {one for group in groups if group is not None for one in plan.user_data_groups[group]}
+    changed = compared.changes.sections["user_data"].changed
+    return {
+        one.name: one.data
+        for place, one in enumerate(plan.user_data)
+        if place not in written and "file_data" in changed.get(one.name, ())
+    }
+
+
+# -- writing ---------------------------------------------------------------------------------------
+
+
+class _Writer:
+    """Write the changes of one comparison; the caller holds the row of the workflow."""
+
+    def __init__(
+        self, conn: Connection, compared: Comparison, now: float, actor: str | None
+    ) -> None:
+        self.conn = conn
+        self.compared = compared
+        self.changes = compared.changes
+        self.workflow_id = compared.workflow.id
+        self.now = now
+        self.actor = actor
+        self.is_initialized = any(
+            number and status not in UNTOUCHED
+            for status, number in compared.workflow.counts.items()
+        )
+
+    def write(self) -> list[EventRow]:
+        """Write everything and return the events."""
+        self._write_parts()
+        self._write_jobs()
+        self._write_edges()
+        rows = self._events()
+        rows += self._remove_jobs()
+        self._write_actions()
+        self._write_workflow()
+        self._delete_unused()
+        changed = any("requirement_id" in one.columns for one in self.changes.jobs_changed)
+        if changed or self.compared.new["job"] or self.changes.sections["resource_requirements"]:
+            additions.classify(self.conn, self.workflow_id)
+        return rows + self._place()
+
+    def _insert(self, statement: Any, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Insert the new rows of a table; ``columns`` hold the values of all rows of the plan."""
+        new, ids = set(self.compared.new[table]), getattr(self.compared.ids, table)
+        places = [place for place, number in enumerate(ids) if number in new]
+        chosen = {name: [values[place] for place in places] for name, values in columns.items()}
+        numbers = [ids[place] for place in places]
+        self.conn.insert(statement, id=numbers, workflow_id=self.workflow_id, **chosen)
+
+    def _write_parts(self) -> None:
+        """Write requirements, handlers, schedulers, files, records, and groups of both."""
+        compared, plan, ids = self.compared, self.compared.plan, self.compared.ids
+        self._insert(sql.INSERT_REQUIREMENTS, "resource_requirements", compared.requirement_columns)
+        self._insert(sql.INSERT_FAILURE_HANDLERS, "failure_handler", compared.handler_columns)
+        self._insert(sql.INSERT_SLURM_SCHEDULERS, "slurm_scheduler", compared.scheduler_columns)
+        files = {
+            "name": [one.name for one in plan.files],
+            "path": [one.path for one in plan.files],
+        }
+        self._insert(sql.INSERT_FILES, "file", files)
+        self._update_parts()
+        self._write_records()
+        for what, table, groups, members in (
+            ("file", "file_group", plan.file_groups, ids.file),
+            ("user_data", "user_data_group", plan.user_data_groups, ids.user_data),
+        ):
+            new = set(compared.new[table])
+            found = group_members(groups, getattr(ids, table), members)
+            chosen = [pair for pair in found if pair[0] in new]
+            creation.insert_group_members(self.conn, self.workflow_id, what, chosen)
+
+    def _update_parts(self) -> None:
+        compared, sections = self.compared, self.changes.sections
+        for name, columns in sections["resource_requirements"].changed.items():
+            row = compared.requirements[name]
+            edits = {
+                key: value for key, value in (loads(row.edited) or {}).items() if key not in columns
+            }
+            new = {key: change.after for key, change in columns.items()}
+            present = {key: getattr(row, key) for key in REQUIREMENT_FIELDS} | new
+            text = dumps(edits) if edits else None
+            self.conn.execute(
+                sql.UPDATE_REQUIREMENTS, requirement_id=row.id, **present, edited=text
+            )
+        statement: Any
+        for statement, stored, section in (
+            (sql.UPDATE_HANDLER, compared.handlers, sections["failure_handlers"]),
+            (sql.UPDATE_SCHEDULER, compared.schedulers, sections["slurm_schedulers"]),
+        ):
+            self.conn.many(
+                statement,
+                [
+                    {"id": stored[name].id, **{key: one.after for key, one in columns.items()}}
+                    for name, columns in section.changed.items()
+                ],
+            )
+
+    def _write_records(self) -> None:
+        """Write new records, and the values that the file gives now."""
+        compared, ids = self.compared, self.compared.ids
+        new = set(compared.new["user_data"])
+        places = [place for place, number in enumerate(ids.user_data) if number in new]
+        chosen = {
+            name: [values[place] for place in places]
+            for name, values in compared.record_columns.items()
+        }
+        numbers = [ids.user_data[place] for place in places]
+        creation.insert_records(self.conn, self.workflow_id, numbers, chosen, self.now, self.actor)
+        names = [one.name for one in compared.plan.user_data]
+        author = user_data.Author(self.now, actor=self.actor)
+        values = _new_values(compared)
+        for name in self.changes.sections["user_data"].changed:
+            place = names.index(name)
+            columns = {key: column[place] for key, column in compared.record_columns.items()}
+            number = ids.user_data[place]
+            keys = ("name", "is_ephemeral", "json_schema", "declared", "file_data")
+            self.conn.execute(sql.UPDATE_RECORD, id=number, **{key: columns[key] for key in keys})
+            if name in values:
+                user_data.update(self.conn, number, {"data": values[name]}, author)
+
+    def _write_jobs(self) -> None:
+        """Insert new jobs, and change or plan to change the others."""
+        compared = self.compared
+        columns = {name: values for name, values in compared.columns.items() if name != "id"}
+        self._insert(sql.INSERT_JOBS, "job", columns)
+        restored = [one.id for one in self.changes.jobs_restored]
+        self.conn.execute(sql.RESTORE_JOBS, ids=dumps(restored))
+        now: dict[int, dict[str, Any]] = {}
+        later: dict[int, dict[str, Any]] = {}
+        for one in self.changes.jobs_changed:
+            values = {name: change.after for name, change in one.columns.items()}
+            chosen = later if one.status in HELD else now
+            chosen[one.id] = {**values, "edited": one.edited}
+        job_definitions.change(self.conn, now)
+        held = [one.id for one in self.changes.jobs_removed if one.status in HELD]
+        later |= {job_id: {"removed": True} for job_id in held}
+        job_definitions.plan(self.conn, later)
+
+    def _write_edges(self) -> None:
+        compared = self.compared
+        plan = compared.plan
+        self._insert(
+            sql.INSERT_GATES,
+            "gate",
+            {
+                "size": [len(gate.members) for gate in plan.gates],
+                "via": [gate.via if isinstance(gate.via, str) else None for gate in plan.gates],
+            },
+        )
+        self.conn.many(
+            sql.DELETE_DEPENDENCY,
+            [{"depends_on_id": on, "job_id": job} for on, job, _, _ in compared.removed_edges],
+        )
+        creation.insert_edges(self.conn, self.workflow_id, compared.added_edges)
+
+    def _remove_jobs(self) -> list[EventRow]:
+        """Disable the jobs that left the file, but for those that are running."""
+        free = [one for one in self.changes.jobs_removed if one.status not in HELD]
+        if not free:
+            return []
+        return job_definitions.remove(self.conn, [one.id for one in free])
+
+    def _write_actions(self) -> None:
+        compared = self.compared
+        self.conn.execute(sql.DELETE_LISTED_ACTIONS, ids=dumps(compared.old_actions))
+        new = compared.new_actions
+        ids = creation.allocate(self.conn, "action", len(new))
+        columns = {name: [one[name] for one in new] for name in (new[0] if new else ())}
+        if new:
+            self.conn.insert(
+                sql.INSERT_ACTIONS, id=list(ids), workflow_id=self.workflow_id, **columns
+            )
+
+    def _write_workflow(self) -> None:
+        text = self.compared.plan.spec.text
+        self.conn.execute(
+            sql.UPDATE_WORKFLOW_DEFINITION,
+            workflow_id=self.workflow_id,
+            **self.compared.definition,
+        )
+        self.conn.execute(sql.DELETE_WORKFLOW_TEXT, workflow_id=self.workflow_id)
+        if text is not None:
+            self.conn.insert(sql.INSERT_WORKFLOW_TEXT, workflow_id=self.workflow_id, text=text)
+
+    def _delete_unused(self) -> None:
+        """Delete what only the old definition needed and no running job uses."""
+        compared, sections = self.compared, self.changes.sections
+        held = [row for row in compared.jobs.values() if row.status in HELD]
+        used = {group for row in held for group in (row.input_files, row.output_files)}
+        used |= set(compared.ids.file_group)
+        old = [group for group in compared.file_groups.values() if group not in used]
+        self.conn.execute(sql.DELETE_LISTED_FILE_GROUPS, ids=dumps(old))
+        kept = {
+            one
+            for members, group in compared.file_groups.items()
+            if group in used
+            for one in members
+        }
+        files = [one for one in compared.old_files if one not in kept]
+        self.conn.execute(sql.DELETE_LISTED_FILES, ids=dumps(files))
+        gates = [one for one in compared.gates.values() if one not in set(compared.ids.gate)]
+        self.conn.execute(sql.DELETE_LISTED_GATES, ids=dumps(gates))
+        handlers = [compared.handlers[one].id for one in sections["failure_handlers"].removed]
+        in_use = {row.failure_handler_id for row in held}
+        handlers = [one for one in handlers if one not in in_use]
+        self.conn.execute(sql.DELETE_LISTED_HANDLERS, ids=dumps(handlers))
+        schedulers = [compared.schedulers[one].id for one in sections["slurm_schedulers"].removed]
+        self.conn.execute(sql.DELETE_LISTED_SCHEDULERS, ids=dumps(schedulers))
+
+    # -- where the jobs stand afterwards
+
+    def _place(self) -> list[EventRow]:
+        """Let new and restored jobs wait or start, and run again what is out of date."""
+        if not self.is_initialized:
+            return []
+        waiting = self._ready_with_new_dependencies()
+        restored = [one.id for one in self.changes.jobs_restored]
+        user_actions.reset(self.conn, [*waiting, *restored])
+        reruns = list(self.changes.rerun)
+        if reruns:
+            reason = because(Kind.RERUN_BY_USER, actor=self.actor).to_json()
+            return reset_jobs(self.conn, self.workflow_id, reruns, self.now, reason)
+        if self.compared.new["job"] or restored:
+            self.conn.execute(sql.SET_CANCELED, workflow_id=self.workflow_id, is_canceled=False)
+            new = [*self.compared.new["job"], *restored]
+            user_actions.rearm_actions(self.conn, self.workflow_id, new)
+        moved = (restored, waiting, self.changes.jobs_removed, any(self.changes.dependencies))
+        if not self.compared.new["job"] and not any(moved):
+            return []
+        return resettle(self.conn, self.workflow_id, self.now)
+
+    def _ready_with_new_dependencies(self) -> list[int]:
+        gained = (self.compared.jobs[one] for one in self.compared.gained_dependencies())
+        return [row.id for row in gained if row.status == JobStatus.READY]
+
+    def _events(self) -> list[EventRow]:
+        changes = self.changes
+        numbers = {
+            "added": len(changes.jobs_added) + len(changes.jobs_restored),
+            "removed": len(changes.jobs_removed),
+            "changed": len(changes.jobs_changed),
+            "rerun": len(changes.rerun),
+        }
+        names = {
+            "added_jobs": changes.jobs_added[:_NAMED],
+            "removed_jobs": [one.name for one in changes.jobs_removed[:_NAMED]],
+        }
+        rows: list[EventRow] = [
+            (
+                "job_update_planned" if one.status in HELD else "job_updated",
+                one.id,
+                _told(one),
+            )
+            for one in changes.jobs_changed
+        ]
+        return [*rows, ("workflow_changed", None, {**numbers, **names})]
+
+
+def _told(one: JobChange) -> dict[str, Any]:
+    return job_definitions.told({name: change.after for name, change in one.columns.items()})
