@@ -25,7 +25,7 @@ def essence(spec: WorkflowSpec) -> dict[str, Any]:
     found = {}
     for field in fields(spec):
         value = getattr(spec, field.name)
-        if field.name in ("file", "text", "format", "source"):
+        if field.name in ("file", "real_path", "text", "format", "source"):
             continue
         if isinstance(value, list | tuple):
             value = [

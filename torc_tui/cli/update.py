@@ -16,7 +16,7 @@ from torc_tui.cli.create import given_values
 from torc_tui.cli.diagnostics import note, say, without_runner
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import Json, Plan, Workflow
-from torc_tui.operations.workflow_comparison import WorkflowChanges
+from torc_tui.operations.workflow_changes import WorkflowChanges
 from torc_tui.operations.workflow_update import update_from_plan
 from torc_tui.plan.changes import Change, SectionChanges
 from torc_tui.plan.plan_file import load_plan

@@ -13,24 +13,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from torc_tui.lifecycle.freshness import Aspect
-from torc_tui.lifecycle.update_effect import Effect
 from torc_tui.model import Plan
 from torc_tui.operations import catalog
 from torc_tui.operations.rerun_jobs import reset_jobs
+from torc_tui.operations.update_reruns import find_reruns, new_values
 from torc_tui.operations.user_action import check_workflow
-from torc_tui.operations.workflow_comparison import (
-    Allocate,
-    Comparison,
-    JobChange,
-    WorkflowChanges,
-    compare,
-    next_numbers,
-)
+from torc_tui.operations.workflow_changes import JobChange, WorkflowChanges
+from torc_tui.operations.workflow_comparison import Comparison, compare
+from torc_tui.operations.workflow_matching import next_numbers
 from torc_tui.reasons import Kind, because
-from torc_tui.status import HAS_RESULT, HELD, UNTOUCHED, JobStatus
+from torc_tui.status import HELD, UNTOUCHED, JobStatus
 from torc_tui.store import (
     additions,
     creation,
@@ -68,7 +63,7 @@ def update_from_plan(
             return WorkflowChanges(workflow_id=workflow_id, name=workflow.name)
         if dry_run:
             compared = compare(conn, workflow_id, plan, next_numbers())
-            _find_reruns(conn, compared)
+            find_reruns(conn, compared)
             return compared.changes
     return _write(store, workflow_id, plan, actor)
 
@@ -77,84 +72,16 @@ def _identity(plan: Plan) -> tuple[str | None, str]:
     return creation.text_hash(plan.spec.text), creation.encode_values(plan.spec)
 
 
-class _NothingChanged(Exception):
-    """Roll the transaction back, which has only locked the row of the workflow."""
-
-
 def _write(store: Store, workflow_id: int, plan: Plan, actor: str | None) -> WorkflowChanges:
     now = time.time()
-    try:
-        with store.write() as conn:
-            append(conn, workflow_id, [], at=now)
-            compared = compare(conn, workflow_id, plan, _numbers(conn))
-            changes = compared.changes
-            if not changes:
-                raise _NothingChanged
-            _find_reruns(conn, compared)
+    with store.write() as conn:
+        append(conn, workflow_id, [], at=now)
+        compared = compare(conn, workflow_id, plan, partial(creation.allocate, conn))
+        if compared.changes:
+            find_reruns(conn, compared)
             rows = _Writer(conn, compared, now, actor).write()
             append(conn, workflow_id, rows, at=now, actor=actor)
-    except _NothingChanged:
-        return compared.changes
-    return changes
-
-
-def _numbers(conn: Connection) -> Allocate:
-    return lambda table, number: creation.allocate(conn, table, number)
-
-
-# -- what runs again -------------------------------------------------------------------------------
-
-
-def _find_reruns(conn: Connection, compared: Comparison) -> None:
-    """Find the jobs that run again: changed, with new dependencies or data, or after such jobs.
-
-    Jobs that a runner holds are left alone.
-    """
-    stale = [one.id for one in compared.changes.jobs_changed if one.effect is Effect.RERUN]
-    gained = [one for one in compared.gained_dependencies() if _has_result(compared, one)]
-    stale = list(dict.fromkeys([*stale, *gained, *_consumers(compared)]))
-    named = {one: compared.jobs[one].name for one in stale}
-    found = user_actions.followers(conn, stale) if stale else []
-    named |= {one.id: one.name for one in found if one.status not in HELD}
-    gone = {one.id for one in compared.changes.jobs_removed}
-    compared.changes.rerun = {one: name for one, name in named.items() if one not in gone}
-
-
-def _consumers(compared: Comparison) -> list[int]:
-    """Return the jobs with a result that read a record whose value in the file has changed."""
-    changed = _new_values(compared)
-    plan, ids = compared.plan, compared.ids
-    names = [one.name for one in plan.user_data]
-    reading = {
-        group
-        for group, members in enumerate(plan.user_data_groups)
-        if any(names[one] in changed for one in members)
-    }
-    return [
-        ids.job[place]
-        for place, job in enumerate(plan.jobs)
-        if job.input_user_data in reading
-        and _has_result(compared, ids.job[place])
-        and Aspect.DATA in compared.rerun_on(place)
-    ]
-
-
-def _has_result(compared: Comparison, job_id: int) -> bool:
-    row = compared.jobs.get(job_id)
-    return row is not None and row.status in HAS_RESULT
-
-
-def _new_values(compared: Comparison) -> dict[str, Any]:
-    """Return the records whose value the file changes: those that no job writes."""
-    plan = compared.plan
-    groups = {job.output_user_data for job in plan.jobs} - {None}
-    written = {one for group in groups if group is not None for one in plan.user_data_groups[group]}
-    changed = compared.changes.sections["user_data"].changed
-    return {
-        one.name: one.data
-        for place, one in enumerate(plan.user_data)
-        if place not in written and "file_data" in changed.get(one.name, ())
-    }
+    return compared.changes
 
 
 # -- writing ---------------------------------------------------------------------------------------
@@ -192,12 +119,17 @@ class _Writer:
             additions.classify(self.conn, self.workflow_id)
         return rows + self._place()
 
-    def _insert(self, statement: Any, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
-        """Insert the new rows of a table; ``columns`` hold the values of all rows of the plan."""
+    def _new(
+        self, table: str, columns: Mapping[str, Sequence[Any]]
+    ) -> tuple[list[int], dict[str, list[Any]]]:
+        """Return the new ids of a table, with their values out of those of the whole plan."""
         new, ids = set(self.compared.new[table]), getattr(self.compared.ids, table)
         places = [place for place, number in enumerate(ids) if number in new]
         chosen = {name: [values[place] for place in places] for name, values in columns.items()}
-        numbers = [ids[place] for place in places]
+        return [ids[place] for place in places], chosen
+
+    def _insert(self, statement: Any, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        numbers, chosen = self._new(table, columns)
         self.conn.insert(statement, id=numbers, workflow_id=self.workflow_id, **chosen)
 
     def _write_parts(self) -> None:
@@ -251,17 +183,11 @@ class _Writer:
     def _write_records(self) -> None:
         """Write new records, and the values that the file gives now."""
         compared, ids = self.compared, self.compared.ids
-        new = set(compared.new["user_data"])
-        places = [place for place, number in enumerate(ids.user_data) if number in new]
-        chosen = {
-            name: [values[place] for place in places]
-            for name, values in compared.record_columns.items()
-        }
-        numbers = [ids.user_data[place] for place in places]
+        numbers, chosen = self._new("user_data", compared.record_columns)
         creation.insert_records(self.conn, self.workflow_id, numbers, chosen, self.now, self.actor)
         names = [one.name for one in compared.plan.user_data]
         author = user_data.Author(self.now, actor=self.actor)
-        values = _new_values(compared)
+        values = new_values(compared)
         for name in self.changes.sections["user_data"].changed:
             place = names.index(name)
             columns = {key: column[place] for key, column in compared.record_columns.items()}
@@ -337,12 +263,16 @@ class _Writer:
 
     def _delete_unused(self) -> None:
         """Delete what only the old definition needed and no running job uses."""
-        compared, sections = self.compared, self.changes.sections
+        compared = self.compared
         held = [row for row in compared.jobs.values() if row.status in HELD]
         used = {group for row in held for group in (row.input_files, row.output_files)}
         used |= set(compared.ids.file_group)
         old = [group for group in compared.file_groups.values() if group not in used]
         self.conn.execute(sql.DELETE_LISTED_FILE_GROUPS, ids=dumps(old))
+        data = {group for row in held for group in (row.input_user_data, row.output_user_data)}
+        used_data = data | set(compared.ids.user_data_group)
+        old = [group for group in compared.record_groups.values() if group not in used_data]
+        self.conn.execute(sql.DELETE_LISTED_DATA_GROUPS, ids=dumps(old))
         kept = {
             one
             for members, group in compared.file_groups.items()
@@ -351,6 +281,11 @@ class _Writer:
         }
         files = [one for one in compared.old_files if one not in kept]
         self.conn.execute(sql.DELETE_LISTED_FILES, ids=dumps(files))
+        self._delete_entries(held)
+
+    def _delete_entries(self, held: Sequence[Any]) -> None:
+        """Delete gates, failure handlers and schedulers that nothing needs any more."""
+        compared, sections = self.compared, self.changes.sections
         gates = [one for one in compared.gates.values() if one not in set(compared.ids.gate)]
         self.conn.execute(sql.DELETE_LISTED_GATES, ids=dumps(gates))
         handlers = [compared.handlers[one].id for one in sections["failure_handlers"].removed]

@@ -100,7 +100,7 @@ def edited_text(
     ``before`` is what was replaced so far, ``present`` the columns as they are.
     """
     replaced = loads(before) if before else {}
-    for name in changes.keys() - _NOT_OF_FILE:
+    for name in (one for one in changes if one not in _NOT_OF_FILE):
         replaced.setdefault(name, present[name])
         if replaced[name] == changes[name]:
             del replaced[name]

@@ -1,0 +1,56 @@
+"""Hold what an update of a workflow changes: records without logic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from torc_tui.lifecycle.update_effect import Effect
+from torc_tui.plan.changes import Change, SectionChanges
+from torc_tui.status import JobStatus
+
+
+class JobChange(NamedTuple):
+    """A job whose definition changes.
+
+    ``edited`` is what is left of the edits of users, ``shown`` the changes as the file writes them.
+    """
+
+    id: int
+    name: str
+    status: JobStatus
+    columns: Mapping[str, Change]
+    effect: Effect
+    edited: str | None
+    shown: Mapping[str, Change]
+
+
+class OldJob(NamedTuple):
+    """A job that leaves the workflow, or comes back."""
+
+    id: int
+    name: str
+    status: JobStatus
+
+
+@dataclass(slots=True, kw_only=True)
+class WorkflowChanges:
+    """What an update changes. ``rerun`` are other jobs that run again, by id with their names."""
+
+    workflow_id: int
+    name: str
+    jobs_added: list[str] = field(default_factory=list)
+    jobs_removed: list[OldJob] = field(default_factory=list)
+    jobs_changed: list[JobChange] = field(default_factory=list)
+    jobs_restored: list[OldJob] = field(default_factory=list)
+    sections: dict[str, SectionChanges] = field(default_factory=dict)
+    actions: tuple[int, int] = (0, 0)
+    dependencies: tuple[int, int] = (0, 0)
+    workflow: Mapping[str, Change] = field(default_factory=dict)
+    rerun: dict[int, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        jobs = (self.jobs_added, self.jobs_removed, self.jobs_changed, self.jobs_restored)
+        others = (self.workflow, any(self.actions), any(self.dependencies))
+        return any(map(bool, (*jobs, *others, *self.sections.values())))
