@@ -83,7 +83,7 @@ class FakeExecutor:
     # -- what an executor does ---------------------------------------------------------------------
 
     def submit(self, orders: Sequence[Order]) -> None:
-        """Accept the orders; the class says what becomes of them."""
+        """Accept the orders; see the class for their outcomes."""
         assert not self.closed, "submit() after close()"
         for order in orders:
             assert order.key not in self._attempts, f"{order.key} was submitted twice"

@@ -1,4 +1,4 @@
-"""The commands of user actions do what the rows of the catalog say."""
+"""User actions on the command line, against the catalog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every command once, in both dialects: what it prints, and what it changes."""
+"""Every command in both dialects: its output and its changes."""
 
 from __future__ import annotations
 

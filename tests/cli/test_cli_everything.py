@@ -1,5 +1,4 @@
-"""Whatever stands on the line: an answer or one clear message, and never an error that nobody
-foresaw."""
+"""Any command line gives an answer or one clear error, never a traceback."""
 
 from __future__ import annotations
 

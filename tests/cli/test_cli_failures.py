@@ -1,4 +1,4 @@
-"""``torc failures``: one row per reason, and what can be done with all its jobs."""
+"""``torc failures``: one row per reason, and actions on all its jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables, single records and JSON: what a terminal gets is sanitize and fits."""
+"""Tables, single records and JSON: output for a terminal is sanitized and fits its width."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which workflow and which jobs a command is about, and what may not be empty."""
+"""How commands find workflows and jobs, and which names may not be empty."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_a_job_name_that_one_workflow_has(torc: Any, three: Path, place: Path) -
 
 
 def test_the_question(torc: Any, three: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Newest first; Enter takes the first."""
+    """The newest workflow comes first; Enter chooses it."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stdin", Terminal("\n"))
     answer = torc("workflows", "pause")

@@ -1,4 +1,4 @@
-"""Completion of command lines, asked in real shells."""
+"""Completion of command lines in real shells."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_question(
 
 
 def test_only_files_of_jobs(torc: Any, logs: Path, place: Path) -> None:
-    """A link in the place of a log is left alone, and so is a file that is gone."""
+    """Links in place of logs are ignored, and so are missing files."""
     target = place / "precious"
     target.write_text("mine")
     first, second = (logs / name for name in BOTH[:2])

@@ -1,4 +1,4 @@
-"""The key `shell`: what runs the command of a job."""
+"""The key `shell`: the program that runs the command of a job."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def test_recover(torc: Torc, failed: int) -> None:
 
 
 def test_question(torc: Torc, failed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal is asked; no means no change."""
+    """A terminal shows a question; no changes nothing."""
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
     done = torc("recover", failed)
     assert done.code == 2
@@ -169,7 +169,7 @@ def test_watch_follows(torc: Torc, shell: Shell, place: Path) -> None:
 
 
 def test_watch_without_a_runner(torc: Torc, place: Path) -> None:
-    """It ends and says what to do; with -r it starts a runner."""
+    """It ends with a hint; with -r it starts a runner."""
     (place / "w.yaml").write_text("jobs: [{name: a, command: 'true'}]\n")
     assert torc("create", "w.yaml").code == 0
     done = torc("watch", 1)

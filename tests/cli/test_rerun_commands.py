@@ -109,7 +109,7 @@ def test_evidence(torc: Any, place: Path, demo: Callable[..., list[str]]) -> Non
 
 
 def test_finished(torc: Any, place: Path, demo: Callable[..., list[str]]) -> None:
-    """A run that has nothing to do says so, and does not claim that anything ran."""
+    """A run without work says so, and does not claim that jobs ran."""
     told = torc("run", 1)
     assert (told.code, told.out) == (0, "")
     assert told.err.startswith("workflow 1 has finished, and none of 4 jobs is stale\n")
@@ -130,7 +130,7 @@ def test_finished_with_failures(torc: Any, place: Path) -> None:
 
 
 def test_undecided(torc: Any, place: Path, demo: Callable[..., list[str]]) -> None:
-    """Jobs that may be kept are counted apart from the stale ones, and a kept job says why."""
+    """Undecided jobs are counted apart from stale ones, and each names its reason."""
     (place / "in.txt").write_text("hallo\n")
     told = "1 of 4 jobs is stale, 3 more run if their inputs change"
     assert torc("plan", 1).out.startswith(f"Workflow 1 (demo): {told}\n")
@@ -141,7 +141,7 @@ def test_undecided(torc: Any, place: Path, demo: Callable[..., list[str]]) -> No
 
 
 def test_edited_file(torc: Any, place: Path, demo: Callable[..., list[str]]) -> None:
-    """The plan of a file is about the workflow that was made from it, and says so."""
+    """The plan of a file is that of the workflow created from it, and says so."""
     assert "edits" not in torc("plan", "w.yaml").err
     os.utime(place / "w.yaml", (4e9, 4e9))
     told = torc("plan", "w.yaml").err

@@ -1,4 +1,4 @@
-"""settings: which value wins, what a database may be called, and the errors of a bad file."""
+"""Settings: precedence, names of databases, and errors of invalid files."""
 
 from __future__ import annotations
 

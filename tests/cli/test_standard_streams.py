@@ -67,7 +67,7 @@ def test_messages_never_go_to_standard_output(shell: Any, small: int) -> None:
 
 
 def test_jobs_write_to_their_logs_without_streams(shell: Any) -> None:
-    """A file that got the number of a closed stream would be overwritten by what is printed."""
+    """A file with the number of a closed stream would be overwritten by output."""
     Path("w.yaml").write_text("jobs: [{name: a, command: 'echo out; echo err >&2'}]")
     assert shell("torc run w.yaml <&- >&- 2>&-").returncode == 0
     assert shell("torc logs a").stdout == "out\nerr\n"

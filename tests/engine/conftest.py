@@ -1,5 +1,4 @@
-"""A bench for the engine: a real store, a double of the executor, and steps that the test takes by
-hand."""
+"""Run the engine in a test: a real database, a fake executor, and single steps."""
 
 from __future__ import annotations
 
@@ -82,7 +81,7 @@ class Bench:
             return workflows.counts(conn, self.workflow_id)
 
     def step(self) -> Step:
-        """One step with what the executor has to say."""
+        """Run one step with the reports of the executor."""
         self.fake.wake()
         return self.engine.step(self.fake.wait(0), self.fake.now)
 

@@ -1,5 +1,4 @@
-"""Random graphs under random ends and random acts: what SQL counts is never anything but the slow
-truth."""
+"""Random graphs, outcomes and actions: the counters always equal a slow recount."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ SIZE = st.integers(1, 9)
 
 
 class RandomRun(RuleBasedStateMachine):
-    """A workflow of a few jobs, some behind gates, and everything that may happen to them."""
+    """A small workflow with gates, and the random operations on it."""
 
     @initialize(size=SIZE, data=st.data())
     def create(self, size: int, data: st.DataObject) -> None:

@@ -1,5 +1,4 @@
-"""The engine, step by step: what it claims, what it records, which jobs it frees. No process runs
-here."""
+"""The engine, step by step: claims, records and released dependents. No process runs here."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ def test_memory_that_is_not_declared(bench: Make) -> None:
 
 @pytest.mark.parametrize("how", ["cancel", "terminate"])
 def test_user_action_skips_failure_handlers(bench: Make, how: str) -> None:
-    """A job that a user stops is not retried, even if its limit is reached meanwhile."""
+    """A job that a user terminates is not retried, even if it reaches its limit."""
     it = bench(WORKFLOW.format(rule="{match_all_exit_codes: true}"))
     it.fake.obedient = False
     it.step()
@@ -253,7 +253,7 @@ def test_runtime_that_is_only_planned(bench: Make) -> None:
 
 
 def test_gpu_lost(bench: Make) -> None:
-    """The job runs again at most twice, without a retry; then its rules are asked."""
+    """The job reruns at most twice without using a retry; then its rules apply."""
     it = bench(WORKFLOW.format(rule="{causes: [gpu_lost], max_retries: 1}"))
     it.step()
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The readings beside the loop: what is news, and what a driver that hangs does not stop."""
+"""Readings of GPUs in a thread: notices, and a driver that hangs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOTH = (Gpu(uuid="a", index=0), Gpu(uuid="b", index=1))
 
 
 class Service:
-    """GPUs as the test says; ``hangs`` keeps a reading until it is cleared."""
+    """GPUs that the test sets; ``hangs`` blocks a reading until it is cleared."""
 
     def __init__(self) -> None:
         self.reading: Reading | None = Reading(BOTH)

@@ -1,4 +1,4 @@
-"""Jobs that were stopped with their runner: another live runner takes them up."""
+"""Jobs that were interrupted with their runner: another live runner starts them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Short jobs are claimed ahead, and start in the place of those that end; they never keep anybody
-waiting."""
+"""Short jobs are prefetched and start when others end, without delaying other jobs."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ MANY = "name: m\njobs:\n  - {name: 'j_{i}', command: x, parameters: {i: '1:60'}}
 
 
 def begun(bench: Make, text: str = MANY) -> Any:
-    """A run whose first job has ended quickly, so that jobs are claimed ahead."""
+    """Return a run whose first job has finished quickly, so that jobs are prefetched."""
     it = bench(text)
     it.step()
     it.finish("j_1")

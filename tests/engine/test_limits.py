@@ -1,4 +1,4 @@
-"""The limits of a job are exactly what its requirements declare."""
+"""The limits of a job are those that its requirements declare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of declared outputs, file by file."""
+"""Warnings about declared outputs, file by file."""
 
 from __future__ import annotations
 

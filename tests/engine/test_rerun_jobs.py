@@ -142,7 +142,7 @@ def test_running_jobs_are_refused(it: Any) -> None:
 
 
 def test_stop(it: Any) -> None:
-    """A running job is ended, and starts again with its next attempt."""
+    """A running job is terminated, and starts again with its next attempt."""
     rerun(it, "d", stop=True)
     assert it.status()["d"] == "pending"
     for _ in range(3):
@@ -164,7 +164,7 @@ def test_stop_a_dependent(it: Any) -> None:
 
 
 def test_stop_comes_too_late(it: Any) -> None:
-    """The attempt ended well before it could be stopped; it runs again all the same."""
+    """The attempt completed before it could be stopped; the job reruns all the same."""
     rerun(it, "d", stop=True)
     finish(it, "d", 0)
     assert job(it, "d").attempt_id == 2

@@ -65,7 +65,7 @@ def reserved(exit_file: Path) -> int:
 
 
 def test_a_command_that_never_began_goes_back_to_ready(bench: Any, tmp_path: Path) -> None:
-    """Its runner was killed after it had made the exit file and before the process."""
+    """The runner was killed after it created the exit file and before it started the process."""
     it, exit_file = claimed(bench, tmp_path)
     os.close(reserved(exit_file))
     heir, flights = take_over(it, LocalExecutor())
@@ -129,8 +129,7 @@ def test_claimed_and_never_started_goes_back_to_ready(bench: Any, tmp_path: Path
 
 @pytest.mark.parametrize("ended", [True, False])
 def test_no_adoption_across_a_reboot(bench: Any, tmp_path: Path, ended: bool) -> None:
-    """The pid of then is somebody else's now, even with the same start time: here it is this very
-    process."""
+    """The pid was reused, even with the same start time: here it is the process of the test."""
     it, exit_file = claimed(bench, tmp_path)
     started = process_started(os.getpid())
     with it.store.write() as conn:
@@ -149,7 +148,7 @@ def test_no_adoption_across_a_reboot(bench: Any, tmp_path: Path, ended: bool) ->
 
 
 def test_a_job_that_is_lost_runs_again_at_most_twice(bench: Any, tmp_path: Path) -> None:
-    """No retry is used; at the third loss it fails, and all places are named."""
+    """No retry is used; after the third loss the job fails, and all locations are named."""
     it, exit_file = claimed(bench, tmp_path)
     for attempt in (1, 2, 3):
         path = exit_file.with_name(exit_file.name.replace("_a1.", f"_a{attempt}."))
@@ -182,7 +181,7 @@ def test_a_job_that_is_lost_runs_again_at_most_twice(bench: Any, tmp_path: Path)
 
 
 def expire(it: Any, on_lost: str, **more: Any) -> tuple[Any, Any]:
-    """The job of a runner that sends no heartbeat, and another runner that takes what it may."""
+    """Let the lease of a runner expire, and start another runner."""
     with it.store.write() as conn:
         execute(
             conn,
@@ -214,7 +213,7 @@ def expire(it: Any, on_lost: str, **more: Any) -> tuple[Any, Any]:
     ids=["unset", "wait", "rerun", "fail"],
 )
 def test_an_expired_lease(bench: Any, on_lost: str, status: str, results: list[str]) -> None:
-    """Nothing is proven: only what the file says decides."""
+    """Without proof, the setting in the file decides."""
     it = bench(f"name: w\n{on_lost}jobs: [{{name: a, command: 'true'}}]\n")
     it.engine.step([], 1.0)
     expire(it, on_lost)

@@ -1,4 +1,4 @@
-"""Each example runs as its own comment says, and says what it should. Copies are run: the checkout
+"""Each example runs as its comment says, with the expected output. Copies are run: the checkout
 stays as it is."""
 
 from __future__ import annotations

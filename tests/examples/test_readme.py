@@ -1,4 +1,4 @@
-"""The README: its tour is typed line by line, its other files are read, what it names is there."""
+"""The README: its tour, its files and its links."""
 
 from __future__ import annotations
 

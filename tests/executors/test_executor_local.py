@@ -517,7 +517,7 @@ class TestUsage:
         assert (usage.peak_cpu_percent or 0) >= (usage.avg_cpu_percent or 0) > 5
 
     def test_measures_over_time(self, local, order, tmp_path, monkeypatch):
-        """They are handed out while the attempt runs, and again at its end."""
+        """They are reported during the attempt and at its end."""
         monkeypatch.setattr(attempts, "SERIES_SECONDS", 0.1)
         monkeypatch.setattr(attempts, "_IO_SECONDS", 0.1)
         code = f"while [ ! -e '{tmp_path}/stop' ]; do :; done"
@@ -782,8 +782,7 @@ def test_a_process_through_psutil_is_the_same() -> None:
 
 
 def test_start_times_are_told_in_one_unit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an executor reports is compared by others with what they read themselves, also where
-    there is no /proc."""
+    """Start times of executors are compared with those of other readers, also without /proc."""
     pid = os.getpid()
     mine = session_processes.read(pid)
     assert mine is not None
@@ -851,8 +850,7 @@ def test_report_of_an_attempt_needs_its_end() -> None:
 
 
 def test_children_of_an_adopted_job_are_found() -> None:
-    """Whoever looked before a job was adopted has seen its processes as nobody's; they count all
-    the same."""
+    """Processes that were seen before the adoption count for the job."""
     jobs = [
         subprocess.Popen(["/bin/bash", "-c", command], start_new_session=True)
         for command in ("sleep 60 & wait", "sleep 60 & wait")

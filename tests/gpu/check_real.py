@@ -42,7 +42,7 @@ RUNS = 1.5 if QUICK else 4
 
 
 class Checks:
-    """Counts what went wrong, and prints each check as it is made."""
+    """Counts failed checks, and prints each check."""
 
     def __init__(self) -> None:
         self.failed = 0

@@ -42,7 +42,7 @@ class FakeInstance:
 
 @dataclass
 class FakeGpu:
-    """A GPU; ``overhead`` is memory that nobody uses, ``power`` is in milliwatts, ``mode`` NVML's
+    """A GPU; ``overhead`` is memory that no process uses, ``power`` is in milliwatts, ``mode`` NVML's
     compute mode."""
 
     uuid: str
@@ -85,7 +85,7 @@ def fake_gpu(number: int, **fields: object) -> FakeGpu:
 
 
 class FakeNvml:
-    """The GPUs of a machine, as a driver would tell of them. Change the lists, then ``write``."""
+    """The GPUs of a machine, as a driver reports them. Change the lists, then ``write``."""
 
     def __init__(self, folder: Path, library: Path | None = None) -> None:
         self.gpus: list[FakeGpu | None] = []  # None: a GPU that is listed and does not answer
@@ -138,8 +138,9 @@ class FakeNvml:
         fresh.replace(self.state)
 
     def environment(self, **more: str) -> dict[str, str]:
-        """The environment for a process that shall see these GPUs; without what this process
-        inherited about GPUs."""
+        """Return the environment for a process that sees these GPUs, without inherited GPU
+        variables.
+        """
         environ = {
             name: value
             for name, value in os.environ.items()
@@ -149,7 +150,7 @@ class FakeNvml:
         return environ | {"LD_LIBRARY_PATH": path, "FAKE_NVML_STATE": str(self.state)} | more
 
     def use(self, memory: str, *, until: Path, sm: int = 90) -> str:
-        """A shell command that plays a CUDA program: takes memory ("12g", or bytes) until the file
+        """Return a shell command that simulates a CUDA program: it takes memory ("12g", or bytes) until the file
         exists."""
         words = [sys.executable, str(_HERE), "use", memory, str(sm), str(until)]
         return shlex.join(words)

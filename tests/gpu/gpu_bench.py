@@ -30,8 +30,7 @@ Jobs = Mapping[str, tuple[str, Mapping[str, Any]]]
 
 
 class Bench:
-    """Starts runs and asks about them. ``release(name)`` lets a job end that ``holding(name,
-    memory)`` keeps."""
+    """Starts runs and queries them."""
 
     def __init__(self, fake: FakeNvml, folder: Path) -> None:
         self.fake = fake
@@ -88,11 +87,11 @@ class Bench:
 
     @cached_property
     def store(self) -> Store:
-        """The store that the runs write, from the outside."""
+        """The database that the runs write."""
         return Store.open(self.url, read_only=True)
 
     def states(self, workflow: int = 1) -> dict[str, str]:
-        """name -> state of each job; nothing while the store is not there yet."""
+        """Return the status of each job by name; empty until the database exists."""
         try:
             return {
                 job["name"]: str(job["status"]) for job in queries.list_jobs(self.store, workflow)
@@ -125,8 +124,7 @@ class Bench:
             return []
 
     def holding(self, name: str, memory: str = "1g") -> str:
-        """A command that says what it sees, and holds that memory of its GPUs until it is
-        released."""
+        """Return a command that prints its GPUs, and uses memory of them until it is released."""
         return (
             f"{SEEN.format(name=name)}; {self.fake.use(memory, until=self.folder / f'{name}.go')}"
         )
@@ -150,7 +148,7 @@ class Bench:
         return path.read_text().strip()
 
     def stranger(self, gpu: int, memory: int) -> subprocess.Popen[str]:
-        """A process of somebody else on a GPU, until it is killed and taken off by ``gone``."""
+        """A foreign process on a GPU, until ``gone`` kills and removes it."""
         words = [sys.executable, "-c", "import sys; sys.stdin.read()"]
         process = subprocess.Popen(words, stdin=subprocess.PIPE, text=True)
         self.foreign.append(process)
@@ -159,7 +157,7 @@ class Bench:
         return process
 
     def gone(self, process: subprocess.Popen[str]) -> float:
-        """The stranger leaves; when."""
+        """End the foreign process; return the time."""
         process.kill()
         process.wait(10)
         self.fake.processes = [one for one in self.fake.processes if one.pid != process.pid]
@@ -179,13 +177,12 @@ class Bench:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """The exit code and what was said."""
+    """Return the exit code and the output."""
     with process:
         out, err = process.communicate(timeout=60)
         return process.returncode, out + err
 
 
 def plain(text: str) -> str:
-    """The text without the numbers and names that differ each time: process ids, and what Python is
-    called."""
+    """Return the text without process ids and paths that differ each time."""
     return re.sub(r"pid \d+ \S+,", "pid N python,", text)

@@ -1,5 +1,4 @@
-"""The script for machines with a GPU: without one it says so, and ends well; on the stand-in all
-its checks pass."""
+"""The script for machines with a GPU: skipped without one; with fake GPUs all its checks pass."""
 
 from __future__ import annotations
 

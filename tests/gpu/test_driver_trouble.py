@@ -1,4 +1,4 @@
-"""A driver that hangs, fails, disappears and comes back, seen from the command line."""
+"""A driver that hangs, fails, disappears and returns, on the command line."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""A shared box of four GPUs, from the outside: what runs where, what waits and why, and what
-happens when GPUs fill, empty and vanish while a runner runs."""
+"""A shared machine with four GPUs: placement, waiting and reasons while GPUs fill, empty and
+vanish.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Workflows on make-believe GPUs, through the command line: who gets which GPU, and what a job
-sees."""
+"""Workflows on fake GPUs, on the command line: the GPUs and the environment of each job."""
 
 from __future__ import annotations
 

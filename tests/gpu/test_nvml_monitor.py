@@ -1,4 +1,4 @@
-"""The real pynvml against the stand-in driver: what is read, and what is said when something goes
+"""The real pynvml against the fake driver: readings, and notices when something goes
 wrong."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The slow way to check what the counters claim. What comes in: a whole small graph. What goes out:
+"""Check the counters by a slow recount. What comes in: a whole small graph. What goes out:
 what is wrong.
 
 Used by the tests and by nothing that is in a hurry.
@@ -14,7 +14,7 @@ from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A job as the check sees it. ``interrupted``: terminated by a stop of its runner, to be taken
+    """A job for the check. ``interrupted``: terminated by a stop of its runner, to be taken
     up again."""
 
     job_id: int

@@ -1,4 +1,4 @@
-"""Which rule applies to an end, and with what a job runs again."""
+"""Which failure rule applies, and the requirements of the next attempt."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_then(
     releases: bool,
     ignored: bool,
 ) -> None:
-    """What becomes of a job without retries: as the rule says, else the workflow."""
+    """The outcome of a job without retries: by the rule, else by the workflow."""
     rule = FailureRule(match_all_exit_codes=True, max_retries=1, then=then)
     facts = AttemptFacts(policies=Policies((rule,)), use_pending_failed=pending)
     assert outcome(exited(7, cause), facts).retry is rule

@@ -1,4 +1,4 @@
-"""Whether a job is up to date: tables of single cases, and random workflows against a slow truth."""
+"""Whether a job is up to date: single cases, and random workflows against a slow reference."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def test_rerun_on(case: str) -> None:
 
 
 def test_evidence() -> None:
-    """Reasons hold what was and what is, as data."""
+    """Reasons contain old and new values as data."""
     job = replace(
         FRESH,
         command="fit --lr 0.2",
@@ -424,7 +424,7 @@ def verdicts(
     ids=lambda value: str(value),
 )
 def test_follows(kind: EdgeKind, certain: bool) -> None:
-    """What follows through files or data may be kept; what follows otherwise runs."""
+    """Jobs that depend through files or data may be kept; other dependents run."""
     found = verdicts([job(1, **STALE), job(2), job(3)], [Follows(2, 1, kind)])
     follows = (because(Kind.FOLLOWS, jobs=("j1",)),)
     assert found[2] == JobVerdict(2, "j2", Verdict.RUN, certain, follows)
@@ -454,7 +454,7 @@ def test_input_of_a_producer() -> None:
 
 
 def test_unknown_follows() -> None:
-    """What cannot be told is kept, unless the job follows one that runs."""
+    """An undecided job is kept, unless it depends on a job that runs."""
     unknown = job(2, recorded=None)
     edges = [Follows(2, 1, EdgeKind.FILE)]
     assert verdicts([job(1), unknown], edges)[2].verdict is Verdict.UNKNOWN
@@ -554,7 +554,7 @@ def ran_after(on: JobFacts, job: JobFacts) -> bool:
 def slow_truth(
     jobs: list[JobFacts], edges: list[Follows], found: Mapping[int, Findings]
 ) -> dict[int, tuple[Verdict, bool]]:
-    """Apply each rule again and again, until nothing changes."""
+    """Apply each rule until nothing changes."""
     sure: set[int] = set()
     maybe: set[int] = set()
     by_id = {one.id: one for one in jobs}

@@ -189,7 +189,7 @@ def test_signal_codes(code: int) -> None:
 def test_lost(
     code: int | None, cause: Cause, reruns: int, places: tuple[str, ...], status: S, again: bool
 ) -> None:
-    """A lost attempt runs again and keeps its dependents waiting, until it was lost too often."""
+    """A lost attempt reruns and keeps its dependents waiting, until the limit of losses."""
     lost = because(Kind.LOST, places=places) if places else None
     found = outcome(exited(code, cause), AttemptFacts(reruns=reruns, lost=lost))
     assert (found.status, found.cause) == (status, cause)
@@ -209,7 +209,7 @@ def test_lost(
     ],
 )
 def test_on_lost(on_lost: str | None, lost: int, left: int, waits: bool) -> None:
-    """How often a job runs again, and whether it waits when nothing is proven."""
+    """The limit of reruns, and waiting without proof."""
     assert (reruns_left(on_lost, lost), outlives_lease(on_lost)) == (left, waits)
 
 
@@ -285,7 +285,7 @@ def test_codes_of_torc() -> None:
 
 
 def test_end_of_runner() -> None:
-    """The end of a runner uses no retry and asks no handler."""
+    """The end of a runner uses neither a retry nor a failure handler."""
     facts = AttemptFacts(policies=Policies(ANY_ONCE))
     for cause in (Cause.STOPPED, Cause.TIME_LIMIT):
         found = outcome(exited(143, cause), facts)

@@ -1,4 +1,4 @@
-"""The log index against the naive way."""
+"""The index of logs against naive splitting."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_directory(folder: Path, change: str) -> None:
 
 
 def test_pipes_are_not_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Opening a pipe could wait for ever, and would release a program that waits for a reader."""
+    """Opening a pipe could block forever, and would release a program that waits for a reader."""
     os.mkfifo(folder / "pipe")
     opened: list[str] = []
     real = os.open

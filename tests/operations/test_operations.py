@@ -1,5 +1,4 @@
-"""Acts of users on both databases: what they move, what they refuse, and the event that says who
-did it."""
+"""User actions on both databases: changes, refusals, and the event with the actor."""
 
 from __future__ import annotations
 

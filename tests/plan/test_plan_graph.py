@@ -1,4 +1,4 @@
-"""Order and cycles of random graphs, against the plainest way to compute them."""
+"""Order and cycles of random graphs, against naive algorithms."""
 
 from __future__ import annotations
 

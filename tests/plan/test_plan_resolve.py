@@ -519,7 +519,7 @@ def test_cycles_are_real(spec: WorkflowSpec) -> None:
     ],
 )
 def test_patterns_take_bounded_time(key: str, pattern: str, found: bool | None) -> None:
-    """A pattern that would backtrack for ever is searched; one that cannot be is an error."""
+    """A pattern with catastrophic backtracking is searched; an unsupported one is an error."""
     name = "a" * 40
     spec = WorkflowSpec(
         name="w",

@@ -1,4 +1,4 @@
-"""What pyproject.toml asks people to install is what the program imports: no more, no less."""
+"""The dependencies in pyproject.toml are those that the program imports."""
 
 from __future__ import annotations
 

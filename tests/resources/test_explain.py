@@ -340,7 +340,7 @@ def test_without_capacity() -> None:
 
 
 def test_free() -> None:
-    """What is free, not what there is, counts now; each resource is named once."""
+    """Free capacity counts, and each resource is named once."""
     machine = Machine(hostname="here", num_cpus=4, memory=64, gpus=())
     pool = Pool(machine, [Allocation(3, 60)])
     assert flat(explain(request(2, memory=5), pool)) == [

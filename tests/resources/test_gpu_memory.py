@@ -1,4 +1,4 @@
-"""Memory of GPUs per job: what each was promised stays free for it, whatever the others do."""
+"""Memory of GPUs per job: the requested memory stays reserved for each job."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def read(found: Pool, jobs: list[Job], foreign: int, at: int) -> None:
 
 
 def simulate(steps: list[tuple[str, int, int]]) -> None:
-    """Play a history, and check at each placement that every job can get what it requested.
+    """Simulate a history, and check at each placement that every job can get what it requested.
 
     As long as no job exceeds its request after the last reading, the sum of what the jobs requested
     or use is never above what the GPU has.

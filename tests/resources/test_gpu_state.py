@@ -1,4 +1,4 @@
-"""One GPU: what a request needs of it, what is available, and what keeps it from serving."""
+"""One GPU: the needs of a request, the free capacity, and obstacles."""
 
 from __future__ import annotations
 

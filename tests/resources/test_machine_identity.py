@@ -1,4 +1,4 @@
-"""What identifies a machine, read from files like those of Linux."""
+"""The identity of a machine, read from files like those of Linux."""
 
 from __future__ import annotations
 

@@ -223,7 +223,7 @@ def test_grants_of_returning_gpus() -> None:
 
 
 def test_grants_of_a_gpu_that_vanished() -> None:
-    """Two grants of a GPU that is gone are given back one after the other."""
+    """Two grants of a vanished GPU are given back one after the other."""
     pool = Pool(machine(gpu(0)))
     first, second = pool.take(req(num_gpus=0.5)), pool.take(req(num_gpus=0.5))
     assert first is not None

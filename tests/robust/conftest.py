@@ -1,5 +1,4 @@
-"""A shell that types torc commands in a folder, on a store of its own; patience; a server of one's
-own."""
+"""Run torc commands in a directory with its own database, and start a PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -132,7 +131,7 @@ class Shell:
         )
 
     def assert_nothing_held(self) -> None:
-        """No job holds anything, and no runner is said to be there."""
+        """Assert that no job has resources and no runner is active."""
         assert (
             self.sql(
                 "SELECT id, allocation FROM job"
@@ -169,7 +168,7 @@ def shell(make_shell: Callable[..., Shell]) -> Shell:
 
 @pytest.fixture
 def gone() -> Callable[[int], bool]:
-    """Whether a process is gone, or only its zombie is left."""
+    """Return whether a process has ended or is a zombie."""
 
     def answer(pid: int) -> bool:
         try:

@@ -219,7 +219,7 @@ def test_canceling_does_not_wait_for_a_recovery_script(shell: Any, gone: Any) ->
 
 
 def test_a_runner_killed_during_a_recovery_script(shell: Any) -> None:
-    """The end of the attempt is in its exit file; the script runs again with the next runner."""
+    """The exit file has the end of the attempt; the script reruns with the next runner."""
     script = "echo x >> scripts; echo $$ > pid; [ -e second ] || sleep 600; touch mended"
     runner = shell.start("run", shell.write(RECOVERY.replace("SCRIPT", script)))
     shell.pid()

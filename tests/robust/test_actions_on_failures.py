@@ -78,7 +78,7 @@ def test_terminated_by_a_user(shell: Any, until: Any) -> None:
 
 
 def test_failures_of_a_killed_runner_are_handled(shell: Any, until: Any) -> None:
-    """A runner that is killed before its action ran: the next one makes up for it."""
+    """The runner is killed before its action ran; the next runner runs it."""
     text = """
 name: k
 jobs: [{name: a, command: 'exit 3'}, {name: b, command: 'echo $$ > pid; sleep 600'}]
@@ -111,7 +111,7 @@ actions:
 
 
 def test_a_failed_upload_runs_again(shell: Any) -> None:
-    """Nothing is stale, but the action of the end has failed."""
+    """Nothing is stale, but the action at the end has failed."""
     (shell.folder / "in.txt").write_text("1")
     assert shell.run("run", shell.write(UPLOAD))[0] == 1
     (shell.folder / "ok").touch()

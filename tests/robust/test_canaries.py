@@ -91,7 +91,7 @@ def test_disabled_canary(failed: Any) -> None:
 
 
 def test_new_run(failed: Any) -> None:
-    """What a user has released in one run is held again in the next; a stale canary runs first."""
+    """Jobs that a user released are held again in the next run; a stale canary runs first."""
     (failed.folder / "bad_2").unlink()
     failed.run("jobs", "release", *(f"1/{name}" for name in BEHIND))
     failed.run("run", "1")

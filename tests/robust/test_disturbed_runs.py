@@ -1,5 +1,4 @@
-"""Others act on a workflow while it runs; signals; lost terminals: the run ends or goes on,
-cleanly, and says so."""
+"""Actions of others during a run, signals and lost terminals: the run ends or continues cleanly."""
 
 from __future__ import annotations
 
@@ -114,8 +113,7 @@ def test_archived(shell: Any, until: Any, gone: Any) -> None:
 
 
 def test_cancel_twice(shell: Any, until: Any) -> None:
-    """A job that saves its work when it is asked to end is asked once, however often others write
-    meanwhile."""
+    """A job gets one SIGTERM, however often others cancel it."""
     text = """
 name: t
 jobs: [{name: a, command: 'trap "echo asked >> asked" TERM; touch begun; until [ -e go ]; do sleep 0.02; done'}]
@@ -235,7 +233,7 @@ class Terminal:
 
 
 def screen(text: str) -> list[str]:
-    """What is left on a terminal: the lines, with what was drawn over taken away."""
+    """Return the lines that remain on a terminal after redrawing."""
     lines = [""]
     for part in re.split(r"(\x1b\[[0-9;?]*[A-Za-z]|\r\n|\n)", text):
         if part in ("\r\n", "\n"):
@@ -368,7 +366,7 @@ def test_kill_after_terminate(shell: Any, until: Any, gone: Any) -> None:
 
 
 def test_crashed_runner_is_lost(shell: Any) -> None:
-    """Whatever goes wrong in a runner: its jobs go on, and the next one adopts them."""
+    """Jobs outlive a crashed runner, and the next runner adopts them."""
     done = broken(
         shell,
         "from torc_tui.engine.shared_state import SharedState as S\n"

@@ -121,8 +121,7 @@ def test_another_runner_takes_over_with_its_heartbeat(
 
 
 def test_resources_of_a_lost_runner(shell: Any, until: Callable[..., Any]) -> None:
-    """Its workflow is run by nobody any more, and its job is gone with it: nothing has to be
-    unlocked by hand."""
+    """Nothing has to be unlocked by hand after the loss of a runner."""
     big = (
         "name: big\njobs: [{name: a, command: 'echo $$ > pid; exec sleep 100', resource_requirements: all}]\n"
         + ("resource_requirements: [{name: all, num_cpus: 4, memory: 1g}]\n")

@@ -1,4 +1,4 @@
-"""The files of attempts that are over: what is kept, and what is removed."""
+"""The files of finished attempts: which are kept, which removed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Log-ins that a server of PostgreSQL refuses, and URLs that cannot be read: what is wrong is said,
-and no password."""
+"""Log-ins that PostgreSQL refuses, and invalid URLs: errors never contain the password."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Real runners in real processes: interrupted, killed, started twice. What they leave is what the
-store says."""
+"""Real runners in processes of their own: interrupted, killed, started twice."""
 
 from __future__ import annotations
 

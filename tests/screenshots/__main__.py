@@ -269,7 +269,7 @@ async def take(studio: Studio, name: str, picture: Picture, into: Path) -> None:
 
 @contextmanager
 def _folder() -> Iterator[str]:
-    """A new folder with a short name, for it stands in the pictures."""
+    """Create a folder with a short name, which the pictures show."""
     try:
         Path("/tmp/lab").mkdir()
     except FileExistsError:

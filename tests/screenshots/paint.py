@@ -109,7 +109,7 @@ def _mix(one: Rgb, other: Rgb, share: float) -> Rgb:
 def _drawn(
     draw: ImageDraw.ImageDraw, char: str, box: tuple[int, int, int, int], ink: Rgb, ground: Rgb
 ) -> bool:
-    """Draw what is no letter; False for what is one."""
+    """Draw a character that is not a letter; return False for letters."""
     left, top, right, bottom = box
     wide, high = right - left, bottom - top
     if char in _SHADES:

@@ -200,7 +200,7 @@ def test_live_runner(old: Callable[..., str]) -> None:
     ids=["ended", "rebooted", "same-name", "renamed", "container", "elsewhere", "silent"],
 )
 def test_liveness(old: Callable[..., str], changes: dict[str, Any], alive: bool) -> None:
-    """Runners whose process is gone, or that stopped long ago elsewhere, do not prevent a migration."""
+    """Runners that are lost, or that stopped long ago elsewhere, do not prevent a migration."""
     url = old(2, node(**changes))
     if alive:
         with pytest.raises(SchemaMismatch, match="in use"):
@@ -210,7 +210,7 @@ def test_liveness(old: Callable[..., str], changes: dict[str, Any], alive: bool)
 
 
 def test_backup(old: Callable[..., str]) -> None:
-    """A file is copied before it is migrated, also a second time; nobody else can read the copy."""
+    """A file is copied before each migration; other users cannot read the copy."""
     url = old(2)
     dialect, place = connect.resolve(url)
     if dialect == "postgresql":

@@ -204,7 +204,7 @@ def _child(words: list[str], log: Path) -> None:
 
 
 def judge(words: list[str], code: int, seconds: float, text: str, tally: Tally) -> None:
-    """Record an answer, and what is wrong with it."""
+    """Record an answer and its faults."""
     tally.inputs += 1
     tally.codes[code] += 1
     tally.slowest = max(tally.slowest, seconds)

@@ -54,7 +54,7 @@ class Tally:
 
 
 class Storm:
-    """Runs workflows in one folder on one database, and kills what runs."""
+    """Runs workflows on one database, and kills their processes."""
 
     def __init__(self, folder: Path, database: str, seed: int) -> None:
         self.folder = folder
@@ -82,7 +82,7 @@ class Storm:
         return process
 
     def json(self, *words: str) -> Any:
-        """Return what a command prints as JSON."""
+        """Return the JSON output of a command."""
         process = self.torc(*words, "-f", "json", wait=False)
         text, _ = process.communicate(timeout=DEADLINE)
         return json.loads(text)

@@ -49,7 +49,7 @@ def _time(chance: random.Random) -> str:
 
 
 def _noise(chance: random.Random) -> str:
-    """Return what a program prints while all is well; sometimes more than is read."""
+    """Return the output of a sound program; sometimes more than is read."""
     lines = chance.choice([0, 1, 5, 40, 700])
     told = [
         "epoch {} loss {}",

@@ -1,4 +1,4 @@
-"""Drive the app in a test: read the screen, and wait for what it should show."""
+"""Drive the app in a test: read the screen, and wait for texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 
 
 def screen_text(pilot: Pilot[Any]) -> str:
-    """Return what the terminal shows, without blanks at the ends of lines."""
+    """Return the text of the screen, without blanks at the ends of lines."""
     strips = pilot.app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in strips)
 
@@ -29,7 +29,7 @@ def screen(pilot: Pilot[Any]) -> WorkflowScreen:
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object], what: str = "") -> None:
-    """Let the app work until the condition is true. The failure shows the screen."""
+    """Wait until the condition is true. A failure shows the screen."""
     await wait_for_async(
         condition, lambda: f"{what}\n{screen_text(pilot)}", pause=lambda: pilot.pause(0.02)
     )

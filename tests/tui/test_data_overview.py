@@ -1,4 +1,4 @@
-"""What the list of user data says, on both databases: states, writers, readers, versions."""
+"""The list of user data on both databases: states, writers, readers, versions."""
 
 from __future__ import annotations
 

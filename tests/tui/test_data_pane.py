@@ -1,5 +1,4 @@
-"""User data in the app, by Pilot over a real store: the list, the value, editing, clashes,
-versions, acts."""
+"""User data in the app, by Pilot on a real database: list, value, editor, conflicts, versions."""
 
 from __future__ import annotations
 
@@ -55,7 +54,7 @@ ENVIRON = {
 
 
 class Lab:
-    """A store with one workflow, and the app over it."""
+    """A database with one workflow, and the app on it."""
 
     def __init__(self, folder: Path) -> None:
         self.url = str(folder / "torc.db")
@@ -510,7 +509,7 @@ async def test_highlighting_of_small_texts(lab: Lab) -> None:
 
 
 def writes(*texts: str) -> Callable[[Any, Path], None]:
-    """A double of the editor program that leaves these texts, one for each time it is opened."""
+    """Return a fake editor program that writes these texts, one per call."""
     left = list(texts)
 
     def run(app: Any, path: Path) -> None:

@@ -52,7 +52,7 @@ class ScriptedTail:
 
 
 class ScriptedSource:
-    """A store of one workflow with one job; tests push events and errors into its tails."""
+    """A database of one workflow with one job; tests push events and errors into its tails."""
 
     def __init__(self) -> None:
         self.tails: list[ScriptedTail] = []
@@ -85,7 +85,7 @@ class ScriptedSource:
 
 
 def until(out: deque[Handover], condition: Callable[[list[Handover]], bool]) -> list[Handover]:
-    """Return what was handed over, once the condition holds for it."""
+    """Return the records once the condition is true for them."""
 
     def seen() -> list[Handover] | None:
         found = list(out)

@@ -1,5 +1,6 @@
-"""Folded groups in the job table: what a row stands for, with a filter too, and what it costs with
-many jobs."""
+"""Folded groups in the job table: the jobs of a row, also with a filter, and the cost with many
+jobs.
+"""
 
 from __future__ import annotations
 

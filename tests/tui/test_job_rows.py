@@ -1,5 +1,4 @@
-"""The model of the job table: order, filter kept up to date by changes alone, and what the cells
-say."""
+"""The model of the job table: order, filter and cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The field for JSON: marks, limits, and that a large text costs no more than what is on screen."""
+"""The JSON editor: marks, limits, and the cost of a large text."""
 
 from __future__ import annotations
 

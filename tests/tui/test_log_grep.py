@@ -1,5 +1,4 @@
-"""The search through the logs of many jobs: what it finds, that it counts, that it ends when
-told."""
+"""The search in the logs of many jobs: hits, counts and stop."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The tab Log by Pilot, over a real store and real files: attempts, streams, why there is none,
-copies, search."""
+"""The tab Log, by Pilot on a real database and real files: attempts, streams, messages, copies,
+search.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"
 
 
 class Story:
-    """A store with one workflow whose jobs were run by hand."""
+    """A database with one workflow whose attempts the test records."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

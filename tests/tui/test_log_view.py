@@ -1,5 +1,4 @@
-"""The view of a log: what its lines say, how it follows, moves, wraps, searches; by the text of its
-lines."""
+"""The view of a log: following, scrolling, wrapping, searching."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new workflow from its file: path, problems, preview, creation, by Pilot over a real store."""
+"""A new workflow from its file: path, problems, preview, creation, by Pilot on a real database."""
 
 from __future__ import annotations
 

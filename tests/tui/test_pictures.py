@@ -1,5 +1,5 @@
-"""A few whole screens as text, kept beside this file: wide, narrow, tiny, light, ASCII. The clock
-stands still.
+"""Whole screens as text files: wide, narrow, tiny, light, ASCII. The clock does not move. After an
+intended change, check the screens, and rewrite them with TORC_PICTURES=write.
 
 After a change that is meant, look at the screens, and write them anew with TORC_PICTURES=write.
 """
@@ -52,7 +52,7 @@ ROWS = (
 
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A store with one workflow in the middle of its run, at a time that does not pass."""
+    """A database with a running workflow, at a fixed time."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     monkeypatch.setattr(TorcApp, "take_machine", lambda self, news: None)
@@ -147,7 +147,7 @@ async def test_the_light_theme(url: str) -> None:
 
 
 async def settled(pilot: Pilot[int]) -> None:
-    """Everything that was asked of the threads is there and painted."""
+    """Return whether all answers of the threads have arrived and are painted."""
     app = pilot.app
     assert isinstance(app, TorcApp)
     await until(pilot, lambda: isinstance(app.screen, WorkflowScreen) and app.screen.model.loaded)

@@ -82,7 +82,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def place(ran: Path, tmp_path: Path) -> Iterator[Place]:
-    """The workflow in a database of its own; its files are those of all tests."""
+    """A database with the workflow; the files are shared by all tests."""
     shutil.copy(ran / "torc.db", tmp_path / "torc.db")
     yield Place(ran, str(tmp_path / "torc.db"))
     (ran / "raw.txt").write_text("first\n")

@@ -1,4 +1,4 @@
-"""The Resources tab: what it draws of a reading, and how it gets its readings."""
+"""The tab Resources: the sheet of a reading, and how readings arrive."""
 
 from __future__ import annotations
 
@@ -44,8 +44,7 @@ def gpu(index: int, used: int = 0, *processes: GpuProcess) -> Gpu:
 
 
 def box() -> MachineState:
-    """Four GPUs: a whole one, one of somebody else, a shared one, an idle one; and one that does
-    not answer."""
+    """Return four GPUs: whole, foreign, shared and idle; and one that does not respond."""
     gpus = (
         gpu(0, 70, GpuProcess(pid=101, name="python", memory=70 * GB, own=True)),
         gpu(1, 50, GpuProcess(pid=4711, name="python", memory=48 * GB)),

@@ -1,5 +1,4 @@
-"""The app in a terminal of its own: signals restore the terminal, ctrl+z suspends, quitting says
-how to reopen."""
+"""The app in a pty: signals restore the terminal, ctrl+z suspends, quitting says how to reopen."""
 
 from __future__ import annotations
 

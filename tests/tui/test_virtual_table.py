@@ -86,8 +86,7 @@ def test_growing_columns() -> None:
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """The screen paints on its own frame timer; after two frames everything asked for is
-    painted."""
+    """Wait for two frames, after which all updates are painted."""
     await pilot.pause(2 / 60)
     await pilot.pause()
 

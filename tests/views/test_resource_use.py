@@ -1,4 +1,4 @@
-"""Requested and used: what counts as too much, and which requirements follow."""
+"""Requested and used: when a request is exceeded, and how it is corrected."""
 
 from __future__ import annotations
 

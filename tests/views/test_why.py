@@ -161,7 +161,7 @@ def test_chain_is_bounded() -> None:
 
 
 def test_cause_is_named_once() -> None:
-    """The chain of a canceled job tells the end of its dependency there, and nowhere else."""
+    """The chain of a canceled job names the outcome of its dependency exactly once."""
     exit_3 = because(Kind.EXIT, code=3)
     table = {
         1: Facts(
@@ -178,7 +178,7 @@ def test_cause_is_named_once() -> None:
 
 
 def test_canceled_by_user() -> None:
-    """What a user canceled tells that, and not its unfinished dependencies."""
+    """A job that a user canceled names that, and not its unfinished dependencies."""
     facts = Facts(job=job(S.CANCELED, reason=BY_ME), blockers=[blocker(2, "a", S.FAILED)])
     assert lines(explain(1, {1: facts}.get)) == ["train is canceled", "└─ canceled by me@here"]
 

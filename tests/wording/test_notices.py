@@ -1,4 +1,4 @@
-"""Sentences about what a runner reports of its machine and database."""
+"""Sentences about the machine and database of a runner."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ def test_word_diff(before: str, after: str, shown: str) -> None:
 
 
 def test_a_file_that_looks_the_same() -> None:
-    """Size and time do not tell what has changed, so the sentence does."""
+    """Size and time are equal, so the sentence says what changed."""
     state = (6, 1_800_000_000.25)
     reason = because(
         Kind.INPUT_CHANGED, name="in", path="in", before=state, after=(6, state[1] + 0.5)

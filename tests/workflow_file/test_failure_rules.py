@@ -1,4 +1,4 @@
-"""Failure rules, `on_oom` and `on_timeout`: in every format, and what is refused."""
+"""Failure rules, `on_oom` and `on_timeout` in every format, and invalid ones."""
 
 from __future__ import annotations
 

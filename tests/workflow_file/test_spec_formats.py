@@ -1,4 +1,4 @@
-"""The four formats: equal results, positions, and what each refuses."""
+"""The four formats: equal results, positions, and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fold over real events gives the rows of the store, whatever happens to the jobs."""
+"""Folding real events gives the rows of the database."""
 
 from __future__ import annotations
 

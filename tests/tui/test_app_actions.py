@@ -1,6 +1,6 @@
-"""Acts: each has somebody who carries it out, a command line that the command line interface knows,
-and is refused in read-only mode; the acts that ask for more than a yes, by Pilot over a real
-store."""
+"""Actions: each has a handler and a valid command line, and is refused in read-only mode; actions
+with a dialog, by Pilot on a real database.
+"""
 
 from __future__ import annotations
 

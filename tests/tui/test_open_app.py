@@ -1,5 +1,4 @@
-"""From the command line into the app: what is refused before a screen is drawn, and what the app is
-opened with."""
+"""From the command line to the app: refusals, and the arguments of the app."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ from torc_tui.workflow_file.load import loads
 
 @pytest.fixture
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """With what the app was opened; it is not shown. The store has the workflow 1."""
+    """Record the arguments of the app without showing it. The database has the workflow 1."""
     store = Store.open(str(tmp_path / "torc.db"))
     plan = resolve(loads("name: one\njobs: [{name: a, command: 'true'}]", format="yaml"))
     workflows.create_workflow(store, plan, user="ada", directory=str(tmp_path), actor="ada@here")

@@ -1,5 +1,4 @@
-"""What the app must stand: hostile text, a store that goes away, a dead runner, two apps, small and
-odd terminals."""
+"""Hostile text, database outages, lost runners, two apps, small and odd terminals."""
 
 from __future__ import annotations
 
@@ -38,7 +37,7 @@ EMOJI = "\U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f600"
 
 
 class Place:
-    """A store in a folder, and apps over it."""
+    """A database in a folder, and apps on it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -55,7 +54,7 @@ class Place:
         return TorcApp(self.url, workflow, environ=more.pop("environ", ENVIRON), **more)
 
     def tell(self, status: JobStatus, job: int, kind: str, **data: Any) -> None:
-        """Write that a job came into a state, as a runner does."""
+        """Record the status of a job as a runner does."""
         now = time.time()
         with self.store.write() as conn:
             execute(
@@ -144,7 +143,7 @@ jobs:
 
 
 class Flaky(Source):
-    """A store that can be taken away."""
+    """A database that can become unavailable."""
 
     away = False
 

@@ -1,4 +1,4 @@
-"""A shell as if in a job, a line that reproduces it, and being told when something ends."""
+"""The shell of a job, the command line that reproduces it, and notifications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person does, by Pilot, over a real store in a temporary folder."""
+"""What users do, by Pilot on a real database in a temporary folder."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"
 
 
 class Story:
-    """A store with one workflow, and the app over it."""
+    """A database with one workflow, and the app on it."""
 
     def __init__(self, folder: Path) -> None:
         self.url = str(folder / "torc.db")
@@ -238,7 +238,7 @@ async def test_cancel_names_the_dependents(story: Story) -> None:
 
 
 async def test_a_lost_job_is_retried(story: Story) -> None:
-    """Its runner is gone: the key asks the database, which takes the job from the runner first."""
+    """The runner is lost: the action takes the job from it first."""
     story.initialize()
     gone = replace(compute_nodes.this_process("here"), started=1)
     machine = Machine(hostname="here", num_cpus=1, memory=1)
