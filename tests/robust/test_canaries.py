@@ -167,3 +167,16 @@ def test_hold_after_a_job(shell: Any) -> None:
         2,
         "cannot release the jobs after c: no job that depends on it is held\n",
     )
+
+
+def test_a_rerun_of_the_group_begins_with_them(shell: Any) -> None:
+    """Reruns of other jobs leave the group alone."""
+    assert shell.run("run", shell.write(SWEEP))[0] == 0
+    shell.run("rerun", "1/other", "--no-prompts")
+    assert shell.json("status", "1")["held_jobs"] == 0
+    code, text = shell.run("rerun", "1", "--group", "fit_*", "--no-prompts")
+    assert code == 0, text
+    assert shell.json("status", "1")["held_jobs"] == 3
+    (shell.folder / "order").unlink()
+    assert shell.run("run", "1")[0] == 0
+    assert set(order(shell)[:2]) == {"1", "2"} and len(order(shell)) == 5

@@ -21,7 +21,14 @@ from torc_tui.operations.jobs import Done, ask_to_stop, end_orphans_of, on_jobs
 from torc_tui.operations.retries import PutBack, plan_put_back
 from torc_tui.reasons import Kind, because
 from torc_tui.status import HELD, number_of
-from torc_tui.store import compute_nodes, runner_liveness, sql, user_actions, workflows
+from torc_tui.store import (
+    compute_nodes,
+    dependency_counters,
+    runner_liveness,
+    sql,
+    user_actions,
+    workflows,
+)
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
@@ -81,10 +88,10 @@ def reset_jobs(
         user_actions.begin_again(conn, job_ids)
         run_id = user_actions.next_partial_run(conn, workflow_id, job_ids)
         rows.append(("workflow_reset", None, {"run_id": run_id, "jobs": len(job_ids)}))
-    return (
-        user_actions.put_back(conn, workflow_id, job_ids, at, ("job_rerun", {"reason": reason}))
-        + rows
+    put_back = user_actions.put_back(
+        conn, workflow_id, job_ids, at, ("job_rerun", {"reason": reason})
     )
+    return put_back + dependency_counters.hold_listed(conn, workflow_id, job_ids) + rows
 
 
 def is_at_work(conn: Connection, workflow_id: int) -> bool:

@@ -12,6 +12,7 @@ Invariants
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 
 from torc_tui.lifecycle.canary import Canary, hold_of
@@ -21,6 +22,7 @@ from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import JobStatus
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
+from torc_tui.store.encoding import dumps
 
 EventRow = tuple[str, int | None, dict[str, Json] | None]
 """An event to be appended: kind, job id, data."""
@@ -181,14 +183,32 @@ def resettle(conn: Connection, workflow_id: int, at: float) -> list[EventRow]:
 
 def hold_behind(conn: Connection, workflow_id: int) -> None:
     """Hold the jobs behind canaries that have not succeeded, at the start of a run."""
-    for row in conn.rows(sql.CANARY_GROUPS, workflow_id=workflow_id):
-        reason = _canary_hold(conn, workflow_id, row.group)
-        if reason is not None:
-            text = reason.encode()
-            conn.execute(
-                sql.HOLD_BEHIND, workflow_id=workflow_id, group=row.group, hold_reason=text
-            )
+    for group, text in _open_canaries(conn, workflow_id):
+        conn.execute(sql.HOLD_BEHIND, workflow_id=workflow_id, group=group, hold_reason=text)
     follow_canaries(conn, workflow_id)
+
+
+def hold_listed(conn: Connection, workflow_id: int, job_ids: Sequence[int]) -> list[EventRow]:
+    """Hold those of these jobs that are behind canaries that have not succeeded."""
+    listed = dumps(list(job_ids))
+    events: list[EventRow] = []
+    for group, text in _open_canaries(conn, workflow_id):
+        held = conn.rows(
+            sql.HOLD_LISTED,
+            workflow_id=workflow_id,
+            group=group,
+            hold_reason=text,
+            job_ids=listed,
+        )
+        events += [("job_held", job.id, {"reason": json.loads(text)}) for job in held]
+    return events
+
+
+def _open_canaries(conn: Connection, workflow_id: int) -> list[tuple[str, str]]:
+    """Return the groups whose canaries have not succeeded, with the reason of a hold as text."""
+    groups = [row.group for row in conn.rows(sql.CANARY_GROUPS, workflow_id=workflow_id)]
+    reasons = [(group, _canary_hold(conn, workflow_id, group)) for group in groups]
+    return [(group, reason.encode()) for group, reason in reasons if reason is not None]
 
 
 def follow_canaries(conn: Connection, workflow_id: int) -> list[EventRow]:

@@ -86,6 +86,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "AND job.canary = false AND job.status IN (0, 1, 2) AND NOT job.held",
         "hold_reason:reason workflow_id group",
     ),
+    "HOLD_LISTED": (
+        "UPDATE job SET held=1, hold_reason=?1 WHERE job.workflow_id = ?2 AND job.family = ?3 "
+        "AND job.canary = false AND job.status IN (0, 1, 2) AND NOT job.held AND job.id IN "
+        "(SELECT anon_1.value FROM json_each(?4) AS anon_1) RETURNING id",
+        "hold_reason:reason workflow_id group job_ids",
+        "id",
+    ),
     "LOWER_GATES": (
         "UPDATE gate SET unmet=(gate.unmet - 1), unsuccessful=(gate.unsuccessful + ?1) WHERE "
         "gate.id IN (SELECT -dependency.job_id FROM dependency WHERE dependency.depends_on_id = "
@@ -156,4 +163,9 @@ POSTGRESQL: dict[str, str] = {
     "HOLD_BEHIND":
         "UPDATE job SET held=true, hold_reason=?1 WHERE job.workflow_id = ?2 AND job.family = ?3 "
         "AND job.canary = false AND job.status IN (0, 1, 2) AND NOT job.held",
+    "HOLD_LISTED":
+        "UPDATE job SET held=true, hold_reason=?1 WHERE job.workflow_id = ?2 AND job.family = ?3 "
+        "AND job.canary = false AND job.status IN (0, 1, 2) AND NOT job.held AND job.id = "
+        "any(array((SELECT CAST(json_array_elements_text(CAST(?4 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_1))) RETURNING id",
 }

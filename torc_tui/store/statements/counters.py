@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, false, func, or_, select, true, update
+from sqlalchemy import Text, and_, false, func, or_, select, true, update
 
 from torc_tui.status import NOT_STARTED, SETTLED, UNSUCCESSFUL, WAITING, JobStatus
 from torc_tui.store.schema import dependency, gate, job
@@ -14,6 +14,7 @@ from torc_tui.store.statements.terms import (
     cleared,
     columns,
     given,
+    is_listed,
     move,
     move_any,
     of_workflow,
@@ -159,6 +160,19 @@ GROUPS_BEHIND_CANARIES = (
 CANARIES = pick(
     job, "id name status return_code reason stop_requested", _own, _group, job.c.canary == true()
 ).order_by(job.c.id)
+HOLD_LISTED = (
+    update(job)
+    .where(
+        _own,
+        _group,
+        _behind,
+        among(job.c.status, NOT_STARTED),
+        ~job.c.held,
+        is_listed(job.c.id, param("job_ids", Text())),
+    )
+    .values(given(job, "hold_reason") | {job.c.held: True})
+    .returning(job.c.id)
+)
 HOLD_BEHIND = (
     update(job)
     .where(_own, _group, _behind, among(job.c.status, NOT_STARTED), ~job.c.held)
