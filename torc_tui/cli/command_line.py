@@ -10,7 +10,6 @@ import os
 from collections.abc import Sequence
 from importlib import import_module
 
-from torc_tui.cli.call import Call
 from torc_tui.cli.command_help import group_text, help_text, parser_of
 from torc_tui.cli.command_table import BY_NAME, GROUPS
 from torc_tui.cli.diagnostics import say_notices
@@ -62,6 +61,8 @@ def run(program: str, words: Sequence[str]) -> int:
 
 def _call(program: str, name: str, arguments: Sequence[str], options: GlobalOptions) -> int:
     """Parse the arguments of a command and call its handler."""
+    from torc_tui.cli.call import Call  # loads all records, which the help needs not
+
     command = BY_NAME[name]
     own, follow = options.take(arguments, command.formats, follow=command.follow)
     parsed = parser_of(command, program, name).read(own)
