@@ -236,6 +236,7 @@ HELD = (
     Column("Job Name", "job_name", cut="right"),
     Column("User", "user", 3),
     STATUS,
+    Column("Hold", _hold, some=True),
     Column("Time", shown("seconds", _duration)),
     Column("CPUs", "num_cpus"),
     Column("Memory", shown("memory_bytes", size)),

@@ -166,15 +166,16 @@ def _undecided(number: int) -> str:
 
 def show(call: Call, found: RerunPlan) -> None:
     """Print the verdicts on all jobs: as JSON all of them, as text those that are not kept."""
+    with call.store.read() as conn:
+        held = workflows.holds(conn, found.workflow_id)
     if call.json:
-        output.json_value(_record(found))
+        holds = [{**reason.to_json(), "number": number} for reason, number in held]
+        output.json_value(_record(found) | {"held": holds})
         return
     output.line(f"Workflow {found.workflow_id} ({found.name}): {headline(found)}")
     _print_jobs("run", found.certain)
     _print_jobs("run if inputs change", found.undecided)
     _print_jobs("unknown, kept", found.unknown)
-    with call.store.read() as conn:
-        held = workflows.holds(conn, found.workflow_id)
     for text in output.holds(held, found.workflow_id):
         output.line(text)
 
@@ -228,6 +229,7 @@ def _record(found: RerunPlan) -> dict[str, Any]:
         "stale": len(found.certain),
         "undecided": len(found.undecided),
         "total": len(verdicts),
+        "failed_actions": found.failed_actions,
         "counts": counts,
         "jobs": [_job_record(one) for one in verdicts],
     }

@@ -131,6 +131,7 @@ def _holding(host: MachineState, one: Any) -> Record:
         "attempt_id": one.attempt_id,
         "user": one.user,
         "status": one.status.word,
+        "suspended": one.suspended,
         "pid": one.pid,
         "seconds": None if one.started_at is None else round(host.at - one.started_at, 3),
         "num_cpus": one.allocation.num_cpus,

@@ -185,6 +185,7 @@ class Holding(NamedTuple):
     pid: int | None
     started_at: float | None
     allocation: Allocation
+    suspended: bool = False
 
 
 class Runner(NamedTuple):

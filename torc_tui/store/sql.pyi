@@ -545,6 +545,7 @@ class HoldingsRow(NamedTuple):
     started_at: float | None
     allocation: str | None
     process_started: int | None
+    suspended: bool
     boot_id: str
     pid_namespace: str | None
     runner_pid: int

@@ -10,6 +10,7 @@ from torc_tui.reasons import Kind
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.tui.feed.machine import MachineWatch, Ring
+from torc_tui.tui.look.status_icons import SUSPENDED
 from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line, line_width, sanitize
 from torc_tui.tui.machine.sheet_parts import (
     FREE,
@@ -267,6 +268,7 @@ class MachineSheet:
                 (f" {one.allocation.num_cpus:>5} {size(one.allocation.memory):>9} ", "muted"),
                 (fit(device_words(one, index), 14), "accent"),
                 (f" {clock(self.host.at - started) if started else 'starting':>9}", "running"),
+                (f"  {SUSPENDED.word}" if one.suspended else "", SUSPENDED.style),
                 (f"  {one.workflow_id}" if workflows else "", "faint"),
             )
 

@@ -11,7 +11,7 @@ from torc_tui.tui.jobs import job_shell
 from torc_tui.tui.jobs.job_table import JobTable, remember_folds
 from torc_tui.tui.jobs.page import folded
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
-from torc_tui.tui.look.status_icons import STATUS
+from torc_tui.tui.look.status_icons import of_job
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Reading
@@ -71,7 +71,7 @@ class JobCommands:
             host.focus_pane()
             host.tabs.refresh_visible()
             return
-        sign = STATUS[job.status]
+        sign = of_job(job)
         room = max(40, min(96, host.split.size.width - 12))
         lines: list[Line] = [
             [(piece, style)]
