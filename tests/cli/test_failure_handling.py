@@ -126,6 +126,17 @@ def test_options_of_run(torc: Torc, place: Path) -> None:
     assert (grown["memory"], grown["runtime"]) == ([64 << 20, 128 << 20], [1.0, 60.0])
 
 
+def test_options_of_a_runner_in_the_background(torc: Torc, place: Path) -> None:
+    (place / "w.yaml").write_text(
+        "resource_requirements: [{name: r, num_cpus: 1, memory: 64m}]\n"
+        "jobs: [{name: a, resource_requirements: r,"
+        " command: '[ $TORC_ATTEMPT_ID != 1 ] || kill -KILL $$'}]\n"
+    )
+    assert torc("run", "w.yaml", "--detach", "--on-oom", "x2").code == 0
+    assert torc("wait", 1).code == 0
+    assert torc("jobs", "get", "1/a", "-f", "json").json["grown"]["memory"][1] == 128 << 20
+
+
 @pytest.mark.parametrize(
     "words", [["--on-oom", "2g"], ["--on-oom", "x0.5"], ["--on-timeout", "PT1H"], ["--on-oom", ""]]
 )

@@ -135,6 +135,10 @@ class AttemptEnds:
         outputs: Mapping[AttemptKey, OutputCheck],
     ) -> Outcome | None:
         """Return the outcome if a recovery script must run before the attempt is retried."""
+        job = flight.job
+        declares = job.output_files is not None or job.output_user_data is not None
+        if exited.return_code == 0 and exited.cause is None and not declares:
+            return None  # the usual end, of which there are many
         policies = self._policies(flight)
         if not any(rule.recovery_script for rule in _all_rules(policies)):
             return None

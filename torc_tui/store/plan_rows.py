@@ -13,7 +13,9 @@ from typing import Any
 
 from torc_tui.model import (
     EdgeKind,
+    FailureRule,
     JobSpec,
+    Json,
     Plan,
     PlannedJob,
     ResourceRequirements,
@@ -57,13 +59,18 @@ def handler_columns(plan: Plan) -> Columns:
     handlers = plan.spec.failure_handlers
     return {
         "name": [handler.name for handler in handlers],
-        "rules": [
-            dumps(
-                [{one.name: getattr(rule, one.name) for one in fields(rule)} for rule in each.rules]
-            )
-            for each in handlers
-        ],
+        "rules": [dumps([_rule(rule) for rule in each.rules]) for each in handlers],
     }
+
+
+_RULE_KEYS = frozenset({"exit_codes", "match_all_exit_codes", "recovery_script", "max_retries"})
+"""Keys of a rule that are always stored, as upstream does; others only if they say something."""
+
+
+def _rule(rule: FailureRule) -> dict[str, Json]:
+    values = {one.name: getattr(rule, one.name) for one in fields(rule)}
+    usual = {one.name: one.default for one in fields(rule)}
+    return {key: value for key, value in values.items() if key in _RULE_KEYS or value != usual[key]}
 
 
 def scheduler_columns(plan: Plan) -> Columns:
