@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Union
 
-from torc_tui.reason_kinds import KINDS as KINDS
 from torc_tui.reason_kinds import Kind as Kind
 
 Argument = Union[str, int, float, bool, None, "Reason", tuple["Argument", ...]]
@@ -43,7 +42,7 @@ class Reason:
         for key, value in self.arguments:
             if key == name:
                 return value
-        if name not in KINDS[self.kind]:
+        if name not in self.kind.arguments:
             raise KeyError(name)
         return None
 
@@ -61,8 +60,8 @@ class Reason:
 
 def because(kind: Kind, **arguments: Argument) -> Reason:
     """Return the reason of that kind; raise TypeError for an argument that the kind has not."""
-    if not arguments.keys() <= KINDS[kind]:
-        unknown = ", ".join(sorted(arguments.keys() - KINDS[kind]))
+    if not arguments.keys() <= kind.arguments:
+        unknown = ", ".join(sorted(arguments.keys() - kind.arguments))
         raise TypeError(f"a reason of kind {kind} has no argument {unknown}")
     given = [(name, value) for name, value in arguments.items() if value is not None]
     return Reason(kind, tuple(sorted(given)) if len(given) > 1 else tuple(given))
