@@ -10,9 +10,13 @@ import os
 
 from torc_tui.executors.attempt import Attempt
 from torc_tui.executors.exit_file import read_exit_file
+from torc_tui.executors.job_files import append_line
+from torc_tui.executors.session_processes import Process
 from torc_tui.executors.wrapper import CANNOT_START
 from torc_tui.model import Cause
 from torc_tui.reasons import Kind, because
+from torc_tui.resources.process_identity import process_name
+from torc_tui.wording import sentence
 
 
 def reap(attempt: Attempt) -> None:
@@ -60,3 +64,13 @@ def may_leave_processes(attempt: Attempt) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def warn_of_background(attempt: Attempt, members: list[Process]) -> None:
+    """Name the processes that are about to be ended, in a warning and in the log of the job."""
+    named = tuple((process_name(member.pid) or "?", member.pid) for member in members)
+    warning = because(Kind.BACKGROUND_ENDED, processes=named)
+    attempt.warnings = (*attempt.warnings, warning)
+    if attempt.log is not None:
+        hint = "wait_for_background: true waits for such processes"
+        append_line(attempt.log, f"torc: {sentence(warning)} ({hint})", attempt.log)

@@ -24,14 +24,12 @@ from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import Attempt
 from torc_tui.executors.first_sample import FIRST_SAMPLE_SECONDS, take_first_samples
 from torc_tui.executors.gpu_sampler import GpuSampler, GpuUsage
-from torc_tui.executors.job_files import append_line
+from torc_tui.executors.process_end import warn_of_background
 from torc_tui.executors.session_processes import Process, Sessions
 from torc_tui.executors.session_signals import SessionSignals, signal_number, without_leader
 from torc_tui.executors.spawn import no_thread
 from torc_tui.model import Cause, Measured
 from torc_tui.reasons import Kind, because
-from torc_tui.resources.process_identity import process_name
-from torc_tui.wording import sentence
 
 BACKGROUND_SECONDS = 1.0
 """Time after the end of a leader in which other processes of its session may end by themselves."""
@@ -107,12 +105,16 @@ class Supervisor:
                 self._scan_all = True
                 self._gpus.reset()
             self._gpus.add(attempt, time.monotonic())
+            # Once per interval at most: a stream of short jobs does not notify for each.
             if self._wake_at > attempt.began + 1.5 * _SHORTEST_PAUSE:
-                # Once per interval at most: a stream of short jobs does not notify for each.
-                soon = min(self._sample_at, attempt.began + _SHORTEST_PAUSE)
-                self._sample_at = max(self._earliest_sample_at, soon)
-                self._wake_at = attempt.began
-                self._call.notify()
+                self._sample_soon(attempt.began)
+
+    def _sample_soon(self, began: float) -> None:
+        """Wake the thread now, so that it plans the first sample of an attempt that has begun."""
+        soon = min(self._sample_at, began + _SHORTEST_PAUSE)
+        self._sample_at = max(self._earliest_sample_at, soon)
+        self._wake_at = began
+        self._call.notify()
 
     def remove(self, attempt: Attempt) -> None:
         """Forget an attempt whose leader ended. Call this under the lock that protects reaping."""
@@ -331,17 +333,7 @@ class Supervisor:
         self._signals.repeat(attempt, now)
         if attempt.kill_at is None and now - attempt.ended >= BACKGROUND_SECONDS:
             if attempt.cause is None:
-                _warn_of_background(attempt, members)
+                warn_of_background(attempt, members)
             self._signals.clear(attempt, min(attempt.limits.grace, BACKGROUND_GRACE), now)
         if attempt.kill_at is not None and now >= attempt.kill_at:
             self._signals.kill(attempt)
-
-
-def _warn_of_background(attempt: Attempt, members: list[Process]) -> None:
-    """Name the processes that are about to be ended, in a warning and in the log of the job."""
-    named = tuple((process_name(member.pid) or "?", member.pid) for member in members)
-    warning = because(Kind.BACKGROUND_ENDED, processes=named)
-    attempt.warnings = (*attempt.warnings, warning)
-    if attempt.log is not None:
-        hint = "wait_for_background: true waits for such processes"
-        append_line(attempt.log, f"torc: {sentence(warning)} ({hint})", attempt.log)

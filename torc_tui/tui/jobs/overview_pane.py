@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torc_tui.store.database import Store
     from torc_tui.views.resource_use import GroupUse
 
-PATIENCE = 3
+DETAILS_TICKS = 3
 """Ticks that a newly selected job waits for its details before it is shown without them."""
 STDERR_LINES = 6
 """Lines of the standard error of a failed job."""
@@ -71,9 +71,9 @@ class OverviewPane(Pane):
         self.cursor: int | None = None
         """The number of the line under the cursor, among those that lead to jobs."""
         self.canvas = OverviewCanvas(empty="no job selected")
-        self._use: tuple[str, list[GroupUse]] = ("", [])
-        self._shows = 0
-        self._late = 0
+        self._group_use: tuple[str, list[GroupUse]] = ("", [])
+        self._shown_job = 0
+        self._ticks_left = 0
         self._turned = False
         self._width = 0
 
@@ -90,25 +90,25 @@ class OverviewPane(Pane):
     def refresh_content(self) -> None:
         job = self.job
         if self.group is not None:
-            if self._shows:
-                self._shows = self._late = 0
+            if self._shown_job:
+                self._shown_job = self._ticks_left = 0
                 self.cursor = None
                 self.canvas.to_top()
-            if self._use[0] != self.group.name:
-                self._use = self.group.name, []
+            if self._group_use[0] != self.group.name:
+                self._group_use = self.group.name, []
                 self._ask_use(self.group)
             self.paint()
             return
         if job is not None:
             self._ask_details(job.id)
             self._want_plan()
-            if self._shows != job.id:
+            if self._shown_job != job.id:
                 # The details mostly arrive with the next tick: paint once, with them.
-                self._shows, self.details, self.cursor = job.id, None, None
-                self._late = PATIENCE
+                self._shown_job, self.details, self.cursor = job.id, None, None
+                self._ticks_left = DETAILS_TICKS
                 self.canvas.to_top()
                 return
-        if not self._late:
+        if not self._ticks_left:
             self.paint()
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
@@ -122,21 +122,21 @@ class OverviewPane(Pane):
 
     @property
     def busy(self) -> bool:
-        return self._late > 0
+        return self._ticks_left > 0
 
     def every_tick(self) -> None:
-        if self._late:
-            self._late -= 1
-            if not self._late:
+        if self._ticks_left:
+            self._ticks_left -= 1
+            if not self._ticks_left:
                 self.paint()
 
     def reasons_changed(self) -> None:
-        if not self._late:
+        if not self._ticks_left:
             self.paint()
 
     def plan_changed(self) -> None:
         job = self.job
-        if job is None or self.group is not None or self._late:
+        if job is None or self.group is not None or self._ticks_left:
             return
         verdict = self._stale_verdict(job)
         if verdict != self._told:
@@ -168,7 +168,7 @@ class OverviewPane(Pane):
     def _take_details(self, job_id: int, details: Details) -> None:
         job = self.job
         if job is not None and job.id == job_id:
-            self.details, self._late = details, 0
+            self.details, self._ticks_left = details, 0
             self.paint()
 
     def _ask_use(self, group: JobGroup) -> None:
@@ -180,7 +180,7 @@ class OverviewPane(Pane):
         )
 
     def _take_use(self, name: str, use: list[GroupUse]) -> None:
-        self._use = name, use
+        self._group_use = name, use
         if self.group is not None and self.group.name == name:
             self.paint()
 
@@ -238,7 +238,7 @@ class OverviewPane(Pane):
             group,
             view.jobs,
             durations=view.durations.get(group.name),
-            use=self._use[1] if self._use[0] == group.name else (),
+            use=self._group_use[1] if self._group_use[0] == group.name else (),
             reason=self.model.rows.reasons.why,
             width=width,
         )

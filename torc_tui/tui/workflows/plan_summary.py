@@ -42,13 +42,14 @@ def summary(found: Preview, plan: Plan, target: str, width: int) -> list[Line]:
 
 
 def _contents(plan: Plan, width: int) -> list[Line]:
+    """Return how many jobs, dependencies, files and records the workflow has."""
     from torc_tui.plan.describe import describe
 
     spec, entries = plan.spec, plan.spec.entries
-    edges: Any = describe(plan, edges=False)["summary"]
+    summary: Any = describe(plan, edges=False)["summary"]
     out = _counted("jobs", len(plan.jobs), entries.get("jobs"), width)
-    if edges["edge_count"]:
-        out += _field("dependencies", f"{edges['edge_count']:,}", width)
+    if summary["edge_count"]:
+        out += _field("dependencies", f"{summary['edge_count']:,}", width)
     out += _counted("files", len(plan.files), entries.get("files"), width)
     out += _counted("user data", len(plan.user_data), entries.get("user_data"), width)
     if spec.failure_handlers:
