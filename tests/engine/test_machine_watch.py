@@ -88,3 +88,16 @@ def test_gpus_of_an_attempt() -> None:
     series = measures.series.series
     assert series.peak(Metric.GPU_MEMORY) == 6 << 30 and series.peak(Metric.GPU) == 40.0
     assert series.length * series.width >= 2.0
+
+
+def test_measures_of_an_adopted_attempt() -> None:
+    """Its peaks are not forgotten with the runner that measured them."""
+    before = Measures(last_at=0.0)
+    before.sample(2.0, [], 7 << 20)
+    before.sample_gpu(2.0, 3 << 30, None)
+    found = Measures.restored(10.0, before.series.series)
+    assert (found.peak_memory, found.peak_gpu_memory) == (7 << 20, 3 << 30)
+    found.sample(15.0, [], 1 << 20)
+    assert found.peak_memory == 7 << 20
+    assert found.series.series.peak(Metric.MEMORY) == 7 << 20
+    assert Measures.restored(10.0, None).peak_memory is None

@@ -55,6 +55,18 @@ def test_late_metric() -> None:
     assert len(points[Metric.CPU]) == 5
 
 
+def test_restored() -> None:
+    """Another runner continues a series where it was, also when it is folded later."""
+    first = recorded([(at / 4, float(at)) for at in range(200)])
+    recorder = SeriesRecorder.restored(first)
+    assert recorder.series == first
+    recorder.add(100.0, Metric.CPU, 1000.0)
+    series = recorder.series
+    assert series.width == 0.5 and series.peak(Metric.CPU) == 1000.0
+    assert series.points[Metric.CPU][:2] == [Point(0, 0.5, 1), Point(2, 2.5, 3)]
+    assert SeriesRecorder.restored(Series(0.25, {})).series == Series(0.25, {})
+
+
 def test_packing() -> None:
     series = recorded([(0.0, 0.0), (0.3, 123.4), (9.0, 400.0)], Metric.MEMORY)
     found = unpack(pack(series))

@@ -24,7 +24,8 @@ from torc_tui.lifecycle.decide import outlives_lease, reruns_left
 from torc_tui.lifecycle.liveness import Proof
 from torc_tui.lifecycle.suspension import suspended_seconds
 from torc_tui.model import Allocation, AttemptKey
-from torc_tui.store import compute_nodes, runner_liveness, scheduling, sql
+from torc_tui.resources.usage_series import Series
+from torc_tui.store import compute_nodes, runner_liveness, scheduling, sql, usage_series
 from torc_tui.store.compute_nodes import HeldAttempt, Node
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
@@ -231,6 +232,7 @@ class Adopter:
                 allocation=flight.allocation,
                 suspended=None if seconds is None else held.suspended,
                 suspended_seconds=seconds or 0.0,
+                series=self._series(flight.key),
             )
         )
         return flight
@@ -245,6 +247,17 @@ class Adopter:
                 change = (row.kind == "job_suspended", row.timestamp)
                 self._suspended.setdefault(row.job_id, []).append(change)
         return self._suspended.get(job_id, [])
+
+    def _series(self, key: AttemptKey) -> Series | None:
+        """Return what the other runner measured of a long attempt."""
+        with self._store.read() as conn:
+            found = usage_series.of_job(conn, key.job_id)
+        same = (
+            one.series
+            for one in found
+            if (one.run_id, one.attempt_id) == (key.run_id, key.attempt_id)
+        )
+        return next(same, None)
 
     def _key(self, held: HeldAttempt) -> AttemptKey:
         context = self._maker.context

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from torc_tui.executors.session_processes import Process, uptime
 from torc_tui.model import Allocation, AttemptKey, Cause, Exited, Limits, Measured, Usage
 from torc_tui.reasons import Reason
-from torc_tui.resources.usage_series import Metric, SeriesRecorder, pack
+from torc_tui.resources.usage_series import Metric, Series, SeriesRecorder, pack
 
 _SHORTEST_SECONDS = 0.1
 """Shortest time of an attempt for which a share of a CPU is reported: clocks are not exact enough
@@ -51,6 +51,17 @@ class Measures:
     io_bytes: int | None = None
     window_at: float = 0.0
     window_cpu: float = 0.0
+
+    @classmethod
+    def restored(cls, began: float, series: Series | None) -> Measures:
+        """Return the measures of an adopted attempt; ``series`` is what another runner measured."""
+        found = cls(began)
+        if series is not None:
+            found.series = SeriesRecorder.restored(series)
+            found.peak_memory = round(series.peak(Metric.MEMORY)) or None
+            found.peak_cpu_percent = series.peak(Metric.CPU) or None
+            found.peak_gpu_memory = round(series.peak(Metric.GPU_MEMORY)) or None
+        return found
 
     def __post_init__(self) -> None:
         self.began = self.io_at = self.window_at = self.last_at

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from torc_tui.model import Allocation, AttemptKey, Cause, Limits, Order, Report
+from torc_tui.resources.usage_series import Series
 
 NO_LIMITS = Limits()
 NOTHING = Allocation()
@@ -26,7 +27,8 @@ class Adopted:
     since the epoch, None if that was not recorded.
 
     ``suspended`` is None for an attempt that never was. ``suspended_seconds`` is how long it was
-    suspended in all; this time does not count against its runtime.
+    suspended in all; this time does not count against its runtime. ``series`` is what was measured
+    of it until now.
     """
 
     key: AttemptKey
@@ -41,6 +43,7 @@ class Adopted:
     allocation: Allocation = NOTHING
     suspended: bool | None = None
     suspended_seconds: float = 0.0
+    series: Series | None = None
 
 
 class Executor(Protocol):

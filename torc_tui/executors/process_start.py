@@ -109,7 +109,7 @@ def adopted_attempt(adopted: Adopted) -> Attempt:
         allocation=adopted.allocation,
         own_maxrss=None,
         files=(adopted.exit_file + ".sh", adopted.exit_file + ".invocation"),
-        measures=Measures(began),
+        measures=Measures.restored(began, adopted.series),
         log=adopted.stderr or adopted.stdout,
         suspended_at=now if adopted.suspended else None,
     )

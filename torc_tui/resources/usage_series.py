@@ -130,6 +130,19 @@ class SeriesRecorder:
         self._columns: dict[Metric, _Column] = {}
         self._last = 0
 
+    @classmethod
+    def restored(cls, series: Series) -> SeriesRecorder:
+        """Return a recorder that continues a series; each of its points counts as one sample."""
+        found = cls()
+        found.width, found._last = series.width, max(0, series.length - 1)
+        for metric, points in series.points.items():
+            column = found._columns[metric] = _Column()
+            for place, point in enumerate(points):
+                if point is not None:
+                    column.counts[place], column.sums[place] = 1, point.mean
+                    column.lows[place], column.highs[place] = point.low, point.high
+        return found
+
     def add(self, at: float, metric: Metric, value: float) -> None:
         """Take a sample, ``at`` seconds after the start."""
         place = int(at / self.width) if at > 0 else 0
