@@ -86,7 +86,14 @@ class RandomRun(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         act=st.sampled_from(
-            [acts.cancel_jobs, acts.retry_jobs, job_holds.hold_jobs, job_holds.release_jobs]
+            [
+                acts.cancel_jobs,
+                acts.retry_jobs,
+                job_holds.hold_jobs,
+                job_holds.release_jobs,
+                job_holds.suspend_jobs,
+                job_holds.resume_jobs,
+            ]
         ),
     )
     def act(self, data: st.DataObject, act: Callable[..., Any]) -> None:

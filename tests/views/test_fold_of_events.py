@@ -34,7 +34,7 @@ name: fold
 failure_handlers: [{name: again, rules: [{exit_codes: [7], max_retries: 1}]}]
 jobs:
 - {name: prep, command: x, failure_handler: again}
-- {name: "train_{i}", command: x, depends_on: [prep], failure_handler: again, parameters: {i: "1:4"}}
+- {name: "train_{i}", command: x, depends_on: [prep], failure_handler: again, parameters: {i: "1:4"}, canary: 2}
 - {name: merge, command: x, depends_on_regexes: ["train_.*"]}
 - {name: other, command: x, depends_on: [prep], cancel_on_blocking_job_failure: false}
 - {name: report, command: x, depends_on: [merge, other]}
@@ -45,6 +45,8 @@ UNTOLD = {"unmet"}
 ACTS = {
     "cancel": acts.cancel_jobs, "retry": acts.retry_jobs, "hold": job_holds.hold_jobs, "release": job_holds.release_jobs,
     "disable": acts.disable_jobs, "enable": acts.enable_jobs,
+    "hold after": job_holds.hold_after, "release after": job_holds.release_after,
+    "suspend": job_holds.suspend_jobs, "resume": job_holds.resume_jobs,
 }  # fmt: skip
 STEPS = st.lists(
     st.tuples(
@@ -65,6 +67,7 @@ def rows(view: WorkflowView) -> list[dict[str, Any]]:
 
 @settings(max_examples=20, deadline=None)
 @example([("end", 0, 0), ("cancel", 0, 0), ("cancel", 3, 0), ("end", 0, 0)])
+@example([("suspend", 0, 0), ("suspend", 1, 0), ("end", 0, 0), ("resume", 1, 0), ("end", 0, 7)])
 @given(STEPS)
 def test_fold_of_real_events_equals_a_new_snapshot(steps: list[tuple[str, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -105,5 +108,8 @@ def test_fold_of_real_events_equals_a_new_snapshot(steps: list[tuple[str, int, i
                 assert view.cursor == fresh.cursor
                 assert rows(view) == rows(fresh)
                 assert view.counts == fresh.counts and view.running == fresh.running
+                engine.step([], fake.now)  # what was suspended or resumed is told the executor
+                told = {key.job_id for key in fake.suspended} & set(fake.job_ids)
+                assert told == {job.id for job in again.jobs if job.suspended}
         finally:
             store.close()
