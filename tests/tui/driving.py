@@ -3,12 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
 
 from tests.waiting import wait_for_async
+from torc_tui.model import Event
+from torc_tui.operations import workflows
+from torc_tui.plan.resolve import resolve
+from torc_tui.store import feed
+from torc_tui.store.database import Store
+from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
+from torc_tui.workflow_file.load import loads
+
+ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+
+
+class Workspace:
+    """A database in a folder, and apps on it; with ``spec``, it has that workflow."""
+
+    def __init__(self, folder: Path, spec: str | None = None) -> None:
+        self.folder = folder
+        self.url = str(folder / "torc.db")
+        self.store = Store.open(self.url)
+        self.workflow_id = 0 if spec is None else self.create(spec)
+
+    def create(self, spec: str) -> int:
+        """Create a workflow from the text of its file."""
+        plan = resolve(loads(spec, format="yaml"))
+        return workflows.create_workflow(
+            self.store, plan, user="ada", directory=str(self.folder), actor="ada@here"
+        )
+
+    def app(self, **more: Any) -> TorcApp:
+        """Return an app that shows the workflow."""
+        return TorcApp(self.url, **{"workflow_id": self.workflow_id, "environ": ENVIRON, **more})
+
+    def events(self) -> list[Event]:
+        """Return the events of the workflow."""
+        return feed.list_events(self.store, self.workflow_id)
 
 
 def screen_text(pilot: Pilot[Any]) -> str:

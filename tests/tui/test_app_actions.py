@@ -11,10 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
 from tests.raw_sql import execute
-from tests.tui.driving import screen_text, sees, until
+from tests.tui.driving import ENVIRON, Workspace, screen, screen_text, sees, until
 from torc_tui.cli.command_help import parser_of
 from torc_tui.cli.command_table import BY_NAME
 from torc_tui.model import Event, Machine
@@ -23,7 +22,7 @@ from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.resources.machine_identity import hostname
 from torc_tui.status import JobStatus
-from torc_tui.store import compute_nodes, event_log, feed, workflows
+from torc_tui.store import compute_nodes, event_log, workflows
 from torc_tui.store.database import Store
 from torc_tui.tui.data.data_editor import DataEditor
 from torc_tui.tui.data.data_versions import DataVersions
@@ -33,10 +32,7 @@ from torc_tui.tui.widgets.choice import Choice
 from torc_tui.tui.widgets.command_node import CommandNode
 from torc_tui.tui.workflows.new_workflow import NewWorkflow
 from torc_tui.tui.workflows.tab_host import TABS
-from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.workflow_file.load import loads
-
-ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
 
 SPEC = """
 name: pipeline
@@ -85,25 +81,13 @@ def test_command_lines_are_valid(command) -> None:  # type: ignore[no-untyped-de
     understood(command.shell)
 
 
-class Story:
+class Story(Workspace):
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.url = str(folder / "torc.db")
-        self.store = Store.open(self.url)
-        plan = resolve(loads(SPEC, format="yaml"))
-        self.workflow = workflow_acts.create_workflow(
-            self.store, plan, user="ada", directory=str(folder), actor="ada@here"
-        )
-        workflow_acts.initialize(self.store, self.workflow, actor="ada@here")
-
-    def app(self, *, read_only: bool = False) -> TorcApp:
-        return TorcApp(self.url, self.workflow, read_only=read_only, environ=ENVIRON)
+        super().__init__(folder, SPEC)
+        workflow_acts.initialize(self.store, self.workflow_id, actor="ada@here")
 
     def last(self, kind: str) -> Event | None:
-        found = [
-            event for event in feed.list_events(self.store, self.workflow) if event.kind == kind
-        ]
-        return found[-1] if found else None
+        return next((event for event in reversed(self.events()) if event.kind == kind), None)
 
     def lost_runner(self) -> int:
         """Add a runner whose process is gone, and that holds the job prep."""
@@ -122,9 +106,9 @@ class Story:
         machine = Machine(hostname=hostname(), num_cpus=8, memory=16 << 30)
         with self.store.write() as conn:
             node, event = compute_nodes.register(
-                conn, self.workflow, 1, process, machine, {}, time.time()
+                conn, self.workflow_id, 1, process, machine, {}, time.time()
             )
-            event_log.append(conn, self.workflow, [event], at=time.time())
+            event_log.append(conn, self.workflow_id, [event], at=time.time())
         return node
 
 
@@ -136,15 +120,11 @@ def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-u
     story.store.close()
 
 
-def below(pilot: Pilot[int]) -> WorkflowScreen:
-    return next(one for one in reversed(pilot.app.screen_stack) if isinstance(one, WorkflowScreen))
-
-
 def handled(app: TorcApp) -> set[str]:
     """Return the commands that the app and everything on its screens carries out."""
     found = set(app.handlers())
-    for screen in app.screen_stack:
-        for node in (screen, *screen.walk_children()):
+    for shown in app.screen_stack:
+        for node in (shown, *shown.walk_children()):
             if isinstance(node, CommandNode):
                 found |= set(node.handlers())
     return found
@@ -157,11 +137,12 @@ async def test_commands_and_handlers_are_the_same(story: Story) -> None:
     record = {"id": 1, "name": "r", "version": 0, "size": 0, "data": None, "schema": None}
     async with app.run_test(size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
-        workflow = below(pilot)
+        workflow = screen(pilot)
         for tab in TABS:
             await workflow.show_tab(tab.name)
+        await until(pilot, lambda: "plan-accept" in handled(app), "the parts of the tab Rerun")
         found |= handled(app)
-        app.push(DataVersions(workflow, {**record, "workflow_id": story.workflow}))
+        app.push(DataVersions(workflow, {**record, "workflow_id": story.workflow_id}))
         app.push(DataEditor(workflow, {**record, "job_id": None}, "null"))
         await until(pilot, lambda: isinstance(app.screen, DataEditor) and app.screen.is_mounted)
         found |= handled(app)
@@ -181,13 +162,14 @@ async def test_rename(story: Story) -> None:
         await until(pilot, sees(pilot, "description", "project"))
         await pilot.press("ctrl+u", *"other name", "enter", *"a test", "enter", "enter", "enter")
         await until(
-            pilot, lambda: workflows.get_workflow(story.store, story.workflow).name == "other name"
+            pilot,
+            lambda: workflows.get_workflow(story.store, story.workflow_id).name == "other name",
         )
         told = story.last("workflow_updated")
         assert told is not None and told.actor
         assert (
             app.last_line
-            == f"torc workflows update {story.workflow} --name 'other name' --description 'a test'"
+            == f"torc workflows update {story.workflow_id} --name 'other name' --description 'a test'"
         )
         understood(app.last_line)
         await until(pilot, sees(pilot, "other name"))
@@ -272,7 +254,7 @@ async def test_the_graph_as_a_file(story: Story, ending: str, begins: str) -> No
         await until(pilot, sees(pilot, "waits for prep"))
         await pilot.press("3")
         await until(pilot, sees(pilot, "train_{i} ×5"))
-        below(pilot).focus_pane()
+        screen(pilot).focus_pane()
         await pilot.press("E")
         await until(pilot, sees(pilot, "Graph of pipeline"))
         await pilot.press("ctrl+u", *f"g.{ending}", "enter")
@@ -287,15 +269,15 @@ async def test_keys_of_the_graph(story: Story) -> None:
         await until(pilot, sees(pilot, "waits for prep"))
         await pilot.press("3")
         await until(pilot, sees(pilot, "train_{i} ×5"))
-        screen = below(pilot)
+        shown = screen(pilot)
         for name in ("train_1", "report", "prep"):
             await pilot.press("b")
             await until(
                 pilot,
-                lambda name=name: (job := screen.selected_job) is not None and job.name == name,
+                lambda name=name: (job := shown.selected_job) is not None and job.name == name,
             )
         await pilot.press("tab")
-        await until(pilot, lambda: app.focused is screen.table)
+        await until(pilot, lambda: app.focused is shown.table)
 
 
 async def test_command_line_of_pause(story: Story) -> None:
@@ -305,9 +287,11 @@ async def test_command_line_of_pause(story: Story) -> None:
         for kind, verb in (("workflow_paused", "pause"), ("workflow_resumed", "resume")):
             await pilot.press("P")
             await until(pilot, lambda kind=kind: story.last(kind) is not None)  # type: ignore[misc]  # a bound value
-            assert app.last_line == f"torc workflows {verb} {story.workflow}"
+            assert app.last_line == f"torc workflows {verb} {story.workflow_id}"
             paused = verb == "pause"
-            await until(pilot, lambda paused=paused: below(pilot).view.workflow.is_paused is paused)  # type: ignore[misc]
+            await until(
+                pilot, lambda paused=paused: screen(pilot).view.workflow.is_paused is paused
+            )  # type: ignore[misc]
 
 
 async def test_many_jobs_are_confirmed(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,7 +305,7 @@ async def test_many_jobs_are_confirmed(story: Story, monkeypatch: pytest.MonkeyP
         await until(pilot, sees(pilot, "Hold 5 jobs"))
         await pilot.press("y")
         await until(pilot, lambda: story.last("job_held") is not None)
-        kinds = [event.kind for event in feed.list_events(story.store, story.workflow)]
+        kinds = [event.kind for event in story.events()]
         assert kinds.count("job_held") == 5
 
 
@@ -331,12 +315,12 @@ async def test_read_only(story: Story) -> None:
         await until(pilot, sees(pilot, "waits for prep"))
         said: list[str] = []
         app.notify = lambda text, **_: said.append(text)  # type: ignore[method-assign]  # what is said is what counts
-        before = len(feed.list_events(story.store, story.workflow))
+        before = len(story.events())
         acts = [command for command in COMMANDS if command.writes]
         for command in acts:
             await app.dispatcher.carry_out(command)
         assert len(said) == len(acts) and all("read-only" in text for text in said)
-        assert len(feed.list_events(story.store, story.workflow)) == before
+        assert len(story.events()) == before
 
 
 def test_stop_and_resize_by_the_command_line(
@@ -360,9 +344,9 @@ def test_stop_and_resize_by_the_command_line(
     assert told is not None and told.data is not None and told.data["memory"] == 2 << 30
     code, text = torc(*resize)
     assert code == 2 and "nothing to change" in text
-    assert torc("workflows", "stop", story.workflow, "--now") == (
+    assert torc("workflows", "stop", story.workflow_id, "--now") == (
         0,
-        f"Asked the runners of workflow {story.workflow} to stop\n",
+        f"Asked the runners of workflow {story.workflow_id} to stop\n",
     )
     assert (stop := story.last("node_stop_requested")) is not None and stop.data == {
         "node": node,
@@ -390,7 +374,7 @@ jobs:
             await until(pilot, sees(pilot, "make"))
             await pilot.press("3")
             await until(pilot, sees(pilot, "╭"))
-            below(pilot).focus_pane()
+            screen(pilot).focus_pane()
             await pilot.press("F", "z")
             await until(pilot, sees(pilot, "table", "config", "score"))
             await pilot.press("F")
@@ -446,11 +430,13 @@ async def test_initialize_is_confirmed(story: Story) -> None:
         await until(pilot, sees(pilot, "Initialize pipeline?", "3 completed"))
         await pilot.press("enter")  # the focus is on the answer that changes nothing
         await until(pilot, lambda: not isinstance(pilot.app.screen, Choice))
-        assert workflows.get_workflow(story.store, story.workflow).run_id == 1
+        assert workflows.get_workflow(story.store, story.workflow_id).run_id == 1
         await pilot.press("I")
         await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
         await pilot.press("a")
-        await until(pilot, lambda: workflows.get_workflow(story.store, story.workflow).run_id == 2)
+        await until(
+            pilot, lambda: workflows.get_workflow(story.store, story.workflow_id).run_id == 2
+        )
 
 
 async def test_an_action_counts_the_jobs_that_it_applies_to(
@@ -473,7 +459,7 @@ async def test_an_action_counts_the_jobs_that_it_applies_to(
 def set_status(story: Story, change: str, kind: str, job: int) -> None:
     with story.store.write() as conn:
         execute(conn, change)
-        event_log.append(conn, story.workflow, [(kind, job, {})], at=time.time())
+        event_log.append(conn, story.workflow_id, [(kind, job, {})], at=time.time())
 
 
 async def test_filters_by_dependencies(story: Story) -> None:
@@ -481,5 +467,5 @@ async def test_filters_by_dependencies(story: Story) -> None:
         await until(pilot, sees(pilot, "waits for prep"))
         await pilot.press("/", *"before:report")
         await until(pilot, sees(pilot, "6 of 7"))
-        below(pilot).filter.line.field.value = "after:train_1"
+        screen(pilot).filter.line.field.value = "after:train_1"
         await until(pilot, sees(pilot, "1 of 7"))

@@ -9,17 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.raw_sql import execute
-from tests.tui.driving import screen, screen_text, sees, until
+from tests.tui.driving import ENVIRON, Workspace, screen, screen_text, sees, until
 from tests.waiting import DEADLINE
 from torc_tui.docs import topics
 from torc_tui.model import Machine
 from torc_tui.operations import job_holds
 from torc_tui.operations import jobs as job_acts
 from torc_tui.operations import workflows as workflow_acts
-from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, feed
-from torc_tui.store.database import Store
 from torc_tui.tui.look.theme import THEMES
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.shell.help import HelpDialog
@@ -29,7 +27,6 @@ from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows.workflows_screen import WorkflowsScreen
-from torc_tui.workflow_file.load import loads
 
 SPEC = """
 name: pipeline
@@ -41,30 +38,18 @@ jobs:
   - {name: "[bold]report", command: "report", depends_on_regexes: ["^train_.*"]}
 """
 
-ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
 
-
-class Story:
+class Story(Workspace):
     """A database with one workflow, and the app on it."""
 
     def __init__(self, folder: Path) -> None:
-        self.url = str(folder / "torc.db")
-        self.store = Store.open(self.url)
-        plan = resolve(loads(SPEC, format="yaml"))
-        self.workflow = workflow_acts.create_workflow(
-            self.store, plan, user="ada", directory=str(folder), actor="ada@here"
-        )
-
-    def app(self, workflow: bool = True, *, read_only: bool = False) -> TorcApp:
-        return TorcApp(
-            self.url, self.workflow if workflow else None, read_only=read_only, environ=ENVIRON
-        )
+        super().__init__(folder, SPEC)
 
     def initialize(self) -> None:
-        workflow_acts.initialize(self.store, self.workflow, actor="bob@there")
+        workflow_acts.initialize(self.store, self.workflow_id, actor="bob@there")
 
     def kinds(self) -> list[str]:
-        return [event.kind for event in feed.list_events(self.store, self.workflow)]
+        return [event.kind for event in self.events()]
 
 
 @pytest.fixture
@@ -75,7 +60,7 @@ def story(tmp_path: Path):  # type: ignore[no-untyped-def]  # a generator fixtur
 
 
 async def test_list_to_workflow_and_back(story: Story) -> None:
-    async with story.app(workflow=False).run_test(notifications=True, size=(100, 30)) as pilot:
+    async with story.app(workflow_id=None).run_test(notifications=True, size=(100, 30)) as pilot:
         await until(pilot, sees(pilot, "pipeline", "0/7", "new"))
         await pilot.press("enter")
         await until(pilot, sees(pilot, "train_3", "[bold]report", "not initialized"))
@@ -84,16 +69,15 @@ async def test_list_to_workflow_and_back(story: Story) -> None:
 
 
 async def test_cursor_of_the_list(story: Story) -> None:
-    plan = resolve(loads(SPEC.replace("pipeline", "newer"), format="yaml"))
-    workflow_acts.create_workflow(story.store, plan, user="ada", directory="/", actor="ada@here")
-    async with story.app(workflow=False).run_test(notifications=True, size=(100, 30)) as pilot:
+    story.create(SPEC.replace("pipeline", "newer"))
+    async with story.app(workflow_id=None).run_test(notifications=True, size=(100, 30)) as pilot:
         await until(pilot, sees(pilot, "newer", "pipeline"))
         await pilot.press("down", "enter")
         await until(pilot, sees(pilot, "train_3"))
         await pilot.press("escape")
         await until(pilot, sees(pilot, "newer", "pipeline"))
         table = pilot.app.screen.query_one(VirtualTable)
-        await until(pilot, lambda: table.cursor == story.workflow)
+        await until(pilot, lambda: table.cursor == story.workflow_id)
 
 
 async def test_help_on_a_small_terminal(story: Story) -> None:
@@ -127,7 +111,7 @@ async def test_help_finds_topics(story: Story) -> None:
 
 
 async def test_the_list_of_workflows_is_searched(story: Story) -> None:
-    async with story.app(workflow=False).run_test(notifications=True, size=(100, 30)) as pilot:
+    async with story.app(workflow_id=None).run_test(notifications=True, size=(100, 30)) as pilot:
         await until(pilot, sees(pilot, "pipeline", "0/7", "uninit"))
         await pilot.press("/", *"state:run")
         await until(pilot, sees(pilot, "no workflow matches", "shows all"))
@@ -179,7 +163,7 @@ async def test_action_has_event_and_command_line(story: Story) -> None:
         await until(pilot, lambda: story.kinds().count("job_held") == 2)
         told = [
             event
-            for event in feed.list_events(story.store, story.workflow)
+            for event in feed.list_events(story.store, story.workflow_id)
             if event.kind == "job_held"
         ]
         assert all(event.actor for event in told)
@@ -243,7 +227,7 @@ async def test_a_lost_job_is_retried(story: Story) -> None:
     gone = replace(compute_nodes.this_process("here"), started=1)
     machine = Machine(hostname="here", num_cpus=1, memory=1)
     with story.store.write() as conn:
-        node, _ = compute_nodes.register(conn, story.workflow, 1, gone, machine, {}, 1.0)
+        node, _ = compute_nodes.register(conn, story.workflow_id, 1, gone, machine, {}, 1.0)
         execute(conn, f"UPDATE job SET status = {JobStatus.RUNNING}, compute_node_id = {node},"
                 " started_at = 1.0 WHERE name = 'prep'")  # fmt: skip
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
@@ -338,7 +322,7 @@ async def test_focus_of_tabs(story: Story) -> None:
 async def test_deleted_workflow(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
-        workflow_acts.delete_workflows(story.store, [story.workflow])
+        workflow_acts.delete_workflows(story.store, [story.workflow_id])
         await until(pilot, sees(pilot, "was deleted"))
         await pilot.press("escape")
         await until(pilot, sees(pilot, "no workflows yet", "N new"))
@@ -412,7 +396,7 @@ async def test_the_terminal_chooses_the_theme(
         monkeypatch.delenv(key, raising=False)
     for key, value in environ.items():
         monkeypatch.setenv(key, value)
-    app = TorcApp(story.url, story.workflow, environ=environ)
+    app = TorcApp(story.url, story.workflow_id, environ=environ)
     async with app.run_test(notifications=True, size=(80, 24)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
         assert app.theme == theme
@@ -420,7 +404,7 @@ async def test_the_terminal_chooses_the_theme(
 
 async def test_ascii_terminal(story: Story) -> None:
     story.initialize()
-    app = TorcApp(story.url, story.workflow, environ={"TERM": "linux"})
+    app = TorcApp(story.url, story.workflow_id, environ={"TERM": "linux"})
     async with app.run_test(notifications=True, size=(100, 30)) as pilot:
         await until(pilot, lambda: screen(pilot).table.order)
         await pilot.press("3")
@@ -436,7 +420,10 @@ async def test_ascii_terminal(story: Story) -> None:
 async def test_choices_are_kept(story: Story, tmp_path: Path) -> None:
     def app() -> TorcApp:
         return TorcApp(
-            story.url, story.workflow, environ=ENVIRON, state_file=tmp_path / "state" / "app.json"
+            story.url,
+            story.workflow_id,
+            environ=ENVIRON,
+            state_file=tmp_path / "state" / "app.json",
         )
 
     async with app().run_test(size=(120, 30)) as pilot:

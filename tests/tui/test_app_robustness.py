@@ -16,42 +16,27 @@ from textual.pilot import Pilot
 
 from tests.raw_sql import execute
 from tests.tui import driving
-from tests.tui.driving import screen, screen_text, sees
+from tests.tui.driving import Workspace, screen, screen_text, sees
 from torc_tui.errors import StoreUnavailable
 from torc_tui.operations import workflows as acts
-from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
-from torc_tui.store.database import Store
 from torc_tui.store.event_log import append
 from torc_tui.tui.feed.source import Source
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck, log_tail
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
-from torc_tui.workflow_file.load import loads
 
-ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
 ESC = "\x1b[2J\x1b]0;owned\x07\x1b[31m"
 RTL = "\u202eabc \u05d0\u05d1\u05d2"
 EMOJI = "\U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f600"
 
 
-class Place:
+class Place(Workspace):
     """A database in a folder, and apps on it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.url = str(folder / "torc.db")
-        self.store = Store.open(self.url)
-
-    def workflow(self, spec: str) -> int:
-        plan = resolve(loads(spec, format="yaml"))
-        return acts.create_workflow(
-            self.store, plan, user="ada", directory=str(self.folder), actor="ada@here"
-        )
-
     def app(self, workflow: int | None = 1, **more: Any) -> TorcApp:
-        return TorcApp(self.url, workflow, environ=more.pop("environ", ENVIRON), **more)
+        return super().app(workflow_id=workflow, **more)
 
     def tell(self, status: JobStatus, job: int, kind: str, **data: Any) -> None:
         """Record the status of a job as a runner does."""
@@ -98,7 +83,7 @@ jobs:
 async def test_hostile_text_everywhere(place: Place) -> None:
     """Markup, escape sequences, right-to-left text and emoji: in names, commands, reasons, toasts,
     the palette."""
-    place.workflow(
+    place.create(
         f"""
 name: "[red]{EMOJI} {RTL}[/red]"
 jobs:
@@ -170,7 +155,7 @@ class Flaky(Source):
 
 
 async def test_database_outage(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    place.workflow(PLAIN)
+    place.create(PLAIN)
     app = place.app(source=lambda: Flaky(place.url))
     async with app.run_test(size=(120, 30), notifications=True) as pilot:
         await until(pilot, "first", "not initialized")
@@ -187,7 +172,7 @@ async def test_database_outage(place: Place, monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def test_killed_runner_is_reported(place: Place) -> None:
-    number = place.workflow(PLAIN.replace('"true"', '"sleep 60"', 1))
+    number = place.create(PLAIN.replace('"true"', '"sleep 60"', 1))
     environ = {**os.environ, "TORC_DATABASE": place.url}
     line = [sys.executable, "-m", "torc_tui.cli.main", "run", str(number)]
     runner = subprocess.Popen(
@@ -207,7 +192,7 @@ async def test_killed_runner_is_reported(place: Place) -> None:
 
 
 async def test_two_apps_on_one_store(place: Place) -> None:
-    place.workflow(PLAIN)
+    place.create(PLAIN)
     acts.initialize(place.store, 1, actor="bob@there")
     async with (
         place.app().run_test(size=(100, 24)) as one,
@@ -235,7 +220,7 @@ async def test_two_apps_on_one_store(place: Place) -> None:
     ],
 )
 async def test_half_typed_filter(place: Place, typed: str, rows: int, said: str) -> None:
-    place.workflow(PLAIN)
+    place.create(PLAIN)
     async with place.app().run_test(size=(120, 30)) as pilot:
         await until(pilot, "second")
         line = screen(pilot).query_one(FilterLine)
@@ -249,7 +234,7 @@ async def test_half_typed_filter(place: Place, typed: str, rows: int, said: str)
 
 
 async def test_filter_history(place: Place, tmp_path: Path) -> None:
-    place.workflow(PLAIN)
+    place.create(PLAIN)
     state = tmp_path / "app.json"
     async with place.app(state_file=state).run_test(size=(120, 30)) as pilot:
         await until(pilot, "second")
@@ -265,7 +250,7 @@ async def test_filter_history(place: Place, tmp_path: Path) -> None:
 
 
 async def test_unknown_workflow(place: Place) -> None:
-    place.workflow(PLAIN)
+    place.create(PLAIN)
     async with place.app(99).run_test(size=(80, 24)) as pilot:
         await until(pilot, "there is no workflow 99: esc goes to the list")
         await pilot.press("escape")
@@ -273,7 +258,7 @@ async def test_unknown_workflow(place: Place) -> None:
 
 
 async def test_no_user_data(place: Place) -> None:
-    place.workflow(PLAIN)
+    place.create(PLAIN)
     async with place.app().run_test(size=(100, 24)) as pilot:
         await until(pilot, "first", "plain")
         await pilot.press("4")
@@ -281,7 +266,7 @@ async def test_no_user_data(place: Place) -> None:
 
 
 async def test_read_only_connection(place: Place) -> None:
-    place.workflow(PLAIN)
+    place.create(PLAIN)
     before = len(list(place.folder.iterdir()))
     async with place.app(read_only=True).run_test(size=(100, 24), notifications=True) as pilot:
         await until(pilot, "read-only", "not initialized")
@@ -297,7 +282,7 @@ async def test_read_only_connection(place: Place) -> None:
 )
 @pytest.mark.parametrize("size", [(80, 24), (40, 10)])
 async def test_poor_terminals(place: Place, size: tuple[int, int], environ: dict[str, str]) -> None:
-    place.workflow(PLAIN)
+    place.create(PLAIN)
     acts.initialize(place.store, 1, actor="bob@there")
     async with place.app(environ=environ).run_test(size=size) as pilot:
         await until(pilot, "first", "plain")
@@ -308,7 +293,7 @@ async def test_poor_terminals(place: Place, size: tuple[int, int], environ: dict
 
 
 async def test_the_overview_leads_to_the_neighbors(place: Place) -> None:
-    place.workflow(PLAIN)
+    place.create(PLAIN)
     acts.initialize(place.store, 1, actor="bob@there")
     async with place.app().run_test(size=(160, 50)) as pilot:
         await until(pilot, "Dependents (1)", "second")
@@ -323,7 +308,7 @@ async def test_the_overview_leads_to_the_neighbors(place: Place) -> None:
 async def test_runner_that_fails_at_once(place: Place) -> None:
     from torc_tui.operations.runners import Background
 
-    place.workflow(PLAIN)
+    place.create(PLAIN)
     log = place.folder / "runner.log"
     log.write_text("of another run\n")
     async with place.app().run_test(size=(120, 30), notifications=True) as pilot:
@@ -351,7 +336,7 @@ def test_jobs_of_a_lost_runner(place: Place) -> None:
     from torc_tui.tui.jobs.job_rows import JobRows
     from torc_tui.views.workflow_view import WorkflowView
 
-    place.workflow(PLAIN)
+    place.create(PLAIN)
     acts.initialize(place.store, 1, actor="bob@there")
     found = workflows.snapshot(place.store, 1)
     rows = JobRows(WorkflowView(found.workflow, found.jobs, found.requirements, found.cursor, [7]))
@@ -362,9 +347,7 @@ def test_jobs_of_a_lost_runner(place: Place) -> None:
 
 
 async def test_a_folded_group_is_shown_as_a_whole(place: Place) -> None:
-    place.workflow(
-        'name: many\njobs: [{name: "fit_{i}", command: "true", parameters: {i: "1:30"}}]'
-    )
+    place.create('name: many\njobs: [{name: "fit_{i}", command: "true", parameters: {i: "1:30"}}]')
     acts.initialize(place.store, 1, actor="bob@there")
     async with place.app().run_test(size=(160, 50)) as pilot:
         await until(pilot, "Status", lambda: "100 %" in screen_text(pilot))
@@ -379,7 +362,7 @@ async def test_a_folded_group_is_shown_as_a_whole(place: Place) -> None:
 
 async def test_requested_and_used_of_a_group(place: Place) -> None:
     """The page of a group compares the highest peak of its jobs with what they request."""
-    place.workflow(
+    place.create(
         'name: many\njobs: [{name: "fit_{i}", command: "true", parameters: {i: "1:30"},'
         " resource_requirements: r}]\n"
         "resource_requirements: [{name: r, num_cpus: 2, memory: 4g, runtime: PT1H}]"
@@ -400,7 +383,7 @@ async def test_requested_and_used_of_a_group(place: Place) -> None:
 async def test_choices_survive_a_lost_connection(place: Place, tmp_path: Path) -> None:
     """What was chosen is written soon, not only when the app is left."""
     state = tmp_path / "app.json"
-    place.workflow(PLAIN)
+    place.create(PLAIN)
     async with place.app(state_file=state).run_test(size=(120, 30)) as pilot:
         await until(pilot, "second")
         await pilot.press("6")

@@ -13,11 +13,8 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.raw_sql import execute
-from tests.tui.driving import screen, screen_text, sees, until
-from torc_tui.operations.workflows import create_workflow
-from torc_tui.plan.resolve import resolve
+from tests.tui.driving import ENVIRON, Workspace, screen, screen_text, sees, until
 from torc_tui.store import feed, user_data, user_data_records
-from torc_tui.store.database import Store
 from torc_tui.tui.data import data_editor, data_review, external_editing
 from torc_tui.tui.data import data_pane as data_pane
 from torc_tui.tui.data.data_editor import DataEditor
@@ -31,7 +28,6 @@ from torc_tui.tui.widgets.choice import Choice, Confirm
 from torc_tui.tui.widgets.dialogs import Ask, Reading
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.wording import readable
-from torc_tui.workflow_file.load import loads
 
 SPEC = """
 name: lab
@@ -45,33 +41,21 @@ jobs:
   - {name: train, command: "true", input_user_data: [config], output_user_data: [metrics]}
   - {name: report, command: "true", input_user_data: [metrics]}
 """
-ENVIRON = {
-    "TERM": "xterm-256color",
-    "COLORTERM": "truecolor",
-    "LANG": "C.UTF-8",
-    "EDITOR": "none-such",
-}
 
 
-class Lab:
-    """A database with one workflow, and the app on it."""
+class Lab(Workspace):
+    """A database with user data, and the app on it."""
 
     def __init__(self, folder: Path) -> None:
-        self.url = str(folder / "torc.db")
-        self.store = Store.open(self.url)
-        plan = resolve(loads(SPEC, format="yaml"))
-        self.id = create_workflow(
-            self.store, plan, user="ada", directory=str(folder), actor="ada@here"
-        )
+        super().__init__(folder, SPEC)
         self.raw = self.store.connection()
-        self.ids = {
-            one["name"]: one["id"] for one in user_data_records.list_records(self.raw, self.id)
-        }
+        records = user_data_records.list_records(self.raw, self.workflow_id)
+        self.ids = {one["name"]: one["id"] for one in records}
         with self.store.read() as conn:
             self.jobs: dict[str, int] = dict(execute(conn, "SELECT name, id FROM job"))
 
     def app(self, **more: Any) -> TorcApp:
-        return TorcApp(self.url, self.id, environ=ENVIRON, **more)
+        return super().app(environ={**ENVIRON, "EDITOR": "none-such"}, **more)
 
     def write(self, name: str, value: Any, *, job: str | None = None) -> None:
         who = {"job": (self.jobs[job], 1, 1)} if job else {"actor": "bob@there"}
@@ -326,7 +310,9 @@ async def test_hidden_pane_reads_nothing(lab: Lab) -> None:
         lab.write("config", {"lr": 1})
         view = screen(pilot).view
         assert view is not None
-        await until(pilot, lambda: view.cursor >= feed.list_events(lab.store, lab.id)[-1].seq)
+        await until(
+            pilot, lambda: view.cursor >= feed.list_events(lab.store, lab.workflow_id)[-1].seq
+        )
         assert data.lists_read == lists and data.stale
         await pilot.press("4")
         await until(pilot, lambda: data.lists_read > lists)
@@ -359,7 +345,7 @@ async def test_edit_review_save(lab: Lab) -> None:
         await pilot.press("y")
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
         assert lab.value("config") == {"lr": 0.2}
-        event = feed.list_events(lab.store, lab.id)[-1]
+        event = feed.list_events(lab.store, lab.workflow_id)[-1]
         assert event.kind == "user_data_updated" and event.actor and "@" in event.actor
         assert pilot.app.last_line == (  # type: ignore[attr-defined]  # a TorcApp
             f"torc user-data update {lab.ids['config']} --data '{{\"lr\":0.2}}'"
@@ -415,7 +401,7 @@ async def test_schema_violation_is_confirmed(lab: Lab) -> None:
         await until(pilot, lambda: lab.version("config") == 2)
     told = [
         readable(event.data)["message"]
-        for event in feed.list_events(lab.store, lab.id, kind="user_data_warning")
+        for event in feed.list_events(lab.store, lab.workflow_id, kind="user_data_warning")
     ]
     assert told == ["user data config does not follow its schema: .lr: 7 is more than 1"]
 
@@ -663,7 +649,7 @@ async def test_create_clear_delete(lab: Lab) -> None:
         await pilot.press("y")
         await until(pilot, lambda: lab.ids["config"] not in data.records)
         assert lab.ids["config"] not in {
-            one["id"] for one in user_data_records.overview(lab.raw, lab.id)
+            one["id"] for one in user_data_records.overview(lab.raw, lab.workflow_id)
         }
 
 

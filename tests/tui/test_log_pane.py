@@ -12,20 +12,16 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.raw_sql import execute
-from tests.tui.driving import screen, screen_text, sees, until
+from tests.tui.driving import ENVIRON, Workspace, screen, screen_text, sees, until
 from tests.waiting import DEADLINE
 from torc_tui.operations import workflows as workflow_acts
-from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store import event_log, log_files
-from torc_tui.store.database import Store
 from torc_tui.tui.frame.external import CLIPBOARD
 from torc_tui.tui.logs.log_pane import LogPane
 from torc_tui.tui.logs.log_search import LogSearch
 from torc_tui.tui.logs.log_view import LogView
-from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
-from torc_tui.workflow_file.load import loads
 
 SPEC = """
 name: pipeline
@@ -38,26 +34,19 @@ jobs:
   - {name: sixth, command: "true", stdio: {mode: separate, delete_on_success: true}}
 """
 FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH = range(1, 7)
-ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
 
 
-class Story:
+class Story(Workspace):
     """A database with one workflow whose attempts the test records."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.url = str(folder / "torc.db")
-        self.store = Store.open(self.url)
-        plan = resolve(loads(SPEC, format="yaml"))
-        self.workflow = workflow_acts.create_workflow(
-            self.store, plan, user="ada", directory=str(folder), actor="ada@here"
-        )
-        workflow_acts.initialize(self.store, self.workflow, actor="ada@here")
+        super().__init__(folder, SPEC)
+        workflow_acts.initialize(self.store, self.workflow_id, actor="ada@here")
         (folder / "torc_output" / "job_stdio").mkdir(parents=True)
 
     def file(self, job: int, ending: str, attempt: int = 1) -> Path:
         stem = log_files.attempt_stem(
-            str(self.folder / "torc_output"), self.workflow, job, 1, attempt
+            str(self.folder / "torc_output"), self.workflow_id, job, 1, attempt
         )
         return Path(f"{stem}.{ending}")
 
@@ -77,7 +66,7 @@ class Story:
             f"UPDATE job SET status = {int(status)}, return_code = {code}, ended_at = 101.0 WHERE id = {job}",
             (f"job_{status.word}", job, {"attempt": attempt, "return_code": code}),
             "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, status, return_code, started_at, ended_at,"
-            f" output_dir) VALUES ({self.workflow}, {job}, 1, {attempt}, {int(status)}, {code}, 100.0, 101.0,"
+            f" output_dir) VALUES ({self.workflow_id}, {job}, 1, {attempt}, {int(status)}, {code}, 100.0, 101.0,"
             f" '{self.folder}/torc_output')",
         )
 
@@ -85,10 +74,7 @@ class Story:
         with self.store.write() as conn:
             for text in (change, *more):
                 execute(conn, text)
-            event_log.append(conn, self.workflow, [event], at=time.time())
-
-    def app(self, **environ: str) -> TorcApp:
-        return TorcApp(self.url, self.workflow, environ={**ENVIRON, **environ})
+            event_log.append(conn, self.workflow_id, [event], at=time.time())
 
 
 @pytest.fixture
@@ -277,7 +263,7 @@ async def test_the_pager_gets_the_files(story: Story, tmp_path: Path) -> None:
     pager = tmp_path / "pager"
     pager.write_text(f'#!/bin/sh\necho "$LESS $*" > {tmp_path}/called\n')
     pager.chmod(0o755)
-    async with story.app(PAGER=f"{pager} --flag").run_test(
+    async with story.app(environ={**ENVIRON, "PAGER": f"{pager} --flag"}).run_test(
         size=(120, 30), notifications=True
     ) as pilot:
         await open_log(pilot, FIRST)

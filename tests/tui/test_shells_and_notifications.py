@@ -6,15 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.driving import sees, until
+from tests.tui.driving import ENVIRON, Workspace, sees, until
 from torc_tui.operations import jobs as job_acts
 from torc_tui.operations import workflows as workflow_acts
-from torc_tui.plan.resolve import resolve
-from torc_tui.store.database import Store
 from torc_tui.tui.feed.watches import Ended, Watch, Watches
 from torc_tui.tui.shell import notifier
 from torc_tui.tui.shell.app import TorcApp
-from torc_tui.workflow_file.load import loads
 
 SPEC = """
 name: pipeline
@@ -23,27 +20,15 @@ jobs:
   - {name: prep, command: "echo $GREETING"}
   - {name: "train_{i}", command: "true", parameters: {i: "1:5"}}
 """
-ENVIRON = {
-    "TERM": "xterm-256color",
-    "COLORTERM": "truecolor",
-    "LANG": "C.UTF-8",
-    "PATH": "/usr/bin:/bin",
-}
 
 
-class Story:
+class Story(Workspace):
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.url = str(folder / "torc.db")
-        self.store = Store.open(self.url)
-        plan = resolve(loads(SPEC, format="yaml"))
-        self.workflow = workflow_acts.create_workflow(
-            self.store, plan, user="a", directory=str(folder), actor=None
-        )
-        workflow_acts.initialize(self.store, self.workflow)
+        super().__init__(folder, SPEC)
+        workflow_acts.initialize(self.store, self.workflow_id)
 
     def app(self, **environ: str) -> TorcApp:
-        return TorcApp(self.url, self.workflow, environ={**ENVIRON, **environ})
+        return super().app(environ={**ENVIRON, "PATH": "/usr/bin:/bin", **environ})
 
 
 @pytest.fixture
@@ -98,14 +83,14 @@ async def test_missing_shell(story: Story, capfd: pytest.CaptureFixture[str]) ->
 def test_notification_of_a_group(story: Story) -> None:
     watches = Watches()
     ids = [2, 3, 4]
-    assert watches.toggle("group", Watch("train_{i}", story.workflow, ids))
-    assert watches.toggle("all", Watch("pipeline", story.workflow))
+    assert watches.toggle("group", Watch("train_{i}", story.workflow_id, ids))
+    assert watches.toggle("all", Watch("pipeline", story.workflow_id))
     assert watches.check(story.store) == []
     job_acts.cancel_jobs(story.store, ids[:2], actor=None)
     assert watches.check(story.store) == [] and len(watches) == 2
     job_acts.disable_jobs(story.store, ids[2:], actor=None)
     assert watches.check(story.store) == [Ended("train_{i}: 2 canceled, 1 disabled", 2)]
-    workflow_acts.cancel_workflow(story.store, story.workflow)
+    workflow_acts.cancel_workflow(story.store, story.workflow_id)
     assert [ended.text for ended in watches.check(story.store)] == [
         "pipeline: 5 canceled, 1 disabled"
     ]
@@ -114,8 +99,8 @@ def test_notification_of_a_group(story: Story) -> None:
 
 def test_second_call_cancels_a_notification(story: Story) -> None:
     watches = Watches()
-    assert watches.toggle(1, Watch("a", story.workflow, [1]))
-    assert not watches.toggle(1, Watch("a", story.workflow, [1]))
+    assert watches.toggle(1, Watch("a", story.workflow_id, [1]))
+    assert not watches.toggle(1, Watch("a", story.workflow_id, [1]))
     assert len(watches) == 0
 
 
