@@ -482,7 +482,7 @@ class Order:
     command as its last argument (None: ``bash -c``). ``stdout`` and ``stderr`` are paths, equal
     for combined output, or None. The shell of the job writes the exit code and ``note`` to
     ``exit_file``. ``output_directories`` are created before the start. ``refusal`` says why the job
-    cannot be started, if that is known already.
+    cannot be started, if that is known already. The process inherits the descriptor ``lock``.
     """
 
     key: AttemptKey
@@ -500,6 +500,7 @@ class Order:
     output_directories: tuple[str, ...] = ()
     note: str = ""
     refusal: str | None = None
+    lock: int | None = None
 
 
 class Cause(StrEnum):

@@ -81,6 +81,7 @@ class Kind(StrEnum):
     # Why a GPU cannot be had now. `gpu` is (index, MIG instance), `users` are (pid, name,
     # bytes) of processes that are not ours.
     GPUS_HELD = "gpus_held", "gpus"
+    GPU_HELD_BY = "gpu_held_by", "gpu owners"  # (user, job) of other databases
     GPU_HIDDEN = "gpu_hidden", "gpu used total"  # memory in use by no process that the driver lists
     GPU_RETURNING = "gpu_returning", "gpu memory job"
     GPU_LIMIT = "gpu_limit", "limit"
@@ -123,6 +124,7 @@ class Kind(StrEnum):
     GPU_DRIVER = "gpu_driver", "problem error"
     GPU_DRIVER_BACK = "gpu_driver_back"
     GPU_WITHOUT_INSTANCES = "gpu_without_instances", "index uuid"
+    GPU_LEDGER = "gpu_ledger", "path problem"
     GPU_UNRETURNED = "gpu_unreturned", "gpu memory job"
     GPUS_VIRTUAL = "gpus_virtual", "number"
     GPUS_TOO_FEW = "gpus_too_few", "requested usable"

@@ -147,7 +147,9 @@ class FakeNvml:
             if not name.startswith(("SLURM_", "CUDA_")) and name != "GPU_DEVICE_ORDINAL"
         }
         path = f"{self.library.parent}:{environ.get('LD_LIBRARY_PATH', '')}".rstrip(":")
-        return environ | {"LD_LIBRARY_PATH": path, "FAKE_NVML_STATE": str(self.state)} | more
+        ledger = f"{self.state.parent}/ledger"
+        shared = {"FAKE_NVML_STATE": str(self.state), "TORC_GPU_LEDGER": ledger}
+        return environ | {"LD_LIBRARY_PATH": path} | shared | more
 
     def use(self, memory: str, *, until: Path, sm: int = 90) -> str:
         """Return a shell command that simulates a CUDA program: it takes memory ("12g", or bytes) until the file

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
+
 import pytest
 from fake_nvml import fake_gpu
 from gpu_bench import MEET, SEEN, Bench, ended
+
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -35,6 +39,7 @@ def test_shares_meet_on_one_gpu(bench: Bench) -> None:
             "b": (MEET.format(name="b", other="a"), {"num_gpus": 0.25, "gpu_memory": "30g"}),
         },
         "--num-cpus=2",
+        "--gpu-packing=pack",
     )
     assert code == 0, said
     assert bench.seen("a") == bench.seen("b") != ""
@@ -106,3 +111,59 @@ def test_two_runners_share_the_gpus_without_overlap(bench: Bench) -> None:
     results = [ended(process) for process in both]
     assert [code for code, _ in results] == [0, 0], results
     assert {bench.seen("a"), bench.seen("b")} == {gpu.uuid for gpu in bench.fake.gpus if gpu}
+
+
+def other_user(bench: Bench) -> Bench:
+    """Return a bench with a database of its own on the same GPUs."""
+    folder = bench.folder / "other"
+    folder.mkdir()
+    return Bench(bench.fake, folder)
+
+
+def test_two_databases_share_the_gpus_without_overlap(bench: Bench) -> None:
+    other = other_user(bench)
+    command = (
+        'd=$FAKE_NVML_STATE.$CUDA_VISIBLE_DEVICES; mkdir "$d" || exit 1; sleep 0.05; rmdir "$d"'
+    )
+    jobs = {f"j{number}": (command, {"num_gpus": 1}) for number in range(6)}
+    results = [ended(one.start(jobs, "--num-cpus=8")) for one in (bench, other)]
+    other.close()
+    assert [code for code, _ in results] == [0, 0], results
+
+
+def test_why_and_resources_name_the_job_of_another_database(bench: Bench) -> None:
+    other = other_user(bench)
+    holder = other.start({"theirs": (other.holding("theirs"), {"num_gpus": 2})})
+    other.running("theirs")
+    runner = bench.start({"mine": (SEEN.format(name="mine"), {"num_gpus": 1})})
+    wait_for(lambda: bench.states().get("mine") == "ready", "the workflow")
+    user = getpass.getuser()
+    wait_for(lambda: f"GPU 0 is held by job theirs of {user}" in bench.why("mine"), "the reason")
+    shown = bench.json("resources")
+    assert [gpu["others"] for gpu in shown["gpus"]] == [[{"user": user, "job": "theirs"}]] * 2
+    assert "theirs" in bench.torc("resources")
+    other.release("theirs")
+    assert ended(holder)[0] == 0
+    assert ended(runner)[0] == 0, "it starts when the other database has left"
+    other.close()
+
+
+def test_a_killed_runner_leaves_its_jobs_in_the_ledger(bench: Bench) -> None:
+    other = other_user(bench)
+    holder = other.start({"theirs": (other.holding("theirs"), {"num_gpus": 2})})
+    other.running("theirs")
+    holder.kill()
+    ended(holder)
+    runner = bench.start({"mine": (SEEN.format(name="mine"), {"num_gpus": 1})})
+    wait_for(lambda: bench.states().get("mine") == "ready", "the workflow")
+    wait_for(lambda: "held by job theirs" in bench.why("mine"), "the reason")
+    other.release("theirs")
+    assert ended(runner)[0] == 0
+    other.close()
+
+
+def test_a_ledger_that_cannot_be_used_is_reported_once(bench: Bench) -> None:
+    (bench.folder / "ledger").write_text("no directory")
+    code, said = bench.run({name: (SEEN.format(name=name), {"num_gpus": 1}) for name in ("a", "b")})
+    assert code == 0, said
+    assert said.count("the GPU ledger") == 1, said

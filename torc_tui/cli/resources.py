@@ -70,7 +70,12 @@ def _print(record: Record) -> None:
         [
             {
                 **gpu,
-                "jobs": ", ".join(one["job_name"] for one in gpu["holders"]),
+                "jobs": ", ".join(
+                    [
+                        *(one["job_name"] for one in gpu["holders"]),
+                        *(f"{one['job']} of {one['user']}" for one in gpu["others"]),
+                    ]
+                ),
                 "programs": ", ".join(
                     f"{one['name'] or '?'} ({one['pid']})"
                     for one in gpu["processes"]
@@ -118,6 +123,7 @@ def _gpu(host: MachineState, state: GpuState, usable: set[str]) -> Record:
             {"workflow_id": one.workflow_id, "job_id": one.job_id, "job_name": one.job_name}
             for one in host.holders(gpu.uuid)
         ],
+        "others": [{"user": user, "job": job} for user, job in state.owners],
     }
 
 

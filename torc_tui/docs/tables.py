@@ -64,6 +64,7 @@ SCRIPT_VARIABLES: tuple[tuple[str, str], ...] = (
 
 USER_VARIABLES: tuple[tuple[str, str], ...] = (
     ("TORC_DATABASE", "database to use: a path or a URL"),
+    ("TORC_GPU_LEDGER", "directory in which runners share which GPUs their jobs hold"),
     ("TORC_SECTION__KEY", "any setting: `TORC_CLIENT__RUN__GRACE=10` sets `client.run.grace`"),
     ("TORC_ASCII", "draw the app with ASCII only"),
     ("NO_COLOR", "print and draw without colors"),

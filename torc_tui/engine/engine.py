@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from torc_tui.engine.attempt_ends import AttemptEnds
+from torc_tui.engine.gpu_ledger import GpuLedger
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.log_ownership import after_end
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
@@ -109,6 +110,10 @@ class Engine:
     def in_flight(self) -> Mapping[int, InFlight]:
         """The attempts that this runner holds, by the id of their job."""
         return self.state.in_flight
+
+    def use_ledger(self, ledger: GpuLedger) -> None:
+        """Share the GPUs with the other databases of this host."""
+        self.state.ledger = self._placer.ledger = ledger
 
     @property
     def tenants(self) -> list[tuple[Tenant, Allocation]]:
@@ -295,6 +300,7 @@ class Engine:
         flight = self.state.in_flight.pop(ended.exited.key.job_id)
         end = JobEnd(ended.exited.ended_at, flight.job.name)
         self.state.pool.give(flight.allocation, end=end)
+        self.state.leave_ledger(flight.key, flight.allocation)
         self.state.prefetched.learn(ended.exited.ended_at - ended.exited.started_at)
         execution, stdio = self.state.context.execution, flight.job.stdio
         stdout, stderr, exit_file = attempt_files(flight.output_dir, flight.key, stdio, execution)

@@ -110,6 +110,7 @@ class OrderMaker:
         *,
         output_directories: tuple[str, ...] = (),
         note: str = "",
+        lock: int | None = None,
     ) -> Order:
         """Return the order for the attempt that was just claimed."""
         key = AttemptKey(self.context.workflow_id, job.id, self.context.run_id, job.attempt_id)
@@ -146,6 +147,7 @@ class OrderMaker:
             allocation=allocation,
             output_directories=output_directories,
             note=note,
+            lock=lock,
             refusal=refusal,
         )
 

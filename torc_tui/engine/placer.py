@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from torc_tui.engine.attempt_record import join_notes
+from torc_tui.engine.gpu_ledger import GpuLedger
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.outputs import DeclaredOutputs, GroupFiles
@@ -45,6 +46,7 @@ class Placer:
         self._context: RunContext | None = None
         self._requirements: dict[int, ResourceRequirements] = {}
         """What the jobs of each resource class request."""
+        self.ledger: GpuLedger | None = None
 
     def place(self, conn: Connection, now: float, limit: int) -> list[Placed]:
         """Take resources for at most ``limit`` ready jobs."""
@@ -64,12 +66,26 @@ class Placer:
                 if self._deadline.allows(requirements.runtime, now):
                     jobs[job.id] = job
                     candidates.append(Candidate(job.id, job.priority, requirements))
-        method = str(context.settings.get("jobs_sort_method") or DEFAULT_METHOD)
+        if self.ledger is None or not any(gpu_need(one.requirements) for one in candidates):
+            return self._place(candidates, jobs, limit)
+        with self.ledger.placing(self._pool.read_at) as may_use_gpus:
+            if not may_use_gpus:
+                candidates = [one for one in candidates if gpu_need(one.requirements) is None]
+            placed = self._place(candidates, jobs, limit)
+            for one in placed:
+                if one.allocation.gpus:
+                    ids = context.workflow_id, context.run_id, one.job.id, one.job.attempt_id
+                    self.ledger.claim(ids, (context.name, one.job.name), one.allocation)
+        return placed
+
+    def _place(
+        self, candidates: Sequence[Candidate], jobs: Mapping[int, ReadyJob], limit: int
+    ) -> list[Placed]:
+        method = str(self._maker.context.settings.get("jobs_sort_method") or DEFAULT_METHOD)
+        chosen = place(candidates, self._pool, min(limit, BATCH), method=method)
         return [
             Placed(jobs[job_id], allocation, scheduling.encode_allocation(allocation))
-            for job_id, allocation in place(
-                candidates, self._pool, min(limit, BATCH), method=method
-            )
+            for job_id, allocation in chosen
         ]
 
     def _anything_fits(self, context: RunContext) -> bool:
@@ -140,6 +156,9 @@ class JobStarter:
         if claimed:
             self.prepare([placed.job for placed in claimed])
             self._executor.submit([self._order(placed) for placed in claimed])
+            if self._state.ledger is not None:
+                for placed in claimed:
+                    self._state.ledger.started(placed.job.id)
 
     def prepare(self, jobs: Iterable[ReadyJob]) -> None:
         """Read what the orders of jobs need, for all of them at once."""
@@ -191,6 +210,7 @@ class JobStarter:
             placed.allocation,
             output_directories=directories,
             note=join_notes(states, start.note()),
+            lock=None if self._state.ledger is None else self._state.ledger.lock_of(job.id),
         )
         self._state.in_flight[job.id] = InFlight(
             key=order.key,

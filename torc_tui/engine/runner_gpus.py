@@ -10,12 +10,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from torc_tui.engine.engine import Engine
+from torc_tui.engine.gpu_ledger import GpuLedger
 from torc_tui.engine.gpu_readings import GpuWatch
 from torc_tui.engine.run_summary import RunSummary
 from torc_tui.engine.transaction import EventQueue
 from torc_tui.model import Exited, Gpu, Report
 from torc_tui.reasons import Kind, because
 from torc_tui.resources.gpus import gpu_need
+from torc_tui.resources.host_ledger import Ledger
 from torc_tui.store import compute_nodes
 
 
@@ -40,7 +42,10 @@ class RunnerGpus:
     @property
     def has_news(self) -> bool:
         """Whether `update` has something to do."""
-        return self._watch is not None and self._watch.has_news
+        if self._watch is None or not self._watch.is_started:
+            return False
+        ledger = self._engine.state.ledger
+        return self._watch.has_news or (ledger is not None and ledger.look())
 
     def _are_requested(self) -> bool:
         return any(map(gpu_need, self._engine.state.context.requirements.values()))
@@ -54,6 +59,8 @@ class RunnerGpus:
         if self._are_requested():
             self._watch.start(self._engine.executor.wake)
             self._summary.gpus_known = False
+            state = self._engine.state
+            self._engine.use_ledger(GpuLedger(Ledger(state.store.url), state.pool))
 
     def update(self, reports: Iterable[Report], now: float) -> bool:
         """Count in the pool what the GPUs report now, and put notices about them.
@@ -66,6 +73,10 @@ class RunnerGpus:
         if any(isinstance(report, Exited) for report in reports):
             watch.refresh()
         self._events.put_notices(watch.notices())
+        if ledger := self._engine.state.ledger:
+            self._events.put_notices(ledger.new_notices())
+            if ledger.needs_reading and self._engine.state.pool.read_at < now:
+                watch.refresh()
         latest = watch.take()
         if latest is None:
             return False

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from torc_tui.engine.gpu_ledger import GpuLedger
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.recording import CutOff, Recorder
@@ -13,7 +14,7 @@ from torc_tui.engine.recovery import RecoveryScripts
 from torc_tui.engine.series_writer import SeriesWriter
 from torc_tui.engine.shared_state import NodeIdentity, SharedState
 from torc_tui.engine.start_backoff import StartBackoff
-from torc_tui.model import Cause
+from torc_tui.model import Allocation, AttemptKey, Cause
 from torc_tui.resources.pool import Pool
 from torc_tui.store.database import Store
 from torc_tui.store.run_context import RunContext
@@ -130,6 +131,8 @@ class RunnerState:
     in_flight: dict[int, InFlight] = field(default_factory=dict)
     prefetched: Prefetched = field(default_factory=Prefetched)
     backoff: StartBackoff = field(default_factory=StartBackoff)
+    ledger: GpuLedger | None = None
+    """The ledger of the host, once this runner has GPUs that others could use."""
     stopping: Cause | None = None
     directory_is_gone: bool = False
     last_seq: int = 0
@@ -165,4 +168,11 @@ class RunnerState:
         flight = self.in_flight.pop(job_id, None)
         if flight is not None:
             self.pool.give(flight.allocation)
+            self.leave_ledger(flight.key, flight.allocation)
         return flight
+
+    def leave_ledger(self, key: AttemptKey, held: Allocation) -> None:
+        """Remove from the ledger what an attempt held of GPUs."""
+        if self.ledger is not None and held.gpus:
+            ids = key.workflow_id, key.run_id, key.job_id, key.attempt_id
+            self.ledger.release(key.job_id, ids)

@@ -7,6 +7,7 @@ cannot be started.
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import time
 
@@ -45,6 +46,8 @@ class ProcessStarter:
         try:
             files.make(order, how.files)
             before = session_processes.clock_ticks()
+            if order.lock is not None:
+                os.set_inheritable(order.lock, True)
             pid = spawn(how.argv, order.environment, self._nothing, files.stdout, files.stderr)
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and shortage(error) is not None:
@@ -52,6 +55,8 @@ class ProcessStarter:
             raise
         finally:
             files.close()
+            if order.lock is not None:
+                os.set_inheritable(order.lock, False)
         after = session_processes.clock_ticks()
         began = time.monotonic()
         return Attempt(

@@ -17,6 +17,7 @@ from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.gpu_service import SILENT, GpuService
 from torc_tui.resources.gpu_state import GpuState, Tenant
 from torc_tui.resources.gpus import rules_of
+from torc_tui.resources.host_ledger import Entry, Ledger
 from torc_tui.resources.pool import Pool
 from torc_tui.store import runner_liveness
 from torc_tui.store.compute_nodes import this_location
@@ -41,6 +42,7 @@ class MachineState:
     memory_used: int = 0
     notices: Sequence[Reason] = ()
     location: str = ""
+    others: Sequence[Entry] = ()
 
     @property
     def sees_gpus(self) -> bool:
@@ -85,6 +87,9 @@ class MachineState:
             pool.hold(one.allocation, other=other)
             if one.pid:
                 tenants.append((Tenant(one.pid, one.started_at or 0.0), one.allocation))
+        for entry in self.others:
+            owner = (entry.user, entry.job)
+            pool.hold(Allocation(gpus=entry.allocation.gpus), other=True, owner=owner)
         gpus = [state.gpu for state in pool.gpu_states if state.gpu is not None]
         pool.update(gpus, tenants, self.at)
         return pool
@@ -142,6 +147,7 @@ class MachineReader:
             memory_used=used,
             notices=tuple(self._notices),
             location=self.location,
+            others=Ledger(store.url if store is not None else "").others(),
         )
 
     def _read_gpus(self, held: Sequence[Holding]) -> tuple[Gpu, ...]:

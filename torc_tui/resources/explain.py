@@ -139,9 +139,9 @@ def _obstacles(need: GpuNeed, blocked: Sequence[tuple[GpuState, Obstacle]]) -> t
     reasons = [
         _obstacle(need, gpu, state, obstacle)
         for gpu, state, obstacle in real
-        if obstacle is not Obstacle.HELD
+        if obstacle is not Obstacle.HELD or state.owners
     ]
-    held = tuple(label(gpu) for gpu, _, obstacle in real if obstacle is Obstacle.HELD)
+    held = tuple(label(gpu) for gpu, state, ob in real if ob is Obstacle.HELD and not state.owners)
     if held:
         reasons.append(because(Kind.GPUS_HELD, gpus=held))
     if len(reasons) > NAMED_GPUS:
@@ -150,6 +150,8 @@ def _obstacles(need: GpuNeed, blocked: Sequence[tuple[GpuState, Obstacle]]) -> t
 
 
 def _obstacle(need: GpuNeed, gpu: Gpu, state: GpuState, obstacle: Obstacle) -> Reason:
+    if obstacle in (Obstacle.HELD, Obstacle.SHARED) and state.owners:
+        return because(Kind.GPU_HELD_BY, gpu=label(gpu), owners=state.owners)
     if obstacle is Obstacle.SHARED:
         return because(Kind.GPU_SHARED, gpu=label(gpu), jobs=state.grants)
     if obstacle is Obstacle.FOREIGN:

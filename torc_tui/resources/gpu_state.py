@@ -58,6 +58,8 @@ class Claim:
     grant: GpuGrant
     tenant: Tenant | None = None
     used: int = 0
+    owner: tuple[str, str] | None = None
+    """User and job, if another database holds the grant."""
 
 
 class Returning(NamedTuple):
@@ -189,9 +191,9 @@ class GpuState:
 
     # -- grants ------------------------------------------------------------------------------------
 
-    def add(self, grant: GpuGrant) -> Claim:
-        """Count a grant."""
-        claim = Claim(grant)
+    def add(self, grant: GpuGrant, owner: tuple[str, str] | None = None) -> Claim:
+        """Count a grant; ``owner`` is the user and the job of another database."""
+        claim = Claim(grant, owner=owner)
         self.claims.append(claim)
         return claim
 
@@ -231,6 +233,11 @@ class GpuState:
     def wholes(self) -> int:
         """The number of grants of the whole GPU."""
         return sum(one.grant.share >= WHOLE for one in self.claims)
+
+    @property
+    def owners(self) -> tuple[tuple[str, str], ...]:
+        """User and job of the grants that other databases hold."""
+        return tuple(one.owner for one in self.claims if one.owner is not None)
 
     @property
     def share(self) -> int:

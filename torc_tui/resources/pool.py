@@ -60,6 +60,8 @@ class Pool:
         self._gpus = {gpu.uuid: GpuState(gpu, self.rules) for gpu in machine.gpus}
         self._unified: set[str] = {gpu.uuid for gpu in machine.gpus if gpu.unified}
         """The GPUs whose memory is that of the machine."""
+        self.read_at = 0.0
+        """When the GPUs were read (epoch)."""
         self._is_watched = False
         """Whether readings are taken: only then can the memory of a job be seen to return."""
         for allocation in held:
@@ -121,16 +123,23 @@ class Pool:
         self.hold(allocation)
         return allocation
 
-    def hold(self, allocation: Allocation, *, other: bool = False) -> None:
+    def hold(
+        self,
+        allocation: Allocation,
+        *,
+        other: bool = False,
+        owner: tuple[str, str] | None = None,
+    ) -> None:
         """Count an allocation that exists, whether it fits or not.
 
-        ``other`` tells that another runner holds it: it does not count for ``gpu_limit``.
+        ``other`` tells that another runner holds it: it does not count for ``gpu_limit``. Of
+        another database, ``owner`` is the user and the job.
         """
         self._cpus += allocation.num_cpus
         self._bytes += allocation.memory + self._unified_memory(allocation)
         for grant in allocation.gpus:
             state = self._gpus.setdefault(grant.uuid, GpuState(rules=self.rules))
-            state.add(grant)
+            state.add(grant, owner)
             if not other:
                 self._own[grant.uuid] += 1
 
@@ -184,6 +193,7 @@ class Pool:
         counts until then.
         """
         self._is_watched = self._is_watched or at > 0
+        self.read_at = at
         seen = {gpu.uuid: gpu for gpu in gpus}
         self._unified |= {gpu.uuid for gpu in seen.values() if gpu.unified}
         for tenant, allocation in tenants:

@@ -60,12 +60,20 @@ def process_name(pid: int) -> str:
 
 def process_user(pid: int) -> str:
     """Return the user of a process; "" if it is not known."""
+    try:
+        return user_name(Path(f"/proc/{pid}").stat().st_uid)
+    except OSError:
+        return ""
+
+
+def user_name(uid: int) -> str:
+    """Return the name of a user, or the number where it has none."""
     import pwd
 
     try:
-        return pwd.getpwuid(Path(f"/proc/{pid}").stat().st_uid).pw_name
-    except (OSError, KeyError):
-        return ""
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def process_began(pid: int) -> float | None:

@@ -140,6 +140,10 @@ def gpu_sentences(
         Kind.GPUS_IN_USE: _in_use(sentence),
         Kind.GPUS_HELD: _held,
         Kind.GPU_LOST: lambda reason: f"{_labels(reason['gpus'] or ())} failed while the job ran",
+        Kind.GPU_HELD_BY: lambda reason: (
+            f"{_label(reason)} is held by "
+            + "; ".join(f"job {job} of {user}" for user, job in reason["owners"] or ())
+        ),
         Kind.GPU_HIDDEN: lambda reason: (
             f"{_label(reason)} has {size(reason['used'] or 0)} of {size(reason['total'] or 0)} in"
             " use by no process that the driver lists"

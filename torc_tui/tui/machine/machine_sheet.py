@@ -239,6 +239,8 @@ class MachineSheet:
             part += [size(grant.memory)] if grant.memory else []
             out += [self.marks[one.job_id], (" " + sanitize(one.job_name), "text")]
             out += [(f" ({', '.join(part)})  ", "faint")] if part else [("  ", "")]
+        for user, job in state.owners:
+            out.append((f"× {sanitize(job)} of {sanitize(user)}  ", "warning"))
         for process in sorted(state.foreign, key=lambda process: -(process.memory or 0)):
             out.append(
                 (f"× {process_words(process)}  ", "warning" if not process.graphics else "muted")

@@ -1,0 +1,131 @@
+"""Place jobs on GPUs together with the runners of other users and databases of this host.
+
+Input: the ledger of the host. Output: grants of others, counted in the pool of a runner, and the
+files of its own grants. Where the ledger cannot be used, a start waits for a second reading and for
+a random time, so that two runners seldom choose the same GPU.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from collections.abc import Iterator
+
+from torc_tui.model import Allocation
+from torc_tui.reasons import Reason
+from torc_tui.resources.host_ledger import Entry, Ledger, LedgerUnavailable
+from torc_tui.resources.pool import Pool
+
+CHECK_SECONDS = 0.5
+"""Time between two looks at what others hold."""
+_MOST_DELAY = 2.0
+Ids = tuple[int, int, int, int]
+"""Workflow, run, job, attempt."""
+
+
+class GpuLedger:
+    """The ledger and one pool; a pool without GPUs that others could use needs none."""
+
+    def __init__(self, ledger: Ledger, pool: Pool) -> None:
+        self._notices: list[Reason] = []
+        self._told: set[Reason] = set()
+        self._ledger = ledger
+        self._pool = pool
+        self._counted: list[Entry] = []
+        self._looked_at = 0.0
+        self._names: dict[int, str] = {}
+        """The file of each attempt that is in flight, by the id of its job."""
+        self._delay_until: float | None = None
+
+    @contextlib.contextmanager
+    def placing(self, read_at: float) -> Iterator[bool]:
+        """Hold the lock of the ledger, with what others hold counted in the pool.
+
+        Yield whether jobs may start on GPUs, which were read at that time (epoch).
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                self._count(stack.enter_context(self._ledger.placing()))
+            except LedgerUnavailable as error:
+                self._tell(error.reason)
+                may_place = self._is_second_reading(read_at)
+            else:
+                self._delay_until, may_place = None, True
+            yield may_place
+
+    def _is_second_reading(self, read_at: float) -> bool:
+        """Return whether the GPUs were read again after a random time."""
+        now = time.time()
+        if self._delay_until is None:
+            self._delay_until = now + random.uniform(0, _MOST_DELAY)
+            return False
+        if now < self._delay_until or read_at < self._delay_until:
+            return False
+        self._delay_until = None
+        return True
+
+    def claim(self, ids: Ids, names: tuple[str, str], held: Allocation) -> None:
+        """Write what an attempt holds: (workflow, run, job, attempt), (workflow, job) by name."""
+        name = self._ledger.name(*ids)
+        self._names[ids[2]] = name
+        with contextlib.suppress(LedgerUnavailable):
+            self._ledger.claim(name, *names, held)
+
+    def lock_of(self, job_id: int) -> int | None:
+        """Return the descriptor that the process of a job must inherit; None for none."""
+        name = self._names.get(job_id)
+        return None if name is None else self._ledger.lock_of(name)
+
+    def started(self, job_id: int) -> None:
+        """Leave the lock of an attempt to its process."""
+        if name := self._names.get(job_id):
+            self._ledger.started(name)
+
+    def release(self, job_id: int, ids: Ids) -> None:
+        """Remove what an attempt held; another runner may have claimed it."""
+        self._names.pop(job_id, None)
+        self._ledger.release(self._ledger.name(*ids))
+
+    @property
+    def needs_reading(self) -> bool:
+        """Whether a start waits for another reading of the GPUs."""
+        return self._delay_until is not None and time.time() >= self._delay_until
+
+    def look(self) -> bool:
+        """Count what others hold now, about twice a second; return whether that has changed."""
+        now = time.monotonic()
+        if self._delay_until is not None:
+            return self.needs_reading
+        if now - self._looked_at < CHECK_SECONDS:
+            return False
+        self._looked_at = now
+        entries = self._ledger.others()
+        return entries != self._counted and self._count(entries)
+
+    def _count(self, entries: list[Entry]) -> bool:
+        """Count the GPUs of others in the pool; CPUs and memory of other databases are not."""
+        fresh = [entry for entry in entries if entry not in self._counted]
+        for entry in self._counted:
+            if entry not in entries:
+                self._pool.give(_gpus(entry), other=True)
+        kept = [entry for entry in self._counted if entry in entries]
+        for entry in fresh:
+            owner = (entry.user, entry.job)
+            self._pool.hold(_gpus(entry), other=True, owner=owner)
+        self._counted = [*kept, *fresh]
+        return True
+
+    def _tell(self, reason: Reason) -> None:
+        if reason not in self._told:
+            self._told.add(reason)
+            self._notices.append(reason)
+
+    def new_notices(self) -> list[Reason]:
+        """Return the notices since the last call."""
+        fresh, self._notices = self._notices, []
+        return fresh
+
+
+def _gpus(entry: Entry) -> Allocation:
+    return Allocation(gpus=entry.allocation.gpus)

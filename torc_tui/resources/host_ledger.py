@@ -1,0 +1,236 @@
+"""Keep the GPUs that jobs hold in a directory that all users and databases of this host share.
+
+Input: grants. Output: files, and the grants of others. There is one file per attempt, which its
+process keeps locked: the kernel frees the lock when the last process of the job has ended, however
+that happens. Whoever places jobs holds the lock of the directory meanwhile.
+
+Invariants
+* A file without a lock counts as nothing, and so does one that is no ledger entry.
+* The user of a grant is the owner of its file. Only the owner removes it (sticky directory).
+* Never: a symbolic link is followed, a wait for the lock of longer than `LOCK_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from torc_tui.model import Allocation, GpuGrant
+from torc_tui.reasons import Kind, Reason, because
+from torc_tui.resources.machine_identity import boot_id
+from torc_tui.resources.process_identity import user_name
+
+LOCK_SECONDS = 1.0
+_MOST_FILES = 10_000
+_MOST_BYTES = 1 << 16
+
+
+class LedgerUnavailable(Exception):
+    """The ledger cannot be used; ``reason`` says why."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class Entry(NamedTuple):
+    """What an attempt of another database holds."""
+
+    name: str
+    user: str
+    workflow: str
+    job: str
+    pid: int
+    allocation: Allocation
+
+
+def ledger_path() -> Path:
+    """Return the directory of the ledger, which is a new one after each start of the machine."""
+    chosen = os.environ.get("TORC_GPU_LEDGER")
+    return Path(chosen) if chosen else Path("/var/tmp") / f"torc-gpus-{boot_id()}"
+
+
+class Ledger:
+    """The ledger as one database sees it; ``database`` is its URL."""
+
+    def __init__(self, database: str, path: Path | None = None) -> None:
+        self.path = ledger_path() if path is None else path
+        self._mine = hashlib.sha256(database.encode()).hexdigest()[:16]
+        """How the names of the files of this database begin."""
+        self._locks: dict[str, int] = {}
+        """The locked files of attempts that were not started yet."""
+        self._parsed: dict[tuple[str, int, int], Entry | None] = {}
+
+    def name(self, *ids: int) -> str:
+        """Return the name of the file of an attempt: workflow, run, job, attempt."""
+        return "-".join([self._mine, str(os.getuid()), *map(str, ids)])
+
+    @contextlib.contextmanager
+    def placing(self) -> Iterator[list[Entry]]:
+        """Hold the lock of the ledger, and return what others hold.
+
+        Raise LedgerUnavailable where it cannot be written or trusted.
+        """
+        directory = self._open()
+        try:
+            _lock(directory, self.path)
+            yield self._read(directory)
+        finally:
+            os.close(directory)
+
+    def others(self) -> list[Entry]:
+        """Return what attempts of other databases hold; nothing where there is no ledger."""
+        try:
+            directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            return []
+        try:
+            return self._read(directory) if _problem(directory) is None else []
+        finally:
+            os.close(directory)
+
+    def claim(self, name: str, workflow: str, job: str, allocation: Allocation) -> None:
+        """Write what an attempt holds; call this in `placing`.
+
+        Raise LedgerUnavailable if that fails.
+        """
+        grants = [[one.uuid, one.share, one.memory] for one in allocation.gpus]
+        held = [allocation.num_cpus, allocation.memory, grants]
+        entry = {"workflow": workflow, "job": job, "pid": os.getpid(), "held": held}
+        path = self.path / name
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            file = os.open(path, flags, 0o644)
+            self._locks[name] = file
+            os.fchmod(file, 0o644)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.write(file, json.dumps(entry).encode())
+        except OSError as error:
+            self.release(name)
+            raise LedgerUnavailable(_unavailable(self.path, error.strerror)) from None
+
+    def lock_of(self, name: str) -> int | None:
+        """Return the descriptor that the process of the attempt must inherit."""
+        return self._locks.get(name)
+
+    def started(self, name: str) -> None:
+        """Leave the lock to the process of the attempt."""
+        file = self._locks.pop(name, None)
+        if file is not None:
+            os.close(file)
+
+    def release(self, name: str) -> None:
+        """Remove the file of an attempt that has ended, or was not started."""
+        self.started(name)
+        with contextlib.suppress(OSError):
+            (self.path / name).unlink()
+
+    def _open(self) -> int:
+        """Return a descriptor of the directory, which is made if it does not exist."""
+        try:
+            with contextlib.suppress(FileExistsError):
+                self.path.mkdir(mode=0o1777)
+                self.path.chmod(0o1777)
+            directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError as error:
+            raise LedgerUnavailable(_unavailable(self.path, error.strerror)) from None
+        problem = _problem(directory)
+        for _ in range(10):
+            if problem is None:
+                break
+            time.sleep(0.01)  # another process may just have made it
+            problem = _problem(directory)
+        if problem is None and not os.access(self.path, os.W_OK | os.X_OK):
+            problem = "it cannot be written"
+        if problem is not None:
+            os.close(directory)
+            raise LedgerUnavailable(_unavailable(self.path, problem))
+        return directory
+
+    def _read(self, directory: int) -> list[Entry]:
+        """Return the entries of other databases whose files are locked."""
+        found = []
+        with os.scandir(directory) as files:
+            for number, file in enumerate(files):
+                if number >= _MOST_FILES:
+                    break
+                if not file.name.startswith(self._mine):
+                    entry = self._entry(file.name, directory)
+                    if entry is not None:
+                        found.append(entry)
+        return sorted(found)
+
+    def _entry(self, name: str, directory: int) -> Entry | None:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            file = os.open(name, flags, dir_fd=directory)
+        except OSError:
+            return None
+        try:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode) or not _is_locked(file):
+                return None
+            key = name, status.st_ino, status.st_mtime_ns
+            if key not in self._parsed:
+                self._parsed[key] = _parse(name, os.read(file, _MOST_BYTES), status.st_uid)
+            return self._parsed[key]
+        except OSError:
+            return None
+        finally:
+            os.close(file)
+
+
+def _lock(directory: int, path: Path) -> None:
+    """Lock the directory; raise LedgerUnavailable when another process keeps it locked."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise LedgerUnavailable(_unavailable(path, "it stays locked")) from None
+            time.sleep(0.001)
+
+
+def _is_locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _problem(directory: int) -> str | None:
+    """Return why a directory cannot be trusted: users could remove the files of others."""
+    mode = os.fstat(directory).st_mode
+    return None if stat.S_IMODE(mode) == 0o1777 else "its mode is not 1777"
+
+
+def _parse(name: str, text: bytes, owner: int) -> Entry | None:
+    try:
+        value = json.loads(text)
+        num_cpus, memory, grants = value["held"]
+        gpus = tuple(
+            GpuGrant(str(uuid), min(max(int(share), 0), 1000), max(int(size), 0))
+            for uuid, share, size in grants
+        )
+        allocation = Allocation(int(num_cpus), int(memory), gpus)
+        workflow, job = str(value["workflow"])[:200], str(value["job"])[:200]
+        return Entry(name, user_name(owner), workflow, job, int(value["pid"]), allocation)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _unavailable(path: Path, problem: str | None) -> Reason:
+    return because(Kind.GPU_LEDGER, path=str(path), problem=problem)
