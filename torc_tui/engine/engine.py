@@ -33,7 +33,6 @@ from torc_tui.engine.transaction import SortedReports, StepTransaction
 from torc_tui.executors.base import Executor
 from torc_tui.lifecycle.decide import CANCEL
 from torc_tui.model import (
-    Allocation,
     AttemptKey,
     Cause,
     Event,
@@ -45,7 +44,7 @@ from torc_tui.model import (
 )
 from torc_tui.operations.file_states import FileStates, hash_limit
 from torc_tui.reasons import Kind, Reason, because
-from torc_tui.resources.gpu_state import JobEnd, Tenant
+from torc_tui.resources.gpu_state import JobEnd
 from torc_tui.resources.pool import Pool
 from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints
@@ -114,30 +113,6 @@ class Engine:
     def use_ledger(self, ledger: GpuLedger) -> None:
         """Share the GPUs with the other databases of this host."""
         self.state.ledger = self._placer.ledger = ledger
-
-    @property
-    def tenants(self) -> list[tuple[Tenant, Allocation]]:
-        """The jobs that runners of this database run on this host, with what they hold."""
-        own = [
-            (Tenant(flight.pid, flight.granted_at), flight.allocation)
-            for flight in self.in_flight.values()
-            if flight.pid
-        ]
-        return own + self.shared.tenants
-
-    @property
-    def own_pids(self) -> dict[int, str]:
-        """The processes of the jobs that runners of this database hold on this host.
-
-        Each has a tag ``workflow/run/job/attempt``, empty for those of other runners.
-        """
-        own = dict.fromkeys(self.shared.other_pids, "")
-        for flight in self.in_flight.values():
-            if flight.pid:
-                key = flight.key
-                tag = f"{key.workflow_id}/{key.run_id}/{key.job_id}/{key.attempt_id}"
-                own[flight.pid] = tag
-        return own
 
     def read_shared_state(self) -> None:
         """Read what others have written, between two steps."""

@@ -14,8 +14,9 @@ from torc_tui.engine.gpu_ledger import GpuLedger
 from torc_tui.engine.gpu_readings import GpuWatch
 from torc_tui.engine.run_summary import RunSummary
 from torc_tui.engine.transaction import EventQueue
-from torc_tui.model import Exited, Gpu, Report
+from torc_tui.model import Allocation, Exited, Gpu, Report
 from torc_tui.reasons import Kind, because
+from torc_tui.resources.gpu_state import Tenant
 from torc_tui.resources.gpus import gpu_need
 from torc_tui.resources.host_ledger import Ledger
 from torc_tui.store import compute_nodes
@@ -83,7 +84,7 @@ class RunnerGpus:
         pool = self._engine.state.pool
         pool.distances = watch.distances
         at, gpus = latest
-        pool.update(gpus, self._engine.tenants, at)
+        pool.update(gpus, self._tenants(), at)
         self._events.put_notices(pool.unreturned())
         awaited = watch.awaited()
         if awaited is None:
@@ -103,11 +104,33 @@ class RunnerGpus:
         """Tell the watch which processes are ours now."""
         self.start_if_requested()
         if self._watch is not None and self._watch.is_started:
-            self._watch.set_own(self._engine.own_pids)
+            self._watch.set_own(self._own_pids())
 
     def figures(self) -> tuple[Gpu, ...]:
         """Return the GPUs with their load, as they were a few seconds ago at most."""
         return () if self._watch is None else self._watch.figures
+
+    def _tenants(self) -> list[tuple[Tenant, Allocation]]:
+        """Return the jobs that runners of this database run on this host, with what they hold."""
+        own = [
+            (Tenant(flight.pid, flight.granted_at), flight.allocation)
+            for flight in self._engine.in_flight.values()
+            if flight.pid
+        ]
+        return own + self._engine.shared.tenants
+
+    def _own_pids(self) -> dict[int, str]:
+        """Return the processes of the same jobs with their tags ``workflow/run/job/attempt``.
+
+        Those of other runners have an empty tag.
+        """
+        own = dict.fromkeys(self._engine.shared.other_pids, "")
+        for flight in self._engine.in_flight.values():
+            if flight.pid:
+                key = flight.key
+                tag = f"{key.workflow_id}/{key.run_id}/{key.job_id}/{key.attempt_id}"
+                own[flight.pid] = tag
+        return own
 
     def close(self) -> None:
         """Stop reading."""

@@ -320,8 +320,9 @@ class GpuState:
             return Obstacle.HELD
         exclusive = gpu.compute_mode in _EXCLUSIVE
         if need.share < WHOLE and not exclusive:
-            short = need.share > self.share_available
-            return Obstacle.SHARE if short else self._returning_obstacle()
+            if need.share > self.share_available:
+                return Obstacle.SHARE
+            return Obstacle.RETURNING if self.returning else None
         if self.claims:
             return Obstacle.SHARED
         if exclusive and self.computing:
@@ -337,9 +338,6 @@ class GpuState:
         if self.returning:
             return Obstacle.RETURNING
         return Obstacle.HIDDEN if self.rules.foreign == "avoid" and self.is_hiding else None
-
-    def _returning_obstacle(self) -> Obstacle | None:
-        return Obstacle.RETURNING if self.returning else None
 
     def _memory_obstacle(self, need: GpuNeed, gpu: Gpu) -> Obstacle | None:
         if self.limitless:
