@@ -71,6 +71,8 @@ BENCHMARKS = {
     "growth": Benchmark(bench_growth.growth, {"smallest": 2}, by_default=False),
     "recording": Benchmark(bench_rerun.recording, {"jobs": 4}),
     "plan": Benchmark(bench_rerun.plan, {"jobs": 4}),
+    "reset": Benchmark(bench_rerun.reset, {"jobs": 4}),
+    "update": Benchmark(bench_rerun.update, {"jobs": 4}),
     "failures": Benchmark(bench_failures.failures, {"jobs": 20}),
     "sampling": Benchmark(bench_usage.sampling, {"jobs": 2, "samples": 1}),
     "series": Benchmark(bench_usage.series, {"jobs": 4}),

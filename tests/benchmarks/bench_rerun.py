@@ -64,3 +64,40 @@ def plan(root: Path, rounds: int, *, jobs: int = 10_000) -> Rows:
     spend(plan, folder)  # fills the cache of hashes
     costs = [spend(plan, folder) for _ in range(rounds)]
     return [absolute(f"torc plan of {jobs:,} jobs and files", "s", costs, 1.0)]
+
+
+def reset(root: Path, rounds: int, *, jobs: int = 10_000) -> Rows:
+    """Measure `torc rerun` of many finished jobs."""
+    folder = new_folder(root, "reset")
+    job = {"name": "j_{i}", "command": "true", "parameters": {"i": f"1:{jobs}"}}
+    (folder / "w.json").write_text(json.dumps({"name": "w", "jobs": [job]}))
+    spend([TORC, "create", "w.json"], folder)
+    spend([TORC, "init", "1"], folder)
+    costs = []
+    for _ in range(rounds):
+        spend([TORC, "workflows", "cancel", "1", "-y"], folder)
+        costs.append(spend([TORC, "jobs", "retry", "1", "--failed", "-y"], folder))
+    return [absolute(f"reset of {jobs:,} jobs", "s", costs, 1.0)]
+
+
+def update(root: Path, rounds: int, *, jobs: int = 100_000) -> Rows:
+    """Measure `torc update` with an unchanged file, and with one changed job."""
+    folder = new_folder(root, "update")
+    many = {"name": "j_{i}", "command": "true", "parameters": {"i": f"2:{jobs}"}}
+
+    def write(command: str) -> None:
+        one = {"name": "one", "command": command}
+        (folder / "w.json").write_text(json.dumps({"name": "w", "jobs": [many, one]}))
+
+    write("true")
+    spend([TORC, "create", "w.json"], folder)
+    update = [TORC, "update", "1", "w.json"]
+    same = [spend(update, folder) for _ in range(rounds)]
+    changed = []
+    for number in range(rounds):
+        write(f"echo {number}")
+        changed.append(spend(update, folder))
+    return [
+        absolute(f"update of {jobs:,} jobs, unchanged file", "s", same, 2.0),
+        absolute(f"update of {jobs:,} jobs, one of them changed", "s", changed, 2.0),
+    ]

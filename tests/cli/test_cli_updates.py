@@ -63,12 +63,17 @@ def test_then_stale(torc: Torc, made: int) -> None:
 @pytest.mark.parametrize(
     "words",
     ["fit_1", "fit_1 --memory lots", "fit_1 --env A", "fit_1 fit_2 --name x", "zzz --priority 1",
-     "fit_1 --name fit_2", "fit_1 --command s/zzz/y/", "sum --memory x2"],
+     "fit_1 --command s/zzz/y/", "sum --memory x2"],
 )  # fmt: skip
 def test_wrong(torc: Torc, made: int, words: str) -> None:
     answer = torc("jobs", "update", *words.split(" "), "-w", 1)
     assert answer.code == 2 and len(answer.err.splitlines()) <= 3
     assert job(torc, "fit_1")["name"] == "fit_1"
+
+
+def test_name_is_taken(torc: Torc, made: int) -> None:
+    answer = torc("jobs", "update", "fit_1", "--name", "fit_2", "-w", 1)
+    assert answer.code == 1 and "has a job 'fit_2' already" in answer.err
 
 
 def test_a_shared_entry(torc: Torc, made: int) -> None:

@@ -15,10 +15,14 @@ from tests.lifecycle.invariants import Node, violations
 from torc_tui.model import STATUS_EVENTS
 from torc_tui.operations import job_holds
 from torc_tui.operations import jobs as acts
+from torc_tui.operations.job_changes import parse_changes
 from torc_tui.operations.rerun_jobs import rerun_jobs
+from torc_tui.operations.workflow_update import update_from_plan
+from torc_tui.plan.resolve import resolve
 from torc_tui.status import HELD, JobStatus
 from torc_tui.store.database import Store
 from torc_tui.store.feed import list_events
+from torc_tui.workflow_file.load import loads
 
 BENCH: Callable[..., Any] | None = None
 """Set by the fixture: hypothesis makes its machines without arguments."""
@@ -54,7 +58,9 @@ class RandomRun(RuleBasedStateMachine):
         lines += ["failure_handlers:", "  - {name: h, rules: [{exit_codes: [7], max_retries: 1}]}"]
         self.store = Store.open(f"sqlite:///{self.folder.name}/torc.db")
         assert BENCH is not None
-        self.it = BENCH(self.store, Path(self.folder.name), "\n".join(lines))
+        self.text = "\n".join(lines)
+        self.commands = dict.fromkeys(self.depends_on, "x")
+        self.it = BENCH(self.store, Path(self.folder.name), self.text)
         self.folded = {job.id: job.status for job in self.it.jobs()}
         self.seq = list_events(self.store, self.it.workflow_id)[-1].seq
 
@@ -108,6 +114,27 @@ class RandomRun(RuleBasedStateMachine):
         held = self.held()
         job_id = self.pick(data, lambda job: True)
         rerun_jobs(self.it.outside, [job_id], stop=stop)
+        assert self.held() == held
+
+    @rule(data=st.data(), priority=st.integers(1, 9))
+    def change(self, data: st.DataObject, priority: int) -> None:
+        held = self.held()
+        job_id = self.pick(data, lambda job: True)
+        changes = parse_changes({"priority": priority})
+        acts.update_jobs(self.it.outside, [job_id], changes=changes, when_done=True)
+        assert self.held() == held
+
+    @rule(data=st.data(), version=st.integers(1, 3))
+    def update(self, data: st.DataObject, version: int) -> None:
+        """The file changes commands; jobs with a result of another version run again."""
+        held = self.held()
+        name = data.draw(st.sampled_from(sorted(self.depends_on)))
+        self.text = self.text.replace(
+            f"name: {name}, command: {self.commands[name]},", f"name: {name}, command: x{version},"
+        )
+        self.commands[name] = f"x{version}"
+        plan = resolve(loads(self.text, format="yaml"))
+        update_from_plan(self.it.outside, self.it.workflow_id, plan)
         assert self.held() == held
 
     def held(self) -> dict[int, tuple[JobStatus, int]]:

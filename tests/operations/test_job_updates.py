@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.engine.conftest import Bench
-from torc_tui.errors import UsageError
+from torc_tui.errors import Conflict, UsageError
 from torc_tui.operations.catalog import UPDATE
 from torc_tui.operations.job_changes import parse_changes
 from torc_tui.operations.jobs import cancel_jobs, terminate_jobs, update_jobs
@@ -151,7 +151,7 @@ def test_wrong(given: dict[str, Any]) -> None:
 def test_names(it: Any) -> None:
     with pytest.raises(UsageError, match="for one job"):
         update(it, "a", "b", name="x")
-    with pytest.raises(UsageError, match="has a job 'b' already"):
+    with pytest.raises(Conflict, match="has a job 'b' already"):
         update(it, "a", name="b")
     with pytest.raises(UsageError, match="no resource requirements 99"):
         update(it, "a", resource_requirements_id=99)

@@ -18,6 +18,7 @@ from torc_tui.model import Machine
 from torc_tui.operations import jobs, lost_runners
 from torc_tui.operations import workflows as operations
 from torc_tui.operations.catalog import CATALOG
+from torc_tui.operations.job_changes import parse_changes
 from torc_tui.operations.user_action import Target, function_of
 from torc_tui.plan.resolve import resolve
 from torc_tui.reasons import Kind, Reason, because, decode
@@ -300,7 +301,8 @@ def test_delete_is_reachable(
             )
         (job,) = workflows.snapshot(sqlite_store, made).jobs
         argument = () if action.argument is None else (7,)
-        function_of(action)(sqlite_store, [job.id], *argument, actor=ACTOR)
+        more = {"changes": parse_changes({"priority": 3})} if action.id == "job-update" else {}
+        function_of(action)(sqlite_store, [job.id], *argument, actor=ACTOR, **more)
         try:
             (deleted,) = operations.delete_workflows(sqlite_store, [made])
         except Refused:

@@ -118,6 +118,36 @@ def test_in_kdl(store: Any, tmp_path: Path) -> None:
     it.outside.close()
 
 
+def test_nothing_is_written(it: Any) -> None:
+    """Readers are not woken: the database is not touched."""
+    version = it.store.connection().data_version if it.store.dialect == "sqlite" else lambda: 0
+    before = version()
+    assert not update(it, ("name: sweep", "name: sweep  # the same"))
+    assert version() == before
+
+
+def test_grown_and_prioritized(it: Any) -> None:
+    """A request that a retry has increased stays, too, and is one of the edits."""
+    from dataclasses import replace
+
+    from torc_tui.operations.jobs import set_priority
+    from torc_tui.store import additions
+
+    with it.outside.write() as conn:
+        known = workflows.read_requirements(conn, it.workflow_id)
+        small = known[
+            job_definitions.definitions(conn, [it.ids["fit_1"]])[it.ids["fit_1"]].requirement_id
+        ]
+        additions.grow(conn, it.workflow_id, {it.ids["fit_1"]: replace(small, memory=2 << 30)})
+    set_priority(it.outside, [it.ids["lone"]], 4, actor=ACTOR)
+    grown = row(it, "fit_1").requirement_id
+    update(it, ("sum ${user_data", "total ${user_data"))
+    assert row(it, "fit_1").requirement_id == grown and row(it, "lone").priority == 4
+    edits = workflow_edits(it.store, it.workflow_id)
+    assert set(edits.jobs) == {"fit_1", "lone"}
+    assert '    memory: "2g"' in edits.lines
+
+
 def test_dry_run(it: Any) -> None:
     complete(it)
     before = content(it)

@@ -92,7 +92,7 @@ def test_render_ids() -> None:
         lambda token: token.name + ".txt" if token.section == "files" else "ab".index(token.name),
     )
     assert script == ("get ", 0, 1, " < f.txt")
-    assert render(script, 40) == "get 4041 < f.txt"
+    assert render(script, range(40, 50)) == "get 4041 < f.txt"
 
 
 @given(st.text(alphabet="ab$ {}.'\"\\(`#<\n", max_size=40))

@@ -81,7 +81,7 @@ def test_user_data_of_the_seed() -> None:
         job("train", 'python train.py --config="${user_data.input.config}"'),
         user_data=data("other", "config", value=1)[:1] + data("config"),
     )
-    assert render(plan.jobs[1].command, 10) == 'python train.py --config="11"'
+    assert render(plan.jobs[1].command, range(10, 20)) == 'python train.py --config="11"'
     assert reasons(plan) == [("train", "generate", "user data 'config'")]
 
 
@@ -129,7 +129,7 @@ def test_outputs_with_a_variable_must_be_declared() -> None:
 
 def test_a_declared_name_with_a_dollar_is_a_name() -> None:
     plan = plan_of(job("a", "x ${user_data.input.cost_$i}"), user_data=data("cost_$i", value=3))
-    assert render(plan.jobs[0].command, 5) == "x 5"
+    assert render(plan.jobs[0].command, range(5, 9)) == "x 5"
 
 
 def test_tokens_and_lists_are_merged() -> None:

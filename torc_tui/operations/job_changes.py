@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from torc_tui.errors import UsageError
+from torc_tui.errors import Conflict, UsageError
 from torc_tui.model import ResourceRequirements
 from torc_tui.patterns import Pattern, PatternError
 from torc_tui.status import HELD
@@ -240,7 +240,7 @@ def _check(
     if len(jobs) > 1:
         raise UsageError("--name is for one job")
     if jobs and additions.name_is_taken(conn, workflow_id, changes.name, jobs[0].id):
-        raise UsageError(
+        raise Conflict(
             f"workflow {workflow_id} has a job {changes.name!r} already", hint="take another name"
         )
 

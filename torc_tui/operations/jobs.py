@@ -29,7 +29,7 @@ from torc_tui.operations.retries import PutBack, plan_put_back
 from torc_tui.operations.user_action import Selection, UserAction, narrow
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.status import CANCELABLE, HELD, RETRYABLE, JobStatus
-from torc_tui.store import additions, dependency_counters, sql, user_actions
+from torc_tui.store import additions, dependency_counters, job_definitions, sql, user_actions
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.event_log import append
@@ -210,10 +210,13 @@ def set_priority(
     store: Store, job_ids: Iterable[int], priority: int, *, actor: str | None = None
 ) -> Done:
     """Set the priority of jobs: higher ones start first, the default is 0."""
-    values = {"priority": priority}
-    return set_values(
-        store, catalog.PRIORITY, job_ids, actor, sql.SET_PRIORITY, data=dict(values), **values
-    )
+
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        changes = {job.id: {"priority": priority} for job in jobs}
+        job_definitions.change(conn, job_definitions.edited(conn, changes))
+        return [("job_priority", job.id, {"priority": priority}) for job in jobs]
+
+    return on_jobs(store, catalog.PRIORITY, job_ids, act, actor)
 
 
 def set_values(

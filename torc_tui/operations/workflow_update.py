@@ -39,7 +39,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow, resettle
 from torc_tui.store.encoding import dumps, loads
-from torc_tui.store.event_log import append
+from torc_tui.store.event_log import append, lock
 from torc_tui.store.plan_rows import REQUIREMENT_FIELDS, group_members
 
 _NAMED = 50
@@ -75,7 +75,7 @@ def _identity(plan: Plan) -> tuple[str | None, str]:
 def _write(store: Store, workflow_id: int, plan: Plan, actor: str | None) -> WorkflowChanges:
     now = time.time()
     with store.write() as conn:
-        append(conn, workflow_id, [], at=now)
+        lock(conn, workflow_id)
         compared = compare(conn, workflow_id, plan, partial(creation.allocate, conn))
         if compared.changes:
             find_reruns(conn, compared)

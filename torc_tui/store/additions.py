@@ -154,7 +154,16 @@ def grow(
         first = known.get(grown["requirement_id"], new)
         new_id = requirement(conn, workflow_id, replace(new, name=first.name))
         grown["grown_id"] = new_id
-        rows.append({"job_id": job_id, "requirement_id": new_id, "grown": dumps(grown)})
+        present = {"requirement_id": job.requirement_id}
+        edited = edited_text(job.edited, present, {"requirement_id": new_id})
+        rows.append(
+            {
+                "job_id": job_id,
+                "requirement_id": new_id,
+                "grown": dumps(grown),
+                "edited": edited,
+            }
+        )
         reason = because(Kind.GROWN, **changes)
         told[job_id] = {"grown": reason.to_json(), "requirement_id": new_id}
     now = read_requirements(conn, workflow_id)

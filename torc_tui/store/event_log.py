@@ -59,6 +59,12 @@ def append(
     return last
 
 
+def lock(conn: Connection, workflow_id: int) -> None:
+    """Take the lock on the workflow's row without writing; SQLite has one writer at a time."""
+    if conn.dialect == "postgresql":
+        conn.execute(sql.LOCK_WORKFLOW, workflow_id=workflow_id)
+
+
 def check_workflow(conn: Connection, workflow_id: int) -> None:
     """Raise NotFound for an unknown workflow."""
     if conn.value(sql.WORKFLOW_EXISTS, workflow_id=workflow_id) is None:

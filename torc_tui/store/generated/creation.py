@@ -54,13 +54,14 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "first",
     ),
     "GROWN": (
-        "SELECT job.requirement_id, job.grown FROM job WHERE job.id = ?1",
+        "SELECT job.requirement_id, job.grown, job.edited FROM job WHERE job.id = ?1",
         "job_id",
-        "requirement_id grown:json",
+        "requirement_id grown:json edited:json",
     ),
     "GROW_JOB": (
-        "UPDATE job SET resource_class=?1, requirement_id=?2, grown=?3 WHERE job.id = ?4",
-        "resource_class requirement_id grown:json job_id",
+        "UPDATE job SET resource_class=?1, requirement_id=?2, grown=?3, edited=?4 WHERE job.id = "
+        "?5",
+        "resource_class requirement_id grown:json edited:json job_id",
     ),
     "INSERT_ACTIONS": (
         "INSERT INTO action (id, workflow_id, trigger_type, action_type, job_ids, commands, "

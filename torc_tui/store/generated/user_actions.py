@@ -191,10 +191,6 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "UPDATE workflow SET is_paused=?1 WHERE workflow.id = ?2",
         "is_paused:boolean workflow_id",
     ),
-    "SET_PRIORITY": (
-        "UPDATE job SET priority=?1 WHERE job.id = ?2",
-        "priority job_id",
-    ),
     "SET_SUSPENDED": (
         "UPDATE job SET suspended=?1 WHERE job.id = ?2 AND job.status = 4",
         "suspended:boolean job_id",

@@ -122,7 +122,6 @@ SET_CANCELED = change(workflow, "is_canceled", of_workflow(workflow))
 SET_PAUSED = change(workflow, "is_paused", of_workflow(workflow))
 SET_HELD = change(job, "held hold_reason", _one)
 SET_SUSPENDED = change(job, "suspended", _one, among(job.c.status, {JobStatus.RUNNING}))
-SET_PRIORITY = change(job, "priority", _one)
 FAIL_JOB = move(JobStatus.FAILED, {JobStatus.PENDING_FAILED}).where(_one)
 JOB_END = select(*columns(job, "attempt_id return_code started_at ended_at reason")).where(_one)
 DISABLE_JOB = (
