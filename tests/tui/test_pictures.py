@@ -16,12 +16,21 @@ from textual.pilot import Pilot
 
 from tests.raw_sql import execute
 from tests.tui.driving import until
+from torc_tui.lifecycle.rerun_plan import JobVerdict, Verdict
 from torc_tui.operations import workflows as acts
+from torc_tui.operations.rerun import RerunPlan
 from torc_tui.plan.resolve import resolve
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
+from torc_tui.store.log_files import AttemptLog
+from torc_tui.tui.jobs import plan_reader
+from torc_tui.tui.jobs.plan_reader import Forecast
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
+from torc_tui.views.failure_groups import FailureGroup, Member
+from torc_tui.views.failure_signature import Signature
+from torc_tui.views.rerun_estimate import Estimate
 from torc_tui.workflow_file.load import loads
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -157,6 +166,137 @@ async def settled(pilot: Pilot[int]) -> None:
         busy = (
             app.inbox
             or app.reader.is_busy
+            or app.planner.is_busy
             or (isinstance(app.screen, WorkflowScreen) and app.screen.busy)
         )
         quiet = 0 if busy else quiet + 1
+
+
+# -- the tab Rerun ---------------------------------------------------------------------------------
+
+TRACEBACK = """loading table.csv
+Traceback (most recent call last):
+  File "train.py", line 12, in <module>
+    fit(rows)
+MemoryError: no room for 700 rows
+"""
+
+
+def failures() -> list[FailureGroup]:
+    """Three jobs of two reasons; a job was canceled because of one of them."""
+    signature = Signature(
+        "exit", 1, "oom", "MemoryError", "no room for N rows", stream="stderr", line=5,
+        offset=TRACEBACK.index("MemoryError"),
+    )  # fmt: skip
+    groups = [FailureGroup(1), FailureGroup(2)]
+    for job, name in ((2, "train_0.1"), (3, "train_0.01")):
+        groups[0].jobs.append(Member(job, name, "train_{lr}", 1, NOW - 20 - job, signature))
+    groups[0].canceled.append(6)
+    timeout = Signature("timeout", 152, "timeout")
+    groups[1].jobs.append(Member(5, "[bold]check", "[bold]check", 1, NOW - 60, timeout))
+    return groups
+
+
+def forecast() -> Forecast:
+    """A plan with a reason of each kind that has evidence of its own."""
+    why: dict[int, tuple[Reason, ...]] = {
+        1: (
+            because(
+                Kind.COMMAND_CHANGED,
+                before="python prep.py --rows 7",
+                after="python prep.py --rows 9 -v",
+            ),
+            because(
+                Kind.INPUT_CHANGED,
+                name="table",
+                path="out/table.csv",
+                before=(1200, NOW - 900.0),
+                after=(4800, NOW - 60.0),
+            ),
+        ),
+        2: (because(Kind.FOLLOWS, jobs=("prep",)),),
+    }
+    names = {1: "prep", 2: "train_0.1"}
+    verdicts = {
+        number: JobVerdict(number, names[number], Verdict.RUN, number == 1, reasons)
+        for number, reasons in why.items()
+    }
+    plan = RerunPlan(workflow_id=1, name="pipeline", last_seq=1, verdicts=verdicts)
+    return Forecast(
+        plan=plan,
+        stale=verdicts,
+        listed=verdicts,
+        estimate=Estimate(75.0, 40.0, 70.0, 2),
+        seconds={1: 5.0, 2: 70.0},
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "keys"),
+    [
+        ("failures", (120, 36), ()),
+        ("failures-open", (160, 40), ("-", "down")),
+        ("failures-narrow", (80, 24), ()),
+        ("plan", (120, 36), ("v",)),
+        ("plan-alone", (160, 40), ("v", "z")),
+        ("plan-narrow", (80, 24), ("v",)),
+    ],
+)
+async def test_rerun(
+    url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    size: tuple[int, int],
+    keys: tuple[str, ...],
+) -> None:
+    log = tmp_path / "log"
+    log.write_text(TRACEBACK)
+    attempt = AttemptLog(
+        job_id=2,
+        job="train_0.1",
+        run_id=1,
+        attempt_id=1,
+        status=JobStatus.FAILED,
+        started_at=NOW - 80,
+        mode="separate",
+        stdout=None,
+        stderr=str(log),
+        hostname="here",
+        group="train_{lr}",
+    )
+    monkeypatch.setattr("torc_tui.operations.failures.failure_groups", lambda *_: failures())
+    monkeypatch.setattr(plan_reader, "read_forecast", lambda *_: forecast())
+    monkeypatch.setattr("torc_tui.store.log_files.attempts", lambda *_: [attempt])
+    await show_rerun(url, name, size, keys, failed=True)
+
+
+async def test_nothing_to_rerun(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts = {number: JobVerdict(number, f"job_{number}", Verdict.KEEP) for number in range(6)}
+    none = RerunPlan(workflow_id=1, name="pipeline", last_seq=1, verdicts=verdicts)
+    found = Forecast(plan=none, stale={}, listed={}, estimate=Estimate(), seconds={})
+    monkeypatch.setattr("torc_tui.operations.failures.failure_groups", lambda *_: [])
+    monkeypatch.setattr(plan_reader, "read_forecast", lambda *_: found)
+    await show_rerun(url, "no-failures", (80, 24), ())
+    await show_rerun(url, "nothing-stale", (120, 30), ("v",))
+
+
+async def show_rerun(
+    url: str, name: str, size: tuple[int, int], keys: tuple[str, ...], *, failed: bool = False
+) -> None:
+    environ = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+    app = TorcApp(url, 1, environ=environ)
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot)
+        await pilot.press("8")
+        screen = app.screen
+        assert isinstance(screen, WorkflowScreen)
+        await until(
+            pilot, lambda: screen.plans.forecast is not None and screen.tabs.pane.failures.is_read
+        )
+        await settled(pilot)
+        log = screen.tabs.pane.failures.log_view
+        await until(pilot, lambda: log.source.marked is not None or not failed)
+        await pilot.press(*keys)
+        await settled(pilot)
+        compare(f"rerun-{name}", picture(pilot))

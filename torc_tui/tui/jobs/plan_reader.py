@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torc_tui.model import Job
+from torc_tui.reasons import Kind
 from torc_tui.status import JobStatus
 from torc_tui.tui.feed.reader import ReadError
 from torc_tui.tui.feed.source import Source
@@ -35,11 +36,13 @@ CHEAP = 0.1
 class Forecast:
     """A rerun plan, and how long it will take: in all, and for each job that ran before.
 
-    ``stale`` are the verdicts on the jobs that would run, by id.
+    ``stale`` are the verdicts on the jobs that would run, by id. ``listed`` also has those of which
+    that is unknown: changes first, then what follows from them.
     """
 
     plan: RerunPlan
     stale: Mapping[int, JobVerdict]
+    listed: Mapping[int, JobVerdict]
     estimate: Estimate
     seconds: Mapping[int, float]
 
@@ -112,9 +115,22 @@ def read_forecast(source: Source, workflow_id: int) -> Forecast:
     return Forecast(
         plan=plan,
         stale=stale,
+        listed={one.id: one for one in sorted([*stale.values(), *plan.unknown], key=_rank)},
         estimate=estimate(stale, seconds, edges, _lanes(view)) if stale else Estimate(),
         seconds=seconds,
     )
+
+
+def _rank(verdict: JobVerdict) -> int:
+    """Return where a job is listed: changed, follows for certain, perhaps, new, unknown."""
+    from torc_tui.lifecycle.rerun_plan import Verdict
+
+    kinds = {reason.kind for reason in verdict.reasons}
+    if verdict.verdict is Verdict.UNKNOWN:
+        return 4
+    if kinds == {Kind.FOLLOWS}:
+        return 1 if verdict.certain else 2
+    return 3 if Kind.NEVER_RAN in kinds else 0
 
 
 def _seconds(job: Job, view: WorkflowView) -> float | None:

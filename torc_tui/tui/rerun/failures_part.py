@@ -80,10 +80,12 @@ class FailuresPart(CommandNode, Vertical):
         return len(self.rows.groups)
 
     @property
-    def amount(self) -> str:
-        """Return how many jobs failed for how many reasons, for the bar."""
+    def amount(self) -> Sequence[str]:
+        """Return how many jobs failed for how many reasons, for the bar: in full, and shorter."""
         jobs = sum(len(group.jobs) for group in self.rows.groups.values())
-        return f"{count(jobs, 'job')}, {count(self.number, 'reason')}" if jobs else ""
+        if not jobs:
+            return ("",)
+        return (f"{count(jobs, 'job')}, {count(self.number, 'reason')}", f"{jobs}")
 
     @property
     def focus_target(self) -> VirtualTable | EmptyState:
@@ -187,14 +189,23 @@ class FailuresPart(CommandNode, Vertical):
         if self._shown != member:
             return
         signature = member.signature
-        attempt = next((one for one in attempts if one.attempt_id == member.attempt_id), None)
+        # Attempts are numbered in each run; the newest run is the last.
+        same = (one for one in reversed(attempts) if one.attempt_id == member.attempt_id)
+        attempt = next(same, None)
         streams = [] if attempt is None else attempt.streams
         kept = [Stream(name, path) for name, path in streams]
         chosen = [one for one in kept if one.name in (signature.stream, "combined")] or kept
         self.log_view.open(chosen, live=False)
-        self.log_view.say([[("  the job wrote nothing, or its log is gone", "muted")]])
+        self.log_view.say([])
         if signature.offset is not None and chosen:
             self.log_view.go_to(chosen[0].name, signature.offset, mark=True)
+
+    def on_log_view_moved(self) -> None:
+        """Say why there is no log, once its files were looked at."""
+        window = self.log_view.window
+        if window.serial and not window.lines:
+            gone = "the job wrote nothing" if window.exists else "its log is not here"
+            self.log_view.say([[(f"  {gone}", "muted")]])
 
     def _show_head(self) -> None:
         """Say what the group has in common; as many lines as there is room for."""

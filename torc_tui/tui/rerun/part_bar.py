@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from textual import events
 from textual.message import Message
 
-from torc_tui.tui.look.text_layout import Line, Span, line_width
+from torc_tui.tui.look.text_layout import Line, Span, line_width, width_of
 from torc_tui.tui.widgets.painted import Painted, Zones
 
 
+class Part(NamedTuple):
+    """A part. Of the texts that say how much it has, the first one that has room is shown."""
+
+    name: str
+    title: str
+    amounts: Sequence[str]
+
+
 class PartBar(Painted):
-    """Parts (name, title, amount) on the left, a note on the right."""
+    """Parts on the left, a note on the right."""
 
     BASE = "header"
 
@@ -25,13 +34,10 @@ class PartBar(Painted):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: tuple[Sequence[tuple[str, str, str]], str, str, Sequence[str]]
-        self._shown = ((), "", "", ())
+        self._shown: tuple[Sequence[Part], str, str, Sequence[str]] = ((), "", "", ())
         self._zones = Zones()
 
-    def show(
-        self, parts: Sequence[tuple[str, str, str]], current: str, key: str, notes: Sequence[str]
-    ) -> None:
+    def show(self, parts: Sequence[Part], current: str, key: str, notes: Sequence[str]) -> None:
         """Show other amounts, or another part; ``key`` switches between the parts.
 
         Of the notes, the first one that has room is shown.
@@ -42,18 +48,28 @@ class PartBar(Painted):
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         parts, current, key, notes = self._shown
+        most = max((len(part.amounts) for part in parts), default=1)
+        for rank in range(most):
+            spans = self._parts(parts, current, key, rank)
+            if line_width(spans) < width:
+                break
+        room = width - line_width(spans) - 1
+        note = next((note for note in notes if width_of(note) <= room), "")
+        return [[*spans, (" " * (room - width_of(note)), ""), (note, "muted")]]
+
+    def _parts(self, parts: Sequence[Part], current: str, key: str, rank: int) -> list[Span]:
         spans: list[Span] = [(f" {key} ", "key")]
         self._zones.clear()
         self._zones.add(line_width(spans))
-        for name, title, amount in parts:
+        for place, (name, title, amounts) in enumerate(parts):
             style = "header-strong underline" if name == current else "muted"
+            amount = amounts[min(rank, len(amounts) - 1)]
             part: list[Span] = [(title, style), (f" {amount}" if amount else "", "muted")]
+            gap = "   " if place + 1 < len(parts) else ""
             self._zones.add(line_width(part), name)
-            self._zones.add(3)
-            spans += [*part, ("   ", "")]
-        room = width - line_width(spans) - 1
-        note = next((note for note in notes if line_width([(note, "")]) <= room), "")
-        return [[*spans, (" " * (room - line_width([(note, "")])), ""), (note, "muted")]]
+            self._zones.add(len(gap))
+            spans += [*part, (gap, "")]
+        return spans
 
     async def _on_click(self, event: events.Click) -> None:
         event.stop()

@@ -106,14 +106,12 @@ class PlanPart(CommandNode, Vertical):
         if forecast is self._shown:
             return
         self._shown = forecast
-        before = self.rows.verdicts
         had_keys = self.table.has_focus or self.canvas.has_focus or self.empty.has_focus
-        self.rows.set(forecast.plan.verdicts, forecast.seconds)
+        self.rows.set(forecast.listed, forecast.seconds)
         some = bool(self.rows.verdicts)
         self.split.fit(len(self.rows.verdicts))
         self.split.display, self.empty.display = some, not some
-        if before != self.rows.verdicts:
-            self.table.set_rows(self.rows)
+        self.table.set_rows(self.rows)
         if not some:
             total = len(forecast.plan.verdicts)
             self.empty.say(
@@ -199,13 +197,13 @@ def _read_changes(source: Source, workflow_id: int, verdict: JobVerdict) -> Chan
     }
 
 
-def amount(forecast: Forecast | None) -> str:
-    """Return how many jobs are stale, for the bar."""
+def amount(forecast: Forecast | None) -> Sequence[str]:
+    """Return how many jobs are stale, for the bar: in full, and shorter."""
     if forecast is None:
-        return ""
+        return ("",)
     stale, total = len(forecast.plan.certain), len(forecast.plan.verdicts)
     more = f", {len(forecast.plan.undecided)} perhaps" if forecast.plan.undecided else ""
-    return f"{stale} of {total} stale{more}"
+    return (f"{stale} of {total} stale{more}", f"{stale} of {total} stale", f"{stale}")
 
 
 def estimated(forecast: Forecast | None) -> Sequence[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torc_tui.lifecycle.rerun_plan import JobVerdict, Verdict
-from torc_tui.reasons import Kind
 from torc_tui.tui.look.status_icons import Sign
 from torc_tui.tui.widgets.table_model import Cell, Column, Key
 from torc_tui.wording import duration, sentence
@@ -35,15 +34,14 @@ class PlanRows:
 
     def __init__(self) -> None:
         self.columns = _columns(8)
-        self.verdicts: dict[int, JobVerdict] = {}
+        self.verdicts: Mapping[int, JobVerdict] = {}
         self.seconds: Mapping[int, float] = {}
 
     def set(self, verdicts: Mapping[int, JobVerdict], seconds: Mapping[int, float]) -> None:
-        """Show another plan: changes first, then what follows from them."""
-        shown = [one for one in verdicts.values() if one.verdict is not Verdict.KEEP]
-        self.verdicts = {one.id: one for one in sorted(shown, key=_rank)}
+        """Show these verdicts in their order."""
+        self.verdicts = verdicts
         self.seconds = seconds
-        longest = max((len(one.name) for one in shown), default=0)
+        longest = max((len(one.name) for one in verdicts.values()), default=0)
         self.columns = _columns(max(8, min(longest, LONGEST) + 2))
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
@@ -76,19 +74,9 @@ def _columns(width: int) -> Sequence[Column]:
     return (
         Column("job", "job", width, minimum=min(12, width), importance=0),
         Column("why", "why", 34, minimum=14, importance=1, grow=1),
-        Column("time", "time", 9, importance=2, align="right"),
+        Column("time", "time", 11, importance=2, align="right"),
     )
 
 
 def _why(verdict: JobVerdict) -> str:
     return "; ".join(sentence(reason) for reason in verdict.reasons)
-
-
-def _rank(verdict: JobVerdict) -> int:
-    """Return where a job stands: changed, follows for certain, perhaps, new, unknown."""
-    kinds = {reason.kind for reason in verdict.reasons}
-    if verdict.verdict is Verdict.UNKNOWN:
-        return 4
-    if kinds == {Kind.FOLLOWS}:
-        return 1 if verdict.certain else 2
-    return 3 if Kind.NEVER_RAN in kinds else 0
