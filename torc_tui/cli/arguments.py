@@ -25,11 +25,19 @@ class Argument(NamedTuple):
     complete: str | None = None
 
 
-def arg(*flags: str, complete: str | None = None, empty: bool = False, **options: Any) -> Argument:
-    """Return an argument; its type gives the placeholder that help shows.
+def arg(
+    words: str, help: str = "", *, complete: str | None = None, empty: bool = False, **options: Any
+) -> Argument:
+    """Return an argument such as ``-n --name NAME``: its flags or its name, and a placeholder.
 
-    Its value must not be empty, unless ``empty`` allows it.
+    Without a placeholder, its type gives the one that help shows. Its value must not be empty,
+    unless ``empty`` allows it.
     """
+    first, *more = words.split()
+    flags = (first, *(word for word in more if word.startswith("-")))
+    options |= {"help": help} if help else {}
+    if len(flags) <= len(more):
+        options["metavar"] = more[-1]
     if "type" not in options and "choices" not in options:
         options["type"] = path if complete else text if empty else name
     if options.get("type") in _METAVARS:
@@ -37,9 +45,9 @@ def arg(*flags: str, complete: str | None = None, empty: bool = False, **options
     return Argument(flags, options, complete)
 
 
-def flag(*flags: str, help: str) -> Argument:
-    """Return an option without a value."""
-    return Argument(flags, {"action": "store_true", "help": help})
+def flag(words: str, help: str) -> Argument:
+    """Return an option without a value, from all its flags."""
+    return Argument(tuple(words.split()), {"action": "store_true", "help": help})
 
 
 def text(value: str) -> str:
@@ -206,30 +214,27 @@ _METAVARS: dict[Callable[[str], Any], str] = {
 TEMPLATES = ("diamond", "sweep", "config-pipeline", "gpu", "slurm")
 """Files in ``torc_tui/templates``, the default first."""
 FILE = arg(
-    "file",
-    help="workflow file: YAML, JSON, JSON5 or KDL (- for standard input)",
-    complete="file",
+    "file", "workflow file: YAML, JSON, JSON5 or KDL (- for standard input)", complete="file"
 )
 WORKFLOW = arg(
-    "workflow",
+    "workflow WORKFLOW",
+    "id or name (default: the only workflow; if there are several, torc asks)",
     nargs="?",
-    metavar="WORKFLOW",
-    help="id or name (default: the only workflow; if there are several, torc asks)",
 )
-OF_WORKFLOW = arg("-w", "--workflow", metavar="WORKFLOW", help="id or name of the workflow")
-WORKFLOWS = arg("workflows", nargs="+", metavar="WORKFLOW", help="ids or names")
-JOB = arg("job", metavar="JOB", help="name, WORKFLOW/NAME, or id")
-JOBS = arg("jobs", nargs="+", metavar="JOB", help="names, WORKFLOW/NAME, or ids")
-RECORD = arg("record", metavar="RECORD", help="id, or a name (with -w, or inside a job)")
-NO_PROMPTS = flag("-y", "--no-prompts", "--yes", help="do not ask for confirmation")
-OFFSET = arg("--offset", type=COUNT, default=0, help="skip the first N")
+OF_WORKFLOW = arg("-w --workflow WORKFLOW", "id or name of the workflow")
+WORKFLOWS = arg("workflows WORKFLOW", "ids or names", nargs="+")
+JOB = arg("job JOB", "name, WORKFLOW/NAME, or id")
+JOBS = arg("jobs JOB", "names, WORKFLOW/NAME, or ids", nargs="+")
+RECORD = arg("record RECORD", "id, or a name (with -w, or inside a job)")
+NO_PROMPTS = flag("-y --no-prompts --yes", "do not ask for confirmation")
+OFFSET = arg("--offset", "skip the first N", type=COUNT, default=0)
 ORDER = (
-    arg("--sort-by", metavar="COLUMN", help="sort by this key of the records"),
-    flag("--reverse-sort", help="sort in descending order"),
+    arg("--sort-by COLUMN", "sort by this key of the records"),
+    flag("--reverse-sort", "sort in descending order"),
 )
 LISTING = (
-    arg("-l", "--limit", type=COUNT, help="list at most N"),
+    arg("-l --limit", "list at most N", type=COUNT),
     OFFSET,
     *ORDER,
 )
-NO_CHECKS = flag("--skip-checks", help="accepted for compatibility, without effect")
+NO_CHECKS = flag("--skip-checks", "accepted for compatibility, without effect")

@@ -78,26 +78,26 @@ def _of(
     return Command(action.commands, handler, action.help, arguments, formats, action=action)
 
 
-SOME_JOBS = arg(
-    "jobs",
-    nargs="*",
-    metavar="JOB",
-    help="names, WORKFLOW/NAME, or ids; with a filter, the workflow",
-)
+SOME_JOBS = arg("jobs JOB", "names, WORKFLOW/NAME, or ids; with a filter, the workflow", nargs="*")
 FILTERS = (
-    arg("-s", "--status", metavar="STATUS", help="jobs with one of these: failed,terminated"),
-    flag("--failed", help="jobs that failed or were canceled or terminated"),
-    arg("--return-code", type=INTEGER, help="jobs whose last attempt ended with this return code"),
-    arg("--group", metavar="GROUP", help="jobs of a job group, or jobs such as train_*"),
+    arg("-s --status STATUS", "jobs with one of these: failed,terminated"),
+    flag("--failed", "jobs that failed or were canceled or terminated"),
+    arg("--return-code", "jobs whose last attempt ended with this return code", type=INTEGER),
+    arg("--group GROUP", "jobs of a job group, or jobs such as train_*"),
     arg(
-        "--cause",
-        metavar="CAUSE",
-        help="jobs whose last attempt ended because of this, such as timeout, oom or lost",
+        "--cause CAUSE",
+        "jobs whose last attempt ended because of this, such as timeout, oom or lost",
     ),
-    arg("--where", metavar="FILTER", help="jobs that match a filter of the app, such as 'cpu>4'"),
+    arg("--where FILTER", "jobs that match a filter of the app, such as 'cpu>4'"),
 )
 """Select jobs instead of naming them."""
-DRY_RUN = flag("--dry-run", help="only show the jobs; change nothing")
+DRY_RUN = flag("--dry-run", "only show the jobs; change nothing")
+
+
+def _list(name: str, handler: str, help: str, *arguments: Argument) -> Command:
+    """Return a command that lists records of a workflow."""
+    return Command((name,), handler, help, (WORKFLOW, *arguments), LIST)
+
 
 _TARGETS = {
     Target.WORKFLOW: ("actions:on_workflow", (WORKFLOW,)),
@@ -110,7 +110,7 @@ def _made(action: UserAction) -> Command:
     """Return the command of a user action on workflows, as its row defines it."""
     handler, target = _TARGETS[action.target]
     arguments = [*_argument_of(action), *target]
-    arguments += [flag(f"--{one.name}", help=one.help) for one in action.flags]
+    arguments += [flag(f"--{one.name}", one.help) for one in action.flags]
     if action.confirm is not None:
         arguments.append(NO_PROMPTS)
     return _of(action, handler, *arguments)
@@ -126,95 +126,73 @@ def _argument_of(action: UserAction) -> list[Argument]:
     given = action.argument
     if given is None:
         return []
-    return [arg(given.name, type=_KINDS[given.kind], metavar="N", help=given.help)]
+    return [arg(f"{given.name} N", given.help, type=_KINDS[given.kind])]
 
 
 _RUNNING = (
-    arg("--num-cpus", type=POSITIVE, help="CPUs to use (default: all)"),
-    arg("--memory-gb", type=GIB, help="memory to use (default: all)"),
-    arg("--num-gpus", type=COUNT, help="GPUs to use (default: all)"),
+    arg("--num-cpus", "CPUs to use (default: all)", type=POSITIVE),
+    arg("--memory-gb", "memory to use (default: all)", type=GIB),
+    arg("--num-gpus", "GPUs to use (default: all)", type=COUNT),
     arg(
         "--max-parallel-jobs",
+        "run at most N jobs at once, in addition to the other limits",
         type=POSITIVE,
-        help="run at most N jobs at once, in addition to the other limits",
     ),
+    arg("--time-limit", "stop after this time: seconds, or a duration such as PT4H", type=SPAN),
+    arg("--end-time", "stop at 18:30, or 2030-01-31T18:30", type=MOMENT),
     arg(
-        "--time-limit",
-        type=SPAN,
-        help="stop after this time: seconds, or a duration such as PT4H",
+        "-o --output-dir DIR", "directory of the logs (default: torc_output)", complete="directory"
     ),
-    arg("--end-time", type=MOMENT, help="stop at 18:30, or 2030-01-31T18:30"),
-    arg(
-        "-o",
-        "--output-dir",
-        metavar="DIR",
-        help="directory of the logs (default: torc_output)",
-        complete="directory",
-    ),
-    arg("-p", "--poll-interval", type=SECONDS, help="accepted for compatibility, without effect"),
-    arg(
-        "--grace",
-        type=SPAN,
-        help="time from SIGTERM to SIGKILL when jobs are stopped (default: 30 s)",
-    ),
+    arg("-p --poll-interval", "accepted for compatibility, without effect", type=SECONDS),
+    arg("--grace", "time from SIGTERM to SIGKILL when jobs are stopped (default: 30 s)", type=SPAN),
     arg(
         "--gpu-foreign",
+        "avoid GPUs that other programs use, or ignore those programs",
         choices=("avoid", "ignore"),
-        help="avoid GPUs that other programs use, or ignore those programs",
     ),
-    arg("--gpu-headroom", metavar="SIZE", help="memory that each job gets in addition on a GPU"),
-    arg("--gpu-idle-memory", metavar="SIZE", help="memory of others on a GPU that counts as free"),
+    arg("--gpu-headroom SIZE", "memory that each job gets in addition on a GPU"),
+    arg("--gpu-idle-memory SIZE", "memory of others on a GPU that counts as free"),
     arg(
         "--gpu-packing",
+        "spread shares over idle GPUs, or pack them on one",
         choices=("spread", "pack"),
-        help="spread shares over idle GPUs, or pack them on one",
     ),
     arg(
         "--gpu-wait",
+        "wait this long for a GPU driver that does not answer (default: 2 min)",
         type=SPAN,
-        help="wait this long for a GPU driver that does not answer (default: 2 min)",
     ),
     arg(
         "--virtual-gpus",
+        "schedule with N GPUs that do not exist, on a machine without a GPU driver",
         type=COUNT,
-        help="schedule with N GPUs that do not exist, on a machine without a GPU driver",
     ),
-    flag("--gpu-by-index", help="name GPUs by index in CUDA_VISIBLE_DEVICES, not by UUID"),
-    flag("--no-limit-resources", help="count memory and runtime, but do not enforce them"),
-    arg(
-        "--on-oom",
-        type=GROWTH,
-        help="retry jobs that run out of memory with more of it, such as x1.5",
-    ),
+    flag("--gpu-by-index", "name GPUs by index in CUDA_VISIBLE_DEVICES, not by UUID"),
+    flag("--no-limit-resources", "count memory and runtime, but do not enforce them"),
+    arg("--on-oom", "retry jobs that run out of memory with more of it, such as x1.5", type=GROWTH),
     arg(
         "--on-timeout",
+        "retry jobs that run longer than their runtime with more of it, such as x1.5",
         type=GROWTH,
-        help="retry jobs that run longer than their runtime with more of it, such as x1.5",
     ),
-    flag("-q", "--quiet", help="show no progress"),
-    flag("--detach", help="run in the background"),
-    flag(
-        "--notify",
-        help="notify at the end, by bell and desktop or as [notify] says",
-    ),
-    flag("--no-notify", help="do not notify at the end"),
+    flag("-q --quiet", "show no progress"),
+    flag("--detach", "run in the background"),
+    flag("--notify", "notify at the end, by bell and desktop or as [notify] says"),
+    flag("--no-notify", "do not notify at the end"),
 )
 _SET = arg(
-    "--set",
-    action="append",
-    metavar="NAME=VALUE",
-    help="set a variable or a parameter of the file (repeatable)",
+    "--set NAME=VALUE", "set a variable or a parameter of the file (repeatable)", action="append"
 )
 _CREATING = (
     _SET,
-    flag("--no-resource-monitoring", help="do not measure the resources that jobs use"),
+    flag("--no-resource-monitoring", "do not measure the resources that jobs use"),
     NO_CHECKS,
-    flag("--dry-run", help="check the file and show what would be created"),
+    flag("--dry-run", "check the file and show what would be created"),
 )
 _EXIT_STATUS = flag(
-    "--exit-status", help="exit with 1 if a job did not succeed, 3 if not all have finished"
+    "--exit-status", "exit with 1 if a job did not succeed, 3 if not all have finished"
 )
-_ID = arg("id", type=POSITIVE, metavar="ID")
+_ID = arg("id ID", type=POSITIVE)
 
 WORKFLOW_COMMANDS = (
     Command(
@@ -223,9 +201,9 @@ WORKFLOW_COMMANDS = (
         "Create a workflow from a file",
         (
             FILE,
-            arg("-n", "--name", type=label, help="name (default: the name in the file)"),
+            arg("-n --name", "name (default: the name in the file)", type=label),
             *_CREATING,
-            flag("--commands", help="with --dry-run: print the command of every job"),
+            flag("--commands", "with --dry-run: print the command of every job"),
         ),
     ),
     Command(
@@ -234,13 +212,12 @@ WORKFLOW_COMMANDS = (
         "Write a commented workflow file to start from",
         (
             arg(
-                "template",
+                "template TEMPLATE",
+                f"{', '.join(TEMPLATES[:-1])} or {TEMPLATES[-1]} (default: {TEMPLATES[0]})",
                 nargs="?",
                 choices=TEMPLATES,
-                metavar="TEMPLATE",
-                help=f"{', '.join(TEMPLATES[:-1])} or {TEMPLATES[-1]} (default: {TEMPLATES[0]})",
             ),
-            arg("-o", "--output", metavar="FILE", help="file to write", complete="file"),
+            arg("-o --output FILE", "file to write", complete="file"),
         ),
     ),
     Command(
@@ -253,11 +230,8 @@ WORKFLOW_COMMANDS = (
         catalog.INITIALIZE,
         "create:init",
         WORKFLOW,
-        flag(
-            "--force",
-            help="initialize even if files are missing or expired runners hold jobs",
-        ),
-        flag("--dry-run", help="only check"),
+        flag("--force", "initialize even if files are missing or expired runners hold jobs"),
+        flag("--dry-run", "only check"),
         NO_PROMPTS,
     ),
     Command(
@@ -266,21 +240,20 @@ WORKFLOW_COMMANDS = (
         "Run a workflow file or a workflow",
         (
             arg(
-                "what",
+                "what FILE|WORKFLOW",
+                "workflow file (- for standard input), or id or name of a workflow",
                 nargs="?",
-                metavar="FILE|WORKFLOW",
-                help="workflow file (- for standard input), or id or name of a workflow",
                 complete="file",
             ),
             *_RUNNING,
             NO_CHECKS,
-            flag("--force", help="run even if files are missing or another runner is active"),
+            flag("--force", "run even if files are missing or another runner is active"),
             _SET,
-            flag("--new", help="create a new workflow, also if the file was run before"),
-            flag("--update", help="update the workflow that was created from the file before"),
-            flag("--stale", help="run the stale jobs of a finished workflow again"),
-            flag("--keep", help="keep the results of a finished workflow even if jobs are stale"),
-            flag("--tui", help="open the app on the workflow"),
+            flag("--new", "create a new workflow, also if the file was run before"),
+            flag("--update", "update the workflow that was created from the file before"),
+            flag("--stale", "run the stale jobs of a finished workflow again"),
+            flag("--keep", "keep the results of a finished workflow even if jobs are stale"),
+            flag("--tui", "open the app on the workflow"),
         ),
         changes=True,
     ),
@@ -298,8 +271,8 @@ WORKFLOW_COMMANDS = (
             WORKFLOW,
             arg(
                 "--timeout",
+                "wait at most this long: seconds, or a duration such as PT4H",
                 type=SPAN,
-                help="wait at most this long: seconds, or a duration such as PT4H",
             ),
         ),
         formats=TEXT,
@@ -309,9 +282,9 @@ WORKFLOW_COMMANDS = (
         catalog.DELETE,
         "actions:on_workflows",
         WORKFLOWS,
-        *(flag(f"--{one.name}", help=one.help) for one in catalog.DELETE.flags),
-        flag("--logs", help="also delete the log files of their jobs"),
-        flag("--keep-logs", help="keep the log files, without a question (default in scripts)"),
+        *(flag(f"--{one.name}", one.help) for one in catalog.DELETE.flags),
+        flag("--logs", "also delete the log files of their jobs"),
+        flag("--keep-logs", "keep the log files, without a question (default in scripts)"),
         NO_PROMPTS,
     ),
     Command(
@@ -320,14 +293,13 @@ WORKFLOW_COMMANDS = (
         "Show which jobs of a workflow are stale, and why",
         (
             arg(
-                "what",
+                "what WORKFLOW|FILE",
+                "id, name or workflow file (default: the newest workflow)",
                 nargs="?",
-                metavar="WORKFLOW|FILE",
-                help="id, name or workflow file (default: the newest workflow)",
                 complete="file",
             ),
-            arg("job", nargs="?", metavar="JOB", help="only this job, with all evidence"),
-            flag("--check", help="exit with 1 if a job is stale"),
+            arg("job JOB", "only this job, with all evidence", nargs="?"),
+            flag("--check", "exit with 1 if a job is stale"),
         ),
         formats=TEXT,
     ),
@@ -335,21 +307,21 @@ WORKFLOW_COMMANDS = (
         catalog.REINITIALIZE,
         "rerun:reinit",
         WORKFLOW,
-        flag("--force", help="reinitialize even if files that jobs read are missing"),
-        flag("--dry-run", help="only show which jobs are stale"),
+        flag("--force", "reinitialize even if files that jobs read are missing"),
+        flag("--dry-run", "only show which jobs are stale"),
     ),
     _of(
         catalog.UPDATE_WORKFLOW,
         "update:update",
         arg(
             "words",
+            "workflow file; id or name of the workflow (default: the newest made from it)",
             nargs="+",
             metavar="[WORKFLOW] FILE",
-            help="workflow file; id or name of the workflow (default: the newest made from it)",
             complete="file",
         ),
         _SET,
-        flag("--dry-run", help="only show what would change"),
+        flag("--dry-run", "only show what would change"),
         formats=TEXT,
     ),
     Command(
@@ -371,29 +343,24 @@ WORKFLOW_COMMANDS = (
         "Show the output of a job; search, bundle or analyze the output of all jobs",
         (
             arg(
-                "words",
+                "words JOB",
+                "name, WORKFLOW/NAME, or id; or bundle [WORKFLOW]; or analyze [WORKFLOW|PATH]",
                 nargs="*",
-                metavar="JOB",
-                help="name, WORKFLOW/NAME, or id; or bundle [WORKFLOW]; or analyze [WORKFLOW|PATH]",
             ),
             OF_WORKFLOW,
-            arg("-a", "--attempt", type=POSITIVE, help="number of the attempt (default: the last)"),
-            arg("-r", "--run-id", type=POSITIVE, help="number of the run (default: the last)"),
-            flag("--stdout", help="only standard output"),
-            flag("--stderr", help="only standard error"),
-            arg("-n", "--lines", type=COUNT, help="only the last N lines"),
-            flag("--follow", help="continue until the job ends (also -f)"),
-            flag("--path", help="print the paths of the log files"),
-            arg("--grep", metavar="REGEX", help="search the last output of all jobs, or of JOB"),
-            flag("--failed", help="only output of failed jobs (search and bundle)"),
-            arg(
-                "--group",
-                metavar="GROUP",
-                help="only output of a job group or of jobs such as train_*",
-            ),
-            arg("-C", "--context", type=COUNT, metavar="N", help="lines around a match"),
-            flag("-l", "--files-with-matches", help="print only the names of jobs that match"),
-            arg("-o", "--output", metavar="FILE", help="bundle to write", complete="file"),
+            arg("-a --attempt", "number of the attempt (default: the last)", type=POSITIVE),
+            arg("-r --run-id", "number of the run (default: the last)", type=POSITIVE),
+            flag("--stdout", "only standard output"),
+            flag("--stderr", "only standard error"),
+            arg("-n --lines", "only the last N lines", type=COUNT),
+            flag("--follow", "continue until the job ends (also -f)"),
+            flag("--path", "print the paths of the log files"),
+            arg("--grep REGEX", "search the last output of all jobs, or of JOB"),
+            flag("--failed", "only output of failed jobs (search and bundle)"),
+            arg("--group GROUP", "only output of a job group or of jobs such as train_*"),
+            arg("-C --context N", "lines around a match", type=COUNT),
+            flag("-l --files-with-matches", "print only the names of jobs that match"),
+            arg("-o --output FILE", "bundle to write", complete="file"),
         ),
         formats=TEXT,
         follow=True,
@@ -404,9 +371,9 @@ WORKFLOW_COMMANDS = (
         "Show the dependency graph of a workflow",
         (
             WORKFLOW,
-            flag("--no-fold", help="draw every job of a job group"),
-            flag("--data", help="include files and user data"),
-            flag("--direct", help="omit dependencies that follow from others"),
+            flag("--no-fold", "draw every job of a job group"),
+            flag("--data", "include files and user data"),
+            flag("--direct", "omit dependencies that follow from others"),
         ),
         formats=("text", "mermaid", "dot", "svg", "json"),
     ),
@@ -415,12 +382,12 @@ WORKFLOW_COMMANDS = (
         "plot:plot",
         "Plot what jobs or machines used over time, or requested and used of job groups",
         (
-            arg("words", nargs="*", metavar="JOB|WORKFLOW", help="jobs, or one workflow"),
+            arg("words JOB|WORKFLOW", "jobs, or one workflow", nargs="*"),
             OF_WORKFLOW,
-            flag("--machine", help="plot the machines of the runners"),
-            arg("-a", "--attempt", type=POSITIVE, help="number of the attempt (default: the last)"),
-            arg("-r", "--run-id", type=POSITIVE, help="number of the run (default: the last)"),
-            arg("-o", "--output", help="file to write", complete="file"),
+            flag("--machine", "plot the machines of the runners"),
+            arg("-a --attempt", "number of the attempt (default: the last)", type=POSITIVE),
+            arg("-r --run-id", "number of the run (default: the last)", type=POSITIVE),
+            arg("-o --output", "file to write", complete="file"),
         ),
         formats=("text", "svg", "html", "csv", "json"),
     ),
@@ -430,7 +397,7 @@ WORKFLOW_COMMANDS = (
         "Write a report on a workflow into one file: results, timeline, failures, resources",
         (
             WORKFLOW,
-            arg("-o", "--output", help="file to write (default: standard output)", complete="file"),
+            arg("-o --output", "file to write (default: standard output)", complete="file"),
         ),
         formats=("html", "md", "json"),
     ),
@@ -445,13 +412,13 @@ WORKFLOW_COMMANDS = (
         "List jobs that used more than they requested",
         (
             WORKFLOW,
-            arg("-r", "--run-id", type=POSITIVE, help="number of the run (default: the last)"),
-            flag("-a", "--all", help="also list what stayed within the request"),
-            flag("--include-failed", help="include jobs that did not succeed"),
+            arg("-r --run-id", "number of the run (default: the last)", type=POSITIVE),
+            flag("-a --all", "also list what stayed within the request"),
+            flag("--include-failed", "include jobs that did not succeed"),
             arg(
                 "--min-over-utilization",
+                "list only what exceeds the request by more than this (default: 1)",
                 type=PERCENT,
-                help="list only what exceeds the request by more than this (default: 1)",
             ),
         ),
     ),
@@ -460,17 +427,17 @@ WORKFLOW_COMMANDS = (
         "resource_use:correct",
         WORKFLOW,
         *(
-            arg(f"--{name}-multiplier", type=FACTOR, help=f"factor for {what} (default: 1.2)")
+            arg(f"--{name}-multiplier", f"factor for {what} (default: 1.2)", type=FACTOR)
             for name, what in (
                 ("memory", "the highest memory"),
                 ("cpu", "the highest use of CPUs"),
                 ("runtime", "the longest runtime"),
             )
         ),
-        arg("--job-ids", nargs="+", metavar="JOB", help="judge only by these jobs"),
-        flag("--no-downsize", help="do not lower any request"),
-        flag("--split", help="give job groups that need something else entries of their own"),
-        flag("--dry-run", help="only show the changes"),
+        arg("--job-ids JOB", "judge only by these jobs", nargs="+"),
+        flag("--no-downsize", "do not lower any request"),
+        flag("--split", "give job groups that need something else entries of their own"),
+        flag("--dry-run", "only show the changes"),
     ),
     Command(
         ("workflows list",),
@@ -478,16 +445,12 @@ WORKFLOW_COMMANDS = (
         "List workflows",
         (
             *LISTING,
-            flag("--archived-only", help="only archived workflows"),
-            flag("--include-archived", help="include archived workflows"),
-            flag("--all-users", help="include workflows of other users"),
-            flag("--here", help="only workflows of this directory"),
-            arg("--project", metavar="NAME", help="only workflows of this project"),
-            arg(
-                "--state",
-                metavar="STATE",
-                help="only workflows in one of these states: failed,running",
-            ),
+            flag("--archived-only", "only archived workflows"),
+            flag("--include-archived", "include archived workflows"),
+            flag("--all-users", "include workflows of other users"),
+            flag("--here", "only workflows of this directory"),
+            arg("--project NAME", "only workflows of this project"),
+            arg("--state STATE", "only workflows in one of these states: failed,running"),
         ),
         formats=LIST,
     ),
@@ -497,19 +460,19 @@ WORKFLOW_COMMANDS = (
         "workflows:new",
         "Create an empty workflow",
         (
-            arg("-n", "--name", type=label, required=True, help="name"),
-            arg("-d", "--description", metavar="TEXT", help="description", empty=True),
+            arg("-n --name", "name", type=label, required=True),
+            arg("-d --description TEXT", "description", empty=True),
         ),
     ),
     _of(
         catalog.RENAME,
         "workflows:update",
         WORKFLOW,
-        arg("-n", "--name", type=label, help="new name"),
-        arg("-d", "--description", metavar="TEXT", help="new description", empty=True),
-        arg("--project", metavar="TEXT", help="new project", empty=True),
-        arg("--metadata", metavar="JSON", help="new metadata", empty=True),
-        arg("--owner-user", metavar="USER", help="new owner"),
+        arg("-n --name", "new name", type=label),
+        arg("-d --description TEXT", "new description", empty=True),
+        arg("--project TEXT", "new project", empty=True),
+        arg("--metadata JSON", "new metadata", empty=True),
+        arg("--owner-user USER", "new owner"),
     ),
     Command(
         ("workflows is-complete",),
@@ -521,7 +484,7 @@ WORKFLOW_COMMANDS = (
         ("workflows archive",),
         "workflows:archive",
         "Archive workflows (true), or restore them to the lists (false)",
-        (arg("state", choices=("true", "false"), metavar="true|false"), WORKFLOWS),
+        (arg("state true|false", choices=("true", "false")), WORKFLOWS),
         changes=True,
     ),
     Command(
@@ -530,9 +493,9 @@ WORKFLOW_COMMANDS = (
         "Export a workflow as JSON",
         (
             WORKFLOW,
-            arg("-o", "--output", help="file to write (default: standard output)", complete="file"),
-            flag("--include-results", help="include the results"),
-            flag("--include-events", help="include the events"),
+            arg("-o --output", "file to write (default: standard output)", complete="file"),
+            flag("--include-results", "include the results"),
+            flag("--include-events", "include the events"),
         ),
     ),
     Command(
@@ -540,10 +503,10 @@ WORKFLOW_COMMANDS = (
         "workflows:import_",
         "Import an exported workflow",
         (
-            arg("file", help="file, or - for standard input", complete="file"),
-            arg("-n", "--name", type=label, help="new name"),
-            flag("--skip-results", help="omit the results"),
-            flag("--skip-events", help="omit the events"),
+            arg("file", "file, or - for standard input", complete="file"),
+            arg("-n --name", "new name", type=label),
+            flag("--skip-results", "omit the results"),
+            flag("--skip-events", "omit the events"),
         ),
     ),
     _made(catalog.PAUSE),
@@ -553,26 +516,25 @@ WORKFLOW_COMMANDS = (
         catalog.SYNC_STATUS,
         "runners:sync_status",
         WORKFLOW,
-        *(flag(f"--{one.name}", help=one.help) for one in catalog.SYNC_STATUS.flags),
+        *(flag(f"--{one.name}", one.help) for one in catalog.SYNC_STATUS.flags),
     ),
 )
 
 _RECOVERING = (
     arg(
         "--memory-multiplier",
+        "factor for the memory of jobs that ran out of it (default: 1.5)",
         type=GROWTH,
-        help="factor for the memory of jobs that ran out of it (default: 1.5)",
     ),
     arg(
         "--runtime-multiplier",
+        "factor for the runtime of jobs that timed out (default: 1.5)",
         type=GROWTH,
-        help="factor for the runtime of jobs that timed out (default: 1.5)",
     ),
-    flag("--retry-unknown", help="also retry jobs that failed for other reasons"),
+    flag("--retry-unknown", "also retry jobs that failed for other reasons"),
     arg(
-        "--recovery-hook",
-        metavar="COMMAND",
-        help="run this with the id of the workflow if jobs failed for other reasons; retry them",
+        "--recovery-hook COMMAND",
+        "run this with the id of the workflow if jobs failed for other reasons; retry them",
     ),
 )
 RECOVERY_COMMANDS = (
@@ -582,7 +544,7 @@ RECOVERY_COMMANDS = (
         "Retry failed jobs, with more memory or time where they lacked it",
         (
             WORKFLOW,
-            flag("--dry-run", help="only show which jobs would be retried, and with what"),
+            flag("--dry-run", "only show which jobs would be retried, and with what"),
             *_RECOVERING,
             NO_PROMPTS,
         ),
@@ -594,66 +556,43 @@ RECOVERY_COMMANDS = (
         "Follow a workflow until it has finished; recover it from failures with -r",
         (
             WORKFLOW,
-            flag("-r", "--recover", help="retry failed jobs, and start a runner if there is none"),
-            arg("-m", "--max-retries", type=COUNT, help="recover at most N times (default: 3)"),
+            flag("-r --recover", "retry failed jobs, and start a runner if there is none"),
+            arg("-m --max-retries", "recover at most N times (default: 3)", type=COUNT),
             *_RECOVERING,
+            arg("-p --poll-interval", "accepted for compatibility, without effect", type=SECONDS),
             arg(
-                "-p",
-                "--poll-interval",
-                type=SECONDS,
-                help="accepted for compatibility, without effect",
+                "-o --output-dir DIR", "directory of the logs of a new runner", complete="directory"
             ),
-            arg(
-                "-o",
-                "--output-dir",
-                metavar="DIR",
-                help="directory of the logs of a new runner",
-                complete="directory",
-            ),
-            flag("-s", "--show-job-counts", help="print the number of jobs per status"),
-            flag("-q", "--quiet", help="show no events"),
+            flag("-s --show-job-counts", "print the number of jobs per status"),
+            flag("-q --quiet", "show no events"),
             NO_PROMPTS,
         ),
     ),
 )
 
 CHANGES = (
-    arg("--cpus", metavar="N", help="new number of CPUs: 4, +2 or x2 of what each job requests"),
-    arg("--memory", metavar="SIZE", help="new memory: 16g, +4g or x2"),
-    arg("--gpus", metavar="N", help="new number of GPUs: 2, 0.5, +1 or x2"),
-    arg("--runtime", metavar="TIME", help="new runtime: PT2H, +PT30M or x2"),
-    arg(
-        "-c",
-        "--command",
-        metavar="COMMAND",
-        help="new command, or a change of it: s/PATTERN/TEXT/",
-    ),
-    arg(
-        "--env",
-        action="append",
-        metavar="NAME=VALUE",
-        help="set a variable of the environment (repeatable)",
-    ),
-    arg("--unset", action="append", metavar="NAME", help="remove a variable (repeatable)"),
-    arg("--priority", type=COUNT, help="new priority; higher ones start first"),
-    arg("--label", action="append", type=label, help="add a label (repeatable)"),
-    flag("--clear-labels", help="remove all labels"),
+    arg("--cpus N", "new number of CPUs: 4, +2 or x2 of what each job requests"),
+    arg("--memory SIZE", "new memory: 16g, +4g or x2"),
+    arg("--gpus N", "new number of GPUs: 2, 0.5, +1 or x2"),
+    arg("--runtime TIME", "new runtime: PT2H, +PT30M or x2"),
+    arg("-c --command COMMAND", "new command, or a change of it: s/PATTERN/TEXT/"),
+    arg("--env NAME=VALUE", "set a variable of the environment (repeatable)", action="append"),
+    arg("--unset NAME", "remove a variable (repeatable)", action="append"),
+    arg("--priority", "new priority; higher ones start first", type=COUNT),
+    arg("--label", "add a label (repeatable)", action="append", type=label),
+    flag("--clear-labels", "remove all labels"),
 )
 """What an update or a retry may change in the jobs."""
 JOB_COMMANDS = (
-    Command(
-        ("jobs list",),
+    _list(
+        "jobs list",
         "jobs:list_",
         "List jobs",
-        (
-            WORKFLOW,
-            arg("-s", "--status", metavar="STATUS", help="only jobs with this status"),
-            flag("--failed", help="only failed jobs"),
-            arg("--name", metavar="PATTERN", help="only names like this (SQL LIKE: %% and _)"),
-            *LISTING,
-            flag("--include-relationships", help="include dependencies, files and user data"),
-        ),
-        formats=LIST,
+        arg("-s --status STATUS", "only jobs with this status"),
+        flag("--failed", "only failed jobs"),
+        arg("--name PATTERN", "only names like this (SQL LIKE: %% and _)"),
+        *LISTING,
+        flag("--include-relationships", "include dependencies, files and user data"),
     ),
     Command(("jobs get",), "jobs:get", "Show a job", (JOB, OF_WORKFLOW)),
     Command(
@@ -661,18 +600,18 @@ JOB_COMMANDS = (
         "jobs:create_from_file",
         "Add a job for each line of a file",
         (
-            arg("workflow", metavar="WORKFLOW", help="id or name"),
-            arg("file", help="one command per line; - for standard input", complete="file"),
-            arg("--cpus-per-job", type=POSITIVE, default=1, help="CPUs of each job (default: 1)"),
+            arg("workflow WORKFLOW", "id or name"),
+            arg("file", "one command per line; - for standard input", complete="file"),
+            arg("--cpus-per-job", "CPUs of each job (default: 1)", type=POSITIVE, default=1),
             arg(
                 "--memory-per-job",
+                "memory of each job, such as 2g (default: not enforced)",
                 type=SIZE,
-                help="memory of each job, such as 2g (default: not enforced)",
             ),
             arg(
                 "--runtime-per-job",
+                "runtime of each job, such as PT2H (default: not enforced)",
                 type=DURATION,
-                help="runtime of each job, such as PT2H (default: not enforced)",
             ),
         ),
         changes=True,
@@ -684,14 +623,9 @@ JOB_COMMANDS = (
         OF_WORKFLOW,
         *FILTERS,
         *CHANGES,
-        arg("-n", "--name", type=label, help="new name, for one job"),
-        arg(
-            "--resource-requirements-id",
-            type=POSITIVE,
-            metavar="ID",
-            help="id of other resource requirements",
-        ),
-        flag("--when-done", help="change running jobs, too: for their next attempt"),
+        arg("-n --name", "new name, for one job", type=label),
+        arg("--resource-requirements-id ID", "id of other resource requirements", type=POSITIVE),
+        flag("--when-done", "change running jobs, too: for their next attempt"),
         NO_PROMPTS,
     ),
     Command(
@@ -699,7 +633,7 @@ JOB_COMMANDS = (
         "recover:classify",
         "Decide about jobs that wait as pending_failed: retry them, or let them fail",
         (
-            arg("jobs", nargs="+", metavar="JOB", help="names or ids, then retry or fail"),
+            arg("jobs JOB", "names or ids, then retry or fail", nargs="+"),
             OF_WORKFLOW,
             *CHANGES,
             NO_PROMPTS,
@@ -729,10 +663,10 @@ JOB_COMMANDS = (
         SOME_JOBS,
         OF_WORKFLOW,
         *FILTERS,
-        flag("--only", help="leave the jobs alone that used the output"),
-        flag("--with-dependents", help="also the jobs that used the output (default)"),
+        flag("--only", "leave the jobs alone that used the output"),
+        flag("--with-dependents", "also the jobs that used the output (default)"),
         DRY_RUN,
-        flag("--stop", help="end running jobs first"),
+        flag("--stop", "end running jobs first"),
         NO_PROMPTS,
     ),
     Command(
@@ -741,9 +675,9 @@ JOB_COMMANDS = (
         "Rerun the finished jobs of a workflow, or only the failed ones",
         (
             WORKFLOW,
-            flag("--failed-only", help="only failed, canceled and terminated jobs"),
-            flag("-r", "--reinitialize", help="also rerun the stale jobs"),
-            flag("--force", help="end running jobs that used their output"),
+            flag("--failed-only", "only failed, canceled and terminated jobs"),
+            flag("-r --reinitialize", "also rerun the stale jobs"),
+            flag("--force", "end running jobs that used their output"),
             NO_PROMPTS,
         ),
         changes=True,
@@ -760,12 +694,11 @@ JOB_COMMANDS = (
         "List failed jobs by reason; show, retry or skip the jobs of one reason",
         (
             arg(
-                "words",
+                "words WORKFLOW",
+                "id or name; with show N, retry N or skip N for one reason",
                 nargs="*",
-                metavar="WORKFLOW",
-                help="id or name; with show N, retry N or skip N for one reason",
             ),
-            arg("-r", "--run", type=POSITIVE, help="number of the run"),
+            arg("-r --run", "number of the run", type=POSITIVE),
             *CHANGES,
             NO_PROMPTS,
         ),
@@ -774,37 +707,23 @@ JOB_COMMANDS = (
 )
 
 DATA_COMMANDS = (
-    Command(
-        ("user-data list",),
+    _list(
+        "user-data list",
         "user_data:list_",
         "List the records of a workflow",
-        (
-            WORKFLOW,
-            arg("-l", "--limit", type=COUNT, help="list at most N"),
-            arg("-o", *OFFSET.flags, **OFFSET.options),
-            *ORDER,
-            arg("--name", metavar="PATTERN", help="only names like this (SQL LIKE: %% and _)"),
-            arg(
-                "--is-ephemeral",
-                nargs="?",
-                const="true",
-                choices=("true", "false"),
-                help="only ephemeral records (true), or only others (false)",
-            ),
-            arg(
-                "--consumer-job-id",
-                type=POSITIVE,
-                metavar="JOB",
-                help="only records that this job reads",
-            ),
-            arg(
-                "--producer-job-id",
-                type=POSITIVE,
-                metavar="JOB",
-                help="only records that this job writes",
-            ),
+        arg("-l --limit", "list at most N", type=COUNT),
+        OFFSET._replace(flags=("-o", *OFFSET.flags)),
+        *ORDER,
+        arg("--name PATTERN", "only names like this (SQL LIKE: %% and _)"),
+        arg(
+            "--is-ephemeral",
+            "only ephemeral records (true), or only others (false)",
+            nargs="?",
+            const="true",
+            choices=("true", "false"),
         ),
-        formats=LIST,
+        arg("--consumer-job-id JOB", "only records that this job reads", type=POSITIVE),
+        arg("--producer-job-id JOB", "only records that this job writes", type=POSITIVE),
     ),
     Command(
         ("user-data get",),
@@ -813,10 +732,8 @@ DATA_COMMANDS = (
         (
             RECORD,
             OF_WORKFLOW,
-            flag("--value", help="print only the value; a string without quotes"),
-            arg(
-                "--path", metavar="PATH", help="print only this part of the value, such as .a[0].b"
-            ),
+            flag("--value", "print only the value; a string without quotes"),
+            arg("--path PATH", "print only this part of the value, such as .a[0].b"),
         ),
         formats=("json", "table"),
     ),
@@ -824,37 +741,26 @@ DATA_COMMANDS = (
         catalog.CREATE_RECORD,
         "user_data:create",
         WORKFLOW,
-        arg("-n", "--name", type=label, required=True, help="name"),
-        arg("-d", "--data", metavar="JSON", help="value; - for standard input", empty=True),
-        arg("--data-file", help="file with the value", complete="file"),
-        flag("--ephemeral", help="mark the record as ephemeral (shown only; no value is cleared)"),
-        arg("--consumer-job-id", type=POSITIVE, metavar="JOB", help="id of a job that reads it"),
-        arg("--producer-job-id", type=POSITIVE, metavar="JOB", help="id of the job that writes it"),
+        arg("-n --name", "name", type=label, required=True),
+        arg("-d --data JSON", "value; - for standard input", empty=True),
+        arg("--data-file", "file with the value", complete="file"),
+        flag("--ephemeral", "mark the record as ephemeral (shown only; no value is cleared)"),
+        arg("--consumer-job-id JOB", "id of a job that reads it", type=POSITIVE),
+        arg("--producer-job-id JOB", "id of the job that writes it", type=POSITIVE),
     ),
     _of(
         catalog.UPDATE_RECORD,
         "user_data:update",
         RECORD,
         OF_WORKFLOW,
+        arg("-d --data JSON", "new value; null clears it; - for standard input", empty=True),
+        arg("--data-file", "file with the new value", complete="file"),
+        arg("-n --name", "new name", type=label),
         arg(
-            "-d",
-            "--data",
-            metavar="JSON",
-            help="new value; null clears it; - for standard input",
-            empty=True,
+            "--ephemeral true|false",
+            "mark the record as ephemeral, or not (shown only; no value is cleared)",
         ),
-        arg("--data-file", help="file with the new value", complete="file"),
-        arg("-n", "--name", type=label, help="new name"),
-        arg(
-            "--ephemeral",
-            metavar="true|false",
-            help="mark the record as ephemeral, or not (shown only; no value is cleared)",
-        ),
-        arg(
-            "--expected-version",
-            metavar="N",
-            help="fail if the record was written after this version",
-        ),
+        arg("--expected-version N", "fail if the record was written after this version"),
     ),
     _of(catalog.DELETE_RECORD, "user_data:delete", RECORD, OF_WORKFLOW, NO_PROMPTS),
     Command(
@@ -864,12 +770,10 @@ DATA_COMMANDS = (
         (WORKFLOW, NO_PROMPTS),
         changes=True,
     ),
-    Command(
-        ("user-data list-missing",),
+    _list(
+        "user-data list-missing",
         "user_data:list_missing",
         "List records that jobs read, that have no value and that no job will write",
-        (WORKFLOW,),
-        formats=LIST,
     ),
     Command(
         ("user-data history",),
@@ -882,52 +786,40 @@ DATA_COMMANDS = (
         catalog.RESTORE_RECORD,
         "user_data:restore",
         RECORD,
-        arg("version", type=COUNT, metavar="VERSION", help="number of the version"),
+        arg("version VERSION", "number of the version", type=COUNT),
         OF_WORKFLOW,
     ),
 )
 
 _REQUESTS = (
-    arg("--num-cpus", metavar="N", help="number of CPUs; for an update also +2 or x2"),
-    arg("--memory", metavar="SIZE", help="memory, such as 16g; for an update also +4g or x2"),
-    arg("--num-gpus", metavar="N", help="number of GPUs, or a share of one such as 0.5"),
-    arg("--gpu-memory", type=SIZE, help="memory to reserve on each GPU"),
-    arg("--gpu-model", metavar="REGEX", help="regular expression for the name of the GPU"),
-    arg("--num-nodes", type=POSITIVE, help="number of nodes"),
-    arg("--runtime", metavar="TIME", help="runtime, such as PT2H; for an update also x2"),
+    arg("--num-cpus N", "number of CPUs; for an update also +2 or x2"),
+    arg("--memory SIZE", "memory, such as 16g; for an update also +4g or x2"),
+    arg("--num-gpus N", "number of GPUs, or a share of one such as 0.5"),
+    arg("--gpu-memory", "memory to reserve on each GPU", type=SIZE),
+    arg("--gpu-model REGEX", "regular expression for the name of the GPU"),
+    arg("--num-nodes", "number of nodes", type=POSITIVE),
+    arg("--runtime TIME", "runtime, such as PT2H; for an update also x2"),
 )
 
 RECORD_COMMANDS = (
-    Command(
-        ("files list",),
-        "records:files",
-        "List files",
-        (WORKFLOW, *LISTING),
-        formats=LIST,
-    ),
-    Command(
-        ("files list-required-existing",),
+    _list("files list", "records:files", "List files", *LISTING),
+    _list(
+        "files list-required-existing",
         "records:required_files",
         "List files that must exist before a workflow can start",
-        (WORKFLOW,),
-        formats=LIST,
     ),
     Command(("files get",), "records:file", "Show a file", (_ID,)),
-    Command(
-        ("results list",),
+    _list(
+        "results list",
         "records:results",
         "List results: the last one of each job, or all",
-        (
-            WORKFLOW,
-            arg("-j", "--job-id", type=POSITIVE, metavar="JOB", help="only of this job"),
-            arg("-r", "--run-id", type=POSITIVE, help="only of this run"),
-            arg("--return-code", type=INTEGER, help="only with this return code"),
-            flag("--failed", help="only of failed jobs"),
-            arg("-s", "--status", metavar="STATUS", help="only with this status"),
-            flag("--all-runs", help="include every attempt of every run"),
-            *LISTING,
-        ),
-        formats=LIST,
+        arg("-j --job-id JOB", "only of this job", type=POSITIVE),
+        arg("-r --run-id", "only of this run", type=POSITIVE),
+        arg("--return-code", "only with this return code", type=INTEGER),
+        flag("--failed", "only of failed jobs"),
+        arg("-s --status STATUS", "only with this status"),
+        flag("--all-runs", "include every attempt of every run"),
+        *LISTING,
     ),
     Command(("results get",), "records:result", "Show a result", (_ID,)),
     Command(
@@ -936,21 +828,15 @@ RECORD_COMMANDS = (
         "List events, or follow them with -f",
         (
             WORKFLOW,
-            arg("-t", "--type", metavar="KIND", help="only events of this kind"),
-            arg("-j", "--job-id", type=POSITIVE, metavar="JOB", help="only of this job"),
-            arg("-l", "--limit", type=COUNT, help="only the last N"),
-            flag("--follow", help="print new events until interrupted (also -f)"),
+            arg("-t --type KIND", "only events of this kind"),
+            arg("-j --job-id JOB", "only of this job", type=POSITIVE),
+            arg("-l --limit", "only the last N", type=COUNT),
+            flag("--follow", "print new events until interrupted (also -f)"),
         ),
         follow=True,
         formats=LIST,
     ),
-    Command(
-        ("resource-requirements list",),
-        "records:requirements",
-        "List resource requirements",
-        (WORKFLOW,),
-        formats=LIST,
-    ),
+    _list("resource-requirements list", "records:requirements", "List resource requirements"),
     Command(
         ("resource-requirements get",), "requirements:get", "Show resource requirements", (_ID,)
     ),
@@ -958,7 +844,7 @@ RECORD_COMMANDS = (
         ("resource-requirements create",),
         "requirements:create",
         "Add resource requirements to a workflow",
-        (WORKFLOW, arg("-n", "--name", type=label, required=True, help="name"), *_REQUESTS),
+        (WORKFLOW, arg("-n --name", "name", type=label, required=True), *_REQUESTS),
         changes=True,
     ),
     Command(
@@ -967,9 +853,9 @@ RECORD_COMMANDS = (
         "Change resource requirements for all jobs that use them, or only for some",
         (
             _ID,
-            arg("-n", "--name", type=label, help="new name"),
+            arg("-n --name", "new name", type=label),
             *_REQUESTS,
-            arg("--only", nargs="+", metavar="JOB", help="give these jobs an entry of their own"),
+            arg("--only JOB", "give these jobs an entry of their own", nargs="+"),
             OF_WORKFLOW,
         ),
         changes=True,
@@ -981,45 +867,31 @@ RECORD_COMMANDS = (
         (_ID, NO_PROMPTS),
         changes=True,
     ),
-    Command(
-        ("failure-handlers list",),
-        "records:failure_handlers",
-        "List failure handlers",
-        (WORKFLOW,),
-        formats=LIST,
-    ),
-    Command(
-        ("workflows list-actions",),
+    _list("failure-handlers list", "records:failure_handlers", "List failure handlers"),
+    _list(
+        "workflows list-actions",
         "records:actions",
         "List the actions of a workflow, and what became of them",
-        (WORKFLOW,),
-        formats=LIST,
     ),
-    Command(
-        ("compute-nodes list",),
-        "records:compute_nodes",
-        "List the runners of a workflow",
-        (WORKFLOW,),
-        formats=LIST,
-    ),
+    _list("compute-nodes list", "records:compute_nodes", "List the runners of a workflow"),
     Command(("compute-nodes get",), "records:compute_node", "Show a runner", (_ID,)),
     _of(
         catalog.RESIZE,
         "workflows:resize",
-        arg("id", type=POSITIVE, metavar="RUNNER", help="id of the runner"),
-        arg("--num-cpus", type=POSITIVE, help="number of CPUs"),
-        arg("--memory", type=SIZE, help="memory size, such as 16g"),
-        arg("--max-parallel-jobs", type=COUNT, help="run at most N jobs at once; 0: no limit"),
+        arg("id RUNNER", "id of the runner", type=POSITIVE),
+        arg("--num-cpus", "number of CPUs", type=POSITIVE),
+        arg("--memory", "memory size, such as 16g", type=SIZE),
+        arg("--max-parallel-jobs", "run at most N jobs at once; 0: no limit", type=COUNT),
     ),
     _of(
         catalog.DROP,
         "runners:drop",
-        arg("id", type=POSITIVE, metavar="RUNNER", help="id of the runner"),
-        *(flag(f"--{one.name}", help=one.help) for one in catalog.DROP.flags),
+        arg("id RUNNER", "id of the runner", type=POSITIVE),
+        *(flag(f"--{one.name}", one.help) for one in catalog.DROP.flags),
     ),
 )
 
-_NEW_FILE = arg("file", help="new file", complete="file")
+_NEW_FILE = arg("file", "new file", complete="file")
 
 PROGRAM_COMMANDS = (
     Command(("database check",), "database:check", "Check the database for damage", formats=TEXT),
@@ -1048,10 +920,10 @@ PROGRAM_COMMANDS = (
         "config:init",
         "Write a configuration file to start from",
         (
-            flag("--user", help="for the current user (default)"),
-            flag("--local", help="for this directory: ./torc.toml"),
-            flag("--system", help="for all users of this machine"),
-            flag("--force", help="add missing settings to an existing file"),
+            flag("--user", "for the current user (default)"),
+            flag("--local", "for this directory: ./torc.toml"),
+            flag("--system", "for all users of this machine"),
+            flag("--force", "add missing settings to an existing file"),
         ),
     ),
     Command(("config validate",), "config:validate", "Check the configuration files"),
@@ -1059,13 +931,13 @@ PROGRAM_COMMANDS = (
         ("completions",),
         "completions:completions",
         "Print shell completions, for use as: source <(torc completions bash)",
-        (arg("shell", choices=("bash", "zsh", "fish"), metavar="bash|zsh|fish"),),
+        (arg("shell bash|zsh|fish", choices=("bash", "zsh", "fish")),),
     ),
 )
 
 _COLUMNS = (
-    arg("--columns", metavar="NAMES", help="columns to print, such as id,name,priority"),
-    flag("--wide", help="print all columns in full, whatever the width of the terminal"),
+    arg("--columns NAMES", "columns to print, such as id,name,priority"),
+    flag("--wide", "print all columns in full, whatever the width of the terminal"),
 )
 
 
