@@ -94,7 +94,7 @@ class Seen:
 
     inputs: InputGroup
     states: States
-    paths: dict[int, str]
+    paths: dict[int, str] = field(default_factory=dict)
     outputs: States = field(default_factory=dict)
     hashes: dict[tuple[int, ...], str | None] = field(default_factory=dict)
     is_complete: bool = True

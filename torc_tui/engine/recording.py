@@ -85,23 +85,23 @@ class Recorder:
         if flight.recorded is None:
             return None
         inputs = self._inputs(flight.job)
-        states = self._look(inputs)
-        seen = Seen(inputs, states, {key: path for key, (path, _) in outputs.items()})
-        seen.outputs = {key: self.thread.states.of(found) for key, (_, found) in outputs.items()}
-        seen.is_complete = inputs.as_one is None
-        files = [(path, states.get(key)) for key, path in inputs.files]
-        files += [(seen.paths[key], state) for key, state in seen.outputs.items()]
-        for path, state in files if seen.is_complete else ():
-            if state is not None and state.hash is None:
-                seen.is_complete &= self.thread.is_quick(state)
-                if self.thread.is_quick(state):
-                    seen.hashes[state[:5]] = self.thread.hashed(path, state).hash
-        if seen.is_complete:
-            seen.outputs = {
-                key: state and seen.hashed(seen.paths[key], state)
-                for key, state in seen.outputs.items()
-            }
+        seen = Seen(inputs, self._look(inputs), is_complete=inputs.as_one is None)
+        for key, (path, found) in outputs.items():
+            seen.paths[key] = path
+            state = self.thread.states.of(found)
+            seen.outputs[key] = self._hashed_if_quick(path, state, seen)
+        for key, path in inputs.files if seen.is_complete else ():
+            now = seen.states.get(key)
+            if now is not None and now.hash is None:
+                seen.hashes[now[:5]] = self._hashed_if_quick(path, now, seen).hash
         return seen
+
+    def _hashed_if_quick(self, path: str, state: FileState, seen: Seen) -> FileState:
+        """Return the state of a small file with its hash; of others, the thread computes it."""
+        if state.hash is None and self.thread.is_quick(state):
+            return self.thread.hashed(path, state)
+        seen.is_complete &= state.hash is not None
+        return state
 
     def end(
         self, conn: Connection, flight: InFlight, exited: Exited, seen: Seen, ended: int

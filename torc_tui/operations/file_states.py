@@ -29,6 +29,8 @@ LARGE_GROUP = 50
 _MOST_ENTRIES = 10_000
 """Files of a directory beyond which their content does not count, only their sizes and times."""
 _CHUNK = 1 << 20
+_NOTHING = blake2b(b"", digest_size=16).hexdigest()
+"""The hash of an empty file."""
 _SPECIAL = "special"
 """Stands for the content of a device or pipe."""
 
@@ -104,6 +106,8 @@ class FileStates:
         """Return a state with the hash of the content, if there is one; see `FileState.hash`."""
         if state.hash is not None:
             return state
+        if state.size == 0:
+            return state._replace(hash=_NOTHING)
         try:
             if state.size == DIRECTORY:
                 return state._replace(hash=self._hash_directory(self.path(path)))
