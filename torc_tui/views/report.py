@@ -215,14 +215,17 @@ def critical_path(attempts: Sequence[Attempt], edges: Iterable[tuple[int, int]])
 def _latest(
     before: Mapping[int, Sequence[int]], last: Mapping[int, Attempt], of: Attempt
 ) -> Attempt | None:
-    """Return the dependency that ended last, also through gates, which have negative ids."""
+    """Return the dependency that ended last, also through gates and jobs that did not run.
+
+    A job that was canceled let the jobs behind it wait until its own dependencies had ended.
+    """
     open_, seen, best = list(before.get(of.job_id, ())), set(), None
     while open_:
         number = open_.pop()
         if number in seen:
             continue
         seen.add(number)
-        if number < 0:
+        if number not in last:
             open_ += before.get(number, ())
         found = last.get(number)
         if found is not None and found.ended_at <= of.started_at + 1.0:
