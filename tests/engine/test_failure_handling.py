@@ -67,6 +67,16 @@ def test_growth(bench: Make) -> None:
     assert "requests 192 MiB of memory instead of 64 MiB" in chain
 
 
+@pytest.mark.parametrize("cause", [Cause.OOM, None], ids=["stopped", "not-stopped"])
+def test_overuse_is_told_once(bench: Make, cause: Cause | None) -> None:
+    """A job that was stopped for its memory has that as its reason, and no warning."""
+    it = bench(WORKFLOW.format(rule="{exit_codes: [9]}"))
+    it.step()
+    it.finish("a", 137, cause=cause, usage=Usage(peak_memory=100 * MIB))
+    warnings = [one for one in list_events(it.store, it.workflow_id) if one.kind == "job_warning"]
+    assert len(warnings) == (cause is None)
+
+
 def test_growth_after_a_change_by_a_user(bench: Make) -> None:
     """What a user requests is the base of the next growth, and no longer counts as grown."""
     it = bench(WORKFLOW.format(rule="{exit_codes: [137], memory: x1.5, max_retries: 1}"))

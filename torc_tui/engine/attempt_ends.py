@@ -114,7 +114,7 @@ class AttemptEnds:
             flight.allocation_text,
             flight.output_dir,
             signature=self._signature(exited.key, verdict),
-            warnings=[*exited.warnings, *_overuse(context, flight, exited.usage)],
+            warnings=[*exited.warnings, *_overuse(context, flight, exited)],
             planned=flight.planned,
         )
 
@@ -231,16 +231,18 @@ def _is_usage_recorded(context: RunContext) -> bool:
     return monitor.get("enabled", True) is not False
 
 
-def _overuse(context: RunContext, flight: InFlight, usage: Usage) -> list[Reason]:
+def _overuse(context: RunContext, flight: InFlight, exited: Exited) -> list[Reason]:
     """Return what the attempt used beyond its request without being stopped for it."""
-    warnings = []
+    usage, warnings = exited.usage, []
     requirements = context.requirements.get(flight.job.requirement_id)
     memory = requirements.memory if requirements else None
-    if memory and usage.peak_memory and usage.peak_memory > memory:
+    is_told = exited.cause is Cause.OOM
+    if memory and usage.peak_memory and usage.peak_memory > memory and not is_told:
         used = usage.peak_memory
         warnings.append(because(Kind.MEMORY_EXCEEDED, used=used, requested=memory))
     reserved = sum(grant.memory for grant in flight.allocation.gpus)
-    if reserved and usage.peak_gpu_memory and usage.peak_gpu_memory > reserved:
+    is_told = exited.cause is Cause.GPU_OOM
+    if reserved and usage.peak_gpu_memory and usage.peak_gpu_memory > reserved and not is_told:
         used = usage.peak_gpu_memory
         warnings.append(because(Kind.GPU_MEMORY_EXCEEDED, used=used, requested=reserved))
     return warnings

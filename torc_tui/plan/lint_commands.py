@@ -138,7 +138,7 @@ _ASSIGNMENT = re.compile(rf"\w+(?:\+?=\S*|{HIDDEN}[{HIDDEN}\n]*)\s*")
 _HARDLY_FAIL = re.compile(
     r"echo|printf|export|unset|set|shopt|declare|local|readonly|alias|trap|umask|ulimit|sleep|true"
     r"|:|date|hostname|pwd|mkdir|exit|return|wait|module|cd|source|\.|conda|env|id|nproc"
-    r"|torc|torc-client"
+    r"|torc|torc-client|test|\["
 )
 _TEXT_TOOL = re.compile(
     r"cat|[ez]?grep|sed|awk|sort|uniq|head|tail|cut|tr|wc|find|ls|seq|yes|jq|xargs|paste|tee|which"
