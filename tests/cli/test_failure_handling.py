@@ -210,3 +210,27 @@ def test_script_runs_for_a_missing_output(torc: Torc, place: Path) -> None:
     done = torc("run", "w.yaml")
     assert done.code == 0, done.out
     assert "output out (path out.txt) was not written by this attempt" in done.out
+
+
+def test_update_of_the_file_keeps_what_has_grown(torc: Torc, place: Path) -> None:
+    """An edit elsewhere keeps it; new amounts in the file replace it, and `torc diff` shows it."""
+    text = (
+        "on_oom: x2\n"
+        "resource_requirements: [{name: r, num_cpus: 1, memory: 64m}]\n"
+        "jobs:\n"
+        "- {name: a, resource_requirements: r,"
+        " command: '[ $TORC_ATTEMPT_ID != 1 ] || kill -KILL $$'}\n"
+        "- {name: b, command: 'true'}\n"
+    )
+    (place / "w.yaml").write_text(text)
+    assert torc("run", "w.yaml", "-q").code == 0
+    assert 'memory: "128m"' in torc("diff", 1).out
+    (place / "w.yaml").write_text(text.replace("'true'", "echo hi"))
+    assert torc("update", 1, "w.yaml").code == 0
+    assert "128 MiB of memory instead of 64 MiB" in torc("why", "1/a").out
+    (place / "w.yaml").write_text(text.replace("64m", "512m"))
+    assert torc("update", 1, "w.yaml").code == 0
+    assert "instead of" not in torc("why", "1/a").out
+    entry = torc("jobs", "get", "1/a", "-f", "json").json["resource_requirements_id"]
+    requirements = torc("resource-requirements", "list", 1, "-f", "json").json
+    assert {one["id"]: one["memory"] for one in requirements}[entry] == "512m"

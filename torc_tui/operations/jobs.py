@@ -29,7 +29,7 @@ from torc_tui.operations.retries import PutBack, plan_put_back
 from torc_tui.operations.user_action import Selection, UserAction, narrow
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.status import CANCELABLE, HELD, RETRYABLE, JobStatus
-from torc_tui.store import additions, dependency_counters, job_definitions, sql, user_actions
+from torc_tui.store import dependency_counters, growth, job_definitions, sql, user_actions
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.event_log import append
@@ -162,7 +162,7 @@ def retry_jobs(
         put_back = [*retry.chosen, *retry.followers]
         changed = apply_changes(conn, workflow_id, jobs, planned) if changes else []
         more = {job.id: grown[job.id] for job in jobs if grown and job.id in grown}
-        changed += additions.grow_updated(conn, workflow_id, more) if more else []
+        changed += growth.grow_updated(conn, workflow_id, more) if more else []
         user_actions.reset(conn, put_back)
         conn.execute(sql.SET_CANCELED, workflow_id=workflow_id, is_canceled=False)
         user_actions.rearm_actions(conn, workflow_id, put_back)

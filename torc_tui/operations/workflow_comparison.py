@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from torc_tui.lifecycle.failure_policy import GROWING
 from torc_tui.lifecycle.freshness import EVERYTHING, Aspect
 from torc_tui.lifecycle.update_effect import effect
 from torc_tui.model import Plan, Workflow
@@ -43,7 +44,9 @@ from torc_tui.store.plan_rows import (
 if TYPE_CHECKING:
     StoredJob = sql.StoredJobsRow
 
-_NOT_COMPARED = {"id", "status", "removed", "planned", "resource_class", "labels", "edited"}
+_NOT_COMPARED = {
+    *("id", "status", "removed", "planned", "resource_class", "labels", "edited", "grown"),
+}
 
 
 class Comparison(Matching):
@@ -185,6 +188,8 @@ class Comparison(Matching):
         planned = loads(row.planned) if row.planned else {}
         present = row._asdict() | planned
         edits = loads(present["edited"]) if present["edited"] else {}
+        if row.grown is not None and self._is_other_request(edits.get("requirement_id")):
+            del edits["requirement_id"]  # what has grown by retries was based on the old request
         columns = differences(of_file(present, edits), values)
         if not columns:
             return
@@ -211,6 +216,14 @@ class Comparison(Matching):
                     if name != "script"
                 },
             )
+        )
+
+    def _is_other_request(self, requirement_id: int | None) -> bool:
+        """Return whether the file changes the amounts of an entry of requirements."""
+        changed = self.changes.sections["resource_requirements"].changed
+        return any(
+            self.requirements[name].id == requirement_id and not columns.keys().isdisjoint(GROWING)
+            for name, columns in changed.items()
         )
 
     def gained_dependencies(self) -> list[int]:

@@ -8,26 +8,19 @@ recomputed for all jobs when the requirements change.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from torc_tui.lifecycle.failure_policy import GROWING
-from torc_tui.model import Json, ResourceRequirements
-from torc_tui.reasons import Kind, because
+from torc_tui.model import ResourceRequirements
 from torc_tui.resources.pool import rank
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import insert_requirements
-from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.encoding import dumps, loads
 from torc_tui.store.plan_rows import REQUIREMENT_FIELDS
 from torc_tui.store.workflows import read_requirements
-
-if TYPE_CHECKING:
-    from torc_tui.store.scheduling import Ended
 
 _NUMBERED = re.compile(r"job(\d{1,9})")
 
@@ -109,71 +102,6 @@ def edited_text(
 
 _NOT_OF_FILE = frozenset({"labels", "resource_class", "edited"})
 """Columns that no workflow file gives."""
-
-
-def grow_ended(conn: Connection, ended: Sequence[Ended]) -> list[Ended]:
-    """Increase the requests of jobs that run again with more; return the ends with the changes."""
-    wanted = {one.exited.key.job_id: one.outcome.grown for one in ended if one.outcome.grown}
-    grown = grow(conn, ended[0].exited.key.workflow_id, wanted)
-    return [one._replace(grown=grown.get(one.exited.key.job_id)) for one in ended]
-
-
-def grow_updated(
-    conn: Connection, workflow_id: int, wanted: Mapping[int, ResourceRequirements]
-) -> list[EventRow]:
-    """Increase the requests of jobs, by their ids; return the events."""
-    grown = grow(conn, workflow_id, wanted)
-    return [("job_updated", job_id, data) for job_id, data in grown.items()]
-
-
-def grow(
-    conn: Connection, workflow_id: int, wanted: Mapping[int, ResourceRequirements]
-) -> dict[int, dict[str, Json]]:
-    """Give jobs increased requirements, and note by how much.
-
-    Return what events tell about it, for each job by its id.
-    """
-    known = read_requirements(conn, workflow_id)
-    rows: list[dict[str, Any]] = []
-    told: dict[int, dict[str, Json]] = {}
-    for job_id, new in wanted.items():
-        job = conn.one(sql.GROWN, job_id=job_id)
-        assert job is not None, f"there is no job {job_id}"
-        grown: dict[str, Any] = {"requirement_id": job.requirement_id}
-        earlier = json.loads(job.grown) if job.grown else {}
-        if earlier.get("grown_id") == job.requirement_id:  # else a user has changed it since
-            grown = earlier
-        old = known[job.requirement_id]
-        changes = {
-            name: (getattr(old, name), getattr(new, name))
-            for name in GROWING
-            if getattr(old, name) != getattr(new, name)
-        }
-        for name, (before, after) in changes.items():
-            grown[name] = [grown[name][0] if name in grown else before, after]
-        first = known.get(grown["requirement_id"], new)
-        new_id = requirement(conn, workflow_id, replace(new, name=first.name))
-        grown["grown_id"] = new_id
-        present = {"requirement_id": job.requirement_id}
-        edited = edited_text(job.edited, present, {"requirement_id": new_id})
-        rows.append(
-            {
-                "job_id": job_id,
-                "requirement_id": new_id,
-                "grown": dumps(grown),
-                "edited": edited,
-            }
-        )
-        reason = because(Kind.GROWN, **changes)
-        told[job_id] = {"grown": reason.to_json(), "requirement_id": new_id}
-    now = read_requirements(conn, workflow_id)
-    ranks = dict(zip(now, rank(list(now.values())), strict=True))
-    conn.many(
-        sql.GROW_JOB, [{**row, "resource_class": ranks[row["requirement_id"]]} for row in rows]
-    )
-    if len(now) > len(known):
-        classify(conn, workflow_id)
-    return told
 
 
 def classify(conn: Connection, workflow_id: int) -> None:

@@ -189,9 +189,9 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
     """Record attempts that have ended, and change their dependents."""
     conn.many(sql.END, map(_job_row, ended))
     if any(one.outcome.grown for one in ended):
-        from torc_tui.store import additions  # few workflows need it
+        from torc_tui.store import growth  # few workflows need it
 
-        ended = additions.grow_ended(conn, ended)
+        ended = growth.grow_ended(conn, ended)
     conn.many(sql.ADD_RESULT, [_result_row(node_id, one) for one in ended])
     events = [event for one in ended for event in _end_events(one)]
     changed = [one.exited.key.job_id for one in ended if one.planned]

@@ -54,14 +54,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "first",
     ),
     "GROWN": (
-        "SELECT job.requirement_id, job.grown, job.edited FROM job WHERE job.id = ?1",
+        "SELECT job.requirement_id, job.grown FROM job WHERE job.id = ?1",
         "job_id",
-        "requirement_id grown:json edited:json",
-    ),
-    "GROW_JOB": (
-        "UPDATE job SET resource_class=?1, requirement_id=?2, grown=?3, edited=?4 WHERE job.id = "
-        "?5",
-        "resource_class requirement_id grown:json edited:json job_id",
+        "requirement_id grown:json",
     ),
     "INSERT_ACTIONS": (
         "INSERT INTO action (id, workflow_id, trigger_type, action_type, job_ids, commands, "
@@ -219,6 +214,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "SET_EDITED": (
         "UPDATE job SET edited=?1 WHERE job.id = ?2",
         "edited:json id",
+    ),
+    "SET_GROWN": (
+        "UPDATE job SET grown=?1 WHERE job.id = ?2",
+        "grown:json job_id",
     ),
     "SET_PLANNED": (
         "UPDATE job SET planned=?1 WHERE job.id = ?2",

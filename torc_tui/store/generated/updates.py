@@ -89,7 +89,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "ids",
     ),
     "STORED_JOBS": (
-        "SELECT job.id, job.status, job.removed, job.planned, job.name, job.command, "
+        "SELECT job.id, job.status, job.removed, job.planned, job.grown, job.name, job.command, "
         "job.invocation_script, job.script, job.priority, job.canary, "
         "job.cancel_on_blocking_job_failure, job.supports_termination, job.requirement_id, "
         "job.resource_class, job.failure_handler_id, job.scheduler, job.family, "
@@ -97,7 +97,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.labels, job.input_files, job.output_files, job.input_user_data, "
         "job.output_user_data, job.edited FROM job WHERE job.workflow_id = ?1 ORDER BY job.id",
         "workflow_id",
-        "id status:status removed:boolean planned:json name command invocation_script "
+        "id status:status removed:boolean planned:json grown:json name command invocation_script "
         "script:json priority canary:boolean cancel_on_blocking_job_failure:boolean "
         "supports_termination:boolean requirement_id resource_class failure_handler_id scheduler "
         "group parameter_values:json env:json stdio:json options:json require_user_data:boolean "

@@ -43,8 +43,8 @@ NUMBERED_JOBS = select(job.c.name).where(of_workflow(job), job.c.name.like("job%
 SET_RESOURCE_CLASS = change(
     job, "resource_class", of_workflow(job), job.c.requirement_id == param(job.c.requirement_id)
 )
-GROW_JOB = change(job, "requirement_id resource_class grown edited", job.c.id == param("job_id"))
-GROWN = pick(job, "requirement_id grown edited").where(job.c.id == param("job_id"))
+SET_GROWN = change(job, "grown", job.c.id == param("job_id"))
+GROWN = pick(job, "requirement_id grown").where(job.c.id == param("job_id"))
 OTHER_JOB_OF_NAME = select(job.c.id).where(
     of_workflow(job),
     job.c.name == param(job.c.name),

@@ -36,9 +36,9 @@ from torc_tui.store.statements.terms import (
 
 _ids = param("ids", Text())
 
-STORED_JOBS = pick(job, f"id status removed planned {JOB_DEFINITION}", of_workflow(job)).order_by(
-    job.c.id
-)
+STORED_JOBS = pick(
+    job, f"id status removed planned grown {JOB_DEFINITION}", of_workflow(job)
+).order_by(job.c.id)
 STORED_RECORDS = pick(
     user_data,
     "id name is_ephemeral json_schema declared file_data data version",
