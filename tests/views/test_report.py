@@ -57,3 +57,10 @@ def test_many_bars_are_few() -> None:
     attempts = [ran(number, number * 0.01, number * 0.01 + 0.009) for number in range(10_000)]
     picture = timeline(lanes(attempts, [NODE]), (0.0, 100.0))
     assert picture.count("<rect") < 1100
+
+
+def test_path_through_canceled_jobs() -> None:
+    """Job 4 was canceled; job 3 waited until that was decided."""
+    attempts = [ran(1, 0, 1), ran(2, 0, 3), ran(3, 3, 5)]
+    path = critical_path(attempts, [(3, 1), (3, 4), (4, 2)])
+    assert [one.job_id for one in path] == [2, 3]
