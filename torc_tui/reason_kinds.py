@@ -42,6 +42,7 @@ class Kind(StrEnum):
     RETRIED_BY_USER = "retried_by_user", "actor"
     RERUN_BY_USER = "rerun_by_user", "actor"
     REMOVED = "removed"
+    PLANNED = "planned", "keys removed"  # what changes when the attempt has ended
     WORKFLOW_DELETED = "workflow_deleted"
     DEPENDENCY = "dependency", "job status reason more"  # `reason`: why that job did not succeed
     RESUMED = "resumed", "after"  # the reason of the end of the attempt before

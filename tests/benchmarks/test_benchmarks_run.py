@@ -19,6 +19,7 @@ from tests.waiting import DEADLINE, wait_for
 ROWS = {
     "thousand": 2,
     "chain": 1,
+    "update": 2,
     "commands": 8,
     "user-data": 2,
     "many-to-many": 4,

@@ -84,6 +84,14 @@ def content(it: Any) -> list[Any]:
         return [sorted(map(repr, execute(conn, f"SELECT * FROM {table}"))) for table in tables]
 
 
+def explanation(it: Any, name: str) -> str:
+    from torc_tui.operations.job_facts import JobFacts
+    from torc_tui.views.why import explain
+
+    found = explain(it.ids[name], JobFacts(it.outside, it.workflow_id).of)
+    return "; ".join(one.text for one in found.children)
+
+
 def row(it: Any, name: str) -> Any:
     job_id = next(job.id for job in it.jobs() if job.name == name)
     with it.outside.read() as conn:
@@ -214,6 +222,7 @@ def test_running_jobs(it: Any) -> None:
     assert [one.effect for one in changes.jobs_changed] == [Effect.AFTER_ATTEMPT]
     assert row(it, "lone").command == "lone"
     assert queries.get_job(it.store, it.ids["lone"])["planned"]["command"] == "other"
+    assert "command changes after this attempt" in explanation(it, "lone")
     before = content(it)
     assert not update(it, ('command: "lone"', 'command:  "other"'))
     assert content(it) == before

@@ -17,6 +17,7 @@ from torc_tui.errors import NotFound
 from torc_tui.lifecycle.failure_policy import GROWING
 from torc_tui.model import EdgeKind, Job, Machine, ResourceRequirements, Workflow
 from torc_tui.operations.machine_state import MachineReader, MachineState, machine_of
+from torc_tui.plan.changes import key_of
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.explain import Shortfall
@@ -197,6 +198,7 @@ class JobFacts:
             runners=self.lacks.runners if job.status in STARTABLE else None,
             missing_inputs=self._missing(job_id) if may_miss else (),
             grown=grown_of(record),
+            planned=_planned(record),
             recovering=self._recovering(job),
         )
 
@@ -226,6 +228,15 @@ class JobFacts:
         folder = Path(self.workflow.directory)
         files = relations.job_io(self.store, job_id).input_files
         return [file["name"] for file in files if not (folder / file["path"]).exists()]
+
+
+def _planned(record: dict[str, Any]) -> Reason | None:
+    """Return what changes in a job when its attempt has ended."""
+    planned = record["planned"]
+    if not planned:
+        return None
+    keys = tuple(key_of(column) for column in planned if column not in ("script", "edited"))
+    return because(Kind.PLANNED, keys=keys, removed=planned.get("removed"))
 
 
 def grown_of(record: dict[str, Any]) -> Reason | None:

@@ -50,6 +50,7 @@ def rerun_jobs(
     action = rerun_action(stop=stop)
     reason = because(Kind.RERUN_BY_USER, actor=actor).to_json()
     plan = PutBack()
+    stopping: list[int] = []
     dependents = 0
 
     def check(conn: Connection, jobs: list[JobState]) -> dict[int, str]:
@@ -63,6 +64,7 @@ def rerun_jobs(
         held = [job for job in jobs if job.status in HELD]
         stopped = [*held, *user_actions.job_states(conn, plan.held)]
         running = {job.id for job in stopped}
+        stopping.extend(running)
         back = [one for one in [*plan.chosen, *plan.followers] if one not in running]
         rows = ask_to_stop(conn, stopped, RERUN)
         if not back:
@@ -71,7 +73,7 @@ def rerun_jobs(
 
     done = on_jobs(store, action, job_ids, act, actor, check)
     done.dependents = dependents
-    end_orphans_of(store, [*done.moved, *plan.held], because(Kind.RERUN_BY_USER, actor=actor))
+    end_orphans_of(store, stopping, because(Kind.RERUN_BY_USER, actor=actor))
     return done
 
 

@@ -20,12 +20,6 @@ _TABLES = {
     "input_user_data": "user_data_group",
     "output_user_data": "user_data_group",
 }
-_WORDS = {
-    "requirement_id": "resource_requirements",
-    "failure_handler_id": "failure_handler",
-    "parameter_values": "parameters",
-}
-"""Column -> key of the file, where they differ."""
 
 
 def _requirement_names(one: Matching) -> dict[int, Any]:
@@ -101,8 +95,3 @@ class StoredNames:
         if table not in self._found:
             self._found[table] = _NAMES[table](self._parts)
         return self._found[table]
-
-
-def key_of(column: str) -> str:
-    """Return the key of the file that gives a column."""
-    return _WORDS.get(column, column)

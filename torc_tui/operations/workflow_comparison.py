@@ -15,7 +15,7 @@ from torc_tui.lifecycle.failure_policy import GROWING
 from torc_tui.lifecycle.freshness import EVERYTHING, Aspect
 from torc_tui.lifecycle.update_effect import effect
 from torc_tui.model import Plan, Workflow
-from torc_tui.operations.stored_names import StoredNames, key_of
+from torc_tui.operations.stored_names import StoredNames
 from torc_tui.operations.workflow_changes import JobChange, OldJob, WorkflowChanges
 from torc_tui.operations.workflow_matching import Allocate, Matching
 from torc_tui.plan.changes import (
@@ -23,6 +23,7 @@ from torc_tui.plan.changes import (
     SectionChanges,
     compare_named,
     differences,
+    key_of,
     of_file,
 )
 from torc_tui.status import JobStatus

@@ -100,3 +100,16 @@ def compare_named(
         if changed:
             found.changed[name] = changed
     return found
+
+
+_WORDS = {
+    "requirement_id": "resource_requirements",
+    "failure_handler_id": "failure_handler",
+    "parameter_values": "parameters",
+}
+"""Column -> key of the file, where they differ."""
+
+
+def key_of(column: str) -> str:
+    """Return the key of the file that gives a column."""
+    return _WORDS.get(column, column)

@@ -42,8 +42,8 @@ class Facts:
     can ever give. ``runners`` is the number of active runners, None when it is not known.
     ``attempts`` is the highest number of attempts that the failure handler allows. ``ahead`` is the
     number of ready jobs that start first. ``looked`` is False while the shortfalls are unknown.
-    ``grown`` says by how much retries have increased the request of the job, ``recovering`` that
-    its recovery script runs.
+    ``grown`` says by how much retries have increased the request of the job, ``planned`` what
+    changes in the job after this attempt, ``recovering`` that its recovery script runs.
     """
 
     job: Job
@@ -60,6 +60,7 @@ class Facts:
     looked: bool = True
     missing_inputs: Sequence[str] = ()
     grown: Reason | None = None
+    planned: Reason | None = None
     recovering: Reason | None = None
 
 
@@ -183,7 +184,7 @@ class _Explainer:
         if status in STARTABLE:
             out += map(_node, self.untold(_stops(facts)))
         out += [_node(because(Kind.MISSING_INPUT, name=name)) for name in facts.missing_inputs]
-        out += [] if facts.grown is None else [_node(facts.grown)]
+        out += [_node(one) for one in (facts.grown, facts.planned) if one is not None]
         return [node for node in out if node.text]
 
     def blockers(

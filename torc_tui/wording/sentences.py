@@ -164,6 +164,13 @@ def _waits_for_turn(reason: Reason) -> str:
     return f"waits for its turn, {count(ahead, 'job')} ahead" if ahead else "next in line"
 
 
+def _planned(reason: Reason) -> str:
+    if reason["removed"]:
+        return "leaves the workflow when this attempt has ended"
+    keys = reason["keys"] or ()
+    return f"{listed(keys)} {'changes' if len(keys) == 1 else 'change'} after this attempt"
+
+
 def _attempt(reason: Reason) -> str:
     text = f"attempt {reason['number']}"
     if reason["of"] is not None:
@@ -273,6 +280,7 @@ _SENTENCES: Mapping[Kind, str | Callable[[Reason], str]] = {
     Kind.RETRIED_BY_USER: _by_user("retried"),
     Kind.RERUN_BY_USER: _by_user("rerun"),
     Kind.REMOVED: "no longer in the workflow file",
+    Kind.PLANNED: _planned,
     Kind.WORKFLOW_DELETED: "its workflow was deleted",
     Kind.DEPENDENCY: _dependency,
     Kind.RESUMED: _resumed,

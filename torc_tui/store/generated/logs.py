@@ -57,7 +57,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "result AS later WHERE later.job_id = result.job_id AND later.run_id = result.run_id AND "
         "later.attempt_id > result.attempt_id)) AS is_last FROM result JOIN job ON job.id = "
         "result.job_id WHERE result.workflow_id = ?1 AND result.run_id = ?2 AND result.status IN "
-        "(6, 8, 10) ORDER BY result.id",
+        "(6, 8, 10) AND NOT job.removed ORDER BY result.id",
         "workflow_id run_id",
         "name group stdio:json job_status:status job_attempt job_id run_id attempt_id "
         "status:status return_code cause reason:reason started_at ended_at compute_node_id "

@@ -87,6 +87,7 @@ FAILED_ATTEMPTS = (
         of_workflow(result),
         result.c.run_id == param("run_id"),
         among(result.c.status, TROUBLED),
+        ~job.c.removed,
     )
     .order_by(result.c.id)
 )
