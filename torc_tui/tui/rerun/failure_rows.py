@@ -34,14 +34,14 @@ class RowKey(NamedTuple):
 
 
 class FailureRows:
-    """See the module."""
+    """The rows of groups, and of the jobs of open groups."""
 
     columns = COLUMNS
 
     def __init__(self) -> None:
         self.groups: dict[int, FailureGroup] = {}
         self.jobs: Mapping[int, Job] = {}
-        """The jobs of the workflow, for what is shown of canceled ones."""
+        """The jobs of the workflow, for the rows of canceled jobs."""
         self.opened: set[int] = set()
         self._members: dict[int, dict[int, Member]] = {}
 

@@ -40,7 +40,7 @@ PAUSE, PAUSE_SHARE = 0.5, 10
 
 
 class FailuresPart(CommandNode, Vertical):
-    """See the module."""
+    """Failed jobs by reason, with the log of the selected one."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("failures",)
     DEFAULT_CSS = """

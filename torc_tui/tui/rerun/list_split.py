@@ -1,4 +1,4 @@
-"""A list and what belongs to its row: beside each other where there is room, else stacked.
+"""A list with the details of its selected row: side by side if there is room, else stacked.
 
 Input: how many rows the list has. Output: a border that leaves no empty rows in a stack.
 """
@@ -17,18 +17,18 @@ ABOVE_FROM = 7
 BESIDE, ABOVE = 0.42, 0.45
 """Share of the list, at most."""
 HEADINGS = 1
-"""Lines of the list that are no rows."""
+"""Lines of the list besides its rows."""
 
 
 class ListSplit(Split):
-    """See the module."""
+    """A list beside or above the details of its selected row."""
 
     def __init__(self, first: Widget, second: Widget) -> None:
         super().__init__(first, second, side_from=BESIDE_FROM, stack_from=ABOVE_FROM)
         self._rows = 0
 
     def fit(self, rows: int) -> None:
-        """Give the list the room that it needs."""
+        """Fit the size of the list to its rows."""
         self._rows = rows
         height = max(1, self.size.height)
         needed = (rows + HEADINGS) / height

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from textual import events
@@ -25,12 +26,11 @@ class PartBar(Painted):
 
     BASE = "header"
 
+    @dataclass
     class Chosen(Message):
         """A part was clicked."""
 
-        def __init__(self, part: str) -> None:
-            super().__init__()
-            self.part = part
+        part: str
 
     def __init__(self) -> None:
         super().__init__()

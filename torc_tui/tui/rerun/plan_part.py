@@ -6,7 +6,7 @@ and commands to rerun what is stale or to accept it as it is. Nothing is read he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -27,7 +27,7 @@ from torc_tui.tui.rerun.list_split import ListSplit
 from torc_tui.tui.rerun.plan_rows import PlanRows
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
 from torc_tui.tui.widgets.empty_state import EmptyState
-from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
+from torc_tui.tui.widgets.line_canvas import PageCanvas
 from torc_tui.tui.widgets.line_list import LineList
 from torc_tui.tui.widgets.split import Side
 from torc_tui.tui.widgets.virtual_table import VirtualTable
@@ -39,23 +39,8 @@ LOW = 9
 Changes = Mapping[str, Sequence[JsonChange]]
 
 
-class EvidenceCanvas(LineCanvas):
-    """A page that is written for the width that it has."""
-
-    def __init__(self, write: Callable[[int], Sequence[Line]]) -> None:
-        super().__init__(empty="")
-        self._write = write
-
-    def write(self) -> None:
-        """Write the page again."""
-        self.set_drawing(TextDrawing(self._write(max(30, self.size.width))))
-
-    def on_resize(self) -> None:
-        self.write()
-
-
 class PlanPart(CommandNode, Vertical):
-    """See the module."""
+    """The rerun plan, with the evidence for the selected job."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("plan",)
     DEFAULT_CSS = """
@@ -68,7 +53,7 @@ class PlanPart(CommandNode, Vertical):
         self._host = host
         self.rows = PlanRows()
         self.table = VirtualTable(self.rows, empty="")
-        self.canvas = EvidenceCanvas(self._page)
+        self.canvas = PageCanvas(self._page)
         self.split = ListSplit(Side(self.table), self.canvas)
         self.empty = EmptyState()
         self.empty.say("Comparing commands, data and files …")
@@ -86,7 +71,7 @@ class PlanPart(CommandNode, Vertical):
     @property
     def focus_target(self) -> VirtualTable | EmptyState:
         """Return the widget that gets the keys."""
-        return self.table if self.rows.verdicts else self.empty
+        return self.table if self.rows.records else self.empty
 
     def want(self) -> None:
         """Have the plan computed if it is not fresh."""
@@ -108,8 +93,8 @@ class PlanPart(CommandNode, Vertical):
         self._shown = forecast
         had_keys = self.table.has_focus or self.canvas.has_focus or self.empty.has_focus
         self.rows.set(forecast.listed, forecast.seconds)
-        some = bool(self.rows.verdicts)
-        self.split.fit(len(self.rows.verdicts))
+        some = bool(self.rows.records)
+        self.split.fit(len(self.rows.records))
         self.split.display, self.empty.display = some, not some
         self.table.set_rows(self.rows)
         if not some:
@@ -133,12 +118,12 @@ class PlanPart(CommandNode, Vertical):
     def _show_selected(self) -> None:
         """Show the evidence of the job under the cursor; changed data is read first."""
         key = self.table.cursor
-        verdict = self.rows.verdicts.get(key) if isinstance(key, int) else None
+        verdict = self.rows.records.get(key) if isinstance(key, int) else None
         if verdict == self._verdict:
             return
         same = verdict is not None and self._verdict is not None and verdict.id == self._verdict.id
         self._verdict, self._changes = verdict, self._changes if same else {}
-        self.canvas.write()
+        self.canvas.rewrite()
         if not same:
             self.canvas.to_top()
         if verdict is None or all(one.kind is not Kind.DATA_CHANGED for one in verdict.reasons):
@@ -148,7 +133,7 @@ class PlanPart(CommandNode, Vertical):
         def take(changes: Changes) -> None:
             if self._verdict == verdict:
                 self._changes = changes
-                self.canvas.write()
+                self.canvas.rewrite()
 
         self._pane.ask("data", lambda source: _read_changes(source, workflow_id, verdict), take)
 
@@ -162,7 +147,7 @@ class PlanPart(CommandNode, Vertical):
     # -- commands ----------------------------------------------------------------------------------
 
     def handlers(self) -> Mapping[str, Handler]:
-        if not self.rows.verdicts:
+        if not self.rows.records:
             return {}
         handlers: dict[str, Handler] = {"plan-rerun": self._rerun}
         if self.table.marks or any(job.status is JobStatus.COMPLETED for job in self._chosen_jobs):

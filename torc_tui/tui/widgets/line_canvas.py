@@ -6,7 +6,7 @@ a layout, or asking for parts out of view.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Protocol
@@ -211,3 +211,21 @@ class TextDrawing:
 
     def hit(self, x: int, y: int) -> int | None:
         return self.links.get(y)
+
+
+class PageCanvas(LineCanvas):
+    """A page that ``write`` returns for the width of the canvas."""
+
+    def __init__(
+        self, write: Callable[[int], Sequence[Line]] | None = None, *, id: str | None = None
+    ) -> None:
+        super().__init__(id=id, empty="")
+        self.write = write
+
+    def rewrite(self) -> None:
+        """Write the page for the current width."""
+        if self.write is not None and self.size.width:
+            self.set_drawing(TextDrawing(self.write(max(24, self.size.width - 1))))
+
+    def on_resize(self) -> None:
+        self.rewrite()

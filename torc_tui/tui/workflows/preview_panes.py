@@ -14,7 +14,7 @@ from textual.message import Message
 from torc_tui.errors import Problem
 from torc_tui.tui.graph.graph_picture import GraphCanvas, GraphPicture
 from torc_tui.tui.look.text_layout import Line
-from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
+from torc_tui.tui.widgets.line_canvas import LineCanvas, PageCanvas
 from torc_tui.tui.widgets.split import SIDE_FROM, Split
 from torc_tui.tui.widgets.table_model import Cell, Column, Key, ListRows
 from torc_tui.tui.widgets.virtual_table import VirtualTable
@@ -60,20 +60,6 @@ class SourceLines:
         """Return nothing: lines lead nowhere."""
 
 
-class SummaryCanvas(LineCanvas):
-    """A summary that is rewritten for its width."""
-
-    write: Callable[[int], Sequence[Line]] | None = None
-
-    def rewrite(self) -> None:
-        """Rewrite the lines for the current width."""
-        if self.write is not None and self.size.width:
-            self.set_drawing(TextDrawing(self.write(max(24, self.size.width - 1))))
-
-    def on_resize(self) -> None:
-        self.rewrite()
-
-
 class PreviewPanes(Split):
     """Summary and graph of a new workflow, or its problems."""
 
@@ -91,7 +77,7 @@ class PreviewPanes(Split):
     def __init__(self) -> None:
         self.problems: Sequence[Problem] = ()
         self.rows = ListRows(PROBLEM_COLUMNS, _cell, lambda problem, column: problem.line)
-        self.summary = SummaryCanvas(id="summary", empty="")
+        self.summary = PageCanvas(id="summary")
         self.table = VirtualTable(self.rows, id="problems", empty="")
         self.graph = GraphCanvas(id="picture", empty="")
         self.source = LineCanvas(id="source", empty="")
