@@ -380,6 +380,7 @@ class Gpu:
     ``memory`` includes ``memory_reserved``, which the driver keeps for itself; ``unified`` memory
     is that of the machine. ``lists_processes`` is False where the driver does not list the
     processes on the GPU. ``fault`` is ``ecc`` or ``remap`` where the hardware is damaged.
+    ``order`` is its position among the GPUs that may be used, as the user has listed them.
     """
 
     uuid: str
@@ -398,6 +399,7 @@ class Gpu:
     unified: bool = False
     lists_processes: bool = True
     fault: str | None = None
+    order: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,6 +125,7 @@ class Kind(StrEnum):
     GPU_DRIVER = "gpu_driver", "problem error"
     GPU_DRIVER_BACK = "gpu_driver_back"
     GPU_WITHOUT_INSTANCES = "gpu_without_instances", "index uuid"
+    GPU_LIST = "gpu_list", "value"  # CUDA_VISIBLE_DEVICES that names a device twice
     GPU_LEDGER = "gpu_ledger", "path problem"
     GPU_UNRETURNED = "gpu_unreturned", "gpu memory job"
     GPUS_VIRTUAL = "gpus_virtual", "number"

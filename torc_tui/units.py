@@ -15,6 +15,9 @@ from torc_tui.quoting import quoted
 _MEMORY = re.compile(r"(\d{1,19})\s*([kmgt]?)", re.IGNORECASE)
 _SHIFT = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _MEMORY_LIMIT = 1 << 60
+_PER_CENT = re.compile(r"(\d{1,3})\s*%")
+LEAST_GPU_MEMORY = 16 << 20
+"""The smallest request of GPU memory: less is a forgotten unit."""
 _FACTOR = re.compile(r"[x×*]\s*(\d{1,6}(?:\.\d{1,6})?)", re.IGNORECASE)
 MOST_FACTOR = 100
 
@@ -76,8 +79,26 @@ def parse_factor(value: object) -> float:
     return factor
 
 
+def parse_gpu_memory(text: str | int) -> int:
+    """Return the bytes of ``"16g"``; per cent of a GPU, ``"50%"``, become a negative number."""
+    found = _PER_CENT.fullmatch(text.strip()) if isinstance(text, str) else None
+    if found is not None:
+        if not 1 <= int(found[1]) <= 100:
+            raise ValueError("must be from 1% to 100%")
+        return -int(found[1])
+    size = parse_memory(text)
+    if size < LEAST_GPU_MEMORY:
+        raise ValueError(
+            "must be at least 16m" if size else "must be greater than 0",
+            f"write {size}g, or {size}%" if 0 < size <= 100 else "write a size such as 16g",
+        )
+    return size
+
+
 def format_memory(size: int) -> str:
-    """Return the shortest text that `parse_memory` turns into exactly this many bytes: ``16g``."""
+    """Return the shortest text that is read as exactly this many bytes or per cent: ``16g``."""
+    if size < 0:
+        return f"{-size}%"
     for letter in ("t", "g", "m", "k"):
         unit = 1 << _SHIFT[letter]
         if size and size % unit == 0:

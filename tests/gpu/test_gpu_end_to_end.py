@@ -379,3 +379,34 @@ def test_gpu_keys_of_files(box: Bench, suffix: str) -> None:
         "8g",
         "H100|H200",
     )
+
+
+def test_gpus_are_used_in_the_order_of_the_list(box: Bench) -> None:
+    code, said = box.run({"a": (SEEN.format(name="a"), {"num_gpus": 1})}, "--gpus=2,0,GPU-00000001")
+    assert code == 0, said
+    assert box.seen("a") == uuid(2)
+    code, said = box.run(
+        {"b": (SEEN.format(name="b"), {"num_gpus": 1})}, "--gpus=1,1", "--gpu-wait=1"
+    )
+    assert code == 3
+    assert said.count("CUDA_VISIBLE_DEVICES=1,1 names a GPU twice") == 1
+
+
+def test_sizes_of_gpu_memory(box: Bench) -> None:
+    code, said = box.run(
+        {
+            "half": (SEEN.format(name="half"), {"gpu_memory": "50%"}),
+            "nearly": (SEEN.format(name="nearly"), {"gpu_memory": "85g"}),
+            "model": (SEEN.format(name="model"), {"gpu_model": "A100"}),
+        }
+    )
+    assert code == 0, said
+    assert "'model' has 'gpu_model' alone, so it requests 1 GPU" in said
+    assert len(box.seen("model")) == len(uuid(0))
+    [half] = [
+        one for one in box.json("resource-requirements", "list", "1") if one["name"] == "half"
+    ]
+    assert half["gpu_memory"] == "50%"
+    for value in (24, "8m", "0%", "101%"):
+        code, said = box.run({"x": ("true", {"gpu_memory": value})})
+        assert code == 2 and "'gpu_memory' must be" in said, said

@@ -150,6 +150,7 @@ _RUNNING = (
         "avoid GPUs that other programs use, or ignore those programs",
         choices=("avoid", "ignore"),
     ),
+    arg("--gpus LIST", "GPUs to use, in this order: 0,3,GPU-1a2b"),
     arg("--gpu-headroom SIZE", "memory that each job gets in addition on a GPU"),
     arg("--gpu-idle-memory SIZE", "memory of others on a GPU that counts as free"),
     arg(

@@ -20,7 +20,7 @@ _PRESET = ("num_cpus", "memory_gb", "num_gpus", "max_parallel_jobs", "grace")
 """Options that the settings ``client.run.*`` may give."""
 _PASSED_ON = (
     *_PRESET,
-    *("time_limit", "output_dir", "gpu_wait", "virtual_gpus"),
+    *("time_limit", "output_dir", "gpus", "gpu_wait", "virtual_gpus"),
     *("on_oom", "on_timeout"),
 )
 """Options of a runner in the background."""
@@ -50,6 +50,7 @@ def options_of(call: Call) -> RunOptions:
         gpus_by_index=given.gpu_by_index,
         gpu_wait=WAIT_SECONDS if gpu_wait is None else gpu_wait,
         virtual_gpus=given.virtual_gpus,
+        gpus=given.gpus,
         on_oom=given.on_oom,
         on_timeout=given.on_timeout,
     )

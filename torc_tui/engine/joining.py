@@ -61,8 +61,10 @@ def examine_host(
 
     watch = None
     if machine is None:
-        service = GpuService()
-        gpus = stand_ins(os.environ, service.has_driver, options.num_gpus, options.virtual_gpus)
+        chosen = {} if options.gpus is None else {"CUDA_VISIBLE_DEVICES": options.gpus}
+        environ = {**os.environ, **chosen}
+        service = GpuService(environ)
+        gpus = stand_ins(environ, service.has_driver, options.num_gpus, options.virtual_gpus)
         machine = replace(
             detect_machine(num_cpus=options.num_cpus, memory_gb=options.memory_gb, gpus=gpus),
             gpu_limit=options.num_gpus,

@@ -34,6 +34,7 @@ class RunOptions:
     limit_resources: bool = True
     grace: float | None = None
     gpu_rules: GpuRules = DEFAULT_RULES
+    gpus: str | None = None
     virtual_gpus: int | None = None
     gpu_wait: float = 120.0
     gpus_by_index: bool = False

@@ -54,7 +54,7 @@ def _requested(wanted: ResourceRequirements | None) -> dict[Metric, float]:
     found = {Metric.CPU: wanted.num_cpus * 100.0}
     if wanted.memory:
         found[Metric.MEMORY] = float(wanted.memory)
-    if wanted.gpu_memory:
+    if wanted.gpu_memory and wanted.gpu_memory > 0:
         found[Metric.GPU_MEMORY] = float(wanted.gpu_memory) * max(1, int(wanted.num_gpus))
     return found
 

@@ -114,11 +114,19 @@ def lint(plan: Plan) -> tuple[Problem, ...]:
     warnings = PlanProblems(plan.spec.file)
     for find in (
         *(_files, _user_data, _declarations, shared_outputs, option_lines, lost_failures),
-        *(_actions, useless_rules, without_effect),
+        *(_actions, useless_rules, without_effect, _gpu_models),
     ):
         find(plan, warnings)
     every = [*plan.spec.warnings, *plan.warnings, *(problem for problem, _ in warnings.found())]
     return tuple(sorted(every, key=lambda problem: problem.line or 0))
+
+
+def _gpu_models(plan: Plan, warnings: PlanProblems) -> None:
+    """Warn about a model without a number of GPUs: it means one GPU."""
+    for request in plan.requirements:
+        if request.gpu_model and not request.num_gpus and not request.gpu_memory:
+            message = f"{quoted(request.name)} has 'gpu_model' alone, so it requests 1 GPU"
+            warnings.add(message, request.source, "gpu_model", "gpu-model", "write 'num_gpus: 1'")
 
 
 def _used(groups: Sequence[tuple[int, ...]], numbers: Iterator[int | None]) -> set[int]:

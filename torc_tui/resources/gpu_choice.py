@@ -4,7 +4,8 @@ Input: states of GPUs, and the distances between them. Output: the choice. Pure.
 
 These decide, in this order: all GPUs of a job are of one model and size; most NVLinks; GPUs whose
 NVLink partner is in use anyway; no MIG instance unless the request names one; idle GPUs for shares
-(or shared ones, when packing); most free memory; lowest index.
+(or shared ones, when packing); most free memory; the order in which the user has listed the GPUs;
+lowest index.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class _Choice:
             gpu.parent is not None and not _names_instance(self.need.model),
             self._sharing(state),
             -state.memory_available,
+            gpu.order,
             gpu.index,
             gpu.uuid,
         )
@@ -114,7 +116,7 @@ class _Choice:
             self._broken_links(uuids),
             sum(len(state.computing) for state in states),
             -sum(state.memory_available for state in states),
-            [_gpu(state).index for state in states],
+            [(_gpu(state).order, _gpu(state).index) for state in states],
         )
 
     def _distance(self, one: GpuState, other: GpuState) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from itertools import combinations
 
 from torc_tui.model import Gpu, GpuProcess
@@ -66,9 +67,9 @@ class GpuMonitor:
         handles = self._driver.gpus()
         gpus: list[Gpu] = []
         loads: list[dict[int, float] | None] = []
-        for handle in handles:
+        for order, handle in enumerate(handles):
             try:
-                gpu = self._reading(handle, figures)
+                gpu = replace(self._reading(handle, figures), order=order)
                 loads.append(self._process_loads(handle, gpu) if use or figures else None)
             except GpuError as error:
                 self._notices.does_not_answer(handle.index, str(error), handle.uuid)

@@ -117,7 +117,7 @@ def requested_memory(gpu: Gpu, share: int, memory: int, rules: GpuRules) -> int:
     """
     usable = usable_memory(gpu)
     if memory < 0:
-        return usable * -memory // 100
+        return min(usable * -memory // 100, usable)
     if gpu.unified:
         return min(memory + rules.headroom, usable) if memory else 0
     if share >= WHOLE:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from torc_tui.reasons import Kind, because
 from torc_tui.resources.gpu_notices import GpuNotices
 from torc_tui.resources.nvml_lists import COMPUTE, LISTS, ProcessLists
-from torc_tui.resources.visible import Device, Instance, visible
+from torc_tui.resources.visible import Device, Instance, names_twice, visible
 
 LIBRARY = "libnvidia-ml.so.1"
 _DIRECTORIES = (
@@ -123,6 +123,9 @@ class NvmlDriver:
                 self._notices.does_not_answer(index, str(error))
             else:
                 self._notices.answers(index)
+        if names_twice(devices, self._environ):
+            value = self._environ["CUDA_VISIBLE_DEVICES"]
+            self._notices.tell_once(because(Kind.GPU_LIST, value=value))
         return [handles[uuid] for uuid in visible(devices, self._environ, hidden=hidden)]
 
     def close(self) -> None:

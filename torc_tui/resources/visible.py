@@ -3,7 +3,8 @@
 Input: the GPUs that the driver can open, and an environment. Output: the UUIDs of devices. Pure.
 
 The rules are those of CUDA: CUDA_VISIBLE_DEVICES holds indices, UUIDs or unique beginnings of
-UUIDs; the first entry that matches no device ends the list; an empty value hides all devices. An
+UUIDs; the first entry that matches no device ends the list, a device that is named twice makes it
+invalid, and an empty value hides all devices. The order of the list is kept. An
 index counts the GPUs that can be opened, in the order of the PCI bus (CUDA itself may put the
 fastest first if GPUs differ and CUDA_DEVICE_ORDER is not set). Without that variable, the GPUs of
 the Slurm step or job are used (SLURM_STEP_GPUS, SLURM_JOB_GPUS), which Slurm numbers per node.
@@ -11,8 +12,11 @@ the Slurm step or job are used (SLURM_STEP_GPUS, SLURM_JOB_GPUS), which Slurm nu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+_DIGITS = re.compile(r"\+?([0-9]{1,9})")
 
 
 class Instance(NamedTuple):
@@ -44,37 +48,45 @@ class Device(NamedTuple):
 def visible(
     devices: Sequence[Device], environ: Mapping[str, str], *, hidden: bool = False
 ) -> list[str]:
-    """Return the UUIDs of the devices that may be used, in the order of the GPUs.
+    """Return the UUIDs of the devices that may be used, in the order in which they are named.
 
     ``hidden`` tells that the node has more GPUs, which a cgroup keeps this process from opening.
     """
     everything = [uuid for device in devices for uuid in device.usable]
     inherited = environ.get("CUDA_VISIBLE_DEVICES")
     if inherited is not None:
-        chosen = _named(devices, inherited)
-    else:
-        numbers = _slurm(environ)
-        # A cgroup that hides GPUs has selected them already, and may have renumbered the others.
-        if numbers is None or hidden or len(devices) <= len(numbers):
-            return everything
-        chosen = {uuid for device in devices if device.number in numbers for uuid in device.usable}
-    return [uuid for uuid in everything if uuid in chosen]
+        return _named(devices, inherited) or []
+    numbers = _slurm(environ)
+    # A cgroup that hides GPUs has selected them already, and may have renumbered the others.
+    if numbers is None or hidden or len(devices) <= len(numbers):
+        return everything
+    return [uuid for device in devices if device.number in numbers for uuid in device.usable]
 
 
-def _named(devices: Sequence[Device], value: str) -> set[str]:
-    chosen: set[str] = set()
+def names_twice(devices: Sequence[Device], environ: Mapping[str, str]) -> bool:
+    """Return whether CUDA_VISIBLE_DEVICES names a device twice; CUDA then shows none."""
+    return _named(devices, environ.get("CUDA_VISIBLE_DEVICES", "")) is None
+
+
+def _named(devices: Sequence[Device], value: str) -> list[str] | None:
+    """Return the UUIDs that a list names; None if it names one twice."""
+    chosen: list[str] = []
     for entry in value.split(","):
         found = _find(devices, entry.strip())
-        if not found or chosen.intersection(found):
+        if not found:
             break
-        chosen.update(found)
+        if set(found) & set(chosen):
+            return None
+        chosen += found
     return chosen
 
 
 def _find(devices: Sequence[Device], entry: str) -> tuple[str, ...]:
     """Return the UUIDs that one entry of CUDA_VISIBLE_DEVICES names; none if it names no device."""
-    if entry.isascii() and entry.isdigit():
-        return devices[int(entry)].usable if int(entry) < len(devices) else ()
+    digits = _DIGITS.match(entry)  # what follows the digits is ignored, as strtoul does
+    if digits is not None:
+        number = int(digits[1])
+        return devices[number].usable if number < len(devices) else ()
     if entry.startswith("MIG-GPU-"):
         # The older form: MIG-<UUID of the GPU>/<GPU instance>/<compute instance>
         parent, _, numbers = entry.removeprefix("MIG-").partition("/")

@@ -70,6 +70,8 @@ def _pairs(
     requested: ResourceRequirements, used: AttemptUse
 ) -> dict[Resource, tuple[float | None, float | None]]:
     gpu_memory = requested.gpu_memory
+    if gpu_memory is not None and gpu_memory < 0:
+        gpu_memory = None  # per cent of a GPU: how much that was is not known here
     if gpu_memory is not None:
         gpu_memory *= max(1, int(requested.num_gpus))
     return {

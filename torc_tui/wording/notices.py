@@ -50,6 +50,10 @@ def notice_sentences(
         Kind.GPU_WITHOUT_INSTANCES: lambda reason: (
             f"{_gpu(reason)} is in MIG mode and has no instances, so it cannot be used"
         ),
+        Kind.GPU_LIST: lambda reason: (
+            f"CUDA_VISIBLE_DEVICES={reason['value']} names a GPU twice: CUDA uses none then, and"
+            " so does torc"
+        ),
         Kind.GPU_LEDGER: lambda reason: (
             f"the GPU ledger {reason['path']} cannot be used ({reason['problem'] or 'unknown'}):"
             " GPU jobs start up to 2 s later, and may meet those of other users"

@@ -136,8 +136,8 @@ def _gpus(requirement: ResourceRequirements, used: Record) -> list[Usage]:
     busy = used.get("avg_gpu_percent")
     share = None if busy is None else busy / 100
     rows = [Usage("GPUs", text, share, "" if busy is None else f"average {busy:.0f} %", False)]
-    peak, wanted = used.get("peak_gpu_memory_bytes"), requirement.gpu_memory
-    return [*rows, _bytes("GPU memory", wanted, peak)] if wanted or peak else rows
+    peak, wanted = used.get("peak_gpu_memory_bytes"), max(requirement.gpu_memory or 0, 0)
+    return [*rows, _bytes("GPU memory", wanted or None, peak)] if wanted or peak else rows
 
 
 # -- attempts --------------------------------------------------------------------------------------
