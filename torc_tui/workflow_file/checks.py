@@ -18,13 +18,7 @@ from torc_tui.json_errors import why_no_json
 from torc_tui.model import Json
 from torc_tui.patterns import Pattern, PatternError
 from torc_tui.quoting import CONTROL, quoted
-from torc_tui.units import (
-    MOST_FACTOR,
-    parse_duration,
-    parse_factor,
-    parse_gpu_memory,
-    parse_memory,
-)
+from torc_tui.units import MOST_FACTOR, parse_duration, parse_factor
 from torc_tui.workflow_file.document import MAX_DEPTH, List, Map
 from torc_tui.workflow_file.values import (
     SURROGATE,
@@ -166,25 +160,6 @@ def gpus(value: Json) -> float:
         hint = "write an integer, or a share of one GPU below 1, such as 0.5"
         raise InvalidValue(f"must be an integer or below 1, not {value:g}", hint)
     return float(value)
-
-
-def gpu_memory(value: Json) -> int:
-    """Return the bytes of a size such as ``16g``, or the negative number of per cent."""
-    try:
-        return parse_gpu_memory(value)
-    except ValueError as error:
-        raise InvalidValue(*error.args) from None
-
-
-def memory(value: Json) -> int:
-    """Return the bytes of a size such as ``16g``."""
-    try:
-        size = parse_memory(value)
-    except ValueError as error:
-        raise InvalidValue(*error.args) from None
-    if size == 0:
-        raise InvalidValue("must be greater than 0")
-    return size
 
 
 def duration(value: Json) -> float:

@@ -12,12 +12,12 @@ from torc_tui.workflow_file.checks import (
     exit_codes,
     factor,
     integer,
-    memory,
     stored_duration,
     strings,
 )
 from torc_tui.workflow_file.document import Map
 from torc_tui.workflow_file.key_tables import Key, Table
+from torc_tui.workflow_file.size_checks import memory
 from torc_tui.workflow_file.values import InvalidValue, string
 
 _UNHANDLED = {Cause.CANCELED, Cause.STOPPED, Cause.TIME_LIMIT}

@@ -11,14 +11,12 @@ from torc_tui.workflow_file.checks import (
     boolean,
     choice,
     duration,
-    gpu_memory,
     gpus,
     integer,
     json_schema,
     json_value,
     loose_mapping,
     mapping,
-    memory,
     metadata,
     name,
     nonempty,
@@ -35,6 +33,7 @@ from torc_tui.workflow_file.checks import (
 )
 from torc_tui.workflow_file.failure_keys import END_KEYS, RULE
 from torc_tui.workflow_file.key_tables import Key, Table
+from torc_tui.workflow_file.size_checks import gpu_memory, memory
 from torc_tui.workflow_file.values import string
 
 
