@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torc_tui.model import Json
 from torc_tui.units import parse_gpu_memory, parse_memory
-from torc_tui.workflow_file.invalid_value import InvalidValue
+from torc_tui.workflow_file.values import InvalidValue
 
 
 def gpu_memory(value: Json) -> int:
