@@ -20,6 +20,7 @@ from torc_tui.operations.usage_plots import attempt_plot, machine_plots
 from torc_tui.store import queries, workflows
 from torc_tui.store.job_use import workflow_use
 from torc_tui.views import usage_svg, usage_text
+from torc_tui.views.ansi import one_line
 from torc_tui.views.resource_use import GroupUse, by_group
 from torc_tui.views.usage_plot import UsagePlot, as_record, as_rows
 
@@ -112,11 +113,11 @@ def _plot_groups(call: Call, workflow_id: int) -> None:
     elif not groups:
         raise NotFound(f"no job of workflow {workflow_id} has ended yet")
     elif call.format == "text":
-        head = f"Workflow {workflow_id} ({use.name}): requested and used"
+        head = f"Workflow {workflow_id} ({one_line(use.name)}): requested and used"
         lines = usage_text.group_lines(groups, plain=not output.unicode())
         _write(call, "\n".join([head, "", *lines]) + "\n")
     else:
-        title = f"workflow {workflow_id} ({use.name}): requested and used"
+        title = f"workflow {workflow_id} ({one_line(use.name)}): requested and used"
         _write_picture(call, [usage_svg.bars(groups, title)], title)
 
 

@@ -51,6 +51,7 @@ pre { background: var(--raised); border: 1px solid var(--line); border-radius: 8
   padding: 12px 16px; overflow-x: auto; font: 12.5px/1.45 ui-monospace, Menlo, Consolas,
   monospace; }
 code { font: 12.5px/1.45 ui-monospace, Menlo, Consolas, monospace }
+figure pre { max-height: 420px; overflow: auto }
 figure { margin: 16px 0 32px } figcaption { color: var(--soft); margin-top: 6px }
 figure img { max-width: 100%; border: 1px solid var(--line); border-radius: 8px;
   background: #ffffff }
