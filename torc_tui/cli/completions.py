@@ -168,9 +168,9 @@ def _of_workflow(read: Callable[[Call, int], dict[str, str]]) -> Completer:
 
 def _jobs(call: Call, workflow_id: int) -> dict[str, str]:
     from torc_tui.store import queries
-    from torc_tui.store.selection import JobSelection
+    from torc_tui.store.selection import Selection
 
-    found = queries.list_jobs(call.store, workflow_id, JobSelection(limit=_MOST))
+    found = queries.list_jobs(call.store, workflow_id, Selection(limit=_MOST))
     return {job["name"]: job["status"] for job in found}
 
 

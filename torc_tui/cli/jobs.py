@@ -17,12 +17,12 @@ from torc_tui.wording import count
 def list_(call: Call) -> None:
     """List the jobs of a workflow."""
     from torc_tui.store import queries
-    from torc_tui.store.selection import JobSelection
+    from torc_tui.store.selection import Selection
 
     options = call.options
-    wanted = JobSelection(
+    wanted = Selection(
         status=call.status,
-        failed=options.failed,
+        failed=options.failed or None,
         name=options.name,
         **call.page,
     )

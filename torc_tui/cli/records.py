@@ -6,13 +6,13 @@ from torc_tui.cli import columns, lists
 from torc_tui.cli.call import Call
 from torc_tui.cli.resources import devices, with_devices
 from torc_tui.store import queries
-from torc_tui.store.selection import FileSelection, ResultSelection
+from torc_tui.store.selection import Selection
 
 
 def files(call: Call) -> None:
     """List the files of a workflow."""
     options = call.options
-    wanted = FileSelection(**call.page)
+    wanted = Selection(**call.page)
     found = queries.list_files(call.store, call.workflow_id(options.workflow), wanted)
     call.show_list("files", columns.FILES, found)
 
@@ -35,13 +35,13 @@ def results(call: Call) -> None:
     """List results."""
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
-    wanted = ResultSelection(
+    wanted = Selection(
         job_id=options.job_id,
         run_id=options.run_id,
         return_code=options.return_code,
-        failed=options.failed,
+        failed=options.failed or None,
         status=call.status,
-        all_runs=options.all_runs,
+        current=None if options.all_runs or options.run_id is not None else True,
         **call.page,
     )
     found = queries.list_results(call.store, workflow_id, wanted)

@@ -82,9 +82,9 @@ def job_ids(call: Call, given: Sequence[str], workflow: str | None) -> list[int]
 def newest_first(store: Store) -> list[Workflow]:
     """Return the workflows of the user without archived ones, which only an id names."""
     from torc_tui.store import workflows
-    from torc_tui.store.selection import WorkflowSelection
+    from torc_tui.store.selection import Selection
 
-    found = workflows.list_workflows(store, WorkflowSelection(user=settings.user_name()))
+    found = workflows.list_workflows(store, Selection(user=settings.user_name(), is_archived=False))
     return sorted(found, key=lambda one: (one.created_at, one.id), reverse=True)
 
 

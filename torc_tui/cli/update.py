@@ -23,7 +23,7 @@ from torc_tui.plan.plan_file import load_plan
 from torc_tui.quoting import shorten
 from torc_tui.reasons import Kind, because
 from torc_tui.store import workflows
-from torc_tui.store.selection import WorkflowSelection
+from torc_tui.store.selection import Selection
 from torc_tui.wording import count, listed, sentence
 
 _LISTED = 50
@@ -84,7 +84,9 @@ def _note_runner(call: Call, workflow_id: int) -> None:
 def workflow_from(call: Call, path: str) -> int:
     """Return the newest workflow that was made from a file, those of this directory first."""
     wanted, here = Path(path).resolve(), str(Path.cwd())
-    found = workflows.list_workflows(call.store, WorkflowSelection(user=settings.user_name()))
+    found = workflows.list_workflows(
+        call.store, Selection(user=settings.user_name(), is_archived=False)
+    )
     made = [one for one in found if is_made_from(one, wanted)]
     if not made:
         raise NotFound(

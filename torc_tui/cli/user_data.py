@@ -18,14 +18,14 @@ from torc_tui.cli.identifiers import is_id
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.store import user_data, user_data_records
 from torc_tui.store.connection import Connection
-from torc_tui.store.selection import RecordSelection
+from torc_tui.store.selection import Selection
 
 
 def list_(call: Call) -> None:
     """List the records of a workflow."""
     options = call.options
     workflow_id = _of(call, options.workflow)
-    wanted = RecordSelection(
+    wanted = Selection(
         name=options.name,
         is_ephemeral=None if options.is_ephemeral is None else options.is_ephemeral == "true",
         consumer=options.consumer_job_id,

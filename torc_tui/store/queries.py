@@ -19,7 +19,7 @@ from torc_tui.store.encoding import loads
 from torc_tui.store.event_log import check_workflow
 from torc_tui.store.prepared import record
 from torc_tui.store.relations import no_job, relationships
-from torc_tui.store.selection import FileSelection, JobSelection, ResultSelection, Selection
+from torc_tui.store.selection import Selection
 from torc_tui.units import format_duration, format_memory
 
 Record = dict[str, Json]
@@ -72,13 +72,13 @@ def list_groups(store: Store, workflow_id: int) -> dict[str, int]:
 def list_jobs(
     store: Store,
     workflow_id: int,
-    wanted: JobSelection | None = None,
+    wanted: Selection | None = None,
     *,
     include_relationships: bool = False,
 ) -> list[Record]:
-    """Return the jobs of a workflow."""
+    """Return the jobs of a workflow. The filter ``upstream_job_id`` selects those that wait for it."""
     with store.read() as conn:
-        rows = _list(store, sql.LIST_JOBS, workflow_id, wanted or JobSelection())
+        rows = _list(store, sql.LIST_JOBS, workflow_id, wanted or Selection())
         if include_relationships:
             return [record(row) | relationships(conn, row.id) for row in rows]
     return [record(row) for row in rows]
@@ -139,9 +139,9 @@ def _nearest_job(conn: Connection, workflow_id: int, name: str) -> str:
 # -- files -----------------------------------------------------------------------------------------
 
 
-def list_files(store: Store, workflow_id: int, wanted: FileSelection | None = None) -> list[Record]:
+def list_files(store: Store, workflow_id: int, wanted: Selection | None = None) -> list[Record]:
     """Return the files of a workflow, with the times and sizes that were seen last."""
-    rows = _list(store, sql.LIST_FILES, workflow_id, wanted or FileSelection())
+    rows = _list(store, sql.LIST_FILES, workflow_id, wanted or Selection())
     return [record(row) for row in rows]
 
 
@@ -161,11 +161,9 @@ def required_files(store: Store, workflow_id: int) -> list[Record]:
 # -- results ---------------------------------------------------------------------------------------
 
 
-def list_results(
-    store: Store, workflow_id: int, wanted: ResultSelection | None = None
-) -> list[Record]:
-    """Return the results of a workflow."""
-    rows = _list(store, sql.LIST_RESULTS, workflow_id, wanted or ResultSelection())
+def list_results(store: Store, workflow_id: int, wanted: Selection | None = None) -> list[Record]:
+    """Return the results of a workflow, by default the newest one of each job that has ended."""
+    rows = _list(store, sql.LIST_RESULTS, workflow_id, wanted or Selection(current=True))
     return [_result(row) for row in rows]
 
 

@@ -38,9 +38,9 @@ class Source:
 
     def listing(self) -> Sequence[Workflow]:
         from torc_tui.store import workflows
-        from torc_tui.store.selection import WorkflowSelection
+        from torc_tui.store.selection import Selection
 
-        return workflows.list_workflows(self.store, WorkflowSelection(is_archived=None))
+        return workflows.list_workflows(self.store, Selection())
 
     def tail(self, workflow_id: int | None, after: int | Mapping[int, int]) -> Feed:
         """Follow the events of one workflow, or of all, after the given sequence numbers."""

@@ -298,7 +298,7 @@ def read_details(store: Store, job_id: int) -> Details:
     from torc_tui.operations import stderr_tail
     from torc_tui.store import queries, relations
     from torc_tui.store.feed import warnings_of
-    from torc_tui.store.selection import ResultSelection
+    from torc_tui.store.selection import Selection
     from torc_tui.wording import sentence
 
     record = queries.get_job(store, job_id)
@@ -306,7 +306,7 @@ def read_details(store: Store, job_id: int) -> Details:
     io = relations.job_io(store, job_id)
     troubled = JobStatus.from_word(str(record["status"])) in TROUBLED
     tail = stderr_tail.of_job(store, job_id, STDERR_LINES) if troubled else None
-    wanted = ResultSelection(job_id=job_id, all_runs=True, reverse=True, limit=50)
+    wanted = Selection(job_id=job_id, reverse=True, limit=50)
     results = queries.list_results(store, record["workflow_id"], wanted)
     return Details(
         record=record,

@@ -93,9 +93,9 @@ class ResultsPane(RecordPane):
 
     def read(self, store: Store, workflow_id: int) -> Sequence[Record]:
         from torc_tui.store import queries
-        from torc_tui.store.selection import ResultSelection
+        from torc_tui.store.selection import Selection
 
-        return queries.list_results(store, workflow_id, ResultSelection(all_runs=True))
+        return queries.list_results(store, workflow_id, Selection())
 
     def cell(self, record: Record, column: str, width: int) -> Cell:
         value = record.get(column)
