@@ -76,7 +76,7 @@ def list_jobs(
     *,
     include_relationships: bool = False,
 ) -> list[Record]:
-    """Return the jobs of a workflow; the filter ``upstream_job_id`` selects those that wait for it."""
+    """Return the jobs of a workflow; ``upstream_job_id`` as a filter selects those behind it."""
     with store.read() as conn:
         rows = _list(store, sql.LIST_JOBS, workflow_id, wanted or Selection())
         if include_relationships:
