@@ -34,10 +34,10 @@ KEYS: dict[str, type] = {
     "client.run.num_gpus": int,
     "client.run.grace": float,
     "client.run.gpu_wait": float,
+    **{f"client.run.gpu_{name}": str for name in ("headroom", "idle_memory", "packing", "foreign")},
     "notify.command": str,
     **dict.fromkeys(("notify.bell", "notify.desktop"), bool),
     "notify.timeout": float,
-    **{f"client.run.gpu_{name}": str for name in ("foreign", "headroom", "idle_memory", "packing")},
     "tui.notify_command": str,
 }
 """Every setting and its type. Other keys are kept and shown, and reported by `config validate`."""

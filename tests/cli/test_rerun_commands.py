@@ -146,7 +146,7 @@ def test_edited_file(torc: Any, place: Path, demo: Callable[..., list[str]]) -> 
     os.utime(place / "w.yaml", (4e9, 4e9))
     told = torc("plan", "w.yaml").err
     assert "w.yaml was modified after workflow 1 was created from it; edits are not" in told
-    assert "`torc run w.yaml`" in told
+    assert "`torc update w.yaml`" in told
     missing = torc("plan", "none.yaml")
     assert (missing.code, "there is no file none.yaml" in missing.err) == (2, True)
 
