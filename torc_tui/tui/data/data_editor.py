@@ -2,8 +2,8 @@
 
 Input: a record as ``user_data_records.opened`` returns it, and its text. Output: a new version.
 
-Invariants: parsing, comparing, files and the database are the reader thread's. ``$EDITOR`` gets
-the terminal and a file; what it leaves there is kept until it is saved, or was no change.
+Invariants: the reader thread parses, compares and reads files and the database. ``$EDITOR`` edits a
+file, which is kept until its text is saved or equals the original.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class DataEditor(CoveringScreen):
         """Jobs to rerun when the editor is left."""
         self.checked: Prepared | None = None
         self.newer: int | None = None
-        """The version that somebody else wrote meanwhile."""
+        """The version that another writer saved since the editor was opened."""
         self.field = JsonEditor(text) if fits(text) else None
         self.about = StatusLine(id="about")
         self.meanwhile = StatusLine(id="meanwhile")

@@ -2,8 +2,8 @@
 
 Input: events and answers of the reader thread. Output: painted lines.
 
-Invariants: the list is read again at most a few times a second, whatever happens; a value is read
-when its version is not the one on screen.
+Invariants: the list is reloaded at most a few times a second; a value is read when its version is
+not the one on screen.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from torc_tui.wording import count
 APART = 0.3
 """Seconds between two readings of the list, at least."""
 APART_SHARE = 10
-"""The pause is also this many times as long as a reading takes."""
+"""The pause is at least this many times as long as a reading takes."""
 
 
 class Listing(NamedTuple):
@@ -149,7 +149,7 @@ class DataPane(Pane):
         elif any(record["size"] is None for record in self.records.values()) and any(
             event.kind in STATUS_EVENTS for event in events
         ):
-            self._again = True  # what is empty may be missing by now
+            self._again = True  # an empty record may be missing now
             self._catch_up_soon()
 
     def job_changed(self) -> None:

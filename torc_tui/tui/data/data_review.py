@@ -1,4 +1,4 @@
-"""What a change of user data would do: the difference, violations of the schema, conflicts.
+"""The review of a change of user data: differences, violations of the schema, conflicts.
 
 Input: texts and values; `prepare` and `write` run in the reader thread. Output: lines to review,
 and the new version. Only `write` writes.

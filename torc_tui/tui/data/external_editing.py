@@ -1,7 +1,7 @@
-"""Edit a record in ``$EDITOR``: the file, the program, and what comes back.
+"""Edit a record in ``$EDITOR``: the file, the program, and the result.
 
-Invariants: the file is kept until its text is saved, or was no change. The reader thread reads and
-writes it; the app waits while the program has the terminal.
+Invariants: the file is kept until its text is saved or equals the original. The reader thread reads
+and writes the file; the app waits while the program has the terminal.
 """
 
 from __future__ import annotations

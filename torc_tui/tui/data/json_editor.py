@@ -1,4 +1,4 @@
-"""The field where JSON is edited, with the colors of the app and a mark at an error.
+"""The JSON editor, with the colors of the app and a mark at an error.
 
 Input: a text, and its error (``mark``). Output: ``TextArea.Changed``. Never: parsing, which takes
 time.
@@ -22,7 +22,7 @@ from torc_tui.tui.widgets.painted import Painted
 from torc_tui.wording import size
 
 LARGEST = 1 << 20
-"""Characters that are edited here; what is larger is for $EDITOR."""
+"""Characters of the longest text for the built-in editor; longer texts need $EDITOR."""
 HIGHLIGHTED = 64 << 10
 """Characters up to which the grammar reads along."""
 
@@ -79,7 +79,7 @@ class JsonEditor(TextArea):
         language = "json" if len(text) <= HIGHLIGHTED else None
         super().__init__("", language=language, soft_wrap=False, show_line_numbers=True, id=id)
         self.indent_width = 2
-        self._set_document(text, language)  # last, as each setting above measures all lines again
+        self._set_document(text, language)  # last: each setting above measures all lines
         self.wrong: JsonError | None = None
 
     # Textual asks for the whole text for every line it paints; a megabyte is joined once for each

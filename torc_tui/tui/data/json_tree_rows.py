@@ -1,4 +1,4 @@
-"""The rows of a JSON value shown as a tree: only what is open has rows. No Textual.
+"""The rows of a JSON value as a tree: only open branches have rows. No Textual.
 
 Input: a parsed value and the hits of a search. Output: rows and their text.
 

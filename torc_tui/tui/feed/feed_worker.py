@@ -3,8 +3,8 @@
 Input: what to follow (``follow``). Output: records in ``out``, which the app takes with each tick.
 
 Invariants: only this thread touches its source; it never touches the screen. A database that
-cannot be read is reported once (``Lost``), tried again with growing pauses, and reported once when
-it is back (``Found``). The thread is a daemon with a stop event, and is joined on exit.
+cannot be read is reported once (``Lost``), retried with growing pauses, and reported once when it
+is available again (``Found``). The thread is a daemon with a stop event, and is joined on exit.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Records that the threads hand over to the app, through one deque.
+"""Records that the threads pass to the app through one deque.
 
-Each record but `Answer` is data. An answer carries the function that receives it, so that nobody
-has to look up who asked.
+All records except `Answer` are plain data. An answer carries its receiver.
 """
 
 from __future__ import annotations

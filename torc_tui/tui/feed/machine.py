@@ -1,7 +1,7 @@
-"""What the app knows about the machine it runs on: the latest reading, and the readings before it.
+"""The readings of the machine on which the app runs.
 
 Input: readings, which the reader thread takes once a second. Output: the meters of the header,
-histories, and what ready jobs lack. No Textual; the app's thread never asks the system, the GPU
+histories, and what ready jobs lack. No Textual; the app's thread never queries the system, the GPU
 driver or the database.
 """
 

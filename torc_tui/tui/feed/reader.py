@@ -1,10 +1,10 @@
-"""The thread that answers questions that need the database, files or much time.
+"""The thread for work that needs the database, files or much time.
 
 Input: a key, a function that reads, and the functions that receive its result or its error.
 Output: an `Answer` per question in ``out``; the app delivers it with the next tick.
 
 Invariants: questions are answered in order; a newer question of the same key replaces one that
-still waits. The receiving functions are called by the app's thread, never by this one.
+is still queued. Only the app's thread calls the receiving functions.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Jobs, job groups and workflows about whose end the user is notified. No Textual.
+"""Jobs, job groups and workflows whose end is notified to the user. No Textual.
 
-Input: what to watch, and now and then the database (``check``, in the reader thread). Output: what
-ended, and how. A check reads one batch of jobs, however large the group is: the first job that has
-not finished is answer enough.
+Input: the watched jobs, and the database (``check``, in the reader thread). Output: what
+ended, and how. A check stops at the first job that has not finished, however large the group is.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What all screens share: commands, keys, header, footer, actions and panes."""
+"""The parts that all screens share: commands, keys, header, footer, actions and panes."""

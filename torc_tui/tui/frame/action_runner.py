@@ -1,7 +1,7 @@
 """Run actions of the user in the reader thread, and report how they ended.
 
 Input: an action, which is a function of the store and the actor. Output: a notification, or an
-error. Nothing here knows what an action does.
+error.
 """
 
 from __future__ import annotations

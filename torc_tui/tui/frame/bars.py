@@ -1,7 +1,7 @@
 """The lines at the top and at the bottom of a screen.
 
-The header shows the workflow, its progress, the machine and the database, the footer the keys that
-work here; a click on one does the same.
+The header shows the workflow, its progress, the machine and the database. The footer shows the
+available keys; a click on a key runs its command.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class FooterBar(Painted):
         zones = self._zones
         zones.clear()
         zones.add(1)
-        left = width + 1  # one cell before the first; the gap behind the last needs no room
+        left = width + 1  # one cell before the first; the gap after the last needs no cell
         # Help and quit always stay: help leads to everything else.
         kept = [command for command in self.commands if command.id in ("help", "quit")]
         reserve = sum(self._width(command) for command in kept)

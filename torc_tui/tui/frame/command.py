@@ -33,7 +33,7 @@ CONTEXTS = {
     "split": "Panes",
     "overlay": "Dialogs",
 }
-"""Where a command works, and the heading that help gives to it."""
+"""The contexts in which commands work, and their headings in the help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Files that the user asks for, programs that get the terminal, and the clipboard."""
+"""Files that the user saves, programs that run in the terminal, and the clipboard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torc_tui.errors import UsageError
 from torc_tui.tui.frame.ports import AppPort
 
 CLIPBOARD = 74_000
-"""Bytes that terminals take by OSC 52; more goes into a file."""
+"""Bytes that terminals accept by OSC 52; longer texts are written to a file."""
 
 
 # -- files -----------------------------------------------------------------------------------------

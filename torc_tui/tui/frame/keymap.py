@@ -1,4 +1,4 @@
-"""The key map: a preset, and over it the key map file of the user.
+"""The key map: a preset, changed by the key map file of the user.
 
 Input: the preset and the text of the file. Output: look-ups in both directions. Only `read` and
 `write` touch the file. Two commands on one key in one context are an error of the file.
@@ -18,7 +18,7 @@ from torc_tui.tui.frame.commands import BY_ID, COMMANDS
 
 FILE = "keys.toml"
 PENDING = "pending"
-"""What ``KeyMap.find`` gives while a chord has only begun."""
+"""The result of ``KeyMap.find`` for the beginning of a chord."""
 
 
 def key_of(key: str, character: str | None) -> str:

@@ -1,7 +1,7 @@
 """The base of the tabs beside the job table.
 
-Invariants: a hidden pane only becomes stale; it reads and paints again when it is shown. What
-takes time is asked of the reader thread; the answer to an older question is dropped.
+Invariants: a hidden pane only becomes stale, and is updated when it is shown. Slow work is done by
+the reader thread; the answer to an older question is dropped.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class AppPort(Protocol):
     lost: str | None
     """Why the database cannot be read; None while it can."""
     last_line: str | None
-    """The command line that does what was done last."""
+    """The command line that repeats the last action."""
 
     @property
     def palette(self) -> Palette:

@@ -63,7 +63,7 @@ class UiState:
         if self.path is None or not self._changed:
             return False
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
-        # Another thread may set values meanwhile; those are written the next time.
+        # Another thread may set values during this; they are written the next time.
         values, self._changed = dict(self._values), False
         try:
             text = json.dumps(values, indent=1, sort_keys=True)

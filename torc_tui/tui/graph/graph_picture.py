@@ -24,7 +24,7 @@ ROLES = {
 }
 """Roles of the drawing and the styles of the palette."""
 MINIMAP_FROM = (50, 14)
-"""Width and height of the pane from which on there is a minimap."""
+"""Smallest width and height of a pane with a minimap."""
 
 
 def style_of(role: str) -> str:
@@ -44,7 +44,7 @@ class GraphPicture:
         self.lit: Sequence[int] = ()
         self.minimap = True
         self._at = (0, 0)
-        """Where a drawing that is smaller than the view begins in it."""
+        """The offset of a drawing that is smaller than the view."""
 
     @property
     def scene(self) -> Scene:

@@ -1,4 +1,4 @@
-"""The filter of the job table: applied while it is typed, completed, with errors beside it."""
+"""The filter of the job table: applied and completed while typing, with errors beside it."""
 
 from __future__ import annotations
 

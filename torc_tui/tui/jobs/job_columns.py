@@ -31,7 +31,7 @@ COLUMNS = (
 )
 
 VOLATILE = frozenset({"status", "why", "time", "exit", "attempt"})
-"""Columns whose values change while jobs run: sorted by one of them, rows move."""
+"""Columns whose values change while jobs run, so that sorted rows move."""
 
 URGENCY = {
     status: place

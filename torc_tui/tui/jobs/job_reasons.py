@@ -1,8 +1,8 @@
-"""Why jobs are where they are, as far as the app knows it. No Textual, no clock.
+"""The known reasons for the statuses of jobs. No Textual, no clock.
 
-Input: the view, dependencies as the database tells them (``learn``), and what ready jobs lack
-(``outlook``). Output: one line per job, and the whole chain of reasons. What is missing for an
-answer is put on a list (``unexplained``, ``wanted``), for the reader thread.
+Input: the view, dependencies from the database (``learn``), and what ready jobs lack
+(``outlook``). Output: one line per job, and the chain of reasons. Missing facts are collected for
+the reader thread (``unexplained``, ``wanted``).
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class JobReasons:
         """Jobs whose dependencies are not known yet."""
         self.outlook: RequestLacks | None = None
         self.dead: frozenset[int] = frozenset()
-        """Runners that are active in the database and whose processes are gone."""
+        """Lost runners: active in the database, without a process."""
         self.wanted: set[int] = set()
-        """Requirements of ready jobs on screen; the reader thread finds out what they lack."""
+        """Requirements of ready jobs on screen, which the reader thread checks."""
         self._ready: set[int] = set()
         """Ready jobs on screen."""
         self._waiting: dict[int, set[int]] = {}
-        """For each job, the jobs that depend on it, as far as their dependencies are known."""
+        """The known dependents of each job."""
 
     def learn(self, found: Mapping[int, Sequence[Dependency]]) -> None:
         """Store the dependencies of jobs, which do not change."""

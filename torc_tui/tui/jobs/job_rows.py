@@ -143,7 +143,7 @@ class JobRows:
             return ()
         if self.test is None:
             return group.jobs
-        # Actions do not touch what the filter hides.
+        # Actions do not affect hidden jobs.
         return [job_id for job_id in group.jobs if job_id in self._shown]
 
     def lead(self, key: Key) -> int | None:

@@ -17,7 +17,7 @@ from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 REORDER_EVERY = 0.5
-"""Seconds between two moves of rows, at least: what moves cannot be read."""
+"""Minimum seconds between two moves of rows, so that they can be read."""
 REORDER_SHARE = 30
 """The pause is also this many times as long as the move took: 100,000 rows take a while."""
 WORKFLOWS_KEPT = 50

@@ -69,7 +69,7 @@ class OverviewPane(Pane):
         self.details: Details | None = None
         self.shown = Page()
         self.cursor: int | None = None
-        """The number of the line under the cursor, among those that lead to jobs."""
+        """The line under the cursor, one of those with a link."""
         self.canvas = OverviewCanvas(empty="no job selected")
         self._group_use: tuple[str, list[GroupUse]] = ("", [])
         self._shown_job = 0

@@ -28,7 +28,7 @@ class RecordPane(Pane):
     PER_JOB: ClassVar[bool] = False
     NOTHING: ClassVar[str] = "nothing here"
     RELOADS: ClassVar[frozenset[str]] = frozenset()
-    """Kinds of events after which the records are read again."""
+    """Kinds of events after which the records are reloaded."""
 
     def __init__(self, host: PaneHost) -> None:
         super().__init__(host)

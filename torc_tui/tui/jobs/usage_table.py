@@ -1,4 +1,4 @@
-"""What a job requested and used, and its attempts, as tables. No Textual, no I/O."""
+"""Requested and used resources of a job, and its attempts, as tables. No Textual, no I/O."""
 
 from __future__ import annotations
 

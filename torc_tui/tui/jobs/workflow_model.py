@@ -1,8 +1,8 @@
 """The jobs of one workflow as its screen shows them: a fold over events. No Textual.
 
 Input: snapshots and events from the feed thread, answers of the reader thread, the time. Output:
-the rows of the job table, reasons, and what the header says. `DependencyReader` asks the reader
-thread for dependencies; the model itself reads nothing.
+the rows of the job table, reasons, and the content of the header. `DependencyReader` asks the
+reader thread for dependencies; the model itself reads nothing.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class WorkflowModel:
         self.now = now
         self.turn = 0
         self.gone: str | None = None
-        """Why there is no such workflow (any more)."""
+        """Why the workflow does not exist."""
         self.loaded = False
         self.rows = JobRows(_empty(workflow_id), now=now)
         self.eta = ""
         self.reports: Sequence[Reason] = ()
-        """What is known of its runners that are not alive."""
+        """Reports about its silent and lost runners."""
 
     @property
     def view(self) -> WorkflowView:

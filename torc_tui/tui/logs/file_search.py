@@ -1,7 +1,7 @@
 """Search a text in a whole file, however large, in a thread of its own.
 
-Input: a path and a text; lower case finds any case. Output: reports of the lines that match, which
-are replaced by newer ones while the search goes on.
+Input: a path and a text; lower case matches any case. Output: the matching lines so far, after each
+step.
 """
 
 from __future__ import annotations

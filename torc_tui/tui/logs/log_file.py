@@ -1,9 +1,9 @@
 """A log file as lines, however large. Input: a path. Output: bytes of lines, by place or by number.
 
-Invariants: nothing reads more than it must. The end is read backwards from the end (`before`
-and `after` work by byte offset, at once); numbers of lines need the index, one count per
-block of 256 KiB, which grows by `advance`. A line is cut at ``limit`` bytes. A file that shrank or
-was replaced is read from its start again. Offsets are those of line starts.
+Invariants: nothing reads more than it needs. `before` and `after` work by byte offset, at once;
+line numbers need the index, one count per block of 256 KiB, which grows by `advance`. A line is cut
+at ``limit`` bytes. A file that shrank or was replaced is reread from its start. Offsets are those
+of line starts.
 
 Never: decoding and colors (`views.ansi`), and reading without a request.
 """
@@ -26,7 +26,7 @@ class Change(Enum):
 
     NONE = "none"
     GREW = "grew"
-    REPLACED = "replaced"  # another file, or a shorter one: no offset is valid any more
+    REPLACED = "replaced"  # another file, or a shorter one: all offsets are invalid
     GONE = "gone"
 
 
@@ -89,7 +89,7 @@ class LogFile:
     def refresh(self) -> Change:
         """Find out whether the file grew, shrank, or was replaced."""
         try:
-            status = os.stat(self.path)  # noqa: PTH116 - asked ten times a second, and pathlib is slower
+            status = os.stat(self.path)  # noqa: PTH116 - called ten times a second, and pathlib is slower
         except OSError:
             return Change.GONE
         identity = (status.st_dev, status.st_ino)

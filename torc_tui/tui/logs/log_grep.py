@@ -1,8 +1,7 @@
 """Search the logs of many jobs.
 
-Input: a text and the logs. Output: hits as they are found, and the progress. A thread of its own
-reads one file after the other in steps, and stops between two steps if it is told to. Files that
-cannot be read have no hits.
+Input: a text and the logs. Output: hits as they are found, and the progress. A thread reads one
+file after the other in steps, and can be stopped after each step. Unreadable files have no hits.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from torc_tui.views.ansi import one_line
 STEP = 1 << 20
 """Bytes that are read at once."""
 KEPT_PER_FILE = 200
-"""Hits of one file that are kept; more hits are counted."""
+"""Hits that are kept per file; further hits are only counted."""
 KEPT = 20_000
 """Hits that are kept in all."""
 SHOWN = 300
@@ -83,7 +82,7 @@ class LogGrep:
     def __init__(self) -> None:
         self.pattern = ""
         self.asking = ""
-        """What will be searched as soon as the list of logs is known."""
+        """The text that will be searched once the list of logs is known."""
         self.hits: list[LogHit] = []
         self.total = 0
         self.jobs: set[int] = set()

@@ -1,7 +1,7 @@
 """The lines of a log, laid out: decoded, highlighted, cut or broken to rows. No Textual, no I/O.
 
 Input: a window of lines, the width, the search, the palette. Output: rows of styled text. Only
-lines that are asked for are laid out, and they are kept until something changes.
+requested lines are laid out; they are cached until something changes.
 """
 
 from __future__ import annotations

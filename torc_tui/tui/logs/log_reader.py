@@ -1,8 +1,7 @@
 """The thread that reads a log: it follows the files, counts lines and goes from hit to hit.
 
 Input: files, lines and searches, from the app's thread. Output: the newest ``Window``, taken by
-``take()``. The thread calls ``told`` after it has answered a request; for growth alone, the app
-looks with its tick.
+``take()``. The thread calls ``told`` after each answer; the app notices growth with its tick.
 
 Invariant: no other part of the app reads a log.
 """
@@ -22,11 +21,11 @@ from torc_tui.tui.logs.merged_search import MergedSearch, Wish
 
 P = ParamSpec("P")
 LOOK_EVERY = 0.1
-"""Seconds between two looks at files that may grow."""
+"""Seconds between two checks of files that may grow."""
 LOOK_SELDOM = 1.0
-"""Seconds between two looks at files whose job has ended."""
+"""Seconds between two checks of files whose job has finished."""
 COUNT_AT_ONCE = 8
-"""Blocks whose lines are counted between two looks at the requests."""
+"""Blocks that are indexed between two checks for requests."""
 COPY_LIMIT = 64 << 20
 """Bytes of a log that are copied into a file, at most."""
 
@@ -137,7 +136,7 @@ class LogReader:
     def _guarded_turn(self, work: deque[Callable[[], None]], serial: int) -> None:
         try:
             self._turn(work, serial)
-        except Exception as error:  # reported in the place of the log; the thread goes on
+        except Exception as error:  # reported in place of the log; the thread continues
             self._leave()
             problem = f"{type(error).__name__}: {error}"
             self._news = Window(serial, self._answer, problem=problem)

@@ -1,8 +1,7 @@
 """The place in a log and the selected lines. No Textual, no I/O.
 
-Input: laid-out lines, the height, and steps. Output: which row of which line
-is on which line of the screen. Steps
-beyond the lines that are here are owed, until the reader has brought more.
+Input: laid-out lines, the height, and steps. Output: the rows on screen. Steps beyond the loaded
+lines are postponed until more lines are loaded.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The dialog that searches the logs of all jobs; enter goes to the selected line.
 
-Input: the attempts, read by the reader thread, and hits from the thread of the search. Output: a
-hit. The search belongs to the screen of the workflow, so the dialog shows its hits again the next
-time.
+Input: the attempts, read by the reader thread, and hits from the search thread. Output: a hit. The
+workflow screen keeps the search, so that the dialog shows its hits again the next time.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.wording import count
 
 TAKE_EVERY = 0.1
-"""Seconds between two looks at what was found."""
+"""Seconds between two updates of the hits."""
 
 
 COLUMNS = (

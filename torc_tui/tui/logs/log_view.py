@@ -1,8 +1,8 @@
 """The log on screen: follows its end, scrolls and searches logs of any size.
 
 Input: windows of lines from the `LogReader`, and commands. Output: painted lines, and ``Moved``
-when place, size or search changed. Moving within the lines that were read is done at once; more
-lines are asked for before the edge is reached. Never: touching a file.
+when place, size or search changed. Scrolling within the loaded lines is immediate; more lines are
+requested before the edge is reached. Never: file access.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ask the log's thread for lines, and take them: more are asked for before the edge is reached.
+"""Keep lines of a log loaded around the visible ones.
 
 No Textual, no I/O.
 """

@@ -1,4 +1,4 @@
-"""The texts about the log on screen: its state, and why there are no lines.
+"""The texts about the visible log: its state, and why it has no lines.
 
 No Textual, no I/O.
 """

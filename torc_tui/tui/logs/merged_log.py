@@ -2,9 +2,9 @@
 
 Input: paths. Output: lines with places, and what changed.
 
-A merged log consists of pieces: parts of the files in the order in which they grew. What existed
-before the first look has no known order, so it becomes one piece per file, with a heading that says
-so. A line is never divided: the piece where it begins holds all of it.
+A merged log consists of pieces: parts of the files in the order in which they grew. The order of
+lines from before the first check is unknown: they become one piece per file, with a heading. A line
+belongs to the piece where it begins.
 
 Invariants: offsets are those of `log_file`; pieces begin at starts of lines; when a file is
 replaced, all places become invalid (``generation`` grows).
@@ -26,7 +26,7 @@ AS_IT_CAME = "from here on in order of arrival"
 LAST = 4096
 """Of a line that overwrites itself (a bar of progress) so much of the end is shown."""
 PIECES = 20_000
-"""More pieces are not made: then the order within a look is that of the files."""
+"""Largest number of pieces; beyond it, lines of one check are ordered by file."""
 
 
 class Stream(NamedTuple):
@@ -265,7 +265,7 @@ class MergedLog:
         self.pieces = []
         full = [number for number, file in enumerate(self.files) if file.size]
         if len(full) > 1:
-            # The file that was written last comes last: the end of the log is shown first.
+            # The file that was written last comes last, because the end of the log is shown first.
             full.sort(key=lambda number: _written(self.files[number].path))
         self._unordered = len(full) > 1
         for number in full:

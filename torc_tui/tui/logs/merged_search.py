@@ -1,7 +1,7 @@
 """A search in all files of a merged log: its hits, and the current one.
 
-It belongs to the thread of the log. Where the files grew behind the search, they are searched
-again; the old hits stay until that is done.
+It belongs to the log thread. Files that grew after the search are searched again; the old hits stay
+until that is done.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torc_tui.tui.logs.log_window import SearchState, Want
 from torc_tui.tui.logs.merged_log import MergedLog, Place
 
 AGAIN_AFTER = 1.0
-"""Seconds after which a log that grows is searched again, at the earliest."""
+"""Minimum seconds between two searches of a growing log."""
 AGAIN_SHARE = 5
 """The pause is also this many times as long as the search took."""
 
@@ -70,7 +70,7 @@ class MergedSearch:
         wish, log = self.wish, self._log
         if wish is None:
             return None
-        # Hits behind the place that the search has reached are not known yet.
+        # Hits beyond the progress of the search are not known yet.
         known = log.rank(self._hits, log.end) > log.rank(self._hits, wish.start)
         if not (self.done or known):
             return None

@@ -1,6 +1,6 @@
-"""What the terminal can do, by its environment.
+"""The capabilities of the terminal, by its environment.
 
-Cheap to import: the command line asks before it loads the app.
+Cheap to import, because the command line checks before it loads the app.
 """
 
 from __future__ import annotations

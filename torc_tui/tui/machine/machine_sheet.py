@@ -1,6 +1,6 @@
-"""The machine as lines: CPU slots, memory, GPUs, the jobs that hold them, and histories. Pure.
+"""The machine as lines: CPU slots, memory, GPUs, the jobs that use them, and histories. Pure.
 
-Input: the readings that the app keeps. Output: lines, and which of them stand for jobs.
+Input: the readings of the app. Output: lines, and those that represent jobs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from torc_tui.wording import clock, gpu_label, sentence, size
 SHORTEST, LONGEST = 60.0, 300.0
 """Seconds that the histories show: all that is known, within these."""
 STYLES = ("info", "success", "accent", "json-literal", "json-number", "pending")
-"""Neighboring jobs are told apart by a letter and one of these styles."""
+"""Styles that distinguish neighboring jobs, together with letters."""
 _ABOUT_ONE = frozenset({Kind.GPU_SILENT, Kind.GPU_BACK})
 """Notices about one GPU."""
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

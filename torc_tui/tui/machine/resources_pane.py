@@ -1,4 +1,4 @@
-"""The tab that shows the machine. Nothing is read here."""
+"""The tab that shows the machine."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from torc_tui.tui.look.text_layout import Span, line_width, sanitize
 from torc_tui.wording import size
 
 OWN, RESERVED, OTHERS, FREE = ("█", "bar"), ("▒", "accent"), ("×", "warning"), ("░", "bar-rest")
-"""The parts of a memory bar; each has a sign of its own, since color alone must tell nothing."""
+"""The parts of a memory bar, distinguished by characters as well as colors."""
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 

@@ -1,7 +1,7 @@
 """The app: its threads, its screens, its theme, and the commands that work everywhere.
 
-Input: the URL of the database, and what to open. Output: the screens. Invariant: the thread of the
-app only paints; the tick takes what the other threads hand over.
+Input: the URL of the database, and the first screen. Output: the screens. Invariant: the thread of
+the app only paints; the tick delivers the records of the other threads.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class TorcApp(App[int]):
         self.machine = MachineWatch()
         self.last_line: str | None = None
         self.farewell: str | None = None
-        """What the terminal says after the app was closed."""
+        """The message for the terminal after the app is closed."""
         self.watches = Watches()
         self.inbox: deque[Handover] = deque()
         open_source = source or (lambda: Source(store_url, read_only=read_only))

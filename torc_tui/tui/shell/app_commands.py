@@ -22,7 +22,7 @@ from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Finder, FoundRow, Reading
 
 Found = Command | Job | str
-"""What the palette finds: a command, a job, or a topic of help."""
+"""A result of the palette: a command, a job, or a help topic."""
 
 
 class AppCommands:
@@ -68,7 +68,7 @@ class AppCommands:
 
     def _palette(self) -> None:
         app, front = self._app, self._app.front()
-        # What works here is asked before the palette takes the focus.
+        # The available commands are determined before the palette has the focus.
         commands = usable(contexts(app.screen), app.handlers_here())
 
         def search(typed: str) -> Sequence[FoundRow[Found]]:

@@ -1,7 +1,7 @@
-"""Help: the keys that work here, and the topics of the documentation, with a search over both.
+"""Help: the available keys and the topics of the documentation, with a search.
 
-Input: the contexts that hold, the key map, and the topics of `torc_tui.docs`. Output: a dialog with
-the list of topics beside the page of the selected one.
+Input: the active contexts, the key map, and the topics of `torc_tui.docs`. Output: a dialog with
+the list of topics beside the page of the selected topic.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 KEYS = "keys"
-"""The entry of the list with the keys that work where help was asked for."""
+"""The entry of the list with the available keys."""
 WIDEST = 100
 """Cells of a page, at most: longer lines are hard to read."""
 LIST = 20
 """Cells of the list of topics."""
 TITLE = 17
-"""Cells of the title of a command, with the space behind it."""
+"""Cells of the title of a command, including the space after it."""
 BESIDE_FROM = 90
-"""Width of the terminal from which on the list stands beside the page."""
+"""Smallest width of the terminal with the list beside the page."""
 
 _STYLES = {
     "markdown.h1": "accent bold",

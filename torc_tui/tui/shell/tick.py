@@ -1,7 +1,7 @@
-"""The one tick of the app: it takes what the threads handed over, and lets the screen work.
+"""The tick of the app: it delivers the records of the threads, and calls the screen.
 
-Invariants: a tick takes hand-overs for at most `BUDGET` seconds; there is never a message per
-change. Everything happens inside one batch, so that each line is painted once.
+Invariants: a tick delivers records for at most `BUDGET` seconds, all in one batch, so that each
+line is painted once. There is no Textual message per change.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from torc_tui.tui.shell.notifier import announce
 from torc_tui.tui.shell.shell_app import ShellApp
 
 BUDGET = 0.008
-"""Seconds of one tick for hand-overs."""
+"""Seconds of one tick for records."""
 SLICE = 400
-"""Events that are taken between two looks at the clock."""
+"""Events that are delivered between two checks of the clock."""
 
 
 class Tick:

@@ -1,6 +1,6 @@
 """Questions: a text of any length, and buttons for the answers.
 
-Input: lines and answers. Output: the value of the chosen answer. Nothing is done here.
+Input: lines and answers. Output: the value of the chosen answer.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Choice(Overlay[T], Generic[T]):
         room = min(self.widest, screen_width * 96 // 100) - 4
         self.set_class(room < needed, "-narrow")
         width, height = self.drawing.size
-        # The bar for long lines takes one line.
+        # The scrollbar for long lines needs one line.
         self.canvas.styles.height = height + (width > room)
 
     @property

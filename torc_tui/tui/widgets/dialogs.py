@@ -1,6 +1,6 @@
 """Dialogs: one line of input, a form, a text, and a searchable list.
 
-Input: words and rows. Output: the result of the screen. Nothing is done here.
+Input: texts and rows. Output: the result of the dialog.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 K = TypeVar("K")
 Check = Callable[[str], str | None]
-"""Returns what is wrong with a text, or None."""
+"""Returns the error of a text, or None."""
 
 
 class Ask(Overlay[str]):

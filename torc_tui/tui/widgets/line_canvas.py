@@ -82,7 +82,7 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
         self._drawn = None
         width, height = self.drawing.size if self.drawing is not None else (1, 1)
         view = self.size
-        # A new virtual size lays out the whole screen, so one that fits is always the same.
+        # A new virtual size lays out the whole screen, so all drawings that fit share one.
         before = self.virtual_size
         self.virtual_size = Size(
             width if width > view.width - 1 else 1, height if height > view.height else 1

@@ -1,10 +1,10 @@
-"""A list of any length with a cursor: only the lines on screen exist.
+"""A list of any length with a cursor; only visible rows are painted.
 
-Subclasses say which rows there are (``read_keys``) and paint one of them (``paint_row``). Calls of
-``changed(keys)`` tell that rows read differently, ``reload()`` that rows came or went. Output:
-messages about the row under the cursor, which is known by its key and never by its number.
+Subclasses return the rows (``read_keys``) and paint each (``paint_row``). Owners call
+``changed(keys)`` for changed rows and ``reload()`` for new or removed rows. Output: messages about
+the row under the cursor, which is identified by its key, never by its number.
 
-Never: input and output, filtering, deciding what a row shows.
+Never: I/O, filtering, contents of rows.
 """
 
 from __future__ import annotations

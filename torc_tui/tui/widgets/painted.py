@@ -1,6 +1,6 @@
 """Widgets that paint lines of styled text: the base of header, footer, tabs and buttons.
 
-Never: Rich renderables or markup, so that a job named ``[bold]`` is shown as it is named.
+Never: Rich renderables or markup, so that a job named ``[bold]`` is shown unchanged.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Painted(FramePainter):
 
     ALLOW_SELECT = False
     BASE: ClassVar[str] = ""
-    """The name of the style that lies under everything."""
+    """The name of the base style."""
 
     DEFAULT_CSS = """
     Painted { height: 1; width: 1fr; }

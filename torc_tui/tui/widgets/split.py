@@ -1,6 +1,6 @@
-"""Two panes and a movable border between them; they can be turned, or one be maximized.
+"""Two panes with a movable border; the split can be rotated, and a pane maximized.
 
-Input: two widgets, the ratio. Output: ``Changed`` when the user chose something to be kept.
+Input: two widgets, the ratio. Output: ``Changed`` when the user changed the layout.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from torc_tui.tui.widgets.painted import Painted
 Shape = Literal["side", "stack", "single"]
 
 SIDE_FROM = 100
-"""From this width on panes stand beside each other, unless turned by hand."""
+"""Smallest width with panes side by side, unless rotated."""
 STACK_FROM = 18
-"""From this height on panes stand above each other; below, one at a time."""
+"""Smallest height with panes above each other; below, one pane is shown."""
 
 
 class Handle(Painted, can_focus=False):

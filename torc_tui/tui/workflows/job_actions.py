@@ -1,7 +1,7 @@
-"""The actions on jobs: each is narrowed to the jobs that it applies to before it asks.
+"""Actions on jobs, narrowed to the jobs that they apply to.
 
-Input: the chosen jobs of a screen. Output: a question where the action needs one, the action in the
-reader thread, and what became of the jobs. The actions and their words are those of the catalog.
+Input: the chosen jobs of a screen. Output: a confirmation if needed, the action in the reader
+thread, and a report. The actions and their texts are those of the catalog.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Create a workflow from its file, or from an exported one.
 
-Input: a path, checked while it is typed. Output: a preview of what the file would become, or its
-problems; at the end a call of ``operations``. Files are read by the reader thread, and nothing is
-stored before the user confirms.
+Input: a path, checked while typing. Output: a preview of the workflow, or the problems of the file;
+finally a call of ``operations``. The reader thread reads files, and nothing is stored before the
+user confirms.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TITLES = {
     "spec": ("New workflow", "path of a workflow file"),
     "import": ("Import a workflow", "path of an exported workflow (.json)"),
 }
-"""Title of the screen, and what the empty field says."""
+"""Title of the screen, and placeholder of the field."""
 
 
 class Checked(NamedTuple):

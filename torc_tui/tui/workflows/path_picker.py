@@ -1,6 +1,6 @@
-"""The line where the path of a workflow file is typed, with the completions below it.
+"""The field for the path of a workflow file, with completions below it.
 
-Input: keys, and what the reader thread found for the text. Output: messages; nothing is read here.
+Input: keys, and completions from the reader thread. Output: messages.
 """
 
 from __future__ import annotations

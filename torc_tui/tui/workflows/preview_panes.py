@@ -1,4 +1,4 @@
-"""What a workflow file would become: summary and graph, or the problems and their lines.
+"""The preview of a workflow file: summary and graph, or problems with their lines.
 
 Input: a preview that the reader thread made. Output: painted lines.
 """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torc_tui.store.database import Store
 
 LOOKS: Sequence[float] = (0.3, 0.7, 1.0, 2.0)
-"""Seconds until each look."""
+"""Seconds until each check."""
 LINES = 6
 """Lines of the log that the error shows."""
 TAIL = 4096

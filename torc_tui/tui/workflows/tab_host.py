@@ -1,4 +1,4 @@
-"""The tabs beside the job table: which there are, which one is shown, and what reaches them."""
+"""The tabs beside the job table."""
 
 from __future__ import annotations
 

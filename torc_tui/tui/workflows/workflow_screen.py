@@ -1,7 +1,7 @@
 """The main screen: the jobs of one workflow, and tabs for what is selected.
 
-It connects the parts: the model of the jobs, the job table, the filter, the tabs, what the threads
-found, and the commands.
+It connects the model of the jobs, the job table, the filter, the tabs, the records of the threads
+and the commands.
 """
 
 from __future__ import annotations
