@@ -13,17 +13,15 @@ from importlib import import_module
 from torc_tui.cli.command_help import group_text, help_text, parser_of
 from torc_tui.cli.command_table import BY_NAME, GROUPS
 from torc_tui.cli.diagnostics import say_notices
-from torc_tui.cli.global_options import VALUED, GlobalOptions
+from torc_tui.cli.global_options import PLAIN, VALUED, GlobalOptions
 from torc_tui.errors import TorcError, UsageError
 
-_FRONT = ("-h", "--help", "--version", "-V", "--read-only")
+_FRONT = ("-h", "--help", "--version", "-V", "--read-only", "-s", *PLAIN)
 """Options without a value that may come before a command."""
 
 
 _FIRST_WORDS = [*(name for name in BY_NAME if " " not in name), *GROUPS]
 _OF_UPSTREAM = {
-    "tui": "`torc` opens the app",
-    "ping": "there is no server; `torc database check` checks the database",
     "reports": "`torc results list` shows the results of a workflow",
     "watch": "`torc events list -f` and `torc ID` show what happens",
 }
@@ -34,13 +32,15 @@ def run(program: str, words: Sequence[str]) -> int:
     """Run a command line and return the exit code; raise TorcError if that fails."""
     front, rest = _split_front(words)
     options = GlobalOptions()
-    options.front = options.take(front).words
+    options.front = options.take(["--standalone" if word == "-s" else word for word in front]).words
     if "--version" in front or "-V" in front:
         print(f"torc {version_text()}")
         return 0
     if "-h" in front or "--help" in front:
         print(help_text(program), end="")
         return 0
+    if rest[:1] == ["tui"]:
+        del rest[0]  # as in upstream
     if not rest:
         return _app(options, None)
     if rest[0] == "help" and not _is_command(rest[1:]):

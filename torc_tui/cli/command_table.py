@@ -592,9 +592,13 @@ JOB_COMMANDS = (
         arg("-s --status STATUS", "only jobs with this status"),
         flag("--failed", "only failed jobs"),
         arg("--name PATTERN", "only names like this (SQL LIKE: %% and _)"),
+        arg(
+            "--upstream-job-id JOB", "only jobs that depend on the job with this id", type=POSITIVE
+        ),
         *LISTING,
         flag("--include-relationships", "include dependencies, files and user data"),
     ),
+    _list("jobs running", "jobs:running", "List the jobs that are running", *LISTING),
     Command(("jobs get",), "jobs:get", "Show a job", (JOB, OF_WORKFLOW)),
     Command(
         ("jobs create-from-file",),
@@ -896,6 +900,12 @@ _NEW_FILE = arg("file", "new file", complete="file")
 
 PROGRAM_COMMANDS = (
     Command(("database check",), "database:check", "Check the database for damage", formats=TEXT),
+    Command(
+        ("database ping", "ping"),
+        "database:ping",
+        "Check that the database answers",
+        formats=TEXT,
+    ),
     Command(
         ("database backup",),
         "database:backup",

@@ -8,6 +8,7 @@ from torc_tui import settings
 from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, say
+from torc_tui.cli.global_options import NO_SERVER
 from torc_tui.errors import UsageError
 from torc_tui.redaction import redact
 from torc_tui.store.connect import no_database, resolve
@@ -39,6 +40,19 @@ def check(call: Call) -> int:
     else:
         output.line(f"{redact(place)} is sound")
     return FAILED if problems else OK
+
+
+def ping(call: Call) -> None:
+    """Print that the database answers; StoreError if it does not."""
+    url = settings.database_url(call.database)
+    dialect, place = resolve(url)
+    if dialect == "sqlite" and not os.path.exists(place):  # noqa: PTH110
+        raise no_database(place)
+    Store.open(url, read_only=True).close()
+    if "TORC_API_URL" in os.environ:
+        say(f"TORC_API_URL has no effect: {NO_SERVER}")
+    record = {"status": "ok", "database": redact(place)}
+    call.done(record, f"{redact(place)} answers")
 
 
 def backup(call: Call) -> None:

@@ -1,7 +1,8 @@
 """Read the options that every command has: ``-f/--format`` and ``--database``.
 
 They may stand anywhere on the line up to ``--``; the parser of the command does not see them.
-``--log-level`` is accepted for compatibility, without effect.
+``--standalone`` stands for the database ``torc_output/torc.db`` of this directory, as in upstream.
+``--log-level``, ``--url`` and other options for a server are accepted without effect.
 """
 
 from __future__ import annotations
@@ -14,8 +15,14 @@ from torc_tui.cli.command_table import FORMATS, Command
 from torc_tui.cli.diagnostics import say
 from torc_tui.errors import UsageError
 
-VALUED = ("--database", "--log-level")
+_DATABASE = ("--database", "--db")
+_OF_SERVER = ("--url", "--password")
+VALUED = (*_DATABASE, *_OF_SERVER, "--log-level")
 """Options with a value, besides the format."""
+PLAIN = ("--standalone", "--prompt-password", "--skip-version-check")
+"""Options without a value."""
+STANDALONE = "torc_output/torc.db"
+NO_SERVER = "there is no server: commands open the database themselves, see --database"
 _FORMAT = ("-f", "--format")
 
 
@@ -31,9 +38,15 @@ class GlobalOptions:
 
     def __init__(self) -> None:
         self.format: str | None = None
-        self.database: str | None = None
+        self._database: str | None = None
+        self._standalone = False
         self.front: Sequence[str] = ()
         """The options in front of the command."""
+
+    @property
+    def database(self) -> str | None:
+        """Return the database that the line names."""
+        return self._database or (STANDALONE if self._standalone else None)
 
     def take(
         self, words: Sequence[str], formats: Sequence[str] = FORMATS, *, follow: bool = False
@@ -57,6 +70,8 @@ class GlobalOptions:
             elif name in VALUED:
                 self._set(name, value if mark else following)
                 index += not mark
+            elif word in PLAIN:
+                self._standalone = self._standalone or word == "--standalone"
             else:
                 left.append(word)
             index += 1
@@ -91,8 +106,10 @@ class GlobalOptions:
             raise UsageError(
                 f"{name} must not be empty (is the variable set that should contain it?)"
             )
-        if name == "--database":
-            self.database = value
+        if name in _DATABASE:
+            self._database = value
+        elif name in _OF_SERVER:
+            say(f"{name} has no effect: {NO_SERVER}")
 
 
 def _preset() -> str | None:

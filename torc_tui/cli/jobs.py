@@ -11,6 +11,7 @@ from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
 from torc_tui.cli.user_data_fast import file_bytes, standard_input
 from torc_tui.errors import UsageError
+from torc_tui.status import JobStatus
 from torc_tui.wording import count
 
 
@@ -24,6 +25,7 @@ def list_(call: Call) -> None:
         status=call.status,
         failed=options.failed or None,
         name=options.name,
+        upstream_job_id=options.upstream_job_id,
         **call.page,
     )
     found = queries.list_jobs(
@@ -32,6 +34,16 @@ def list_(call: Call) -> None:
         wanted,
         include_relationships=options.include_relationships,
     )
+    call.show_list("jobs", columns.JOBS, found)
+
+
+def running(call: Call) -> None:
+    """List the jobs that are running."""
+    from torc_tui.store import queries
+    from torc_tui.store.selection import JobSelection
+
+    wanted = JobSelection(status=JobStatus.RUNNING, **call.page)
+    found = queries.list_jobs(call.store, call.workflow_id(call.options.workflow), wanted)
     call.show_list("jobs", columns.JOBS, found)
 
 
