@@ -40,9 +40,9 @@ def list_(call: Call) -> None:
 def running(call: Call) -> None:
     """List the jobs that are running."""
     from torc_tui.store import queries
-    from torc_tui.store.selection import JobSelection
+    from torc_tui.store.selection import Selection
 
-    wanted = JobSelection(status=JobStatus.RUNNING, **call.page)
+    wanted = Selection(status=JobStatus.RUNNING, **call.page)
     found = queries.list_jobs(call.store, call.workflow_id(call.options.workflow), wanted)
     call.show_list("jobs", columns.JOBS, found)
 
