@@ -30,7 +30,7 @@ from torc_tui.tui.widgets.overlay import Words
 from torc_tui.tui.widgets.split import Side
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.failure_groups import FailureGroup, Member
-from torc_tui.wording import count, failure_line, listed, moment, optional_sentence
+from torc_tui.wording import count, failure_line, listed, moment, optional_sentence, sentence
 
 if TYPE_CHECKING:
     from torc_tui.store.log_files import AttemptLog
@@ -214,8 +214,9 @@ class FailuresPart(CommandNode, Vertical):
             self.head.set([])
             return
         width, height = self.head.size.width or self.size.width, self.size.height
-        job = self.rows.jobs.get(key.job_id)
-        self.head.set(group_lines(group, self.rows.member(key), job, width, height // 6))
+        member = self.rows.member(key)
+        job = self.rows.jobs.get(member.job_id if member is not None else key.job_id)
+        self.head.set(group_lines(group, member, job, width, height // 6))
 
     # -- commands ----------------------------------------------------------------------------------
 
@@ -260,8 +261,11 @@ def group_lines(
         name = job.name if job is not None else "a job"
         reason = optional_sentence(job.reason) if job is not None else None
         return _folded([(name, "strong"), (f" {reason or 'canceled'}", "canceled")], width)
-    reason = failure_line(*member.signature.key)
-    told: Line = [(member.name, "strong"), (f" {reason}", "failed")]
+    signature = member.signature
+    told: list[Span] = [(member.name, "strong"), (f" {failure_line(*signature.key)}", "failed")]
+    if not signature.message and job is not None and job.reason is not None:
+        told.append(("·", "faint"))
+        told.append((sentence(job.reason), "text"))
     sample = _folded(told, width) if most > 1 else [fit_line(told, width - 2)]
     number, them = len(group.canceled), "it" if len(group.jobs) == 1 else "them"
     canceled = f"{count(number, 'job')} canceled because of {them}"
@@ -271,8 +275,8 @@ def group_lines(
     ]
     times = f"first {moment(group.first_at)}, last {moment(group.last_at)}"
     place = f"attempt {member.attempt_id}"
-    if member.signature.line:
-        place += f", line {member.signature.line} of its {member.signature.stream}"
+    if signature.line:
+        place += f", line {signature.line} of its {signature.stream}"
     rest = [*_folded(jobs, width), [(times, "muted")], [(place, "faint")], []]
     return [*sample[: max(1, most - 1)], *rest][: max(1, most)]
 

@@ -16,7 +16,7 @@ from torc_tui.lifecycle.rerun_plan import JobVerdict
 from torc_tui.model import Job
 from torc_tui.operations.catalog import ACCEPT
 from torc_tui.reasons import Kind
-from torc_tui.status import JobStatus
+from torc_tui.status import HELD, JobStatus
 from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_table import WorkflowHost
@@ -147,9 +147,11 @@ class PlanPart(CommandNode, Vertical):
     # -- commands ----------------------------------------------------------------------------------
 
     def handlers(self) -> Mapping[str, Handler]:
-        if not self.rows.records:
+        view, handlers = self._host.view, dict[str, Handler]()
+        if view is None or not self.rows.records:
             return {}
-        handlers: dict[str, Handler] = {"plan-rerun": self._rerun}
+        if self.table.marks or not view.count(*HELD):  # all at once only if none is running
+            handlers["plan-rerun"] = self._rerun
         if self.table.marks or any(job.status is JobStatus.COMPLETED for job in self._chosen_jobs):
             handlers["plan-accept"] = self._accept
         return handlers
