@@ -103,6 +103,7 @@ class AttemptEnds:
             flight.stop_requested == RERUN or (flight.stop_requested and exited.return_code != 0)
         ):
             exited = replace(exited, cause=Cause.CANCELED)
+        exited = self._with_gpu_cause(flight, exited)
         facts = self._facts(flight, exited, outputs, missing_data)
         verdict = outcome(exited, replace(facts, is_ending=is_ending))
         if verdict.reason is not None and verdict.reason.kind is Kind.EXIT:
@@ -117,6 +118,23 @@ class AttemptEnds:
             warnings=[*exited.warnings, *_overuse(context, flight, exited)],
             planned=flight.planned,
         )
+
+    def _with_gpu_cause(self, flight: InFlight, exited: Exited) -> Exited:
+        """Return a failure with the cause that its GPUs or its log show."""
+        if exited.cause is Cause.GPU_OOM and exited.reason is None:
+            return replace(exited, reason=flight.stop_reason)
+        if exited.cause is not None or exited.return_code == 0 or not flight.allocation.gpus:
+            return exited
+        if flight.lost_gpus:
+            index = {gpu.uuid: gpu.index for gpu in self._maker.gpus}
+            gpus = tuple((index.get(uuid, -1), None) for uuid in flight.lost_gpus)
+            reason = because(Kind.GPU_LOST, gpus=gpus)
+            return replace(exited, cause=Cause.GPU_LOST, reason=reason)
+        excerpt = self._excerpts.get(exited.key)
+        if excerpt is not None and excerpt.found and excerpt.found.kind == "gpu_oom":
+            reason = because(Kind.GPU_OUT_OF_MEMORY)
+            return replace(exited, cause=Cause.GPU_OOM, reason=reason)
+        return exited
 
     def _signature(self, key: AttemptKey, verdict: Outcome) -> str | None:
         """Return what the failed attempt has in common with others; None for other ends."""
@@ -144,6 +162,7 @@ class AttemptEnds:
             return None
         with store.read() as conn:
             missing_data = _missing_data(conn, flight, exited)
+        exited = self._with_gpu_cause(flight, exited)
         checked = outputs.get(exited.key, OutputCheck())
         verdict = outcome(exited, self._facts(flight, exited, checked, missing_data))
         return verdict if verdict.retry and verdict.retry.recovery_script else None
@@ -242,6 +261,7 @@ def _overuse(context: RunContext, flight: InFlight, exited: Exited) -> list[Reas
         warnings.append(because(Kind.MEMORY_EXCEEDED, used=used, requested=memory))
     reserved = sum(grant.memory for grant in flight.allocation.gpus)
     is_told = exited.cause is Cause.GPU_OOM
+    is_told = is_told or flight.told_excess
     if reserved and usage.peak_gpu_memory and usage.peak_gpu_memory > reserved and not is_told:
         used = usage.peak_gpu_memory
         warnings.append(because(Kind.GPU_MEMORY_EXCEEDED, used=used, requested=reserved))

@@ -44,6 +44,7 @@ from torc_tui.model import (
 )
 from torc_tui.operations.file_states import FileStates, hash_limit
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.resources.gpu_health import GpuEnd
 from torc_tui.resources.gpu_state import JobEnd
 from torc_tui.resources.pool import Pool
 from torc_tui.status import JobStatus
@@ -276,12 +277,25 @@ class Engine:
         end = JobEnd(ended.exited.ended_at, flight.job.name)
         self.state.pool.give(flight.allocation, end=end)
         self.state.leave_ledger(flight.key, flight.allocation)
+        if flight.allocation.gpus:
+            self._note_gpu_end(flight, ended)
         self.state.prefetched.learn(ended.exited.ended_at - ended.exited.started_at)
         execution, stdio = self.state.context.execution, flight.job.stdio
         stdout, stderr, exit_file = attempt_files(flight.output_dir, flight.key, stdio, execution)
         succeeded = ended.outcome.status is JobStatus.COMPLETED
         delete = succeeded and deletes_on_success(stdio, execution)
         return after_end(stdout, stderr, exit_file, delete_logs=delete)
+
+    def _note_gpu_end(self, flight: InFlight, ended: Ended) -> None:
+        """Record whether the job has failed, for the health of its GPUs."""
+        outcome, exited = ended.outcome, ended.exited
+        failed = outcome.status in (JobStatus.FAILED, JobStatus.PENDING_FAILED)
+        if not failed and outcome.status is not JobStatus.COMPLETED:
+            return
+        uuids = tuple(grant.uuid for grant in flight.allocation.gpus)
+        lasted = exited.ended_at - exited.started_at
+        end = GpuEnd(uuids, exited.key.job_id, not failed, lasted, exited.ended_at)
+        self.state.gpu_ends.append(end)
 
     def _abandon(self, exited: Sequence[Exited]) -> None:
         """Kill all jobs of a workflow that was deleted, reinitialized or taken from this runner."""

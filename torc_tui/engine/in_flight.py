@@ -29,6 +29,12 @@ class InFlight:
     require_written: bool = False
     """Whether an output file that the attempt did not change is a failure."""
     pid: int | None = None
+    lost_gpus: tuple[str, ...] = ()
+    """Its GPUs that stopped answering while it ran."""
+    stop_reason: Reason | None = None
+    """Why this runner has stopped it for its use of a GPU."""
+    told_excess: bool = False
+    """Whether its use of GPU memory beyond the request was reported."""
     granted_at: float = 0.0
     """When it received its resources, in seconds since the epoch."""
     stop_requested: str | None = None

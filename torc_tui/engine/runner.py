@@ -227,6 +227,7 @@ class Runner:
             self.membership.adopt_lost_jobs(now)
             self.events.put_notices(self.membership.watch_others(now))
         self._write_events()
+        self._pending = self.gpus.hold_back(self._pending, now)
         step = self.engine.step(self._pending, now)
         self._pending = []
         self._last_step = time.monotonic()

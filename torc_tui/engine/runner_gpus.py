@@ -6,20 +6,29 @@ and notices. GPUs are read only once a job requests some.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from torc_tui.engine.engine import Engine
+from torc_tui.engine.gpu_guard import GpuGuard
 from torc_tui.engine.gpu_ledger import GpuLedger
 from torc_tui.engine.gpu_readings import GpuWatch
 from torc_tui.engine.run_summary import RunSummary
 from torc_tui.engine.transaction import EventQueue
-from torc_tui.model import Allocation, Exited, Gpu, Report
-from torc_tui.reasons import Kind, because
+from torc_tui.model import Allocation, Cause, Exited, Gpu, Report
+from torc_tui.reasons import Kind, Reason, because
+from torc_tui.resources.explain import label
+from torc_tui.resources.gpu_health import GpuHealth
 from torc_tui.resources.gpu_state import Tenant
 from torc_tui.resources.gpus import gpu_need
 from torc_tui.resources.host_ledger import Ledger
 from torc_tui.store import compute_nodes
+
+SET_ASIDE_SECONDS = 5.0
+"""Time between two looks whether GPUs that are set aside may be used again."""
+HOLD_SECONDS = 3.0
+"""Longest time that a failure waits for a reading of the GPUs."""
 
 
 class RunnerGpus:
@@ -34,6 +43,11 @@ class RunnerGpus:
         self._summary = summary
         self._machine = summary.machine
         self._context: object = None
+        self._guard = GpuGuard(str(engine.state.context.execution.settings.get("gpu_over", "warn")))
+        self._health = GpuHealth()
+        self._told_damage: set[str] = set()
+        self._waiting: list[Report] = []
+        """Failures that wait for a reading."""
         self._recorded: tuple[str, ...] = ()
         """The GPUs that the row of the runner names."""
         virtual = sum(gpu.virtual for gpu in self._machine.gpus)
@@ -46,6 +60,10 @@ class RunnerGpus:
         if self._watch is None or not self._watch.is_started:
             return False
         ledger = self._engine.state.ledger
+        state, now = self._engine.state, time.time()
+        old = bool(state.pool.set_aside) and now - state.pool.read_at > SET_ASIDE_SECONDS
+        if self._waiting or state.gpu_ends or old:
+            self._watch.refresh()
         return self._watch.has_news or (ledger is not None and ledger.look())
 
     def _are_requested(self) -> bool:
@@ -86,6 +104,8 @@ class RunnerGpus:
         at, gpus = latest
         pool.update(gpus, self._tenants(), at)
         self._events.put_notices(pool.unreturned())
+        self._check_jobs()
+        self._set_aside(now)
         awaited = watch.awaited()
         if awaited is None:
             return False
@@ -99,6 +119,81 @@ class RunnerGpus:
         self._engine.maker.gpus = awaited
         self._record(awaited)
         return is_first
+
+    def hold_back(self, reports: list[Report], now: float) -> list[Report]:
+        """Return the reports that may be judged now.
+
+        The failure of a job with GPUs waits for a reading after it: a GPU may be gone.
+        """
+        if self._watch is None or not self._watch.is_started or self._engine.state.stopping:
+            found, self._waiting = [*self._waiting, *reports], []
+            return found
+        ready: list[Report] = []
+        waiting: list[Report] = []
+        read_at = self._engine.state.pool.read_at
+        for report in [*self._waiting, *reports]:
+            waits = (
+                isinstance(report, Exited)
+                and self._may_have_lost(report)
+                and read_at <= report.ended_at
+                and now - report.ended_at < HOLD_SECONDS
+            )
+            (waiting if waits else ready).append(report)
+        self._waiting = waiting
+        return ready
+
+    def _may_have_lost(self, report: Exited) -> bool:
+        flight = self._engine.in_flight.get(report.key.job_id)
+        failed = report.cause is None and report.return_code != 0
+        return failed and flight is not None and bool(flight.allocation.gpus)
+
+    def _check_jobs(self) -> None:
+        """Report and stop jobs that use more of the GPUs than they were given."""
+        assert self._watch is not None
+        engine, guard = self._engine, self._guard
+        guard.mark_lost(self._watch.lost, engine.in_flight)
+        guard.check(engine.state.pool, engine.in_flight)
+        for row in guard.rows:
+            self._events.put(row)
+        guard.rows.clear()
+        for key, reason in guard.stops:
+            engine.in_flight[key.job_id].stop_reason = reason
+            engine.executor.stop([key], Cause.GPU_OOM)
+        guard.stops.clear()
+
+    def _set_aside(self, now: float) -> None:
+        """Keep jobs from GPUs on which they fail one after another, and from damaged ones."""
+        state, health = self._engine.state, self._health
+        for end in state.gpu_ends:
+            health.ended(end)
+        state.gpu_ends.clear()
+        pool = state.pool
+        labels = {one.gpu.uuid: label(one.gpu) for one in pool.gpu_states if one.gpu is not None}
+        for uuid, until in health.decide(now).items():
+            if uuid in labels:
+                reason = because(
+                    Kind.GPU_SET_ASIDE, gpu=labels[uuid], until=until, problem="failures"
+                )
+                self._events.put_notices([reason])
+        in_use = [one.gpu.uuid for one in pool.gpu_states if one.gpu is not None and one.grants]
+        pool.set_aside = {
+            uuid: because(Kind.GPU_SET_ASIDE, gpu=labels[uuid], problem="failures")
+            for uuid in health.avoided(in_use, now)
+            if uuid in labels
+        } | self._damaged(labels)
+
+    def _damaged(self, labels: Mapping[str, tuple[int, str | None]]) -> dict[str, Reason]:
+        """Return the GPUs that report damage, and put a notice about each."""
+        found = {}
+        for state in self._engine.state.pool.gpu_states:
+            gpu = state.gpu
+            if gpu is not None and gpu.fault is not None:
+                reason = because(Kind.GPU_SET_ASIDE, gpu=labels[gpu.uuid], problem=gpu.fault)
+                found[gpu.uuid] = reason
+                if gpu.uuid not in self._told_damage:
+                    self._told_damage.add(gpu.uuid)
+                    self._events.put_notices([reason])
+        return found
 
     def follow_step(self) -> None:
         """Tell the watch which processes are ours now."""

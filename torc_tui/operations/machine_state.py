@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torc_tui.model import Allocation, Gpu, Machine
-from torc_tui.reasons import Kind, Reason
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.detect import detect_machine
+from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_service import SILENT, GpuService
 from torc_tui.resources.gpu_state import GpuState, Tenant
 from torc_tui.resources.gpus import rules_of
@@ -92,6 +93,11 @@ class MachineState:
             pool.hold(Allocation(gpus=entry.allocation.gpus), other=True, owner=owner)
         gpus = [state.gpu for state in pool.gpu_states if state.gpu is not None]
         pool.update(gpus, tenants, self.at)
+        pool.set_aside = {
+            gpu.uuid: because(Kind.GPU_SET_ASIDE, gpu=label(gpu), problem=gpu.fault)
+            for gpu in gpus
+            if gpu.fault is not None
+        }
         return pool
 
 

@@ -6,7 +6,7 @@ if the pool would serve the request.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -107,13 +107,21 @@ def _gpus(need: GpuNeed, pool: Pool) -> list[Shortfall]:
         reason = because(Kind.GPU_LIMIT, limit=limit)
         return [Shortfall("gpus", need.number, able, reason)]
     blocked = [(state, ob) for state, ob in blocked if ob is not Obstacle.LIMIT]
-    return [_in_use(need, blocked, able)]
+    return [_in_use(need, blocked, able, pool.set_aside)]
 
 
-def _in_use(need: GpuNeed, blocked: Sequence[tuple[GpuState, Obstacle]], able: int) -> Shortfall:
+def _in_use(
+    need: GpuNeed,
+    blocked: Sequence[tuple[GpuState, Obstacle]],
+    able: int,
+    set_aside: Mapping[str, Reason],
+) -> Shortfall:
     """Return the shortfall of a request that the machine could serve if nothing else ran."""
     only_memory = all(obstacle is Obstacle.MEMORY for _, obstacle in blocked)
-    reasons = _obstacles(need, blocked)
+    reasons = (
+        *(set_aside[one.gpu.uuid] for one, ob in blocked if ob is Obstacle.SET_ASIDE and one.gpu),
+        *_obstacles(need, [pair for pair in blocked if pair[1] is not Obstacle.SET_ASIDE]),
+    )
     if need.number > 1 or need.share >= WHOLE:
         reason = because(
             Kind.GPUS_IN_USE,

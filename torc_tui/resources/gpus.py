@@ -76,6 +76,7 @@ class Obstacle(Enum):
     FOREIGN = "foreign"
     HIDDEN = "hidden"
     RETURNING = "returning"
+    SET_ASIDE = "set aside"
     SHARE = "share"
     MEMORY = "memory"
     LIMIT = "limit"

@@ -12,7 +12,7 @@ jobs after it may start (backfill).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from torc_tui.model import Allocation, Gpu, GpuGrant, Machine, ResourceRequirements
@@ -50,6 +50,8 @@ class Pool:
         self.memory = machine.memory
         self.rules = DEFAULT_RULES if rules is None else rules
         self.distances = distances
+        self.set_aside: Mapping[str, Reason] = {}
+        """GPUs on which no job starts, by UUID, with the reason."""
         self.whole_is_ready = False
         """Whether a job that requests whole GPUs is ready: then shares are packed."""
         self._cpus = 0
@@ -97,6 +99,8 @@ class Pool:
 
     def _obstacle(self, state: GpuState, need: GpuNeed) -> Obstacle | None:
         found = state.obstacle(need)
+        if found is None and state.gpu is not None and state.gpu.uuid in self.set_aside:
+            return Obstacle.SET_ASIDE
         if found is None and self.gpu_limit is not None and state.gpu is not None:
             used = len(self._own) - (state.gpu.uuid in self._own)
             if used + need.number > self.gpu_limit:

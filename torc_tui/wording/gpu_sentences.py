@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from torc_tui.reasons import Kind, Reason
-from torc_tui.wording.quantities import count, listed, size, two_sizes
+from torc_tui.wording.quantities import count, listed, size, time_of_day, two_sizes
 
 Gpu = tuple[int, str | None]
 """The index of a GPU, and the start of its UUID if it is a MIG instance."""
@@ -121,6 +121,16 @@ def _memory_taken(reason: Reason) -> str:
     return f"{_label(reason)} has {free}{users}, {requested} requested"
 
 
+def _set_aside(reason: Reason) -> str:
+    why = {
+        "failures": "jobs failed there one after another",
+        "ecc": "it has uncorrected memory errors",
+        "remap": "remapping of its memory has failed",
+    }.get(reason["problem"], "a user has set it aside")
+    until = f" until {time_of_day(reason['until'])}" if reason["until"] else ""
+    return f"{_label(reason)} is not used{until}: {why}"
+
+
 def _ended(reason: Reason) -> str:
     return f"finished job {reason['job']}" if reason["job"] else "a finished job"
 
@@ -143,6 +153,16 @@ def gpu_sentences(
         Kind.GPU_HELD_BY: lambda reason: (
             f"{_label(reason)} is held by "
             + "; ".join(f"job {job} of {user}" for user, job in reason["owners"] or ())
+        ),
+        Kind.GPU_STRAY: lambda reason: (
+            f"its process {reason['pid']} {reason['name'] or ''}".rstrip()
+            + f" computes on {_label(reason)}, which the job was not given"
+        ),
+        Kind.GPU_SET_ASIDE: _set_aside,
+        Kind.GPU_OUT_OF_MEMORY: lambda reason: (
+            f"used {size(reason['used'])} of GPU memory, {size(reason['limit'] or 0)} allowed"
+            if reason["used"]
+            else "out of GPU memory"
         ),
         Kind.GPU_HIDDEN: lambda reason: (
             f"{_label(reason)} has {size(reason['used'] or 0)} of {size(reason['total'] or 0)} in"
