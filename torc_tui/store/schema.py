@@ -73,6 +73,12 @@ def _workflow(**options: Any) -> Column[int]:
     return Column("workflow_id", key, type_=Integer, **({"nullable": False} | options))
 
 
+def _owned(name: str, *parts: Any) -> Table:
+    """Return a table of what belongs to a workflow, with an index for it."""
+    index = Index(f"{name}_by_workflow", "workflow_id")
+    return Table(name, metadata, _id(), _workflow(), *parts, index)
+
+
 def _flag(name: str, default: bool | None = None, **options: Any) -> Column[bool]:
     return Column(name, Boolean, nullable=False, default=default, **options)
 
@@ -126,11 +132,8 @@ workflow_text = Table(
     "workflow_text", metadata, _workflow(primary_key=True), Column("text", Text, nullable=False)
 )
 
-resource_requirements = Table(
+resource_requirements = _owned(
     "resource_requirements",
-    metadata,
-    _id(),
-    _workflow(),
     Column("name", Text, nullable=False),
     Column("num_cpus", Integer, nullable=False),
     Column("memory", BigInteger),  # NULL: not declared
@@ -140,34 +143,22 @@ resource_requirements = Table(
     Column("num_nodes", Integer, nullable=False),
     Column("runtime", Float),  # NULL: not declared
     Column("edited", JsonText),  # columns that users have changed, as in job
-    Index("resource_requirements_by_workflow", "workflow_id"),
 )
 
-failure_handler = Table(
+failure_handler = _owned(
     "failure_handler",
-    metadata,
-    _id(),
-    _workflow(),
     Column("name", Text, nullable=False),
     Column("rules", JsonText, nullable=False),
-    Index("failure_handler_by_workflow", "workflow_id"),
 )
 
-slurm_scheduler = Table(
+slurm_scheduler = _owned(
     "slurm_scheduler",
-    metadata,
-    _id(),
-    _workflow(),
     Column("name", Text, nullable=False),
     Column("settings", JsonText, nullable=False),
-    Index("slurm_scheduler_by_workflow", "workflow_id"),
 )
 
-action = Table(
+action = _owned(
     "action",
-    metadata,
-    _id(),
-    _workflow(),
     Column("trigger_type", Text, nullable=False),
     Column("action_type", Text, nullable=False),
     Column("job_ids", JsonText, nullable=False),
@@ -179,7 +170,6 @@ action = Table(
     Column("return_code", Integer),  # of that execution, once it has ended
     # on_job_failed: the last event of the workflow that was examined for failures.
     Column("handled_seq", BigInteger, nullable=False, default=0, server_default=text("0")),
-    Index("action_by_workflow", "workflow_id"),
 )
 
 ATTEMPT: dict[str, Any] = {"info": {"attempt": True}}
@@ -447,11 +437,8 @@ compute_node = Table(
 Index("compute_node_by_workflow", compute_node.c.workflow_id)
 Index("compute_node_active", compute_node.c.hostname, **_where(compute_node.c.is_active))
 
-allocation = Table(
+allocation = _owned(
     "allocation",
-    metadata,
-    _id(),
-    _workflow(),
     Column("run_id", Integer),
     Column("engine", Text, nullable=False),  # slurm
     Column("cluster", Text),
@@ -480,7 +467,6 @@ allocation = Table(
     Column("actor", Text),
     Column("settings", JsonText),
     UniqueConstraint("engine", "cluster", "native_id"),
-    Index("allocation_by_workflow", "workflow_id"),
 )
 
 lease = Table(
