@@ -119,14 +119,7 @@ def run_hook(call: Call, workflow_id: int, hook: str) -> None:
         scripts.stop(hard=True)
         raise
     if end.return_code:
-        reason = because(
-            Kind.SCRIPT_FAILED,
-            code=end.return_code,
-            log=end.log,
-            error=end.detail,
-            limited=end.limited,
-        )
-        said = sentence(reason).partition(": ")[2]
+        said = sentence(end.reason).partition(": ")[2]
         raise TorcError(f"the recovery hook failed: {said}", hint="no job was retried")
 
 

@@ -84,18 +84,11 @@ def _log_name(key: AttemptKey) -> str:
 
 
 def _warning(key: AttemptKey, end: ScriptEnd) -> EventRow:
-    reason = because(
-        Kind.SCRIPT_FAILED,
-        code=end.return_code,
-        log=end.log,
-        error=end.detail,
-        limited=end.limited,
-    )
     return (
         "job_warning",
         key.job_id,
         {
-            "message": reason.to_json(),
+            "message": end.reason.to_json(),
             "attempt": key.attempt_id,
             "return_code": end.return_code,
         },

@@ -18,6 +18,7 @@ from torc_tui.engine.start_backoff import LIMIT, LONGEST_PAUSE_IDLE
 from torc_tui.executors.job_files import check_directory, open_log
 from torc_tui.executors.spawn import prepare, shortage, spawn
 from torc_tui.executors.wrapper import find_bash
+from torc_tui.reasons import Kind, Reason, because
 
 KILL_SECONDS = 5.0
 """Time from SIGTERM to SIGKILL for a command that takes too long."""
@@ -41,6 +42,17 @@ class ScriptEnd:
     log: str
     detail: str | None = None
     limited: float | None = None
+
+    @property
+    def reason(self) -> Reason:
+        """Why a recovery script that ended so counts as failed."""
+        return because(
+            Kind.SCRIPT_FAILED,
+            code=self.return_code,
+            log=self.log,
+            error=self.detail,
+            limited=self.limited,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torc_tui.errors import NotFound, Refused, UsageError
+from torc_tui.errors import Refused, UsageError
 from torc_tui.model import ResourceRequirements
 from torc_tui.operations.job_changes import Amount, Refusal, new_requirements
 from torc_tui.status import HELD, JobStatus, number_of
-from torc_tui.store import additions, job_definitions, sql, user_actions, workflows
+from torc_tui.store import additions, job_definitions, queries, sql, user_actions, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import insert_requirements
 from torc_tui.store.database import Store
@@ -64,7 +64,7 @@ def update_requirements(
     ``others`` are new values of fields that are no amounts.
     """
     now = time.time()
-    workflow_id = _workflow_of(store, requirement_id)
+    workflow_id = queries.get_requirements(store, requirement_id)["workflow_id"]
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)
         before = workflows.read_requirements(conn, workflow_id)[requirement_id]
@@ -96,7 +96,7 @@ def update_requirements(
 def delete_requirements(store: Store, requirement_id: int, *, actor: str | None = None) -> str:
     """Delete an entry that no job uses, and return its name."""
     now = time.time()
-    workflow_id = _workflow_of(store, requirement_id)
+    workflow_id = queries.get_requirements(store, requirement_id)["workflow_id"]
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)
         known = workflows.read_requirements(conn, workflow_id)[requirement_id]
@@ -111,15 +111,6 @@ def delete_requirements(store: Store, requirement_id: int, *, actor: str | None 
         event: EventRow = ("requirements_deleted", None, {"name": known.name})
         append(conn, workflow_id, [event], at=now, actor=actor)
     return known.name
-
-
-def _workflow_of(store: Store, requirement_id: int) -> int:
-    with store.read() as conn:
-        row = conn.one(sql.REQUIREMENT, requirement_id=requirement_id)
-    if row is None:
-        hint = "`torc resource-requirements list WORKFLOW` shows all entries"
-        raise NotFound(f"there are no resource requirements {requirement_id}", hint=hint)
-    return row.workflow_id
 
 
 def _check_name(conn: Connection, workflow_id: int, name: str) -> None:

@@ -11,6 +11,7 @@ hundreds of times.
 from __future__ import annotations
 
 from itertools import repeat
+from operator import attrgetter, methodcaller
 
 from torc_tui.errors import DatabaseBug, UsageError
 from torc_tui.store import connect as drivers
@@ -25,11 +26,15 @@ if TYPE_CHECKING:
     from typing import Any, ParamSpec, TypeVar
 
     from torc_tui.store.connect import Dbapi
+    from torc_tui.store.prepared import Prepared
     from torc_tui.store.selection import Selection
     from torc_tui.store.sql import BulkInsert, Listing
 
     P = ParamSpec("P")
     R = TypeVar("R")
+
+
+_ALL, _FIRST, _CHANGED = methodcaller("fetchall"), methodcaller("fetchone"), attrgetter("rowcount")
 
 
 class Connection:
@@ -48,45 +53,34 @@ class Connection:
 
     # -- statements
 
-    def rows(self, statement: Callable[P, R], /, *_: P.args, **values: P.kwargs) -> list[R]:
-        """Execute a statement and return all its rows."""
-        name: Any = statement
-        prepared = self._used.get(name) or prepare(self.dialect, name)
+    def _run(
+        self, name: Any, values: Mapping[str, Any], read: Any, prepared: Prepared | None = None
+    ) -> tuple[Prepared, Any]:
+        """Execute a statement; return it, and what ``read`` takes of the answer."""
+        prepared = prepared or self._used.get(name) or prepare(self.dialect, name)
         try:
-            found = self.raw.execute(prepared.text, prepared.arrange(values)).fetchall()
+            return prepared, read(self.raw.execute(prepared.text, prepared.arrange(values)))
         except Exception as error:
             raise self.translated(error, name, values) from error
+
+    def rows(self, statement: Callable[P, R], /, *_: P.args, **values: P.kwargs) -> list[R]:
+        """Execute a statement and return all its rows."""
+        prepared, found = self._run(statement, values, _ALL)
         return list(map(prepared.row, found))
 
     def one(self, statement: Callable[P, R], /, *_: P.args, **values: P.kwargs) -> R | None:
         """Execute a statement and return its first row, or None."""
-        name: Any = statement
-        prepared = self._used.get(name) or prepare(self.dialect, name)
-        try:
-            found = self.raw.execute(prepared.text, prepared.arrange(values)).fetchone()
-        except Exception as error:
-            raise self.translated(error, name, values) from error
+        prepared, found = self._run(statement, values, _FIRST)
         return None if found is None else prepared.row(found)
 
     def value(self, statement: Callable[P, R], /, *_: P.args, **values: P.kwargs) -> Any:
         """Execute a statement and return the first value of its first row, or None."""
-        name: Any = statement
-        prepared = self._used.get(name) or prepare(self.dialect, name)
-        try:
-            found = self.raw.execute(prepared.text, prepared.arrange(values)).fetchone()
-        except Exception as error:
-            raise self.translated(error, name, values) from error
+        found = self._run(statement, values, _FIRST)[1]
         return None if found is None else found[0]
 
     def execute(self, statement: Callable[P, R], /, *_: P.args, **values: P.kwargs) -> int:
         """Execute a statement that returns no rows; return the number of rows it changed."""
-        name: Any = statement
-        prepared = self._used.get(name) or prepare(self.dialect, name)
-        try:
-            changed = self.raw.execute(prepared.text, prepared.arrange(values)).rowcount
-        except Exception as error:
-            raise self.translated(error, name, values) from error
-        return int(changed)
+        return int(self._run(statement, values, _CHANGED)[1])
 
     def many(self, statement: Callable[P, R], rows: Iterable[Mapping[str, Any]], /) -> None:
         """Execute a statement once for each of ``rows``, which hold its parameters by name."""
@@ -153,11 +147,7 @@ class Connection:
         limit = (1 << 31) - 1 if wanted.limit is None else wanted.limit
         values |= {"limit": limit, "offset": wanted.offset}
         prepared = page(self.dialect, name, tuple(values), wanted.sort_by, wanted.reverse)
-        try:
-            found = self.raw.execute(prepared.text, prepared.arrange(values)).fetchall()
-        except Exception as error:
-            raise self.translated(error, name, values) from error
-        return list(map(prepared.row, found))
+        return list(map(prepared.row, self._run(name, values, _ALL, prepared)[1]))
 
     def allocate(self, name: str, n: int = 1) -> int:
         """Return the first of ``n`` new ids of a table, in a row; no id is given twice."""
