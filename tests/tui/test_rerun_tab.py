@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from tests.raw_sql import execute
 from tests.tui.driving import screen, screen_text, sees, until
 from torc_tui.operations import runners
+from torc_tui.status import JobStatus
 from torc_tui.store import job_definitions, queries, user_data, workflows
 from torc_tui.store.database import Store
 from torc_tui.tui.data.data_editor import DataEditor
@@ -263,6 +265,28 @@ async def test_rerun_of_marked_jobs(place: Place, monkeypatch: pytest.MonkeyPatc
     jobs = place.jobs()
     assert [name for name, job in jobs.items() if job["status"] == "ready"] == ["fit_1", "fit_2"]
     assert jobs["grow_1"]["status"] == "failed" and jobs["prep"]["status"] == "completed"
+
+
+async def test_rerun_while_others_run(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Marked jobs join the present run; all at once are offered only when no job is running."""
+    monkeypatch.setattr(runners, "start_runner", lambda store, wf, actor=None: None)
+    write_config(place, {"lr": 0.2, "seed": 3})
+    store = Store.open(place.url)
+    with store.write() as conn:
+        running = int(JobStatus.RUNNING)
+        execute(conn, "UPDATE job SET status = ? WHERE name = 'grow_1'", (running,))
+    store.close()
+    async with place.app().run_test(notifications=True, size=(160, 45)) as pilot:
+        await until(pilot, sees(pilot, "prep"))
+        await pilot.press("8", "v")
+        await until(pilot, sees(pilot, "10 of 11 stale", "a accept"))
+        assert "r rerun" not in screen_text(pilot)
+        await pilot.press("space", "r")
+        await until(pilot, sees(pilot, "Rerun 1 job of sweep?", "fit_1."))
+        await pilot.press("y")
+        await until(pilot, sees(pilot, "Rerunning 1 job"))
+    jobs = place.jobs()
+    assert jobs["fit_1"]["status"] == "ready" and jobs["grow_1"]["status"] == "running"
 
 
 async def test_accept(place: Place) -> None:

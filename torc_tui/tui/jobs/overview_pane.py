@@ -29,6 +29,8 @@ STDERR_LINES = 6
 """Lines of the standard error of a failed job."""
 REREAD = 5000
 """Jobs of a group whose use of resources is read again while they run."""
+PLANNED = 20_000
+"""Jobs of a workflow whose plan is computed for the page; the tab Rerun has no such limit."""
 READ = 200
 """Neighbors that are read, for the counts of their statuses."""
 
@@ -229,7 +231,7 @@ class OverviewPane(Pane):
         job, view = self.job, self.model.view
         if job is None or self.group is not None or job.status is not JobStatus.COMPLETED:
             return
-        if self.plans.is_cheap or not view.count(*HELD):
+        if len(view.jobs) <= PLANNED and (self.plans.is_cheap or not view.count(*HELD)):
             self.plans.want(self.torc)
 
     def _group_page(self, group: JobGroup, width: int) -> Page:

@@ -48,7 +48,7 @@ class FailureRows:
     def set(self, groups: Sequence[FailureGroup]) -> None:
         """Show other groups."""
         self.groups = {group.number: group for group in groups}
-        self._members = {group.number: {job.job_id: job for job in group.jobs} for group in groups}
+        self._members.clear()
 
     def toggle(self, number: int) -> None:
         """List the jobs of a group, or hide them."""
@@ -63,7 +63,13 @@ class FailureRows:
         group = self.group(key)
         if group is None or not isinstance(key, RowKey) or key.kind == "canceled":
             return None
-        return group.sample if key.kind == "group" else self._members[key.number].get(key.job_id)
+        if key.kind == "group":
+            return group.sample
+        members = self._members.get(key.number)
+        if members is None:
+            members = {job.job_id: job for job in group.jobs}
+            self._members[key.number] = members
+        return members.get(key.job_id)
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
         """Return the keys of all rows; the largest groups come first."""

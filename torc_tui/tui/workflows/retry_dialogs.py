@@ -15,6 +15,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import TextArea
 
 from torc_tui.errors import UsageError
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
 
 NAMED = 6
 """Jobs that a question names."""
-HIGHEST = 10
-"""Lines of a command that are shown at once."""
+AT_ONCE = 500
+"""Commands that are compared after each key; more of them only after a pause."""
+PATIENCE = 0.3
+"""Seconds of that pause."""
 _SPECIAL = re.compile(r"[\\^$.|?*+()\[\]{}/]")
 _WORDS = {"equal": "muted", "removed": "removed", "added": "added"}
 
@@ -195,6 +198,7 @@ class EditCommand(Overlay[str]):
         self._jobs = jobs
         self._commands = commands
         self.field = CommandField(commands[0])
+        self._timer: Timer | None = None
         self.effect = Words([[]])
 
     def compose(self) -> ComposeResult:
@@ -220,6 +224,14 @@ class EditCommand(Overlay[str]):
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
+        if self._timer is not None:
+            self._timer.stop()
+        if len(self._commands) > AT_ONCE:
+            self._timer = self.set_timer(PATIENCE, self._show_effect)
+        else:
+            self._show_effect()
+
+    def _show_effect(self) -> None:
         self.effect.set(self._effect())
 
     def _effect(self) -> list[Line]:
