@@ -71,6 +71,14 @@ def test_show(torc: Any, failed: int) -> None:
     assert torc("failures", "show", number, "-f", "json").json["kind"] == "disk_full"
 
 
+def test_show_of_a_run(torc: Any, failed: int) -> None:
+    """The place of a sample is in the log of the run that is asked for."""
+    torc("init", 1, "-y")
+    assert torc("run", 1, "--quiet").code == 1
+    assert "_r2_a1.e:1" in torc("failures", 1, "show", 1).out
+    assert "_r1_a1.e:1" in torc("failures", 1, "show", 1, "--run", 1).out
+
+
 def test_retry(torc: Any, failed: int) -> None:
     number = number_of(torc, None)
     answer = torc("failures", 1, "retry", number, "--memory", "x2", "--command", "s/exit 1/exit 0/")

@@ -132,9 +132,10 @@ def _show(call: Call, workflow_id: int, group: FailureGroup) -> None:
 
 def _place(call: Call, group: FailureGroup) -> str:
     """Return where the log of the sample shows why it failed: ``PATH:LINE``."""
-    signature, sample = group.signature, group.sample
-    for attempt in log_files.attempts(call.store, sample.job_id):
-        if attempt.attempt_id == sample.attempt_id:
+    signature, sample, run = group.signature, group.sample, call.options.run
+    # Attempts are numbered in each run; the newest run is the last.
+    for attempt in reversed(log_files.attempts(call.store, sample.job_id)):
+        if attempt.attempt_id == sample.attempt_id and run in (None, attempt.run_id):
             path = attempt.stdout if signature.stream == "stdout" else attempt.stderr
             line = f":{signature.line}" if signature.line else ""
             return f"{path}{line}" if path and signature.stream else "it printed nothing"
