@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.lifecycle.invariants import Node, violations
+from tests.raw_sql import execute
 from torc_tui.model import STATUS_EVENTS
 from torc_tui.operations import job_holds
 from torc_tui.operations import jobs as acts
@@ -28,6 +29,7 @@ BENCH: Callable[..., Any] | None = None
 """Set by the fixture: hypothesis makes its machines without arguments."""
 
 SIZE = st.integers(1, 9)
+STOPPED = "SELECT id FROM job WHERE stop_requested = 'rerun'"
 
 
 class RandomRun(RuleBasedStateMachine):
@@ -194,12 +196,18 @@ class RandomRun(RuleBasedStateMachine):
             for job in jobs
         }
         retried = {numbers[name] for name in ended_ahead if self.retried_below(name, jobs)}
+        retried |= self.stopped_for_a_rerun()
         found = [
             text
             for text in violations(nodes)
             if not any(f"job {job_id} " in text for job_id in retried)
         ]
         assert found == []
+
+    def stopped_for_a_rerun(self) -> set[int]:
+        """Return the jobs that wait again for a rerun as soon as their runner has ended them."""
+        with self.store.read() as conn:
+            return {job_id for (job_id,) in execute(conn, STOPPED)}
 
     def retried_below(self, name: str, jobs: list[Any]) -> bool:
         """A job that went on regardless of a failure is ahead of the retry of what failed."""

@@ -139,14 +139,14 @@ def test_grown_and_prioritized(it: Any) -> None:
     from dataclasses import replace
 
     from torc_tui.operations.jobs import set_priority
-    from torc_tui.store import additions
+    from torc_tui.store import growth
 
     with it.outside.write() as conn:
         known = workflows.read_requirements(conn, it.workflow_id)
         small = known[
             job_definitions.definitions(conn, [it.ids["fit_1"]])[it.ids["fit_1"]].requirement_id
         ]
-        additions.grow(conn, it.workflow_id, {it.ids["fit_1"]: replace(small, memory=2 << 30)})
+        growth.grow_updated(conn, it.workflow_id, {it.ids["fit_1"]: replace(small, memory=2 << 30)})
     set_priority(it.outside, [it.ids["lone"]], 4, actor=ACTOR)
     grown = row(it, "fit_1").requirement_id
     update(it, ("sum ${user_data", "total ${user_data"))
@@ -421,3 +421,15 @@ def complete_all(it: Any) -> None:
         for job_id in sorted(it.fake.job_ids):
             it.fake.finish(job_id, 0)
         it.step()
+
+
+def test_a_dependent_is_running(it: Any) -> None:
+    """A result that a running job uses is stale, but its job is not run beside that one."""
+    (it.directory / "data.txt").write_text("data")
+    it.step()
+    it.finish("prep", 0)
+    assert it.status()["fit_1"] == "pending"
+    changes = update(it, ("make >", "make -j >"))
+    assert [(one.name, one.effect) for one in changes.jobs_changed] == [("prep", Effect.STALE)]
+    assert list(changes.stale.values()) == ["prep"] and changes.rerun == {}
+    assert it.status()["prep"] == "completed" and row(it, "prep").command.startswith("make -j")

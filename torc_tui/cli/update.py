@@ -135,6 +135,9 @@ def _print(changes: WorkflowChanges, *, dry_run: bool) -> None:
     if others:
         more = count(len(others), "more job runs again", "more jobs run again")
         output.line(f"{more}: {listed(others, 8)}")
+    if changes.stale:
+        names = listed(changes.stale.values(), 8)
+        output.line(f"stale until they are rerun, as dependents are running: {names}")
 
 
 def _removed(name: str, status: str) -> str:
@@ -218,6 +221,7 @@ def record_of(changes: WorkflowChanges) -> dict[str, Any]:
                 for one in changes.jobs_changed
             ],
             "rerun": list(changes.rerun.values()),
+            "stale": list(changes.stale.values()),
         },
         **{
             section: {

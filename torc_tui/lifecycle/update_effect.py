@@ -19,6 +19,8 @@ class Effect(StrEnum):
     """The job has not started; its next attempt is of the new version."""
     RERUN = "runs again"
     """Its result is of the old version."""
+    STALE = "stale: a dependent is running"
+    """Its result is of the old version, and a job that uses it is running."""
     KEPT = "result kept"
     """Its result is valid."""
     AFTER_ATTEMPT = "after this attempt"

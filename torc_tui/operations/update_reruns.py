@@ -18,16 +18,28 @@ from torc_tui.store.connection import Connection
 def find_reruns(conn: Connection, compared: Comparison) -> None:
     """Find the jobs that run again: changed, with new dependencies or data, or after such jobs.
 
-    Jobs that a runner holds are left alone.
+    A job of which a dependent is running keeps its result, which is stale.
     """
-    stale = [one.id for one in compared.changes.jobs_changed if one.effect is Effect.RERUN]
+    changes = compared.changes
+    stale = [one.id for one in changes.jobs_changed if one.effect is Effect.RERUN]
     gained = [one for one in compared.gained_dependencies() if _has_result(compared, one)]
     stale = list(dict.fromkeys([*stale, *gained, *_consumers(compared)]))
-    named = {one: compared.jobs[one].name for one in stale}
-    found = user_actions.followers(conn, stale) if stale else []
-    named |= {one.id: one.name for one in found if one.status not in HELD}
-    gone = {one.id for one in compared.changes.jobs_removed}
-    compared.changes.rerun = {one: name for one, name in named.items() if one not in gone}
+    used = {one for one in stale if _is_used(conn, one)} if _is_used(conn, *stale) else set()
+    free = [one for one in stale if one not in used]
+    changes.jobs_changed = [
+        one._replace(effect=Effect.STALE) if one.id in used else one for one in changes.jobs_changed
+    ]
+    changes.stale = {one: compared.jobs[one].name for one in used}
+    named = {one: compared.jobs[one].name for one in free}
+    named |= {one.id: one.name for one in user_actions.followers(conn, free)} if free else {}
+    gone = {one.id for one in changes.jobs_removed}
+    changes.rerun = {one: name for one, name in named.items() if one not in gone}
+
+
+def _is_used(conn: Connection, *job_ids: int) -> bool:
+    """Return whether a dependent of one of these jobs is running."""
+    found = user_actions.followers(conn, job_ids) if job_ids else []
+    return any(one.status in HELD for one in found)
 
 
 def _consumers(compared: Comparison) -> list[int]:

@@ -36,7 +36,11 @@ class OldJob(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class WorkflowChanges:
-    """What an update changes. ``rerun`` are other jobs that run again, by id with their names."""
+    """What an update changes.
+
+    ``rerun`` are the jobs that run again, by id with their names, ``stale`` those that would if no
+    dependent were running.
+    """
 
     workflow_id: int
     name: str
@@ -49,6 +53,7 @@ class WorkflowChanges:
     dependencies: tuple[int, int] = (0, 0)
     workflow: Mapping[str, Change] = field(default_factory=dict)
     rerun: dict[int, str] = field(default_factory=dict)
+    stale: dict[int, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         jobs = (self.jobs_added, self.jobs_removed, self.jobs_changed, self.jobs_restored)
