@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from torc_tui.cli.job_filters import JobFilter, choose
 from torc_tui.operations import workflows as operations
 from torc_tui.operations.catalog import rerun_action
-from torc_tui.operations.job_choice import JobFilter, choose
 from torc_tui.operations.jobs import retry_jobs, select
 from torc_tui.operations.rerun_jobs import rerun_jobs
 from torc_tui.plan.resolve import resolve

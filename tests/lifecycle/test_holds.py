@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from torc_tui.engine.adoption import suspended_seconds
 from torc_tui.lifecycle.canary import Canary, hold_of
-from torc_tui.lifecycle.suspension import suspended_seconds
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus as S
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from torc_tui.errors import SpecError
-from torc_tui.plan.plan_file import load_plan
+from torc_tui.plan.resolve import load_plan
 
 MISTAKES = """
 name: x

@@ -220,7 +220,7 @@ async def test_directory_of_the_file(place: Place) -> None:
 
 async def test_import_a_workflow(place: Place) -> None:
     from torc_tui.operations.workflows import create_workflow
-    from torc_tui.plan.plan_file import load_plan
+    from torc_tui.plan.resolve import load_plan
 
     plan = load_plan(write(place.folder / "w.yaml", GOOD))
     first = create_workflow(place.store, plan, user="ada", directory=str(place.folder), actor=None)

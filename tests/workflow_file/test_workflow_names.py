@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from torc_tui.errors import SpecError
-from torc_tui.plan.plan_file import load_plan
+from torc_tui.plan.resolve import load_plan
 from torc_tui.workflow_file.load import STDIN, load, loads
 
 JOBS = "jobs: [{name: a, command: 'true'}]\n"

@@ -209,7 +209,7 @@ WORKFLOW_COMMANDS = (
     ),
     Command(
         ("new",),
-        "new_file:new_file",
+        "create:new_file",
         "Write a commented workflow file to start from",
         (
             arg(

@@ -1,10 +1,12 @@
-"""Create, check and initialize workflows.
+"""Create, check and initialize workflows, and write a commented file to start from.
 
-Input: a workflow file, or a workflow. Output: what was created, or every error and warning.
+Input: a workflow file, or a workflow. Output: what was created, or every error and warning. The
+templates are the files in ``torc_tui/templates``; each is a complete workflow.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,10 +15,12 @@ from typing import Any
 
 from torc_tui import settings
 from torc_tui.cli import output
+from torc_tui.cli.arguments import TEMPLATES
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, WRONG_USE, say
 from torc_tui.errors import Refused, SpecError, UsageError
 from torc_tui.model import Plan
+from torc_tui.quoting import quoted
 from torc_tui.status import FINISHED
 from torc_tui.wording import in_lines, listed, sentence
 
@@ -109,7 +113,7 @@ def _refuse_unready(call: Call, plan: Plan, path: str) -> None:
 
 def plan_of(call: Call, path: str) -> Plan:
     """Return the plan of a workflow file with the values of ``--set``, or raise SpecError."""
-    from torc_tui.plan.plan_file import load_plan
+    from torc_tui.plan.resolve import load_plan
 
     return load_plan(path, given_values(call))
 
@@ -264,3 +268,26 @@ def _check(call: Call, workflow_id: int) -> int:
                 output.line(f"{what}: {one}")
         output.line("Safe to initialize" if report.safe else "Not safe to initialize")
     return 0 if report.safe else FAILED
+
+
+_NAME = "workflow.yaml"
+
+
+def new_file(call: Call) -> None:
+    """Write a template to a new file; an existing file is left alone."""
+    template = call.options.template or TEMPLATES[0]
+    given = call.options.output
+    path = Path(given or _NAME)
+    text = (Path(__file__).parent.parent / "templates" / f"{template}.yaml").read_bytes()
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        with os.fdopen(fd, "wb") as file:
+            file.write(text)
+    except FileExistsError:
+        hint = f"`torc new {template} -o FILE` writes another file"
+        raise Refused(f"{path} already exists; no changes made", hint=hint) from None
+    except OSError as error:
+        raise UsageError(f"{quoted(str(path))} cannot be written: {error.strerror}") from error
+    run = "torc run" if given is None else f"torc run {path}"
+    message = f"Wrote {path} ({template}); `torc validate {path}` checks it, `{run}` runs it"
+    call.done({"path": str(path.absolute()), "template": template}, message)

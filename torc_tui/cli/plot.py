@@ -13,8 +13,7 @@ from typing import Any
 from torc_tui.cli import output, targets
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import note
-from torc_tui.cli.identifiers import is_id
-from torc_tui.cli.terminal_text import json_text
+from torc_tui.cli.terminal_text import is_id, json_text
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.operations.usage_plots import attempt_plot, machine_plots
 from torc_tui.store import queries, workflows

@@ -10,10 +10,9 @@ from typing import Any
 from torc_tui.cli.actions import carry_out, dry_run, print_refusals
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import OK
-from torc_tui.cli.job_filters import chosen_jobs
+from torc_tui.cli.job_filters import JobFilter, choose, chosen_jobs
 from torc_tui.errors import UsageError
 from torc_tui.operations.catalog import rerun_action
-from torc_tui.operations.job_choice import JobFilter, choose
 from torc_tui.operations.rerun_jobs import rerun_jobs
 from torc_tui.status import HAS_RESULT, RETRYABLE
 from torc_tui.wording import count

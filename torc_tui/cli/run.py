@@ -15,9 +15,9 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.command_line import names_file
 from torc_tui.cli.create import warn_existing_outputs
 from torc_tui.cli.diagnostics import after_failure, note, say
-from torc_tui.cli.identifiers import is_id
 from torc_tui.cli.run_options import arguments_of, options_of
 from torc_tui.cli.targets import refuse_own_job
+from torc_tui.cli.terminal_text import is_id
 from torc_tui.engine.report import EXIT_STALE, EXIT_UNSUCCESSFUL, RunOptions, RunReport
 from torc_tui.errors import NotFound, Refused, UsageError
 from torc_tui.model import Workflow

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from torc_tui import settings
 from torc_tui.cli.diagnostics import note, say
-from torc_tui.cli.identifiers import is_id
-from torc_tui.cli.terminal_text import sanitize
+from torc_tui.cli.terminal_text import is_id, sanitize
 from torc_tui.errors import NotFound, Refused, UsageError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Make any text safe for a terminal, and print values as JSON.
+"""Make any text safe for a terminal, print values as JSON, and tell ids from names.
 
 Never: printing, or an import that takes time; error messages pass through this module.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
+
+from torc_tui.settings import MOST_INTEGER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,3 +65,8 @@ def _other(value: object) -> str:
 
 def _json_escape(char: str) -> str:
     return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]
+
+
+def is_id(text: str) -> bool:
+    """Return whether the text can be an id: a number that a database can hold, in ASCII digits."""
+    return text.isascii() and text.isdecimal() and len(text) <= 10 and 0 < int(text) <= MOST_INTEGER

@@ -19,7 +19,7 @@ from torc_tui.model import Json, Plan, Workflow
 from torc_tui.operations.workflow_changes import WorkflowChanges
 from torc_tui.operations.workflow_update import update_from_plan
 from torc_tui.plan.changes import Change, SectionChanges
-from torc_tui.plan.plan_file import load_plan
+from torc_tui.plan.resolve import load_plan
 from torc_tui.quoting import shorten
 from torc_tui.reasons import Kind, because
 from torc_tui.store import workflows

@@ -14,7 +14,7 @@ from typing import Any
 from torc_tui import settings
 from torc_tui.cli import columns, lists, output, user_data_fast
 from torc_tui.cli.call import Call
-from torc_tui.cli.identifiers import is_id
+from torc_tui.cli.terminal_text import is_id
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.store import user_data, user_data_records
 from torc_tui.store.connection import Connection

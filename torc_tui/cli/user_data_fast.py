@@ -16,8 +16,7 @@ import sys
 import time
 
 from torc_tui import settings
-from torc_tui.cli.identifiers import is_id
-from torc_tui.cli.terminal_text import json_text
+from torc_tui.cli.terminal_text import is_id, json_text
 from torc_tui.errors import UsageError
 
 TYPE_CHECKING = False

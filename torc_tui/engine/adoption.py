@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 
 from torc_tui.engine.attempt_record import split_note
@@ -22,7 +22,6 @@ from torc_tui.executors.base import Adopted, Executor
 from torc_tui.executors.exit_file import ExitFile, find_starts, is_being_started, read_exit_file
 from torc_tui.lifecycle.decide import outlives_lease, reruns_left
 from torc_tui.lifecycle.liveness import Proof
-from torc_tui.lifecycle.suspension import suspended_seconds
 from torc_tui.model import Allocation, AttemptKey
 from torc_tui.resources.usage_series import Series
 from torc_tui.store import compute_nodes, runner_liveness, scheduling, sql, usage_series
@@ -278,3 +277,26 @@ class Adopter:
         if held.allocation is None and requested is not None:
             return Allocation(requested.num_cpus, requested.planned_memory)
         return scheduling.decode_allocation(held.allocation)
+
+
+def suspended_seconds(
+    changes: Iterable[tuple[bool, float]], started_at: float | None, now: float
+) -> float | None:
+    """Return for how many seconds an attempt was suspended; None if it never was.
+
+    ``changes`` are (suspended or resumed, time of day) of its job, in their order. Those before
+    ``started_at`` belong to earlier attempts.
+    """
+    total, since, found = 0.0, None, False
+    for suspended, at in changes:
+        if started_at is None or at < started_at:
+            continue
+        found = True
+        if suspended:
+            since = at if since is None else since
+        elif since is not None:
+            total += max(0.0, at - since)
+            since = None
+    if since is not None:
+        total += max(0.0, now - since)
+    return total if found else None

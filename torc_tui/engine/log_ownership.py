@@ -128,7 +128,7 @@ def _has_foreign_logs(store: Store, output_dir: str, folder: Path) -> bool:
     return not is_output_dir(store, output_dir)
 
 
-# -- files that are no longer needed X
+# -- files that are no longer needed ---------------------------------------------------------------
 
 
 _EXIT_FILE = r"job_wf{workflow_id}_j(\d+)_r(\d+)_a(\d+){log_id}\.exit(?:\.sh|\.invocation)?"

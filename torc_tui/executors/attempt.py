@@ -1,19 +1,28 @@
 """Keep the state and the measures of an attempt while an executor supervises it.
 
-Input: samples of its processes, and the kernel's account at its end. Output: a `Usage`.
+Input: samples of its processes, a reading of the GPU driver about once a second, the kernel's
+account at its end, and its exit file. Output: a `Usage`; its return code, cause and time of its
+end.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from torc_tui.executors.exit_file import read_exit_file
+from torc_tui.executors.job_files import append_line
 from torc_tui.executors.session_processes import Process, uptime
+from torc_tui.executors.wrapper import CANNOT_START
 from torc_tui.model import Allocation, AttemptKey, Cause, Exited, Limits, Measured, Usage
-from torc_tui.reasons import Reason
+from torc_tui.reasons import Kind, Reason, because
+from torc_tui.resources.process_identity import process_name
 from torc_tui.resources.usage_series import Metric, Series, SeriesRecorder, pack
+from torc_tui.wording import sentence
 
 _SHORTEST_SECONDS = 0.1
 """Shortest time of an attempt for which a share of a CPU is reported: clocks are not exact enough
@@ -234,3 +243,103 @@ class Attempt:
             series=pack(self.measures.series.series) if elapsed >= SERIES_SECONDS else None,
             warnings=self.warnings,
         )
+
+
+def reap(attempt: Attempt) -> None:
+    """Record the end of an attempt. To be called under the lock of the supervisor."""
+    if attempt.own_maxrss is not None:
+        _, status, used = os.wait4(attempt.pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        attempt.return_code = 128 - code if code < 0 else code
+        attempt.account(used.ru_utime + used.ru_stime, used.ru_maxrss)
+    attempt.end()
+
+
+def complete_end(attempt: Attempt) -> None:
+    """Add what only the exit file says about the end of an attempt."""
+    if attempt.own_maxrss is None:
+        read_end(attempt)
+    elif attempt.return_code == CANNOT_START and read_exit_file(attempt.exit_file).pid is None:
+        # Its shell could not enter the working directory, which has just been removed.
+        attempt.cause = attempt.cause or Cause.LAUNCH
+        attempt.reason = because(Kind.LAUNCH, error="the working directory cannot be entered")
+
+
+def read_end(attempt: Attempt) -> None:
+    """Take the end of an adopted attempt from its exit file."""
+    attempt.return_code = read_exit_file(attempt.exit_file).code
+    if attempt.signal is None:
+        # It may have ended long before it was adopted: its shell wrote the file last when it ended.
+        # A shell that was killed by this process wrote nothing more, and ended just now.
+        with contextlib.suppress(OSError):
+            written = os.stat(attempt.exit_file).st_mtime
+            attempt.ended_at = max(attempt.started_at, min(attempt.ended_at, written))
+    if attempt.return_code is None:
+        if attempt.signal is not None:
+            attempt.return_code = 128 + attempt.signal
+        else:
+            attempt.cause = attempt.cause or Cause.LOST
+
+
+def may_leave_processes(attempt: Attempt) -> bool:
+    """Return whether processes of an ended attempt may still run: in its group or a known other."""
+    try:
+        os.killpg(attempt.pid, 0)
+    except ProcessLookupError:
+        return any(member.group != attempt.pid for member in attempt.members)
+    except PermissionError:
+        return True
+    return True
+
+
+def warn_of_background(attempt: Attempt, members: list[Process]) -> None:
+    """Name the processes that are about to be ended, in a warning and in the log of the job."""
+    named = tuple((process_name(member.pid) or "?", member.pid) for member in members)
+    warning = because(Kind.BACKGROUND_ENDED, processes=named)
+    attempt.warnings = (*attempt.warnings, warning)
+    if attempt.log is not None:
+        hint = "wait_for_background: true waits for such processes"
+        append_line(attempt.log, f"torc: {sentence(warning)} ({hint})", attempt.log)
+
+
+GpuUsage = Callable[[], Mapping[int, tuple[int, float | None]]]
+"""Return pid -> (bytes, percent or None) over all GPUs, without asking the driver."""
+
+_SAMPLE_SECONDS = 1.0
+_FIRST_SAMPLES_SECONDS = 0.2
+"""Time between samples after a job with GPUs has started, so that short jobs are measured, too."""
+_FIRST_SECONDS = 5.0
+"""Time after the start of a job with GPUs in which samples are frequent."""
+
+
+class GpuSampler:
+    """Takes samples while attempts hold GPUs, of readings that are there already."""
+
+    def __init__(self, usage: GpuUsage | None) -> None:
+        self._usage = usage
+        self._sampled_at = 0.0
+        self._frequent_until = 0.0
+
+    def add(self, attempt: Attempt, now: float) -> None:
+        """Take frequent samples if the attempt holds GPUs."""
+        if attempt.allocation.gpus:
+            self._frequent_until = now + _FIRST_SECONDS
+
+    def reset(self) -> None:
+        """Take the next sample at once."""
+        self._sampled_at = 0.0
+
+    def sample(self, attempts: Iterable[Attempt], now: float) -> None:
+        """Measure the attempts that hold GPUs, if it is time for that."""
+        holders = [attempt for attempt in attempts if attempt.allocation.gpus]
+        every = _FIRST_SAMPLES_SECONDS if now < self._frequent_until else _SAMPLE_SECONDS
+        if self._usage is None or not holders or now - self._sampled_at < every:
+            return
+        self._sampled_at = now
+        usage = self._usage()
+        for attempt in holders:
+            used = [usage[member.pid] for member in attempt.members if member.pid in usage]
+            loads = [percent for _, percent in used if percent is not None]
+            if used:
+                memory = sum(size for size, _ in used)
+                attempt.measures.sample_gpu(now, memory, sum(loads) if loads else None)

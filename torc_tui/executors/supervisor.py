@@ -21,10 +21,8 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from torc_tui.executors import session_processes
-from torc_tui.executors.attempt import Attempt
+from torc_tui.executors.attempt import Attempt, GpuSampler, GpuUsage, warn_of_background
 from torc_tui.executors.first_sample import FIRST_SAMPLE_SECONDS, take_first_samples
-from torc_tui.executors.gpu_sampler import GpuSampler, GpuUsage
-from torc_tui.executors.process_end import warn_of_background
 from torc_tui.executors.session_processes import Process, Sessions
 from torc_tui.executors.session_signals import SessionSignals, signal_number, without_leader
 from torc_tui.executors.spawn import no_thread

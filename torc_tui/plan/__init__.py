@@ -1,1 +1,1 @@
-"""Turn a `WorkflowSpec` into a `Plan`: see ``resolve``, and ``plan_file`` for files."""
+"""Turn a `WorkflowSpec`, or a workflow file, into a `Plan`: see ``resolve``."""

@@ -121,7 +121,7 @@ def option_lines(plan: Plan, warnings: PlanProblems) -> None:
             warnings.add(message, spec.source, "command", "option-line", hint)
 
 
-# -- failures that are lost X
+# -- failures that are lost ------------------------------------------------------------------------
 
 
 _CHECKED_COMMANDS = 2_000

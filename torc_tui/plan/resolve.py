@@ -1,7 +1,7 @@
 """Turn a `WorkflowSpec` into a `Plan`, or report every error in it at once.
 
 Input: a specification, checked and expanded. Output: a plan in which jobs, files and records are
-indices, with edges, gates and warnings. Nothing is read from disk and nothing is stored.
+indices, with edges, gates and warnings. Only `load_plan` reads a file, and nothing is stored.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import gc
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
+from pathlib import Path
 
+from torc_tui.errors import Problem, SpecError
 from torc_tui.model import (
     DEFAULT_REQUIREMENTS,
     Action,
@@ -30,6 +32,7 @@ from torc_tui.plan.names import PlanProblems, called
 from torc_tui.plan.references import JobTokens, Token, TokenReader
 from torc_tui.plan.topology import report_cycles
 from torc_tui.quoting import quoted
+from torc_tui.workflow_file.load import load
 
 
 def watched_jobs(
@@ -280,3 +283,44 @@ def _requirements(spec: WorkflowSpec) -> tuple[list[ResourceRequirements], dict[
         next((one for one in spec.resource_requirements if one.name == name), DEFAULT_REQUIREMENTS)
     )
     return records, {record.name: number for number, record in enumerate(records)}, len(records) - 1
+
+
+def load_plan(path: str | Path, values: Mapping[str, str] | None = None) -> Plan:
+    """Return the plan of a file; raise SpecError with all errors in the order of the file.
+
+    ``values`` replace those of variables and parameters.
+    """
+    try:
+        spec = load(path, values)
+    except SpecError as error:
+        if not isinstance(error.partial, WorkflowSpec):
+            raise
+        raise _together(error, error.partial) from None
+    return resolve(spec)
+
+
+def _together(error: SpecError, partial: WorkflowSpec) -> SpecError:
+    _, more = try_to_resolve(partial)
+    twice = any(problem.kind == "duplicate-name" for problem in error.problems)
+    own = [
+        problem
+        for problem, section in more.found()
+        if not _follows(problem, section, error.unsure, twice)
+    ]
+    ordered = sorted(
+        [*error.problems, *own], key=lambda problem: (problem.line is None, problem.line or 0)
+    )
+    return SpecError(ordered)
+
+
+def _follows(problem: Problem, section: str | None, unsure: Collection[str], twice: bool) -> bool:
+    """Return whether an error of resolving may only follow from the errors of reading.
+
+    ``twice``: a name is declared twice, so that it is not known which declaration is meant.
+    """
+    match problem.kind:
+        case "duplicate-name" | "missing-key":
+            return True  # the reader reports these too
+        case "cycle" | "duplicate-producer" | "input-and-output":
+            return twice
+    return section is not None and section in unsure

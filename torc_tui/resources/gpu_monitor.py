@@ -18,9 +18,8 @@ from itertools import combinations
 
 from torc_tui.model import Gpu, GpuProcess
 from torc_tui.reasons import Reason
-from torc_tui.resources.gpu_notices import GpuNotices
 from torc_tui.resources.gpu_processes import GpuProcesses
-from torc_tui.resources.gpu_reading import NVLINK_DISTANCE, Distances, GpuUse, Reading
+from torc_tui.resources.gpu_reading import NVLINK_DISTANCE, Distances, GpuNotices, GpuUse, Reading
 from torc_tui.resources.nvml import GpuError, GpuHandle, NvmlDriver
 
 _COMPUTE_MODES = {0: "default", 1: "exclusive_thread", 2: "prohibited", 3: "exclusive_process"}

@@ -1,4 +1,4 @@
-"""Define what one reading of the GPUs contains. Pure."""
+"""Define what one reading of the GPUs contains, and collect notices, each problem once. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from torc_tui.model import Gpu
-from torc_tui.reasons import Reason
+from torc_tui.reasons import Kind, Reason, because
 
 Distances = Mapping[str, Mapping[str, int]]
 """UUID -> UUID -> distance between two GPUs; a missing pair is far apart."""
@@ -41,3 +41,28 @@ class Reading(NamedTuple):
     notices: tuple[Reason, ...] = ()
     distances: Distances | None = None
     answers: bool = True
+
+
+class GpuNotices:
+    """The notices since a monitor was made, in ``reasons``."""
+
+    def __init__(self) -> None:
+        self.reasons: list[Reason] = []
+        self._silent: set[tuple[int, str | None]] = set()
+
+    def tell_once(self, reason: Reason) -> None:
+        """Add a notice, unless it was added before."""
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+
+    def does_not_answer(self, index: int, error: str, uuid: str | None = None) -> None:
+        """Note that a GPU does not answer."""
+        if (index, uuid) not in self._silent:
+            self._silent.add((index, uuid))
+            self.reasons.append(because(Kind.GPU_SILENT, index=index, uuid=uuid, error=error))
+
+    def answers(self, index: int, uuid: str | None = None) -> None:
+        """Note that a GPU answers."""
+        if (index, uuid) in self._silent:
+            self._silent.remove((index, uuid))
+            self.reasons.append(because(Kind.GPU_BACK, index=index, uuid=uuid))

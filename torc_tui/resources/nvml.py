@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torc_tui.reasons import Kind, because
-from torc_tui.resources.gpu_notices import GpuNotices
+from torc_tui.resources.gpu_reading import GpuNotices
 from torc_tui.resources.nvml_lists import COMPUTE, LISTS, ProcessLists
 from torc_tui.resources.visible import Device, Instance, names_twice, visible
 

@@ -36,7 +36,7 @@ INSERT_FILES = Bulk(file)
 INSERT_FILE_GROUPS = Bulk(file_group)
 
 
-# -- additions X
+# -- additions -------------------------------------------------------------------------------------
 
 
 NUMBERED_JOBS = select(job.c.name).where(of_workflow(job), job.c.name.like("job%"))
@@ -58,7 +58,7 @@ SET_PLANNED = change(job, "planned", job.c.id == param("id"))
 SET_EDITED = change(job, "edited", job.c.id == param("id"))
 
 
-# -- export and import X
+# -- export and import -----------------------------------------------------------------------------
 
 
 WORKFLOW_TEXT = (

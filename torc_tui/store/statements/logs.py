@@ -61,7 +61,7 @@ LAST_ALLOCATION = (
 GPUS_OF_NODE = select(compute_node.c.gpus).where(compute_node.c.id == param("node_id"))
 
 
-# -- attempts that failed X
+# -- attempts that failed --------------------------------------------------------------------------
 
 
 _later = result.alias("later")

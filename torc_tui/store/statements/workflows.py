@@ -142,7 +142,7 @@ DELETE_WORKFLOW = ByDialect(_delete, _delete.returning(_notify))
 """The other tables of the workflow follow by their foreign keys."""
 
 
-# -- progress X
+# -- progress --------------------------------------------------------------------------------------
 
 
 _own = of_workflow(job)

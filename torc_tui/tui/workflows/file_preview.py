@@ -104,7 +104,7 @@ def preview(path: str, machine: Machine, kind: Kind = "spec", *, folder: str = "
             document = _exported(path)
             plan = _read_document(document)
         else:
-            from torc_tui.plan.plan_file import load_plan
+            from torc_tui.plan.resolve import load_plan
 
             plan = load_plan(path)
     except SpecError as error:
