@@ -33,7 +33,7 @@ def test_is_failure(status: JobStatus) -> None:
 
 def test_batch_waits_for_a_pause() -> None:
     batch = FailureBatch()
-    assert not batch.is_due(100.0)
+    assert batch.is_due(100.0) is False
     batch.add(10.0)
     assert not batch.is_due(10.9)
     assert batch.is_due(11.0)
@@ -49,3 +49,4 @@ def test_endless_failures_do_not_delay_a_batch() -> None:
         batch.add(tenth / 10)
         assert not batch.is_due(tenth / 10)
     assert batch.is_due(MOST_SECONDS)
+    assert MOST_SECONDS == 5.0  # as the documentation says

@@ -47,9 +47,21 @@ def test_an_interrupted_canary_runs_again() -> None:
         ([(True, 12.0), (True, 13.0), (False, 15.0), (False, 16.0)], 3.0),
         ([(True, 12.0), (False, 13.0), (True, 18.0)], 3.0),  # still suspended
         ([(True, 12.0), (False, 11.0)], 0.0),  # the clock was set
+        ([(True, 25.0)], 0.0),
+        ([(True, 10.0), (False, 13.0)], 3.0),  # at once
         ([(False, 12.0)], 0.0),
     ],
-    ids=["never", "earlier", "once", "twice", "open", "clock set", "only resumed"],
+    ids=[
+        "never",
+        "earlier",
+        "once",
+        "twice",
+        "open",
+        "clock set",
+        "clock set, open",
+        "at the start",
+        "only resumed",
+    ],
 )
 def test_suspended_seconds(changes: list[tuple[bool, float]], expected: float | None) -> None:
     assert suspended_seconds(changes, 10.0, 20.0) == expected
