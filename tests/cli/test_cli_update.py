@@ -158,6 +158,20 @@ def test_identity(torc: Torc, file: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert ids(torc) == [1, 2, 3]
 
 
+def test_from_another_directory(torc: Torc, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is found again, wherever the update was made."""
+    torc("create", "w.yaml")
+    other = file.parent / "other"
+    other.mkdir()
+    monkeypatch.chdir(other)
+    edit(file, "echo sum", "echo all")
+    assert torc("update", 1, "../w.yaml").code == 0
+    monkeypatch.chdir(file.parent)
+    edit(file, "echo all", "echo more")
+    assert torc("update", "w.yaml").code == 0 and commands(torc)["sum"] == "echo more"
+    assert torc("plan", "w.yaml").code == 0
+
+
 def test_running(torc: Torc, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A workflow that runs is not run a second time by accident."""
     from torc_tui.cli import run_file

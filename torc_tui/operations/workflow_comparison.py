@@ -7,8 +7,10 @@ would have in this workflow. The comparison itself is `plan.changes`; `workflow_
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torc_tui.lifecycle.failure_policy import GROWING
@@ -97,7 +99,11 @@ class Comparison(Matching):
     def _compare_workflow(self) -> Mapping[str, Change]:
         row = self.conn.one(sql.WORKFLOW, workflow_id=self.workflow.id)
         assert row is not None
-        self.definition = creation.definition_columns(self.plan.spec)
+        spec = self.plan.spec
+        self.definition = creation.definition_columns(spec)
+        if spec.real_path is not None and not Path(spec.file or "").is_absolute():
+            # As at the creation: relative to the directory of the workflow, not to the present one.
+            self.definition["file"] = os.path.relpath(spec.real_path, self.workflow.directory)
         told = {
             name: value
             for name, value in self.definition.items()
