@@ -70,6 +70,7 @@ USER_VARIABLES: tuple[tuple[str, str], ...] = (
     ("TORC_DATABASE", "database to use: a path or a URL"),
     ("TORC_GPU_LEDGER", "directory in which runners share which GPUs their jobs hold"),
     ("TORC_SECTION__KEY", "any setting: `TORC_CLIENT__RUN__GRACE=10` sets `client.run.grace`"),
+    ("TORC_API_URL", "upstream's server, without effect: torc has none; `torc ping` says so"),
     ("TORC_ASCII", "draw the app with ASCII only"),
     ("NO_COLOR", "print and draw without colors"),
     ("XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_STATE_HOME", "where settings, data and state belong"),
