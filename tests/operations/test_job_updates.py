@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.engine.conftest import Bench
 from torc_tui.errors import Conflict, UsageError
 from torc_tui.operations.catalog import UPDATE
 from torc_tui.operations.job_changes import parse_changes
@@ -30,13 +28,6 @@ failure_handlers:
   - {name: h, rules: [{exit_codes: [7], max_retries: 1}]}
 """
 ACTOR = "u@h"
-
-
-@pytest.fixture
-def it(store: Any, tmp_path: Path) -> Any:
-    bench = Bench(store, tmp_path, TEXT)
-    yield bench
-    bench.outside.close()
 
 
 def update(it: Any, *names: str, when_done: bool = False, **given: Any) -> Any:

@@ -42,13 +42,6 @@ actions:
 ACTOR = "u@h"
 
 
-@pytest.fixture
-def it(store: Any, tmp_path: Path) -> Any:
-    bench = Bench(store, tmp_path, TEXT)
-    yield bench
-    bench.outside.close()
-
-
 def update(it: Any, *changes: tuple[str, str], text: str = TEXT, dry_run: bool = False) -> Any:
     for old, new in changes:
         assert old in text, old

@@ -62,6 +62,16 @@ class Shell:
         text, _ = process.communicate(timeout=DEADLINE)
         return process.returncode, text
 
+    def run_file(self, text: str, code: int = 0) -> str:
+        """Run the workflow of a file with this text; return the output."""
+        ended, said = self.run("run", self.write(text))
+        assert ended == code, said
+        return said
+
+    def words(self, name: str) -> list[str]:
+        """Return the words in a file that jobs wrote."""
+        return (self.folder / name).read_text().split()
+
     def finish(self, process: subprocess.Popen[str], seconds: float = DEADLINE) -> tuple[int, str]:
         text, _ = process.communicate(timeout=seconds)
         return process.returncode, text

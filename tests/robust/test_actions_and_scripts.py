@@ -30,23 +30,19 @@ actions:
 """
 
 
-def words(shell: Any, name: str) -> list[str]:
-    return (shell.folder / name).read_text().split()
-
-
 def test_each_trigger_fires_once_and_in_order(shell: Any) -> None:
     code, text = shell.run("run", shell.write(TRIGGERS))
     assert code == 0, text
-    assert words(shell, "order") == [
+    assert shell.words("order") == [
         "start",
         "a",
         "b",
         "all",
         "complete",
     ]  # jobs wait for the start, the end for all
-    assert words(shell, "a_saw") == ["start"]
+    assert shell.words("a_saw") == ["start"]
     for name in ("started", "b_ready", "a_done", "left"):
-        assert len(words(shell, name)) == 1, name
+        assert len(shell.words(name)) == 1, name
     assert len(shell.events("action_executed")) == 7
     assert shell.events("action_failed") == []
 
@@ -54,10 +50,10 @@ def test_each_trigger_fires_once_and_in_order(shell: Any) -> None:
 def test_triggers_of_the_next_run(shell: Any) -> None:
     shell.run("run", shell.write(TRIGGERS))
     shell.run("run", "1")
-    assert words(shell, "order").count("start") == 1
+    assert shell.words("order").count("start") == 1
     shell.run("init", "1", "--force")
     assert shell.run("run", "1")[0] == 0
-    assert words(shell, "order").count("start") == 2
+    assert shell.words("order").count("start") == 2
 
 
 def test_actions_missed_by_a_killed_runner(shell: Any) -> None:
@@ -70,8 +66,8 @@ def test_actions_missed_by_a_killed_runner(shell: Any) -> None:
             conn, "UPDATE action SET executed_run_id = NULL WHERE trigger_type LIKE '%complete'"
         )
     assert shell.run("run", "1")[0] == 0
-    assert words(shell, "order") == ["start", "a", "b", "all", "complete", "all", "complete"]
-    assert len(words(shell, "a_done")) == 2
+    assert shell.words("order") == ["start", "a", "b", "all", "complete", "all", "complete"]
+    assert len(shell.words("a_done")) == 2
 
 
 def test_two_runners_share_them(shell: Any) -> None:
@@ -84,9 +80,9 @@ def test_two_runners_share_them(shell: Any) -> None:
     for runner in runners:
         code, said = shell.finish(runner)
         assert code == 0, said
-    assert words(shell, "order").count("start") == 1
-    assert words(shell, "order").count("all") == 1
-    assert words(shell, "order").count("complete") == 1
+    assert shell.words("order").count("start") == 1
+    assert shell.words("order").count("all") == 1
+    assert shell.words("order").count("complete") == 1
 
 
 @pytest.mark.parametrize("trigger", ["on_workflow_start", "on_workflow_complete"])
@@ -169,7 +165,7 @@ def test_a_recovery_script_runs_before_the_next_attempt(shell: Any) -> None:
     )
     code, said = shell.run("run", shell.write(RECOVERY.replace("SCRIPT", script)))
     assert code == 0, said
-    assert words(shell, "attempts") == ["1", "2", "3"]
+    assert shell.words("attempts") == ["1", "2", "3"]
     assert (shell.folder / "saw").read_text().splitlines() == ["a 1 7", "a 2 7"]
     assert shell.sql("SELECT attempt_id, return_code FROM result WHERE job_id = 1 ORDER BY id") == [
         (1, 7),
@@ -183,7 +179,7 @@ def test_a_recovery_script_runs_before_the_next_attempt(shell: Any) -> None:
 def test_failed_recovery_script(shell: Any) -> None:
     code, said = shell.run("run", shell.write(RECOVERY.replace("SCRIPT", "exit 9")))
     assert code == 1, said
-    assert words(shell, "attempts") == ["1", "2", "3", "4"]
+    assert shell.words("attempts") == ["1", "2", "3", "4"]
     warnings = [
         event for event in shell.events("job_warning") if "recovery script" in event["message"]
     ]
@@ -201,7 +197,7 @@ def test_ctrl_c_does_not_wait_for_a_recovery_script(shell: Any, gone: Any) -> No
     code, said = shell.finish(runner)
     assert code == 130, said
     assert gone(pid)
-    assert words(shell, "attempts") == ["1"]
+    assert shell.words("attempts") == ["1"]
     assert shell.states() == {"a": "terminated", "b": "blocked"}, "the next runner runs it again"
     shell.assert_nothing_held()
 
@@ -227,8 +223,8 @@ def test_a_runner_killed_during_a_recovery_script(shell: Any) -> None:
     (shell.folder / "second").touch()
     code, said = shell.run("run", "1")
     assert code == 0, said
-    assert words(shell, "attempts") == ["1", "2"]
-    assert len(words(shell, "scripts")) == 2
+    assert shell.words("attempts") == ["1", "2"]
+    assert len(shell.words("scripts")) == 2
 
 
 def test_cancel_stops_an_action(shell: Any, gone: Any) -> None:
@@ -286,9 +282,9 @@ def test_completion_after_retry(shell: Any) -> None:
     assert shell.run("jobs", "retry", "a", "-w", "1")[0] == 0
     code, text = shell.run("run", "1")
     assert code == 0, text
-    assert words(shell, "order") == ["start", "a", "a"]
-    assert words(shell, "order_b") == ["b"]
-    assert words(shell, "complete") == ["complete", "complete"]
+    assert shell.words("order") == ["start", "a", "a"]
+    assert shell.words("order_b") == ["b"]
+    assert shell.words("complete") == ["complete", "complete"]
 
 
 def test_a_failed_action_as_json(shell: Any) -> None:
@@ -322,14 +318,14 @@ def test_a_retry_under_a_live_runner(shell: Any, until: Any) -> None:
         "     commands: ['echo worker >> order']}\n"
     )
     runner = shell.start("run", path)
-    until(lambda: shell.there("order") and "a" in words(shell, "order"), "the action runs")
+    until(lambda: shell.there("order") and "a" in shell.words("order"), "the action runs")
     (shell.folder / "fixed").touch()
     assert shell.run("jobs", "retry", "a", "-w", "1")[0] == 0
-    until(lambda: words(shell, "order").count("a") == 2, "the action runs again")
+    until(lambda: shell.words("order").count("a") == 2, "the action runs again")
     (shell.folder / "go").touch()
     code, said = shell.finish(runner)
     assert code == 0, said
-    assert sorted(words(shell, "order")) == ["a", "a", "start", "worker"]
+    assert sorted(shell.words("order")) == ["a", "a", "start", "worker"]
 
 
 def test_a_retry_during_the_last_action(shell: Any, until: Any) -> None:
@@ -349,4 +345,4 @@ def test_a_retry_during_the_last_action(shell: Any, until: Any) -> None:
     code, said = shell.finish(runner)
     assert code == 0, said
     assert shell.states() == {"a": "completed"}
-    assert words(shell, "complete") == ["complete", "complete"]
+    assert shell.words("complete") == ["complete", "complete"]

@@ -26,33 +26,23 @@ def venv(shell: Any) -> Path:
     return programs
 
 
-def run(shell: Any, text: str, code: int = 0) -> str:
-    ended, said = shell.run("run", shell.write(text))
-    assert ended == code, said
-    return said
-
-
-def words(shell: Any, name: str) -> list[str]:
-    return (shell.folder / name).read_text().split()
-
-
 def names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
 def test_python_of_the_user(shell: Any, venv: Path) -> None:
-    run(shell, "name: p\njobs: [{name: a, command: 'command -v python python3 tool > out'}]")
-    assert words(shell, "out") == [f"{venv}/{name}" for name in ("python", "python3", "tool")]
+    shell.run_file("name: p\njobs: [{name: a, command: 'command -v python python3 tool > out'}]")
+    assert shell.words("out") == [f"{venv}/{name}" for name in ("python", "python3", "tool")]
 
 
 def test_first_directory_of_path(shell: Any, venv: Path) -> None:
-    run(
-        shell, "name: p\njobs: [{name: a, command: 'echo \"$PATH\" > path; command -v torc > out'}]"
+    shell.run_file(
+        "name: p\njobs: [{name: a, command: 'echo \"$PATH\" > path; command -v torc > out'}]"
     )
-    first, _, rest = words(shell, "path")[0].partition(":")
+    first, _, rest = shell.words("path")[0].partition(":")
     assert rest == shell.env["PATH"]
     assert names(Path(first)) == ["torc", "torc-client"]
-    assert words(shell, "out") == [f"{first}/torc"]
+    assert shell.words("out") == [f"{first}/torc"]
     assert Path(first).stat().st_mode & 0o777 == 0o700
     assert Path(first).is_relative_to(shell.folder / "state")
     assert (shell.folder / "state/torc").stat().st_mode & 0o777 == 0o700
@@ -66,8 +56,7 @@ def test_a_job_talks_to_the_program_that_runs_it(shell: Any, program: str) -> No
     (other / "torc_tui/__init__.py").write_text("raise SystemExit('another torc')\n")
     (other / program).write_text("#!/bin/sh\necho another torc\n")
     (other / program).chmod(0o755)
-    run(
-        shell,
+    shell.run_file(
         f"""
 name: p
 env: {{PYTHONPATH: {other}, PYTHONHOME: {other}, PATH: "{other}:$PATH"}}
@@ -80,8 +69,7 @@ jobs: [{{name: a, command: "{program} user-data get ${{user_data.input.x}} > out
 
 def test_values_of_env_are_expanded(shell: Any) -> None:
     shell.env |= {"BASE": "b c", "SHARED": "user", "OWN": "user", "TORC_JOB_NAME": "user"}
-    run(
-        shell,
+    shell.run_file(
         """
 name: p
 env: {SHARED: workflow, OWN: workflow, ONE: "$BASE/x", TWO: "${BASE}y", THREE: "$SHARED"}
@@ -109,7 +97,7 @@ def test_a_variable_that_is_not_set(shell: Any, where: str) -> None:
     env = "env: {DATA: '$NOT_SET_HERE/x'}"
     own, shared = (", " + env, "") if where == "job" else ("", env + "\n")
     text = f"name: p\n{shared}jobs: [{{name: a, command: touch ran{own}}}]"
-    said = run(shell, text, 2)
+    said = shell.run_file(text, 2)
     assert (
         f"env of {where} '{'p' if where == 'workflow' else 'a'}': DATA uses $NOT_SET_HERE" in said
     )
@@ -119,8 +107,7 @@ def test_a_variable_that_is_not_set(shell: Any, where: str) -> None:
 
 
 def test_own_path_in_env(shell: Any, venv: Path) -> None:
-    run(
-        shell,
+    shell.run_file(
         """
 name: p
 jobs:
@@ -128,14 +115,13 @@ jobs:
   - {name: b, env: {PATH: /bin}, command: 'command -v torc && echo "$PATH" > two'}
 """,
     )
-    assert words(shell, "one")[0].split(":")[1:3] == ["/opt/x", str(venv)]
-    assert words(shell, "two")[0].split(":")[1:] == ["/bin"]
+    assert shell.words("one")[0].split(":")[1:3] == ["/opt/x", str(venv)]
+    assert shell.words("two")[0].split(":")[1:] == ["/bin"]
 
 
 def test_invocation_scripts_actions_and_recovery_scripts(shell: Any, venv: Path) -> None:
     shell.env["BASE"] = "base"
-    run(
-        shell,
+    shell.run_file(
         """
 name: p
 env: {DATA: "$BASE/d"}
@@ -154,7 +140,7 @@ actions:
 """,
     )
     for name in "acd":
-        python, torc = words(shell, name)
+        python, torc = shell.words(name)
         assert python == f"{venv}/python"
         assert Path(torc).parent.parent == shell.folder / "state/torc/bin"
     assert (shell.folder / "b").read_text() == "the python of the user\n"
@@ -166,11 +152,11 @@ def test_a_locale_that_only_python_has(shell: Any) -> None:
     for name in list(shell.env):
         if name == "LANG" or name.startswith("LC_"):
             del shell.env[name]
-    run(shell, "name: p\njobs: [{name: a, command: 'echo \"[$LC_CTYPE]\" > out'}]")
-    assert words(shell, "out") == ["[]"]
+    shell.run_file("name: p\njobs: [{name: a, command: 'echo \"[$LC_CTYPE]\" > out'}]")
+    assert shell.words("out") == ["[]"]
     shell.env["LC_CTYPE"] = "C.UTF-8"
     assert shell.run("run", "w.yaml")[0] == 0
-    assert words(shell, "out") == ["[C.UTF-8]"]
+    assert shell.words("out") == ["[C.UTF-8]"]
 
 
 def test_job_changed_after_the_check(shell: Any, until: Any) -> None:
@@ -192,8 +178,10 @@ class TestTheDirectory:
     """It is made safely whatever lies in its place."""
 
     def torc(self, shell: Any) -> Path:
-        run(shell, "name: p\njobs: [{name: a, command: 'command -v torc > out; torc --version'}]")
-        return Path(words(shell, "out")[0])
+        shell.run_file(
+            "name: p\njobs: [{name: a, command: 'command -v torc > out; torc --version'}]"
+        )
+        return Path(shell.words("out")[0])
 
     def test_directory_is_reused(self, shell: Any) -> None:
         first = self.torc(shell)

@@ -12,12 +12,6 @@ import pytest
 from torc_tui.executors.exit_file import read_exit_file
 
 
-def run(shell: Any, text: str, code: int = 0) -> str:
-    ended, said = shell.run("run", shell.write(text))
-    assert ended == code, said
-    return said
-
-
 def warnings(shell: Any) -> list[str]:
     return [event["message"] for event in shell.events("job_warning")]
 
@@ -38,8 +32,7 @@ def output(command: str, more: str = "") -> str:
 
 class TestOutputs:
     def test_output_directories_are_created(self, shell: Any) -> None:
-        run(
-            shell,
+        shell.run_file(
             """
 name: d
 jobs:
@@ -51,24 +44,24 @@ files: [{name: x, path: data/deep/x}, {name: y, path: other/y}, {name: z, path: 
 
     def test_output_directory_cannot_be_created(self, shell: Any) -> None:
         (shell.folder / "data").write_text("")
-        run(shell, output("true"), 1)
+        shell.run_file(output("true"), 1)
         assert shell.states() == {"a": "failed", "b": "canceled"}
         assert "data" in shell.run("why", "a", "-w", "1")[1]
 
     def test_dangling_link_is_missing(self, shell: Any) -> None:
-        run(shell, output("ln -s nowhere data/out.txt"), 1)
+        shell.run_file(output("ln -s nowhere data/out.txt"), 1)
         assert shell.states() == {"a": "failed", "b": "canceled"}
         assert "did not write its output file out" in shell.run("why", "a", "-w", "1")[1]
 
     def test_link_to_a_file(self, shell: Any) -> None:
-        run(shell, output("echo > data/x; ln -s x data/out.txt"))
+        shell.run_file(output("echo > data/x; ln -s x data/out.txt"))
         assert warnings(shell) == []
 
     @pytest.mark.parametrize("more", ["", "output_check: exists"], ids=["default", "exists"])
     def test_unchanged_output_has_a_warning(self, shell: Any, more: str) -> None:
         (shell.folder / "data").mkdir()
         (shell.folder / "data/out.txt").write_text("old")
-        said = run(shell, output("true", more))
+        said = shell.run_file(output("true", more))
         sentence = "output out (path data/out.txt) was not written by this attempt"
         assert sentence in said
         assert sentence in shell.run("why", "a", "-w", "1")[1]
@@ -79,7 +72,7 @@ files: [{name: x, path: data/deep/x}, {name: y, path: other/y}, {name: z, path: 
     def test_require_outputs(self, shell: Any) -> None:
         (shell.folder / "data").mkdir()
         (shell.folder / "data/out.txt").write_text("old")
-        said = run(shell, output("true", "output_check: written"), 1)
+        said = shell.run_file(output("true", "output_check: written"), 1)
         assert "exit 0, but output out (path data/out.txt) was not written" in said
         assert shell.states() == {"a": "failed", "b": "canceled"}
         assert not shell.there("b_ran")
@@ -98,7 +91,7 @@ files: [{name: x, path: data/deep/x}, {name: y, path: other/y}, {name: z, path: 
     def test_ways_to_write(self, shell: Any, command: str) -> None:
         (shell.folder / "data").mkdir()
         (shell.folder / "data/out.txt").write_text("old")
-        run(shell, output(command, "output_check: written"))
+        shell.run_file(output(command, "output_check: written"))
         assert warnings(shell) == []
 
     def test_clock_set_back(self, shell: Any) -> None:
@@ -107,13 +100,13 @@ files: [{name: x, path: data/deep/x}, {name: y, path: other/y}, {name: z, path: 
         old = shell.folder / "data/out.txt"
         old.write_text("old")
         os.utime(old, (4e9, 4e9))
-        run(shell, output("touch -d 2001-01-01 data/out.txt", "output_check: written"))
+        shell.run_file(output("touch -d 2001-01-01 data/out.txt", "output_check: written"))
         assert warnings(shell) == []
 
     def test_directories_have_no_warning(self, shell: Any) -> None:
         (shell.folder / "data/out.txt").mkdir(parents=True)
         (shell.folder / "data/out.txt/file").write_text("")
-        run(shell, output("echo new > data/out.txt/file", "output_check: written"))
+        shell.run_file(output("echo new > data/out.txt/file", "output_check: written"))
         assert warnings(shell) == []
 
     def test_adopted_outputs(self, shell: Any, until: Any) -> None:
@@ -138,7 +131,7 @@ jobs:
 
 class TestBackground:
     def test_background_processes_are_named(self, shell: Any, gone: Any) -> None:
-        said = run(shell, BACKGROUND.format(more=""))
+        said = shell.run_file(BACKGROUND.format(more=""))
         pid = shell.pid()
         assert gone(pid)
         assert not shell.there("late.txt")
@@ -153,7 +146,7 @@ class TestBackground:
         assert shell.states() == {"a": "completed"}
 
     def test_wait_for_background(self, shell: Any) -> None:
-        run(shell, BACKGROUND.format(more="wait_for_background: true"))
+        shell.run_file(BACKGROUND.format(more="wait_for_background: true"))
         assert (shell.folder / "late.txt").read_text() == "late\n"
         assert warnings(shell) == []
         ((seconds,),) = shell.sql("SELECT ended_at - started_at FROM result")
@@ -169,7 +162,7 @@ jobs:
 resource_requirements: [{name: r, num_cpus: 1, memory: 1g, runtime: PT1S}]
 execution_config: {sigterm_lead_seconds: 20}
 """
-        run(shell, text, 1)
+        shell.run_file(text, 1)
         assert gone(shell.pid())
         assert shell.sql("SELECT return_code, cause FROM result") == [(152, "timeout")]
         assert shell.states() == {"a": "terminated", "c": "canceled"}
@@ -184,7 +177,7 @@ jobs:
     resource_requirements: r
 resource_requirements: [{name: r, num_cpus: 1, memory: 100m}]
 """
-        run(shell, text, 1)
+        shell.run_file(text, 1)
         assert shell.sql("SELECT return_code, cause FROM result") == [(137, "oom")]
 
     def test_stop_background_processes(self, shell: Any, until: Any, gone: Any) -> None:
@@ -236,7 +229,7 @@ jobs:
   - {name: c, command: "true", output_files: [x], output_check: exists}
 files: [{name: x, path: x}]
 """
-    run(shell, text)
+    shell.run_file(text)
     assert not shell.there("a_late")
     assert shell.there("b_late")
     assert len(warnings(shell)) == 2
