@@ -22,24 +22,33 @@ TYPE_CHECKING = False  # `typing` takes longer to import than this module
 if TYPE_CHECKING:
     from typing import Any
 
-KEYS: dict[str, type] = {
-    "database": str,
-    "safe_directories": list,
-    "client.format": str,
-    "client.json": str,
-    "client.run.output_dir": str,
-    "client.run.max_parallel_jobs": int,
-    "client.run.num_cpus": int,
-    "client.run.memory_gb": float,
-    "client.run.num_gpus": int,
-    "client.run.grace": float,
-    "client.run.gpu_wait": float,
-    **{f"client.run.gpu_{name}": str for name in ("headroom", "idle_memory", "packing", "foreign")},
-    "notify.command": str,
-    **dict.fromkeys(("notify.bell", "notify.desktop"), bool),
-    "notify.timeout": float,
-    "tui.notify_command": str,
+STARTS: dict[str, tuple[Any, str]] = {
+    "database": ("", "Where workflows are stored: a path, or postgresql://HOST/NAME."),
+    "safe_directories": ([], "Directories in which a torc.toml of another user is read."),
+    "client.format": ("table", "What lists print: table, json, json-items or csv."),
+    "client.json": ("array", "items: with the format json, lists are objects as in upstream 1.0."),
+    "client.run.output_dir": ("torc_output", "Directory of the logs."),
+    "client.run.max_parallel_jobs": (
+        8,
+        "Upper limit of running jobs, in addition to the resources.",
+    ),
+    "client.run.num_cpus": (4, "What `torc run` may use; default: what the machine has."),
+    "client.run.memory_gb": (16.0, ""),
+    "client.run.num_gpus": (0, ""),
+    "client.run.grace": (30.0, "Seconds from SIGTERM to SIGKILL when jobs are stopped."),
+    "client.run.gpu_wait": (120.0, "Seconds that jobs wait for a GPU driver that does not answer."),
+    "client.run.gpu_headroom": ("512m", "Memory that each job gets in addition on a GPU."),
+    "client.run.gpu_idle_memory": ("512m", "Memory of others on a GPU that still counts as free."),
+    "client.run.gpu_packing": ("spread", "spread or pack: how shares are placed on several GPUs."),
+    "client.run.gpu_foreign": ("avoid", "avoid or ignore: GPUs on which other programs compute."),
+    "notify.command": ("", "Shell command at the end of each run; TORC_NOTICE says what ended."),
+    "notify.bell": (False, "Ring the bell of the terminal."),
+    "notify.desktop": (False, "Show a notification of the desktop."),
+    "notify.timeout": (10.0, "Seconds after which a notifier is killed."),
+    "tui.notify_command": ("", "Shell command that runs when a watched job ends."),
 }
+"""Every setting: a value to start from, whose type it has, and what `config init` says of it."""
+KEYS: dict[str, type] = {key: type(start) for key, (start, _) in STARTS.items()}
 """Every setting and its type. Other keys are kept and shown, and reported by `config validate`."""
 
 MOST_INTEGER = (1 << 31) - 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,42 +14,6 @@ from torc_tui.cli.diagnostics import FAILED, say
 from torc_tui.config_file import toml_error
 from torc_tui.errors import Refused, SettingsError
 from torc_tui.redaction import redact, redact_value
-
-_TEMPLATE: Mapping[str, tuple[tuple[str, Any, str], ...]] = {
-    "": (
-        ("database", "", "Where workflows are stored: a path, or postgresql://HOST/NAME."),
-        ("safe_directories", [], "Directories in which a torc.toml of another user is read."),
-    ),
-    "client": (
-        ("format", "table", "What lists print: table, json, json-items or csv."),
-        ("json", "array", "items: with the format json, lists are objects as in upstream 1.0."),
-    ),
-    "client.run": (
-        ("num_cpus", 4, "What `torc run` may use; default: what the machine has."),
-        ("memory_gb", 16.0, ""),
-        ("num_gpus", 0, ""),
-        ("max_parallel_jobs", 8, "Upper limit of running jobs, in addition to the resources."),
-        ("output_dir", "torc_output", "Directory of the logs."),
-        ("grace", 30.0, "Seconds from SIGTERM to SIGKILL when jobs are stopped."),
-        ("gpu_wait", 120.0, "Seconds that jobs wait for a GPU driver that does not answer."),
-        ("gpu_headroom", "512m", "Memory that each job gets in addition on a GPU."),
-        ("gpu_idle_memory", "512m", "Memory of others on a GPU that still counts as free."),
-        ("gpu_packing", "spread", "spread or pack: how shares are placed on several GPUs."),
-        ("gpu_foreign", "avoid", "avoid or ignore: GPUs on which other programs compute."),
-    ),
-    "notify": (
-        (
-            "command",
-            "",
-            "Shell command at the end of each run; TORC_NOTICE says what ended.",
-        ),
-        ("bell", False, "Ring the bell of the terminal."),
-        ("desktop", False, "Show a notification of the desktop."),
-        ("timeout", 10.0, "Seconds after which a notifier is killed."),
-    ),
-    "tui": (("notify_command", "", "Shell command that runs when a watched job ends."),),
-}
-"""Settings with a value to start from and a comment, by section."""
 
 
 def show(call: Call) -> None:
@@ -120,15 +83,15 @@ def with_template(text: str, path: str) -> str:
     if not text:
         text = "# Settings of torc. Remove the # of a line to use it.\n"
     mentioned = _mentioned(text)
-    for section, entries in _TEMPLATE.items():
-        lines = []
-        for key, value, comment in entries:
-            if f"{section}.{key}".lstrip(".") in present or key in mentioned:
-                continue
+    added: dict[str, list[str]] = {}
+    for name, (value, comment) in settings.STARTS.items():
+        section, _, key = name.rpartition(".")
+        if name not in present and key not in mentioned:
+            lines = added.setdefault(section, [])
             lines += [f"# {comment}"] if comment else []
             lines.append(f"# {key} = {json.dumps(value)}")
-        if lines:
-            text = _with_comments(text, section, lines, path)
+    for section, lines in added.items():
+        text = _with_comments(text, section, lines, path)
     return text
 
 
