@@ -120,9 +120,9 @@ def test_resumed_without_a_runner(shell: Any, runner: Any, until: Any) -> None:
 
 LIMITED = """
 name: l
-resource_requirements: [{name: short, num_cpus: 1, runtime: PT4S}]
+resource_requirements: [{name: short, num_cpus: 1, runtime: PT9S}]
 jobs:
-  - {name: a, command: 'echo $$ > pid; sleep 1; echo done > done', resource_requirements: short}
+  - {name: a, command: 'echo $$ > pid; while [ ! -e go ]; do sleep 0.05; done', resource_requirements: short}
 """
 
 
@@ -138,8 +138,9 @@ def test_the_runtime_stops(shell: Any, until: Any, kills: bool) -> None:
     if kills:
         shell.kill(runner)
         runner = shell.start("run", "1")
-    until(lambda: time.monotonic() - since > 5, "the runtime is over")
+    until(lambda: time.monotonic() - since > 9.5, "the runtime is over")
     assert state(pid) == "T"
+    (shell.folder / "go").touch()
     shell.run("jobs", "resume", "1/a")
     code, text = shell.finish(runner)
     assert (code, shell.states()) == (0, {"a": "completed"}), text
