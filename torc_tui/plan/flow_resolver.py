@@ -32,12 +32,7 @@ class FlowResolver:
     """Resolve the files or the user data of jobs; subclasses implement what differs."""
 
     section: str
-    noun: str
     kind: EdgeKind
-    inputs: str
-    outputs: str
-    input_regexes: str
-    output_regexes: str
     undeclared = "which is not declared"
     hint: str | None = None
 
@@ -48,6 +43,10 @@ class FlowResolver:
         self.jobs = jobs
         self.sets = sets
         self.problems = problems
+        one = self.section.removesuffix("s")
+        self.noun = one.replace("_", " ")
+        self.inputs, self.outputs = f"input_{self.section}", f"output_{self.section}"
+        self.input_regexes, self.output_regexes = f"input_{one}_regexes", f"output_{one}_regexes"
         self._inputs_of: Lists = attrgetter(self.inputs, self.input_regexes)
         self._outputs_of: Lists = attrgetter(self.outputs, self.output_regexes)
         self._lists: dict[tuple[str, ...], tuple[tuple[int, ...], tuple[str, ...]]] = {}

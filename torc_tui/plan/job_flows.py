@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from torc_tui.model import EdgeKind, FileSpec, JobSpec, UserDataSpec
+from torc_tui.model import EdgeKind, JobSpec, UserDataSpec
 from torc_tui.plan.dependencies import Flow
 from torc_tui.plan.flow_resolver import FlowResolver
 from torc_tui.plan.job_sets import JobSets, as_regex
@@ -24,23 +24,8 @@ class FileResolver(FlowResolver):
     """Resolve files, whose paths must be known before a job runs."""
 
     section = "files"
-    noun = "file"
     kind = EdgeKind.FILE
-    inputs = "input_files"
-    outputs = "output_files"
-    input_regexes = "input_file_regexes"
-    output_regexes = "output_file_regexes"
     hint = "declare it under files, with its path"
-
-    def __init__(
-        self,
-        files: Sequence[FileSpec],
-        jobs: Sequence[JobSpec],
-        sets: JobSets,
-        problems: PlanProblems,
-    ) -> None:
-        flow = Flow([file.name for file in files], [file.path for file in files])
-        super().__init__(flow, jobs, sets, problems)
 
     def describe(self, number: int) -> str:
         """Return the name and the path of a file."""
@@ -73,12 +58,7 @@ class UserDataResolver(FlowResolver):
     """
 
     section = "user_data"
-    noun = "user data"
     kind = EdgeKind.USER_DATA
-    inputs = "input_user_data"
-    outputs = "output_user_data"
-    input_regexes = "input_user_data_regexes"
-    output_regexes = "output_user_data_regexes"
     undeclared = "which no job writes and nothing declares"
 
     def __init__(

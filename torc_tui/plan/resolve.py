@@ -24,7 +24,7 @@ from torc_tui.model import (
     WorkflowSpec,
 )
 from torc_tui.patterns import Pattern, PatternError
-from torc_tui.plan.dependencies import combine
+from torc_tui.plan.dependencies import Flow, combine
 from torc_tui.plan.job_flows import FileResolver, UserDataResolver
 from torc_tui.plan.job_sets import JobSets
 from torc_tui.plan.lint import lint
@@ -138,7 +138,10 @@ class _Resolver:
         names = [job.name for job in spec.jobs]
         self.index = {name: number for number, name in enumerate(names)}
         self.sets = JobSets(names, self.index, problems)
-        self.files = FileResolver(spec.files, spec.jobs, self.sets, problems)
+        self.files = FileResolver(
+            Flow([file.name for file in spec.files], [file.path for file in spec.files]),
+            *(spec.jobs, self.sets, problems),
+        )
         self.data = UserDataResolver(spec.user_data, spec.jobs, self.sets, problems)
         self.tokens = TokenReader(problems, spec.file)
         self.requirements, self.requirement_of, self.default = _requirements(spec)
