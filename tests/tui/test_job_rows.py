@@ -141,7 +141,7 @@ def test_ready_job_without_reading() -> None:
     rows = JobRows(view())
     rows.view.nodes.add(7)
     assert said(rows, 3)["why"] == ""
-    rows.reasons.outlook = Known()
+    rows.reasons.request_lacks = Known()
     assert said(rows, 3)["why"] == "next in line"
 
 

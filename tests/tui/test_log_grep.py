@@ -14,11 +14,11 @@ def log(path: Path, job: int = 1) -> LogSource:
     return LogSource(job, f"job_{job}", 1, 1, Stream("stdout", str(path)))
 
 
-def finish(sweep: LogGrep) -> None:
+def finish(grep: LogGrep) -> None:
     def step() -> bool:
-        if not sweep.take():
-            sweep.join(0.001)
-        return sweep.done
+        if not grep.take():
+            grep.join(0.001)
+        return grep.done
 
     wait_for(step, "the search ends", interval=0)
 
@@ -50,31 +50,31 @@ def test_many_files_with_some_missing(tmp_path: Path) -> None:
         if job % 10:
             path.write_text("one\ntwo\n" * 3)
         logs.append(log(path, job))
-    sweep = LogGrep()
-    sweep.start("two", logs)
-    finish(sweep)
-    assert (sweep.total, len(sweep.jobs), sweep.searched) == (540, 180, 200)
-    assert len(sweep.hits) == 540 and sweep.hits[0].line == 2
+    grep = LogGrep()
+    grep.start("two", logs)
+    finish(grep)
+    assert (grep.total, len(grep.jobs), grep.searched) == (540, 180, 200)
+    assert len(grep.hits) == 540 and grep.hits[0].line == 2
 
 
 def test_hits_per_log_are_limited(tmp_path: Path) -> None:
     path = tmp_path / "a.o"
     path.write_bytes(b"x\n" * 25_000)
-    sweep = LogGrep()
-    sweep.start("x", [log(path)])
-    finish(sweep)
-    assert sweep.total == 25_000 and len(sweep.hits) == KEPT_PER_FILE
+    grep = LogGrep()
+    grep.start("x", [log(path)])
+    finish(grep)
+    assert grep.total == 25_000 and len(grep.hits) == KEPT_PER_FILE
 
 
 def test_stop(tmp_path: Path) -> None:
     path = tmp_path / "a.o"
     path.write_bytes(b"x\n" * 100_000)
-    sweep = LogGrep()
-    sweep.start("x", [log(path)] * 50)
-    sweep.stop()
-    assert sweep.join(DEADLINE) and sweep.done
-    assert sweep.total == 0
-    sweep.start("", [log(path)])
-    assert sweep.done and not [
-        thread for thread in threading.enumerate() if thread.name == "torc-sweep"
+    grep = LogGrep()
+    grep.start("x", [log(path)] * 50)
+    grep.stop()
+    assert grep.join(DEADLINE) and grep.done
+    assert grep.total == 0
+    grep.start("", [log(path)])
+    assert grep.done and not [
+        thread for thread in threading.enumerate() if thread.name == "torc-grep"
     ]

@@ -137,9 +137,9 @@ async def test_screens(
         environ={"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"} | environ,
     )
     async with app.run_test(size=size) as pilot:
-        await settled(pilot)
+        await painted(pilot)
         await pilot.press(*keys)
-        await settled(pilot)
+        await painted(pilot)
         compare(name, picture(pilot))
 
 
@@ -149,13 +149,13 @@ async def test_the_light_theme(url: str) -> None:
     )
     async with app.run_test(size=(120, 24)) as pilot:
         app.theme = "torc-day"
-        await settled(pilot)
+        await painted(pilot)
         await pilot.press("down", "down")
-        await settled(pilot)
+        await painted(pilot)
         compare("light", colors(pilot))
 
 
-async def settled(pilot: Pilot[int]) -> None:
+async def painted(pilot: Pilot[int]) -> None:
     """Return whether all answers of the threads have arrived and are painted."""
     app = pilot.app
     assert isinstance(app, TorcApp)
@@ -287,16 +287,16 @@ async def show_rerun(
     environ = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
     app = TorcApp(url, 1, environ=environ)
     async with app.run_test(size=size) as pilot:
-        await settled(pilot)
+        await painted(pilot)
         await pilot.press("8")
         screen = app.screen
         assert isinstance(screen, WorkflowScreen)
         await until(
             pilot, lambda: screen.plans.forecast is not None and screen.tabs.pane.failures.is_read
         )
-        await settled(pilot)
+        await painted(pilot)
         log = screen.tabs.pane.failures.log_view
         await until(pilot, lambda: log.source.marked is not None or not failed)
         await pilot.press(*keys)
-        await settled(pilot)
+        await painted(pilot)
         compare(f"rerun-{name}", picture(pilot))

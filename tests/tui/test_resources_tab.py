@@ -18,7 +18,7 @@ from torc_tui.operations.machine_state import MachineState
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
 from torc_tui.store.runner_liveness import Holding, Runner
-from torc_tui.tui.feed.machine import MachineNews, MachineWatch
+from torc_tui.tui.feed.machine import MachineReading, MachineWatch
 from torc_tui.tui.look.text_layout import Line, line_width
 from torc_tui.tui.machine.machine_sheet import draw
 from torc_tui.tui.machine.sheet_parts import memory_bar, wrapped
@@ -75,14 +75,14 @@ def box() -> MachineState:
 
 def watch(host: MachineState) -> MachineWatch:
     machine = MachineWatch()
-    machine.take(MachineNews(host, None, [Runner(9, 1, "far", 1, 64, 256 * GB, [{}, {}], {})]))
+    machine.take(MachineReading(host, None, [Runner(9, 1, "far", 1, 64, 256 * GB, [{}, {}], {})]))
     return machine
 
 
 def test_a_runner_without_a_heartbeat_is_named() -> None:
     machine = watch(box())
     expired = because(Kind.RUNNER_EXPIRED, runner=9, hostname="far", quiet=120.0)
-    machine.take(MachineNews(box(), None, (), frozenset(), [expired]))
+    machine.take(MachineReading(box(), None, (), frozenset(), [expired]))
     lines, _ = draw(machine, 1, 120, 40)
     assert " ⚠ runner 9 on far: no heartbeat for 2 min; if it is gone, free its jobs with" in (
         "\n".join(text(lines))

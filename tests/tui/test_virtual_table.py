@@ -85,7 +85,7 @@ def test_growing_columns() -> None:
     assert 2 + sum(sizes.values()) + 2 * 4 + 1 == 200
 
 
-async def settled(pilot: Pilot[None]) -> None:
+async def painted(pilot: Pilot[None]) -> None:
     """Wait for two frames, after which all updates are painted."""
     await pilot.pause(2 / 60)
     await pilot.pause()
@@ -108,7 +108,7 @@ async def test_one_visible_change_paints_one_line() -> None:
         before = table.lines_built
         app.model.records[3] = (3, "failed")
         table.changed({3})
-        await settled(pilot)
+        await painted(pilot)
         assert table.lines_built - before == 1
         assert "failed" in text(table)[3]
 
@@ -121,7 +121,7 @@ async def test_change_off_screen_paints_nothing() -> None:
         for number in range(500, 900):
             app.model.records[number] = (number, "failed")
         table.changed(set(range(500, 900)))
-        await settled(pilot)
+        await painted(pilot)
         assert table.lines_built == before
 
 
@@ -130,18 +130,18 @@ async def test_selection_stays_on_screen() -> None:
     async with app.run_test(size=(80, 20)) as pilot:
         table = app.query_one(VirtualTable)
         assert table.select(50)
-        await settled(pilot)
+        await painted(pilot)
         line = table.cursor_row - table.scroll_offset.y
         for number in range(1, 31):
             del app.model.records[number]
         table.reload()
-        await settled(pilot)
+        await painted(pilot)
         assert table.cursor == 50
         assert table.order[table.cursor_row] == 50
         assert table.cursor_row - table.scroll_offset.y == line
         del app.model.records[50]
         table.reload()
-        await settled(pilot)
+        await painted(pilot)
         assert table.cursor == 51
         assert app.told[-1] == ("selected", 51)
 
@@ -167,7 +167,7 @@ async def test_marks_are_keys() -> None:
         table = app.query_one(VirtualTable)
         table.toggle_mark()
         table.toggle_mark()
-        await settled(pilot)
+        await painted(pilot)
         assert table.marked_or_selected == [1, 2]
         assert text(table)[1].startswith(" •") and table.cursor == 3
         del app.model.records[1]
@@ -208,14 +208,14 @@ async def test_horizontal_scroll_shows_all_columns() -> None:
         table = app.query_one(VirtualTable)
         assert "cpus" not in text(table)[0]
         table.shift_columns(8)
-        await settled(pilot)
+        await painted(pilot)
         for _ in range(10):
             table.shift_columns(8)
-        await settled(pilot)
+        await painted(pilot)
         assert "cpus" in text(table)[0]
         for _ in range(20):
             table.shift_columns(-8)
-        await settled(pilot)
+        await painted(pilot)
         assert "cpus" not in text(table)[0] and text(table)[0].split()[0] == "id"
 
 
@@ -229,7 +229,7 @@ async def test_a_hundred_thousand_rows_fill_within_the_budget() -> None:
             begin = time.process_time()
             table.reload()
             times.append(time.process_time() - begin)
-        await settled(pilot)
+        await painted(pilot)
         assert min(times) < 0.05
         assert table.lines_built - built <= 3 * 24
 

@@ -58,7 +58,7 @@ class DataEditor(CoveringScreen):
     ) -> None:
         super().__init__(below)
         self.record = record
-        self.begun_with = text
+        self.original_text = text
         self.external = external
         self.rerun: Sequence[int] = ()
         """Jobs to rerun when the editor is left."""
@@ -195,7 +195,7 @@ class DataEditor(CoveringScreen):
 
     def take_theirs(self, clash: Clash) -> None:
         self.record = clash.theirs
-        self.begun_with = clash.text
+        self.original_text = clash.text
         self.newer = None
         self.set_text(clash.text)
         self.meanwhile.display = False
@@ -234,7 +234,7 @@ class DataEditor(CoveringScreen):
             self.field.go_to_mark()
 
     def _ask_to_leave(self, go: Callable[[], object]) -> None:
-        if self.text == self.begun_with:
+        if self.text == self.original_text:
             self.external_editing.forget()
             go()
             return

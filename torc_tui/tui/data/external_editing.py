@@ -64,7 +64,7 @@ class ExternalEditing:
             self._saver.offer(found)
             return
         screen.torc.notify("no changes")
-        if screen.external and screen.text == screen.begun_with:
+        if screen.external and screen.text == screen.original_text:
             screen.leave()
 
     def forget(self) -> None:

@@ -38,7 +38,7 @@ class EditedScreen(HasApp, Protocol):
     """What saving and external editing need of the editor."""
 
     record: Record
-    begun_with: str
+    original_text: str
     external: bool
     verdict: StatusLine
 
@@ -196,11 +196,11 @@ def stale_lines(stale: Sequence[JobVerdict]) -> list[Line]:
     ]
 
 
-def _clash_lines(begun_with: int, clash: Clash) -> list[Line]:
+def _clash_lines(original_text: int, clash: Clash) -> list[Line]:
     theirs = clash.theirs
     lines: list[Line] = [
         [
-            (f"You edited version {begun_with}. ", "text"),
+            (f"You edited version {original_text}. ", "text"),
             (f"Version {theirs['version']} was saved ", "text"),
             *written(theirs),
         ],

@@ -96,16 +96,16 @@ class Meter:
     high: bool = False
 
 
-class MachineNews(NamedTuple):
+class MachineReading(NamedTuple):
     """One reading of the machine.
 
-    ``outlook`` is what ready jobs of the workflow on screen lack, None where none is ready;
+    ``request_lacks`` is what ready jobs of the workflow on screen lack, None where none is ready;
     ``elsewhere`` are its runners on other machines; ``dead`` the ids of its runners that are lost;
     ``reports`` are about its runners that are not alive.
     """
 
     host: MachineState
-    outlook: RequestLacks | None
+    request_lacks: RequestLacks | None
     elsewhere: Sequence[Runner]
     dead: frozenset[int] = frozenset()
     reports: Sequence[Reason] = ()
@@ -129,7 +129,7 @@ class MachineWatch:
         store: Store,
         workflow_id: int | None,
         requirements: Mapping[int, ResourceRequirements],
-    ) -> MachineNews:
+    ) -> MachineReading:
         """Read this host, and what these requirements lack; called in the reader thread."""
         from torc_tui.operations.job_facts import request_lacks
         from torc_tui.operations.machine_state import MachineReader
@@ -139,14 +139,14 @@ class MachineWatch:
             self._reader = MachineReader()
         host = self._reader.read(store)
         if workflow_id is None:
-            return MachineNews(host, None, ())
+            return MachineReading(host, None, ())
         lacking = request_lacks(store, workflow_id, requirements, host) if requirements else None
         runners = runner_liveness.runners(store, workflow_id=workflow_id)
         elsewhere = [one for one in runners if one.location != self._reader.location]
         dead, reports = _not_alive(store, workflow_id) if runners else (frozenset[int](), ())
-        return MachineNews(host, lacking, elsewhere, dead, reports)
+        return MachineReading(host, lacking, elsewhere, dead, reports)
 
-    def take(self, news: MachineNews) -> None:
+    def take(self, news: MachineReading) -> None:
         """Add a reading."""
         host = self.host = news.host
         self.elsewhere = news.elsewhere

@@ -11,7 +11,7 @@ from textual.widgets import Input, TextArea
 
 from torc_tui.model import Job, ResourceRequirements
 from torc_tui.tui.feed.handovers import Handover
-from torc_tui.tui.feed.machine import MachineNews
+from torc_tui.tui.feed.machine import MachineReading
 from torc_tui.tui.feed.reader import Failed
 from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.bars import FooterBar
@@ -71,10 +71,10 @@ class TorcScreen(CommandNode, Screen[None]):
     def receive(self, item: Handover) -> None:
         """Handle a record of the threads; the app delivers answers itself."""
 
-    def machine_read(self, news: MachineNews) -> None:
+    def machine_read(self, news: MachineReading) -> None:
         """Handle a reading of the machine, which the app has already stored."""
 
-    def outlook_wanted(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
+    def requirements_on_screen(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
         """Return the workflow on screen, and the requirements of ready jobs on screen."""
         return None, {}
 
@@ -96,7 +96,7 @@ class TorcScreen(CommandNode, Screen[None]):
     def go_to_job(self, job_id: int, *, focus: bool = True) -> None:
         """Select a job on screen."""
 
-    def farewell(self) -> str | None:
+    def exit_message(self) -> str | None:
         """Return the message for the terminal after the app is closed."""
         return None
 
@@ -165,7 +165,7 @@ class CoveringScreen(TorcScreen):
     def receive(self, item: Handover) -> None:
         self.below.receive(item)
 
-    def machine_read(self, news: MachineNews) -> None:
+    def machine_read(self, news: MachineReading) -> None:
         self.below.machine_read(news)
 
     @property

@@ -1,8 +1,8 @@
 """The known reasons for the statuses of jobs. No Textual, no clock.
 
-Input: the view, dependencies from the database (``learn``), and what ready jobs lack
-(``outlook``). Output: one line per job, and the chain of reasons. Missing facts are collected for
-the reader thread (``unexplained``, ``wanted``).
+Input: the view, dependencies from the database (``learn``), and what ready jobs lack. Output: one
+line per job, and the chain of reasons. Missing facts are collected for the reader thread
+(``unexplained``, ``wanted``).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class JobReasons:
         self.dependencies: dict[int, Sequence[Dependency]] = {}
         self.unexplained: set[int] = set()
         """Jobs whose dependencies are not known yet."""
-        self.outlook: RequestLacks | None = None
+        self.request_lacks: RequestLacks | None = None
         self.dead: frozenset[int] = frozenset()
         """Lost runners: active in the database, without a process."""
         self.wanted: set[int] = set()
@@ -83,9 +83,9 @@ class JobReasons:
             return found
         self.wanted.add(job.requirement_id)
         self._ready.add(job.id)
-        if self.outlook is None or job.requirement_id not in self.outlook.lacks:
+        if self.request_lacks is None or job.requirement_id not in self.request_lacks.lacks:
             return replace(found, looked=False)
-        short, never = self.outlook.lacks[job.requirement_id]
+        short, never = self.request_lacks.lacks[job.requirement_id]
         return replace(found, shortfalls=short, never=never)
 
     def _blockers(self, job_id: int) -> list[Blocker]:

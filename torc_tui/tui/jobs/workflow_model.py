@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from torc_tui.errors import NotFound
 from torc_tui.model import Event, Job, ResourceRequirements, Workflow
 from torc_tui.reasons import BY_USER, Kind, Reason, decode
-from torc_tui.status import HELD, SETTLED, JobStatus
-from torc_tui.tui.feed.machine import MachineNews
+from torc_tui.status import HELD, JobStatus
+from torc_tui.tui.feed.machine import MachineReading
 from torc_tui.tui.feed.reader import Reader
 from torc_tui.tui.feed.source import Source
 from torc_tui.tui.jobs.job_rows import JobRows
@@ -101,12 +101,12 @@ class WorkflowModel:
         lost, reasons.dead = dead - reasons.dead, dead
         return bool(lost) and bool(self.view.count(*HELD))
 
-    def take_outlook(self, news: MachineNews) -> set[int]:
+    def take_request_lacks(self, news: MachineReading) -> set[int]:
         """Store what ready jobs lack; return the jobs whose reasons changed."""
         reasons = self.rows.reasons
-        if news.outlook is None or news.outlook == reasons.outlook:
+        if news.request_lacks is None or news.request_lacks == reasons.request_lacks:
             return set()
-        reasons.outlook = news.outlook
+        reasons.request_lacks = news.request_lacks
         return reasons.ready_on_screen()
 
     # -- output ------------------------------------------------------------------------------------
@@ -120,11 +120,6 @@ class WorkflowModel:
         return replace(
             self.view.workflow, counts={status: number for status, number in counts if number}
         )
-
-    @property
-    def unsettled(self) -> int:
-        """Return how many jobs have not finished."""
-        return len(self.view.jobs) - self.view.count(*SETTLED)
 
     @property
     def has_runner(self) -> bool:
@@ -146,7 +141,7 @@ class WorkflowModel:
         missing.clear()
         return wanted
 
-    def outlook_wanted(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
+    def requirements_on_screen(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
         """Return the workflow, and the requirements of ready jobs that are on screen."""
         view = self.view
         if not self.loaded:

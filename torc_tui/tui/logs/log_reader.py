@@ -17,7 +17,7 @@ from typing import ParamSpec
 
 from torc_tui.tui.logs.log_window import Want, Window
 from torc_tui.tui.logs.merged_log import MergedLine, MergedLog, Place, Stream
-from torc_tui.tui.logs.merged_search import MergedSearch, Wish
+from torc_tui.tui.logs.merged_search import MergedSearch, PendingStep
 
 P = ParamSpec("P")
 LOOK_EVERY = 0.1
@@ -218,7 +218,7 @@ class LogReader:
         place = log.place_of(number, log.files[number].start_of(offset))
         self._go(place, want)
         if self._search is not None and place is not None:
-            self._search.wish = Wish(0, place, want)
+            self._search.pending = PendingStep(0, place, want)
 
     # -- windows -----------------------------------------------------------------------------------
 
@@ -279,16 +279,16 @@ class LogReader:
             return
         self._search = MergedSearch(pattern, self._log)
         if start is not None:
-            self._search.wish = Wish(0, start, want)
+            self._search.pending = PendingStep(0, start, want)
 
     def _search_on(self) -> bool:
         search = self._search
         if search is None:
             return False
         changed = search.advance()
-        wish = search.take_wish()
-        if wish is not None:
-            self.step(*wish)
+        pending = search.take_pending_step()
+        if pending is not None:
+            self.step(*pending)
             return True
         return changed
 

@@ -20,7 +20,7 @@ AGAIN_SHARE = 5
 """The pause is also this many times as long as the search took."""
 
 
-class Wish(NamedTuple):
+class PendingStep(NamedTuple):
     """A postponed step by ``by`` hits from ``start``."""
 
     by: int
@@ -35,7 +35,7 @@ class MergedSearch:
         self.pattern = pattern
         self.rank = -1
         self.place: Place | None = None
-        self.wish: Wish | None = None
+        self.pending: PendingStep | None = None
         self.settled = False
         """Whether no further results are expected."""
         self._log = log
@@ -65,17 +65,17 @@ class MergedSearch:
         self.settled = not changed and not self._again and self.done
         return changed
 
-    def take_wish(self) -> Wish | None:
+    def take_pending_step(self) -> PendingStep | None:
         """Return the postponed step once its hits are known."""
-        wish, log = self.wish, self._log
-        if wish is None:
+        pending, log = self.pending, self._log
+        if pending is None:
             return None
         # Hits beyond the progress of the search are not known yet.
-        known = log.rank(self._hits, log.end) > log.rank(self._hits, wish.start)
+        known = log.rank(self._hits, log.end) > log.rank(self._hits, pending.start)
         if not (self.done or known):
             return None
-        self.wish = None
-        return wish
+        self.pending = None
+        return pending
 
     def step(self, by: int, start: Place) -> Place | None:
         """Go to the next hit (1) or the previous one (-1) from ``start``, round the ends."""

@@ -27,7 +27,7 @@ from torc_tui import settings
 from torc_tui.errors import SettingsError, TorcError
 from torc_tui.tui.feed.feed_worker import FeedWorker
 from torc_tui.tui.feed.handovers import Handover
-from torc_tui.tui.feed.machine import MachineNews, MachineWatch, Meter
+from torc_tui.tui.feed.machine import MachineReading, MachineWatch, Meter
 from torc_tui.tui.feed.reader import Reader
 from torc_tui.tui.feed.source import Source
 from torc_tui.tui.feed.watches import Watch, Watches
@@ -102,7 +102,7 @@ class TorcApp(App[int]):
         self.meters: tuple[Meter, ...] = ()
         self.machine = MachineWatch()
         self.last_line: str | None = None
-        self.farewell: str | None = None
+        self.exit_message: str | None = None
         """The message for the terminal after the app is closed."""
         self.watches = Watches()
         self.inbox: deque[Handover] = deque()
@@ -171,7 +171,7 @@ class TorcApp(App[int]):
     def quit(self, code: int = 0) -> None:
         screen = self.front()
         if screen is not None:
-            self.farewell = screen.farewell()
+            self.exit_message = screen.exit_message()
         self.exit(code)
 
     async def action_quit(self) -> None:
@@ -222,7 +222,7 @@ class TorcApp(App[int]):
             with self.batch_update():
                 self._clock.run(screen, now)
 
-    def take_machine(self, news: MachineNews) -> None:
+    def take_machine(self, news: MachineReading) -> None:
         screen = self.front()
         self.machine.take(news)
         self.meters = self.machine.meters()
@@ -320,6 +320,6 @@ def run_app(
     app = TorcApp(store_url, workflow_id, spec_file, read_only, state_file=state)
     app.config_dir = Path(settings.config_paths()[1][1]).parent
     code = app.run() or 0
-    if app.farewell is not None:
-        print(app.farewell)
+    if app.exit_message is not None:
+        print(app.exit_message)
     return code

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from textual.screen import Screen
 from textual.theme import Theme
 
-from torc_tui.tui.feed.machine import MachineNews
+from torc_tui.tui.feed.machine import MachineReading
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.widgets.command_node import Handler
@@ -35,7 +35,7 @@ class ShellApp(AppPort, Protocol):
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the app itself."""
 
-    def take_machine(self, news: MachineNews) -> None:
+    def take_machine(self, news: MachineReading) -> None:
         """Handle a reading of the machine."""
 
     def tell_batcher(self, now: float) -> None:

@@ -56,7 +56,7 @@ class Tick:
     def _every_second(self, screen: TorcScreen, now: float) -> None:
         app = self._app
         screen.every_second(now)
-        wanted, machine = screen.outlook_wanted(), app.machine
+        wanted, machine = screen.requirements_on_screen(), app.machine
         app.reader.ask(
             "machine", lambda source: machine.read(source.store, *wanted), app.take_machine
         )

@@ -98,18 +98,18 @@ def _found(word: str, parts: Mapping[str, str], text: str) -> bool:
     return value in parts[name] if colon and name in parts else word in text
 
 
-def settled_and_total(workflow: Workflow) -> tuple[int, int]:
+def finished_and_total(workflow: Workflow) -> tuple[int, int]:
     """Return the number of finished jobs, and of all jobs."""
     return number_of(workflow.counts, SETTLED), sum(workflow.counts.values())
 
 
 def _share(workflow: Workflow) -> float:
-    settled, total = settled_and_total(workflow)
+    settled, total = finished_and_total(workflow)
     return settled / total if total else 0.0
 
 
 def _jobs(workflow: Workflow) -> str:
-    settled, total = settled_and_total(workflow)
+    settled, total = finished_and_total(workflow)
     return f"{settled}/{total}"
 
 

@@ -16,7 +16,7 @@ from textual.widgets import Input
 from torc_tui.model import Job, ResourceRequirements, Workflow
 from torc_tui.status import HELD
 from torc_tui.tui.feed.handovers import Handover
-from torc_tui.tui.feed.machine import MachineNews
+from torc_tui.tui.feed.machine import MachineReading
 from torc_tui.tui.frame.bars import FooterBar, HeaderBar, HeaderState
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.command import Command
@@ -125,7 +125,7 @@ class WorkflowScreen(TorcScreen):
         job = None if job_id is None else self.model.view.jobs.get(job_id)
         return None if job is None else job.name
 
-    def farewell(self) -> str | None:
+    def exit_message(self) -> str | None:
         view = self.model.view
         if not self.model.loaded or not view.count(*HELD):
             return None
@@ -159,11 +159,11 @@ class WorkflowScreen(TorcScreen):
     def receive(self, item: Handover) -> None:
         self.updates.receive(item)
 
-    def machine_read(self, news: MachineNews) -> None:
+    def machine_read(self, news: MachineReading) -> None:
         self.updates.machine_read(news)
 
-    def outlook_wanted(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
-        return self.model.outlook_wanted()
+    def requirements_on_screen(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
+        return self.model.requirements_on_screen()
 
     @property
     def busy(self) -> bool:

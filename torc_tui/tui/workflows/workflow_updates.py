@@ -10,7 +10,7 @@ from torc_tui.model import Event
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import HELD, NOT_STARTED, SETTLED, TROUBLED, JobStatus
 from torc_tui.tui.feed.handovers import Changes, Found, Gone, Handover, Loaded, Lost
-from torc_tui.tui.feed.machine import MachineNews
+from torc_tui.tui.feed.machine import MachineReading
 from torc_tui.tui.frame.bars import HeaderBar, HeaderState
 from torc_tui.tui.frame.ports import AppPort, HasApp
 from torc_tui.tui.jobs.filter_controller import FilterController
@@ -124,7 +124,7 @@ class WorkflowUpdates:
             screen.table.empty = f"{message}: {back} goes to the list of workflows"
             screen.table.refresh()
 
-    def machine_read(self, news: MachineNews) -> None:
+    def machine_read(self, news: MachineReading) -> None:
         screen, model = self._screen, self._model
         if news.dead != model.rows.reasons.dead:
             if model.take_runners(news.dead):
@@ -136,7 +136,7 @@ class WorkflowUpdates:
         model.reports = news.reports
         self.show_header()
         screen.filter.machine_read()
-        self.reasons_changed(model.take_outlook(news))
+        self.reasons_changed(model.take_request_lacks(news))
         screen.tabs.machine_changed()
 
     def reasons_changed(self, jobs: set[int]) -> None:
