@@ -105,6 +105,7 @@ class Engine:
         self.starter = JobStarter(self.state, executor, files, outputs)
         self._ends = AttemptEnds(maker, outputs, pool)
         self._placer = Placer(maker, pool, options.deadline)
+        self._placer.ends = self.state.latest_ends
 
     @property
     def in_flight(self) -> Mapping[int, InFlight]:

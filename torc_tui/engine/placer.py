@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from torc_tui.engine.attempt_record import join_notes
@@ -15,7 +15,9 @@ from torc_tui.engine.state import Deadline, RunnerState
 from torc_tui.executors.base import Executor
 from torc_tui.model import Allocation, Exited, Order, Report, ResourceRequirements
 from torc_tui.resources.gpus import WHOLE, gpu_need
-from torc_tui.resources.pool import DEFAULT_METHOD, Candidate, Pool, place
+from torc_tui.resources.placement import DEFAULT_METHOD, Candidate, place
+from torc_tui.resources.pool import Pool
+from torc_tui.resources.reservation import Ends
 from torc_tui.store import scheduling
 from torc_tui.store.connection import Connection
 from torc_tui.store.run_context import RunContext
@@ -23,6 +25,8 @@ from torc_tui.store.scheduling import ReadyJob
 
 BATCH = 256
 """Largest number of jobs that are claimed in one step, so that other runners get jobs, too."""
+LONG_SECONDS = 600.0
+"""Time after which a job that does not fit keeps jobs of its own priority from passing it."""
 FEW_REQUESTS = 20
 """Largest number of different requests that are compared with the pool before ready jobs are
 read."""
@@ -47,6 +51,11 @@ class Placer:
         self._requirements: dict[int, ResourceRequirements] = {}
         """What the jobs of each resource class request."""
         self.ledger: GpuLedger | None = None
+        self.ends: Callable[[], Ends] = list
+        """What the running jobs hold, and when each ends at the latest."""
+        self._now = 0.0
+        self._waiting: dict[int, float] = {}
+        """Since when jobs that are first of their class have not fitted."""
 
     def place(self, conn: Connection, now: float, limit: int) -> list[Placed]:
         """Take resources for at most ``limit`` ready jobs."""
@@ -56,6 +65,7 @@ class Placer:
             self._requirements.clear()
         if limit <= 0 or not self._anything_fits(context):
             return []
+        self._now = now
         classes = scheduling.ready_classes(conn, context.workflow_id)
         self._pool.whole_is_ready = self._is_whole_ready(conn, classes, now)
         jobs: dict[int, ReadyJob] = {}
@@ -65,7 +75,8 @@ class Placer:
                 requirements = context.requirements[job.requirement_id]
                 if self._deadline.allows(requirements.runtime, now):
                     jobs[job.id] = job
-                    candidates.append(Candidate(job.id, job.priority, requirements))
+                    waited = now - self._waiting.get(job.id, now) >= LONG_SECONDS
+                    candidates.append(Candidate(job.id, job.priority, requirements, waited))
         if self.ledger is None or not any(gpu_need(one.requirements) for one in candidates):
             return self._place(candidates, jobs, limit)
         with self.ledger.placing(self._pool.read_at) as may_use_gpus:
@@ -82,7 +93,14 @@ class Placer:
         self, candidates: Sequence[Candidate], jobs: Mapping[int, ReadyJob], limit: int
     ) -> list[Placed]:
         method = str(self._maker.context.settings.get("jobs_sort_method") or DEFAULT_METHOD)
-        chosen = place(candidates, self._pool, min(limit, BATCH), method=method)
+        chosen = place(
+            candidates,
+            self._pool,
+            min(limit, BATCH),
+            method=method,
+            ends=self.ends(),
+            now=self._now,
+        )
         return [
             Placed(jobs[job_id], allocation, scheduling.encode_allocation(allocation))
             for job_id, allocation in chosen
@@ -101,10 +119,16 @@ class Placer:
         if requirements is None:
             return []
         number = self._number_that_fits(requirements, limit)
-        if number == 0:
-            return []
         workflow_id = self._maker.context.workflow_id
-        return scheduling.ready_jobs(conn, workflow_id, resource_class, now, number)
+        if number:
+            return scheduling.ready_jobs(conn, workflow_id, resource_class, now, number)
+        if len(self._requirements) > FEW_REQUESTS and gpu_need(requirements) is None:
+            return []
+        # The first job of a class that does not fit may reserve what it needs.
+        first = scheduling.ready_jobs(conn, workflow_id, resource_class, now, 1)
+        for job in first:
+            self._waiting.setdefault(job.id, now)
+        return first
 
     def _requirements_of(
         self, conn: Connection, resource_class: int, now: float

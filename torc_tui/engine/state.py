@@ -174,6 +174,16 @@ class RunnerState:
             self.leave_ledger(flight.key, flight.allocation)
         return flight
 
+    def latest_ends(self) -> list[tuple[Allocation, float | None]]:
+        """Return what each running job holds, and when it ends at the latest (epoch)."""
+        found: list[tuple[Allocation, float | None]] = []
+        for flight in self.in_flight.values():
+            requirements = self.context.requirements.get(flight.job.requirement_id)
+            runtime = requirements.runtime if requirements is not None else None
+            end = None if runtime is None else flight.granted_at + runtime
+            found.append((flight.allocation, end))
+        return found
+
     def leave_ledger(self, key: AttemptKey, held: Allocation) -> None:
         """Remove from the ledger what an attempt held of GPUs."""
         if self.ledger is not None and held.gpus:

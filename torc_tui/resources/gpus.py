@@ -77,6 +77,7 @@ class Obstacle(Enum):
     HIDDEN = "hidden"
     RETURNING = "returning"
     SET_ASIDE = "set aside"
+    RESERVED = "reserved"
     SHARE = "share"
     MEMORY = "memory"
     LIMIT = "limit"

@@ -1,19 +1,13 @@
-"""Account for what is taken of one machine, and decide which ready jobs start on it.
+"""Account for what is taken of one machine.
 
-Input: a ``Machine``, allocations that this and other runners hold, fresh readings of the GPUs,
-candidates. Output: allocations, in the order of the choice. Pure: the caller reads the driver and
-the clock.
-
-Invariant: jobs with a higher priority come first; among equals, the larger request by what
-``jobs_sort_method`` compares; then the smaller id. A job that does not fit is skipped, and smaller
-jobs after it may start (backfill).
+Input: a ``Machine``, allocations that this and other runners hold, fresh readings of the GPUs.
+Output: allocations. Pure: the caller reads the driver and the clock.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
 
 from torc_tui.model import Allocation, Gpu, GpuGrant, Machine, ResourceRequirements
 from torc_tui.reasons import Kind, Reason, because
@@ -52,6 +46,8 @@ class Pool:
         self.distances = distances
         self.set_aside: Mapping[str, Reason] = {}
         """GPUs on which no job starts, by UUID, with the reason."""
+        self.reserved: frozenset[str] = frozenset()
+        """GPUs that are kept for a job that comes first."""
         self.whole_is_ready = False
         """Whether a job that requests whole GPUs is ready: then shares are packed."""
         self._cpus = 0
@@ -99,8 +95,11 @@ class Pool:
 
     def _obstacle(self, state: GpuState, need: GpuNeed) -> Obstacle | None:
         found = state.obstacle(need)
-        if found is None and state.gpu is not None and state.gpu.uuid in self.set_aside:
-            return Obstacle.SET_ASIDE
+        if found is None and state.gpu is not None:
+            if state.gpu.uuid in self.set_aside:
+                return Obstacle.SET_ASIDE
+            if state.gpu.uuid in self.reserved:
+                return Obstacle.RESERVED
         if found is None and self.gpu_limit is not None and state.gpu is not None:
             used = len(self._own) - (state.gpu.uuid in self._own)
             if used + need.number > self.gpu_limit:
@@ -281,67 +280,3 @@ def _by_index(states: Iterable[GpuState]) -> list[tuple[Gpu, GpuState]]:
     """Return the GPUs that exist now, with their states, in the order of their index."""
     present = [(state.gpu, state) for state in states if state.gpu is not None]
     return sorted(present, key=lambda pair: (pair[0].index, pair[0].uuid))
-
-
-class Candidate(NamedTuple):
-    """A ready job."""
-
-    job_id: int
-    priority: int
-    requirements: ResourceRequirements
-
-
-_SIZES: dict[str, Callable[[ResourceRequirements], tuple[float, ...]]] = {
-    "gpus_runtime_memory": lambda req: (-req.num_gpus, -req.planned_runtime, -req.planned_memory),
-    "gpus_memory_runtime": lambda req: (-req.num_gpus, -req.planned_memory, -req.planned_runtime),
-    "none": lambda req: (),
-}
-DEFAULT_METHOD = "gpus_runtime_memory"
-
-
-def place(
-    candidates: Sequence[Candidate], pool: Pool, limit: int, *, method: str = DEFAULT_METHOD
-) -> list[tuple[int, Allocation]]:
-    """Take resources for as many candidates as fit, at most ``limit``.
-
-    ``method`` is a ``jobs_sort_method``.
-    """
-    placed: list[tuple[int, Allocation]] = []
-    refused: set[int] = set()
-    """Requests that did not fit: they will not fit later, because the pool only shrinks here."""
-    size = _SIZES.get(method, _SIZES[DEFAULT_METHOD])
-    for candidate in sorted(
-        candidates, key=lambda one: (-one.priority, size(one.requirements), one.job_id)
-    ):
-        if len(placed) >= limit:
-            break
-        requirements = candidate.requirements
-        if id(requirements) in refused:
-            continue
-        allocation = pool.take(requirements)
-        if allocation is None:
-            refused.add(id(requirements))
-        else:
-            placed.append((candidate.job_id, allocation))
-    return placed
-
-
-def rank(requirements: Sequence[ResourceRequirements]) -> list[int]:
-    """Return the rank of each request by size: 0 is the largest.
-
-    A pool serves requests of one rank alike.
-    """
-    shapes = [
-        (
-            -r.num_gpus,
-            -r.planned_runtime,
-            -r.planned_memory,
-            -(r.gpu_memory or 0),
-            -r.num_cpus,
-            -r.num_nodes,
-            r.gpu_model or "",
-        )
-        for r in requirements
-    ]
-    ranks = {shape: rank for rank, shape in enumerate(sorted(set(shapes)))}
-    return [ranks[shape] for shape in shapes]

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from torc_tui.model import ResourceRequirements
-from torc_tui.resources.pool import rank
+from torc_tui.resources.placement import rank
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import insert_requirements

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from torc_tui.lifecycle.failure_policy import GROWING
 from torc_tui.model import Json, ResourceRequirements
 from torc_tui.reasons import Kind, because
-from torc_tui.resources.pool import rank
+from torc_tui.resources.placement import rank
 from torc_tui.store import additions, job_definitions, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow

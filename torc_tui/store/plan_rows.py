@@ -21,7 +21,7 @@ from torc_tui.model import (
     ResourceRequirements,
     render,
 )
-from torc_tui.resources.pool import rank
+from torc_tui.resources.placement import rank
 from torc_tui.store.encoding import dumps
 
 Columns = dict[str, Any]
