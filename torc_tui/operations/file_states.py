@@ -126,7 +126,8 @@ class FileStates:
                 return None
             if state is not None and not state.looks_like(self.of(before)):
                 return None
-            data = os.read(fd, _CHUNK)
+            # A large buffer takes longer to get than a small file to read.
+            data = os.read(fd, min(_CHUNK, before.st_size + 1))
             digest = blake2b(data, digest_size=16)
             if len(data) < before.st_size:
                 while data := os.read(fd, _CHUNK):
