@@ -13,6 +13,7 @@ if the walk over all statuses needs to know more about it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from torc_tui.operations.user_action import ANY, Argument, Confirmation, Flag, Target, UserAction
@@ -58,8 +59,13 @@ def _action(target: Target, verb: str, function: str, **given: Any) -> UserActio
     return UserAction(target=target, verb=verb, function=function, **usual | given)
 
 
-RETRY = _action(
-    Target.JOBS,
+_jobs = partial(_action, Target.JOBS)
+_workflow = partial(_action, Target.WORKFLOW)
+_workflows = partial(_action, Target.WORKFLOWS)
+_runner = partial(_action, Target.RUNNER)
+_record = partial(_action, Target.RECORD)
+
+RETRY = _jobs(
     "retry",
     "operations.jobs:retry_jobs",
     events=("job_retried", "job_blocked"),
@@ -71,8 +77,7 @@ RETRY = _action(
     keys=("r",),
     footer=12,
 )
-FAIL = _action(
-    Target.JOBS,
+FAIL = _jobs(
     "fail",
     "operations.jobs:fail_jobs",
     events=("job_failed",),
@@ -82,8 +87,7 @@ FAIL = _action(
     legal=frozenset({JobStatus.PENDING_FAILED}),
     refusal="it does not wait for a decision ({status})",
 )
-RERUN = _action(
-    Target.JOBS,
+RERUN = _jobs(
     "rerun",
     "operations.rerun_jobs:rerun_jobs",
     events=("job_rerun", "job_blocked"),
@@ -96,8 +100,7 @@ RERUN = _action(
     wants_runner=True,
     keys=("ctrl+r",),
 )
-UPDATE = _action(
-    Target.JOBS,
+UPDATE = _jobs(
     "update",
     "operations.jobs:update_jobs",
     events=("job_updated", "job_update_planned"),
@@ -108,8 +111,7 @@ UPDATE = _action(
     refusal="it {standing}; with --when-done it changes for its next attempt",
     keys=("E",),
 )
-CANCEL = _action(
-    Target.JOBS,
+CANCEL = _jobs(
     "cancel",
     "operations.jobs:cancel_jobs",
     events=("job_canceled", "job_stop_requested"),
@@ -121,8 +123,7 @@ CANCEL = _action(
     keys=("c",),
     footer=14,
 )
-TERMINATE = _action(
-    Target.JOBS,
+TERMINATE = _jobs(
     "terminate",
     "operations.jobs:terminate_jobs",
     events=("job_stop_requested",),
@@ -133,8 +134,7 @@ TERMINATE = _action(
     confirm=Confirmation("They get SIGTERM, and SIGKILL after the grace period."),
     keys=("t",),
 )
-HOLD = _action(
-    Target.JOBS,
+HOLD = _jobs(
     "hold",
     "operations.job_holds:hold_jobs",
     events=("job_held",),
@@ -145,8 +145,7 @@ HOLD = _action(
     vim=("H",),
     footer=40,
 )
-RELEASE = _action(
-    Target.JOBS,
+RELEASE = _jobs(
     "release",
     "operations.job_holds:release_jobs",
     events=("job_released",),
@@ -158,8 +157,7 @@ RELEASE = _action(
     keys=("u",),
     footer=40,
 )
-HOLD_AFTER = _action(
-    Target.JOBS,
+HOLD_AFTER = _jobs(
     "hold the jobs after",
     "operations.job_holds:hold_after",
     id="job-hold-after",
@@ -170,8 +168,7 @@ HOLD_AFTER = _action(
     title="hold after",
     keys=("a",),
 )
-RELEASE_AFTER = _action(
-    Target.JOBS,
+RELEASE_AFTER = _jobs(
     "release the jobs after",
     "operations.job_holds:release_after",
     id="job-release-after",
@@ -183,8 +180,7 @@ RELEASE_AFTER = _action(
     wants_runner=True,
     keys=("A",),
 )
-SUSPEND = _action(
-    Target.JOBS,
+SUSPEND = _jobs(
     "suspend",
     "operations.job_holds:suspend_jobs",
     events=("job_suspended",),
@@ -195,8 +191,7 @@ SUSPEND = _action(
     wants_runner=True,
     keys=("f",),
 )
-RESUME_JOBS = _action(
-    Target.JOBS,
+RESUME_JOBS = _jobs(
     "resume",
     "operations.job_holds:resume_jobs",
     events=("job_resumed",),
@@ -209,8 +204,7 @@ RESUME_JOBS = _action(
     wants_runner=True,
     keys=("F",),
 )
-PRIORITY = _action(
-    Target.JOBS,
+PRIORITY = _jobs(
     "set the priority of",
     "operations.jobs:set_priority",
     id="job-priority",
@@ -225,8 +219,7 @@ PRIORITY = _action(
     argument=Argument("priority", int, "a whole number; jobs with a higher priority start first"),
     keys=("p",),
 )
-DISABLE = _action(
-    Target.JOBS,
+DISABLE = _jobs(
     "disable",
     "operations.jobs:disable_jobs",
     events=("job_disabled",),
@@ -236,8 +229,7 @@ DISABLE = _action(
     confirm=Confirmation("They do not run; jobs that depend on them start without them."),
     keys=("x",),
 )
-ENABLE = _action(
-    Target.JOBS,
+ENABLE = _jobs(
     "enable",
     "operations.jobs:enable_jobs",
     events=("job_ready", "job_blocked"),
@@ -248,8 +240,7 @@ ENABLE = _action(
     wants_runner=True,
     keys=("e",),
 )
-ACCEPT = _action(
-    Target.JOBS,
+ACCEPT = _jobs(
     "accept",
     "operations.rerun:accept_jobs",
     events=("job_accepted",),
@@ -260,8 +251,7 @@ ACCEPT = _action(
     legal=frozenset({JobStatus.COMPLETED}),
     refusal="it is not completed ({status})",
 )
-INITIALIZE = _action(
-    Target.WORKFLOW,
+INITIALIZE = _workflow(
     "initialize",
     "operations.workflows:initialize",
     events=("workflow_initialized",),
@@ -276,8 +266,7 @@ INITIALIZE = _action(
     confirm=Confirmation("Its finished jobs run again, all of them.", FINISHED),
     keys=("I",),
 )
-REINITIALIZE = _action(
-    Target.WORKFLOW,
+REINITIALIZE = _workflow(
     "reinitialize",
     "operations.rerun:reinitialize",
     events=("workflow_initialized",),
@@ -290,8 +279,7 @@ REINITIALIZE = _action(
     refusal="{running}",
     hint="wait for them, or cancel them with `torc cancel {workflow}`",
 )
-START = _action(
-    Target.WORKFLOW,
+START = _workflow(
     "run",
     "operations.runners:start_runner",
     events=("node_requested",),
@@ -303,8 +291,7 @@ START = _action(
     keys=("R",),
     footer=10,
 )
-STOP = _action(
-    Target.WORKFLOW,
+STOP = _workflow(
     "stop",
     "operations.runners:stop_runners",
     events=("node_stop_requested",),
@@ -317,8 +304,7 @@ STOP = _action(
     keys=("X",),
     footer=10,
 )
-PAUSE = _action(
-    Target.WORKFLOW,
+PAUSE = _workflow(
     "pause",
     "operations.workflows:pause_workflow",
     events=("workflow_paused",),
@@ -327,8 +313,7 @@ PAUSE = _action(
     sets=("is_paused", True),
     keys=("P",),
 )
-RESUME = _action(
-    Target.WORKFLOW,
+RESUME = _workflow(
     "resume",
     "operations.workflows:resume_workflow",
     events=("workflow_resumed",),
@@ -337,8 +322,7 @@ RESUME = _action(
     sets=("is_paused", False),
     keys=("P",),
 )
-CANCEL_WORKFLOW = _action(
-    Target.WORKFLOW,
+CANCEL_WORKFLOW = _workflow(
     "cancel",
     "operations.workflows:cancel_workflow",
     events=("workflow_canceled",),
@@ -353,8 +337,7 @@ CANCEL_WORKFLOW = _action(
     confirm=Confirmation("Waiting jobs are canceled and running jobs are stopped."),
     keys=("C",),
 )
-ARCHIVE = _action(
-    Target.WORKFLOWS,
+ARCHIVE = _workflows(
     "archive",
     "operations.workflows:archive_workflows",
     events=("workflow_archived",),
@@ -364,8 +347,7 @@ ARCHIVE = _action(
     shell="torc workflows archive true {workflows}",
     sets=("is_archived", True),
 )
-RESTORE = _action(
-    Target.WORKFLOWS,
+RESTORE = _workflows(
     "restore",
     "operations.workflows:restore_workflows",
     events=("workflow_archived",),
@@ -375,8 +357,7 @@ RESTORE = _action(
     shell="torc workflows archive false {workflows}",
     sets=("is_archived", False),
 )
-DELETE = _action(
-    Target.WORKFLOWS,
+DELETE = _workflows(
     "delete",
     "operations.workflows:delete_workflows",
     events=(),
@@ -391,8 +372,7 @@ DELETE = _action(
     confirm=Confirmation("Jobs, results, user data and events are deleted; log files are kept."),
     keys=("D",),
 )
-UPDATE_WORKFLOW = _action(
-    Target.WORKFLOW,
+UPDATE_WORKFLOW = _workflow(
     "update",
     "operations.workflow_update:update_from_plan",
     id="workflow-update",
@@ -404,8 +384,7 @@ UPDATE_WORKFLOW = _action(
     archived=False,
     contexts=(),
 )
-RENAME = _action(
-    Target.WORKFLOW,
+RENAME = _workflow(
     "update",
     "store.workflows:update_workflow",
     id="workflow-rename",
@@ -415,8 +394,7 @@ RENAME = _action(
     shell="torc workflows update {workflow} --name NAME",
     title="rename",
 )
-RESIZE = _action(
-    Target.RUNNER,
+RESIZE = _runner(
     "resize",
     "operations.runners:resize_runner",
     id="workflow-resize",
@@ -426,8 +404,7 @@ RESIZE = _action(
     shell="torc compute-nodes resize {runner} --num-cpus N",
     refusal="it is not active",
 )
-DROP = _action(
-    Target.RUNNER,
+DROP = _runner(
     "drop",
     "operations.lost_runners:drop_runner",
     events=("node_lost",),
@@ -436,8 +413,7 @@ DROP = _action(
     flags=(Flag("force", "force", "also if it is alive: its running jobs are killed"),),
     confirm=Confirmation("Its jobs run again, or fail if the workflow file says so."),
 )
-SYNC_STATUS = _action(
-    Target.WORKFLOW,
+SYNC_STATUS = _workflow(
     "synchronize",
     "operations.lost_runners:sync_status",
     id="workflow-sync-status",
@@ -449,8 +425,7 @@ SYNC_STATUS = _action(
     title="sync status",
     flags=(EXPIRED_TOO,),
 )
-CORRECT_RESOURCES = _action(
-    Target.WORKFLOW,
+CORRECT_RESOURCES = _workflow(
     "correct the resources of",
     "operations.resource_correction:correct_resources",
     id="workflow-correct-resources",
@@ -478,8 +453,7 @@ CREATE_RECORD = _action(
     keys=("a",),
     footer=36,
 )
-UPDATE_RECORD = _action(
-    Target.RECORD,
+UPDATE_RECORD = _record(
     "update",
     "store.user_data:update",
     id="data-edit",
@@ -491,8 +465,7 @@ UPDATE_RECORD = _action(
     keys=("e",),
     footer=4,
 )
-CLEAR_RECORD = _action(
-    Target.RECORD,
+CLEAR_RECORD = _record(
     "clear",
     "store.user_data:update",
     events=("user_data_updated",),
@@ -507,8 +480,7 @@ CLEAR_RECORD = _action(
     contexts=("data",),
     keys=("x",),
 )
-DELETE_RECORD = _action(
-    Target.RECORD,
+DELETE_RECORD = _record(
     "delete",
     "store.user_data_records:delete",
     events=("user_data_deleted",),
@@ -519,8 +491,7 @@ DELETE_RECORD = _action(
     contexts=("data",),
     keys=("d",),
 )
-RESTORE_RECORD = _action(
-    Target.RECORD,
+RESTORE_RECORD = _record(
     "restore",
     "store.user_data_records:restore",
     events=("user_data_updated",),
