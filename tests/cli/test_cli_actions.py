@@ -55,7 +55,7 @@ def put(place: Path, status: JobStatus, flag: str | None = None) -> None:
     [
         action
         for action in CATALOG
-        if action.target is Target.JOBS and not action.id.endswith("-after")
+        if action.target is Target.JOBS and not action.id.endswith("-after") and action.commands
     ],
     ids=by_id,
 )

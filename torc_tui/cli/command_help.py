@@ -154,8 +154,11 @@ def help_text(program: str) -> str:
 def group_text(program: str, group: str) -> str:
     """Return what ``torc jobs --help`` prints."""
     lines = [f"usage: {program} {group} COMMAND …\n", GROUPS[group], ""]
+    found: dict[str, str] = {}
     for command in COMMANDS:
         names = [name for name in command.names if name.startswith(f"{group} ")]
         if names:
-            lines.append(f"  {names[0]:<38}{command.help}")
+            found[names[0]] = command.help
+    width = max(map(len, found)) + 3
+    lines += [f"  {name:<{width}}{text}" for name, text in found.items()]
     return "\n".join(lines) + "\n"

@@ -176,7 +176,7 @@ def _workflow_called(program: str, options: GlobalOptions, words: Sequence[str])
 def _similar(word: str, known: Sequence[str]) -> list[str]:
     import difflib
 
-    return difflib.get_close_matches(word, known, 3, 0.6)
+    return difflib.get_close_matches(word, known, 3, 0.65)
 
 
 def _unknown(program: str, word: str, known: Sequence[str], before: str) -> UsageError:

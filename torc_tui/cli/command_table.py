@@ -636,7 +636,7 @@ JOB_COMMANDS = (
     Command(
         ("jobs classify",),
         "recover:classify",
-        "Decide about jobs that wait as pending_failed: retry them, or let them fail",
+        "Retry jobs that wait as pending_failed, or let them fail",
         (
             arg("jobs JOB", "names or ids, then retry or fail", nargs="+"),
             OF_WORKFLOW,
@@ -691,7 +691,7 @@ JOB_COMMANDS = (
         _on_jobs(action)
         for action in catalog.CATALOG
         if action.target is Target.JOBS
-        and action not in (catalog.RETRY, catalog.RERUN, catalog.UPDATE)
+        and action not in (catalog.RETRY, catalog.RERUN, catalog.UPDATE, catalog.FAIL)
     ),
     Command(
         ("failures", "workflows failures"),

@@ -70,6 +70,7 @@ class _Watch:
     def __init__(self, call: Call, workflow_id: int) -> None:
         self.call = call
         self.recoveries = 0
+        self._restarts = 0
         self.workflow = workflows.get_workflow(call.store, workflow_id)
         self._shown = ""
 
@@ -136,10 +137,8 @@ class _Watch:
         A runner is started if there is none.
         """
         call, workflow_id = self.call, self.workflow.id
-        most = call.options.max_retries
-        if self.recoveries >= (RECOVERIES if most is None else most):
+        if not self._may_recover(is_finished=is_finished):
             return False
-        self.recoveries += 1
         if is_finished:
             found = recover_now(call, workflow_id, rules_of(call), call.options.recovery_hook)
             if not call.json:
@@ -152,6 +151,17 @@ class _Watch:
         self.workflow = workflows.get_workflow(call.store, workflow_id)
         if not active_runners(call.store, workflow_id):
             start_runner(call.store, workflow_id, self._arguments(), actor=call.actor)
+        return True
+
+    def _may_recover(self, *, is_finished: bool) -> bool:
+        """Count a recovery, or the start of a runner in the place of another, up to a limit."""
+        if not is_finished:  # also where the last runner has just left when jobs were retried
+            self._restarts += 1
+            return self._restarts <= RECOVERIES + self.recoveries
+        most = self.call.options.max_retries
+        if self.recoveries >= (RECOVERIES if most is None else most):
+            return False
+        self.recoveries += 1
         return True
 
     def _arguments(self) -> Sequence[str]:

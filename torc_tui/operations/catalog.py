@@ -80,7 +80,9 @@ RETRY = _jobs(
 FAIL = _jobs(
     "fail",
     "operations.jobs:fail_jobs",
+    commands=(),
     events=("job_failed",),
+    shell="torc jobs classify {jobs} fail",
     help="Let jobs that wait for a decision count as failed",
     question="Let {jobs} count as failed?",
     done="Failed {jobs}",
