@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -136,9 +137,29 @@ static void read_lines(FILE *file) {
     }
 }
 
+/* Says whether the state is as it was at the last call: the same file, and no process that could end. */
+static int unchanged(const char *path) {
+    static struct stat last, last_folder;
+    static int known;
+    struct stat now, now_folder;
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%s.d", path);
+    if (stat(path, &now) || stat(folder, &now_folder)) return known = 0;
+    int same = known && now.st_ino == last.st_ino && now.st_mtim.tv_nsec == last.st_mtim.tv_nsec &&
+               now.st_mtim.tv_sec == last.st_mtim.tv_sec && now_folder.st_mtim.tv_nsec == last_folder.st_mtim.tv_nsec &&
+               now_folder.st_mtim.tv_sec == last_folder.st_mtim.tv_sec;
+    int empty = 1;
+    DIR *entries = opendir(folder);
+    for (struct dirent *entry; entries && (entry = readdir(entries));) empty = empty && entry->d_name[0] == '.';
+    if (entries) closedir(entries);
+    last = now, last_folder = now_folder, known = empty;
+    return same && empty;
+}
+
 static int load(void) {
     const char *path = getenv("FAKE_NVML_STATE");
     char folder[4096], name[4400];
+    if (path && unchanged(path)) return SUCCESS;
     FILE *file = path ? fopen(path, "r") : NULL;
     count = process_count = link_count = failure_count = hang_count = 0;
     memset(gpus, 0, sizeof gpus);

@@ -185,4 +185,4 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 def plain(text: str) -> str:
     """Return the text without process ids and paths that differ each time."""
-    return re.sub(r"pid \d+ \S+,", "pid N python,", text)
+    return re.sub(r"pid \d+ \S+( of \S+)?,", "pid N python,", text)

@@ -14,6 +14,7 @@ from torc_tui.resources.explain import explain, never
 from torc_tui.resources.gpu_state import JobEnd, Tenant
 from torc_tui.resources.gpus import GpuRules
 from torc_tui.resources.pool import Pool
+from torc_tui.wording import sentence
 
 GB = 1 << 30
 TOTAL = 80 * GB
@@ -303,3 +304,11 @@ def test_our_process_on_a_gpu_that_it_was_not_given_is_foreign_there() -> None:
     state = next(one for one in found.gpu_states if one.gpu and one.gpu.index == there)
     assert (state.strays, state.own_used) == ((wrong,), 0)
     assert not found.fits(request(num_gpus=1))
+
+
+def test_who_holds_a_gpu_and_for_how_long_without_work() -> None:
+    notebook = process(4711, 48 * GB, name="python", user="anna", idle=3 * 3600.0)
+    [shortfall] = explain(request(num_gpus=1), pool(gpu(notebook)))
+    assert sentence(shortfall.reason) == (
+        "needs 1 GPU, 0 free: GPU 0 is in use (pid 4711 python of anna, 48 GiB, 0 % for 3 h)"
+    )

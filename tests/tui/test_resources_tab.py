@@ -102,7 +102,7 @@ def test_full_size() -> None:
     assert " CPU slots 6 allocated, 6 free" in shown
     assert " GPU 0  NVIDIA A100  50 %  60 °C  300 W" in shown
     assert any("50 GiB of 80 GiB used · others 48 GiB" in line for line in shown)
-    assert any("10 GiB of 80 GiB used · jobs 10 GiB · reserved 40 GiB" in line for line in shown)
+    assert any("10 GiB of 80 GiB used · jobs 10 GiB · reserved 41 GiB" in line for line in shown)
     assert "   × pid 4711 python 48 GiB" in shown
     assert "   b eval_[red] (0.25, 20 GiB)  c elsewhere (20 GiB)" in shown
     assert "   idle" in shown

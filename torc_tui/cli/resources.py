@@ -77,7 +77,8 @@ def _print(record: Record) -> None:
                     ]
                 ),
                 "programs": ", ".join(
-                    f"{one['name'] or '?'} ({one['pid']})"
+                    f"{one['name'] or '?'} ({one['pid']}"
+                    + (f" of {one['user']})" if one["user"] else ")")
                     for one in gpu["processes"]
                     if not one["own"]
                 ),
@@ -109,10 +110,14 @@ def _gpu(host: MachineState, state: GpuState, usable: set[str]) -> Record:
         "temperature": gpu.temperature,
         "power": gpu.power,
         "compute_mode": gpu.compute_mode,
+        "fault": gpu.fault,
+        "memory_hidden_bytes": state.hidden,
         "processes": [
             {
                 "pid": process.pid,
                 "name": process.name,
+                "user": process.user,
+                "idle_s": process.idle,
                 "memory_bytes": process.memory,
                 "own": process.own,
                 "graphics": process.graphics,

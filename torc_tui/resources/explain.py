@@ -194,7 +194,10 @@ def _obstacle(need: GpuNeed, gpu: Gpu, state: GpuState, obstacle: Obstacle) -> R
 
 
 def _users(processes: Sequence[GpuProcess]) -> tuple[Argument, ...]:
-    return tuple((process.pid, process.name, process.memory) for process in processes)
+    return tuple(
+        (one.pid, one.name, one.memory, *((one.user, one.idle) if one.user else ()))
+        for one in processes
+    )
 
 
 def _too_few(need: GpuNeed, gpus: Sequence[Gpu], usable: int) -> Shortfall:

@@ -6,15 +6,19 @@ Input: `Reason` records. Output: text without a final period.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from torc_tui.reasons import Kind, Reason
-from torc_tui.wording.quantities import count, listed, size, time_of_day, two_sizes
+from torc_tui.wording.quantities import count, duration, listed, size, time_of_day, two_sizes
 
 Gpu = tuple[int, str | None]
 """The index of a GPU, and the start of its UUID if it is a MIG instance."""
-User = tuple[int, str, int | None]
-"""A process on a GPU: pid, name, bytes that it holds."""
+User = tuple[Any, ...]
+"""A process on a GPU: pid, name, bytes that it holds; where they are known, its user, and for how
+many seconds it has not computed."""
 
+LEAST_IDLE = 60.0
+"""Seconds without work after which a process is called idle."""
 NAMED_USERS = 2
 """How many processes of one GPU are named."""
 
@@ -36,9 +40,12 @@ def _users(users: Sequence[User]) -> str:
     """Return processes, the largest first: ``pid 4711 python, 48 GiB; pid 12; 2 more``."""
     ordered = sorted(users, key=lambda user: (-(user[2] or 0), user[0]))
     words = []
-    for pid, name, memory in ordered[:NAMED_USERS]:
-        called = f"pid {pid} {name}".rstrip()
-        words.append(called if memory is None else f"{called}, {size(memory)}")
+    for pid, name, memory, *more in ordered[:NAMED_USERS]:
+        called = f"pid {pid} {name}".rstrip() + (f" of {more[0]}" if more else "")
+        parts = [called] if memory is None else [called, size(memory)]
+        if more and more[1] is not None and more[1] >= LEAST_IDLE:
+            parts.append(f"0 % for {duration(more[1])}")
+        words.append(", ".join(parts))
     if len(ordered) > NAMED_USERS:
         words.append(f"{len(ordered) - NAMED_USERS} more")
     return "; ".join(words)

@@ -11,7 +11,8 @@ from torc_tui.model import Gpu, GpuProcess
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.store.runner_liveness import Holding
 from torc_tui.tui.look.text_layout import Span, line_width, sanitize
-from torc_tui.wording import size
+from torc_tui.wording import duration, size
+from torc_tui.wording.gpu_sentences import LEAST_IDLE
 
 OWN, RESERVED, OTHERS, FREE = ("█", "bar"), ("▒", "accent"), ("×", "warning"), ("░", "bar-rest")
 """The parts of a memory bar, distinguished by characters as well as colors."""
@@ -94,7 +95,11 @@ def figures(gpu: Gpu) -> list[str]:
 def process_words(process: GpuProcess) -> str:
     """Return a process on a GPU with its memory."""
     memory = "" if process.memory is None else f" {size(process.memory)}"
-    return sanitize(f"pid {process.pid} {process.name}".rstrip()) + memory
+    user = f" of {process.user}" if process.user else ""
+    idle = ""
+    if process.idle is not None and process.idle >= LEAST_IDLE:
+        idle = f", 0 % for {duration(process.idle)}"
+    return sanitize(f"pid {process.pid} {process.name}".rstrip() + user) + memory + idle
 
 
 def device_words(one: Holding, index: Mapping[str, int]) -> str:
