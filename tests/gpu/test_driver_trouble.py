@@ -115,3 +115,12 @@ def test_resources_and_why_do_not_wait_for_a_driver_that_hangs(box: Bench) -> No
     began = time.monotonic()
     assert "does not answer" in box.torc("resources")
     assert time.monotonic() - began < 40
+
+
+def test_a_run_without_gpu_jobs_imports_nothing_for_gpus(box: Bench) -> None:
+    box.environ["PYTHONPROFILEIMPORTTIME"] = "1"
+    code, said = box.run({"a": ("true", {})})
+    assert code == 0
+    assert not [name for name in ("pynvml", "nvml", "ctypes", "pickle") if f" {name}\n" in said]
+    assert "torc_tui.resources.nvml" not in said
+    assert "host_ledger" not in said

@@ -16,8 +16,8 @@ from torc_tui.resources.detect import (
     detect_machine,
     limits,
 )
+from torc_tui.resources.driver_library import library_present
 from torc_tui.resources.machine_identity import boot_id, hostname
-from torc_tui.resources.nvml import library_present
 from torc_tui.resources.process_identity import leader_of, process_started
 
 GB = 1 << 30

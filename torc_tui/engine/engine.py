@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from torc_tui.engine.attempt_ends import AttemptEnds
-from torc_tui.engine.gpu_ledger import GpuLedger
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.log_ownership import after_end
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
@@ -51,6 +50,11 @@ from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints
 from torc_tui.store.database import Store
 from torc_tui.store.scheduling import Ended
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from torc_tui.engine.gpu_ledger import GpuLedger
+
 
 RECORDING_SECONDS = 60.0
 """How long the end of a run waits for the hashes of large files."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from torc_tui.engine.attempt_record import join_notes
-from torc_tui.engine.gpu_ledger import GpuLedger
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.outputs import DeclaredOutputs, GroupFiles
@@ -22,6 +21,11 @@ from torc_tui.store import scheduling
 from torc_tui.store.connection import Connection
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import ReadyJob
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from torc_tui.engine.gpu_ledger import GpuLedger
+
 
 BATCH = 256
 """Largest number of jobs that are claimed in one step, so that other runners get jobs, too."""

@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from torc_tui.engine.engine import Engine
 from torc_tui.engine.gpu_guard import GpuGuard
-from torc_tui.engine.gpu_ledger import GpuLedger
 from torc_tui.engine.gpu_readings import GpuWatch
 from torc_tui.engine.run_summary import RunSummary
 from torc_tui.engine.transaction import EventQueue
@@ -22,7 +21,6 @@ from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_health import GpuHealth
 from torc_tui.resources.gpu_state import Tenant
 from torc_tui.resources.gpus import gpu_need
-from torc_tui.resources.host_ledger import Ledger
 from torc_tui.store import compute_nodes
 
 SET_ASIDE_SECONDS = 5.0
@@ -78,6 +76,9 @@ class RunnerGpus:
         if self._are_requested():
             self._watch.start(self._engine.executor.wake)
             self._summary.gpus_known = False
+            from torc_tui.engine.gpu_ledger import GpuLedger  # 4 ms, for runs with GPUs only
+            from torc_tui.resources.host_ledger import Ledger
+
             state = self._engine.state
             self._engine.use_ledger(GpuLedger(Ledger(state.store.url), state.pool))
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from torc_tui.engine.gpu_ledger import GpuLedger
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.recording import CutOff, Recorder
@@ -20,6 +19,11 @@ from torc_tui.resources.pool import Pool
 from torc_tui.store.database import Store
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import HeldElsewhere, ReadyJob
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from torc_tui.engine.gpu_ledger import GpuLedger
+
 
 SHORT_SECONDS = 0.1
 """Jobs are prefetched only while attempts take less than this."""

@@ -12,12 +12,10 @@ import json
 import os
 import pickle
 import signal
-import struct
 import sys
 
 from torc_tui.resources.gpu_monitor import GpuMonitor
-
-LENGTH = struct.Struct("!I")
+from torc_tui.resources.gpu_reading import LENGTH
 
 
 def main() -> None:

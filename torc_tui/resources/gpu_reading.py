@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ Distances = Mapping[str, Mapping[str, int]]
 """UUID -> UUID -> distance between two GPUs; a missing pair is far apart."""
 
 
+LENGTH = struct.Struct("!I")
+"""How the length of a pickled `Reading` is sent."""
 NVLINK_DISTANCE = 5
 """Distance of GPUs joined by NVLink; NVML's topology levels go from 0 (one board) to 50 (other
 sockets)."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pickle
 import select
 import subprocess
 import sys
@@ -20,9 +19,8 @@ import time
 from collections.abc import Mapping
 
 from torc_tui.reasons import Kind, because
-from torc_tui.resources.gpu_helper import LENGTH
-from torc_tui.resources.gpu_reading import Reading
-from torc_tui.resources.nvml import library_present
+from torc_tui.resources.driver_library import library_present
+from torc_tui.resources.gpu_reading import LENGTH, Reading
 
 DEADLINE_SECONDS = 2.0
 """Longest time of one reading."""
@@ -70,7 +68,7 @@ class GpuService:
         deadline = time.monotonic() + (START_SECONDS if self._is_new else DEADLINE_SECONDS)
         try:
             reading = self._ask(json.dumps(request), deadline)
-        except (OSError, EOFError, pickle.UnpicklingError):
+        except (OSError, EOFError, ValueError):
             self._abandon()
             return None
         self._is_new = False
@@ -87,8 +85,13 @@ class GpuService:
         assert helper.stdin is not None
         helper.stdin.write(request.encode() + b"\n")
         helper.stdin.flush()
+        import pickle  # not for runs without GPUs
+
         (length,) = LENGTH.unpack(self._receive(helper, LENGTH.size, deadline))
-        reading = pickle.loads(self._receive(helper, length, deadline))
+        try:
+            reading = pickle.loads(self._receive(helper, length, deadline))
+        except pickle.UnpicklingError as error:
+            raise ValueError from error
         assert isinstance(reading, Reading)
         return reading
 

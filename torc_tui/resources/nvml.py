@@ -7,8 +7,6 @@ Never: a change of anything on a GPU.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,18 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torc_tui.reasons import Kind, because
+from torc_tui.resources.driver_library import LIBRARY, library_present
 from torc_tui.resources.gpu_reading import GpuNotices
 from torc_tui.resources.nvml_lists import COMPUTE, LISTS, ProcessLists
 from torc_tui.resources.visible import Device, Instance, names_twice, visible
 
-LIBRARY = "libnvidia-ml.so.1"
-_DIRECTORIES = (
-    "/usr/lib/x86_64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu",
-    "/usr/lib64",
-    "/usr/lib",
-    "/usr/lib/wsl/lib",
-)
 _NVLINK = 2
 """Index of the peer-to-peer capability that NVML calls NVML_P2P_CAPS_INDEX_NVLINK."""
 _ERRORS = {
@@ -71,19 +62,6 @@ class GpuHandle:
     index: int
     parent: str | None
     handle: Any
-
-
-def library_present(environ: Mapping[str, str] | None = None, root: Path = Path("/")) -> bool:
-    """Return whether the loader would find NVML, without loading anything."""
-    if not sys.platform.startswith("linux"):
-        return False
-    directories = (os.environ if environ is None else environ).get("LD_LIBRARY_PATH", "").split(":")
-    if any(directory and Path(directory, LIBRARY).exists() for directory in directories):
-        return True
-    with suppress(OSError):
-        if LIBRARY.encode() in (root / "etc/ld.so.cache").read_bytes():
-            return True
-    return any((root / directory.lstrip("/") / LIBRARY).exists() for directory in _DIRECTORIES)
 
 
 class NvmlDriver:
