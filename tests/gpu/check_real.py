@@ -10,7 +10,8 @@
 each of which says
    what CUDA showed it; their results with the measured memory;
 4. the program as a foreign process: a whole-GPU job is not started beside it, and is when it
-leaves (one GPU only).
+leaves (one GPU only);
+5. a job of another database that holds all GPUs: ours waits, is told why, and starts after it.
 
 Exit code 0: all is well, or skipped. 1: something is wrong, which is printed with FAIL.
 """
@@ -30,8 +31,9 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from torc_tui.model import Gpu  # noqa: E402  # runs from a checkout
+from torc_tui.model import Allocation, Gpu, GpuGrant  # noqa: E402  # runs from a checkout
 from torc_tui.resources.gpu_service import GpuService  # noqa: E402
+from torc_tui.resources.host_ledger import Ledger  # noqa: E402
 from torc_tui.wording import sentence  # noqa: E402
 
 MB = 1 << 20
@@ -73,6 +75,7 @@ def main() -> int:
         inventory(checks, monitor, gpus)
         held(checks, monitor, gpus[0], folder)
         workflow(checks, gpus, folder)
+        shared(checks, gpus, folder)
         if len(gpus) == 1:
             foreign(checks, gpus[0], folder)
     monitor.close()
@@ -225,7 +228,7 @@ def foreign(checks: Checks, gpu: Gpu, folder: Path) -> None:
     }
     (folder / "foreign_check.json").write_text(json.dumps(spec))
     with subprocess.Popen(
-        hold(report, 512, done), env=os.environ | {"CUDA_VISIBLE_DEVICES": gpu.uuid}
+        hold(report, 2048, done), env=os.environ | {"CUDA_VISIBLE_DEVICES": gpu.uuid}
     ) as program:
         wait(report.exists, program)
         if find(read(GpuService()), program.pid) is None:
@@ -251,6 +254,38 @@ def foreign(checks: Checks, gpu: Gpu, folder: Path) -> None:
                 checks.that(waited < 10, "and starts soon", f"{waited:.1f} s after")
 
 
+# -- 5 ---------------------------------------------------------------------------------------------
+
+
+def shared(checks: Checks, gpus: tuple[Gpu, ...], folder: Path) -> None:
+    """A job of another database holds all GPUs: ours waits, is told why, and starts after it."""
+    other = Ledger("another database", folder / "ledger")
+    name = other.name(1, 1, 1, 1)
+    with other.placing():
+        held = Allocation(gpus=tuple(GpuGrant(gpu.uuid) for gpu in gpus))
+        other.claim(name, "theirs", "their_job", held)
+    job = {"name": "ours", "command": "touch ours", "resource_requirements": "whole"}
+    whole = {"name": "whole", "num_cpus": 1, "memory": "1g", "num_gpus": 1, "runtime": "PT1M"}
+    spec = {"name": "check_shared", "jobs": [job], "resource_requirements": [whole]}
+    (folder / "shared_check.json").write_text(json.dumps(spec))
+    with subprocess.Popen(
+        torc_words("run", "shared_check.json"), cwd=folder, env=torc_environ(folder)
+    ) as runner:
+        time.sleep(RUNS)
+        checks.that(not (folder / "ours").exists(), "a GPU of another database is left alone")
+        why = torc(folder, "why", "ours").stdout
+        checks.that(
+            "their_job" in why, "`torc why` names the job of the other database", why[-200:]
+        )
+        other.release(name)
+        try:
+            code: int | None = runner.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            runner.terminate()
+            code = None
+        checks.that(code == 0, "it runs when the other job has left", code)
+
+
 # -- how things are started ------------------------------------------------------------------------
 
 
@@ -264,7 +299,11 @@ def torc_words(*words: str) -> list[str]:
 
 def torc_environ(folder: Path) -> dict[str, str]:
     path = f"{HERE.parents[1]}:{os.environ.get('PYTHONPATH', '')}".rstrip(":")
-    return os.environ | {"PYTHONPATH": path, "TORC_DATABASE": f"sqlite:///{folder}/check.db"}
+    return (
+        os.environ
+        | {"PYTHONPATH": path, "TORC_DATABASE": f"sqlite:///{folder}/check.db"}
+        | {"TORC_GPU_LEDGER": f"{folder}/ledger"}
+    )
 
 
 def torc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
