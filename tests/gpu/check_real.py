@@ -273,7 +273,10 @@ def shared(checks: Checks, gpus: tuple[Gpu, ...], folder: Path) -> None:
     ) as runner:
         time.sleep(RUNS)
         checks.that(not (folder / "ours").exists(), "a GPU of another database is left alone")
-        why = torc(folder, "why", "ours").stdout
+        deadline = time.monotonic() + PATIENCE / 2
+        while "their_job" not in (why := torc(folder, "why", "ours").stdout):
+            if time.monotonic() > deadline:
+                break
         checks.that(
             "their_job" in why, "`torc why` names the job of the other database", why[-200:]
         )
