@@ -51,6 +51,7 @@ def test_inventory(fake: FakeNvml, reader: Start) -> None:
         "unified": False,
         "lists_processes": True,
         "fault": None,
+        "order": 0,
     }
     assert (second["index"], second["compute_mode"], second["processes"]) == (
         1,

@@ -60,7 +60,8 @@ class RunnerGpus:
         ledger = self._engine.state.ledger
         state, now = self._engine.state, time.time()
         old = bool(state.pool.set_aside) and now - state.pool.read_at > SET_ASIDE_SECONDS
-        if self._waiting or state.gpu_ends or old:
+        # The job of another runner may have ended without a change that a reading would show.
+        if self._waiting or state.gpu_ends or old or state.pool.is_returning:
             self._watch.refresh()
         return self._watch.has_news or (ledger is not None and ledger.look())
 

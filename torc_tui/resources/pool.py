@@ -211,6 +211,11 @@ class Pool:
         for uuid, gpu in seen.items():
             self._gpus[uuid] = GpuState(gpu, self.rules)
 
+    @property
+    def is_returning(self) -> bool:
+        """Whether a GPU waits for a reading after the end of a job."""
+        return any(state.returning for state in self._gpus.values())
+
     def unreturned(self) -> list[Reason]:
         """Return notices about memory of ended jobs that was waited for in vain."""
         found = []
