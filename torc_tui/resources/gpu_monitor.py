@@ -159,7 +159,9 @@ class GpuMonitor:
         """
         now = time.monotonic()
         if now - self._asked.get(gpu.uuid, -_LOAD_SECONDS) < _LOAD_SECONDS:
-            return self._loads[gpu.uuid]
+            known = self._loads[gpu.uuid]
+            if known is None or all(one.pid in known for one in reading.processes):
+                return known
         self._asked[gpu.uuid] = now
         since = self._sampled.get(gpu.uuid, 0)
         samples = self._driver.process_samples(gpu.handle, since)
