@@ -37,7 +37,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "torc_tui/lifecycle/rerun_plan.py": ("tests/lifecycle",),
     "torc_tui/lifecycle/actions.py": ("tests/lifecycle/test_actions.py",),
     "torc_tui/lifecycle/canary.py": ("tests/lifecycle/test_holds.py",),
-    "torc_tui/lifecycle/suspension.py": ("tests/lifecycle/test_holds.py",),
+    "torc_tui/lifecycle/failure_policy.py": ("tests/lifecycle",),
     "torc_tui/resources/pool.py": ("tests/resources",),
     "torc_tui/resources/gpus.py": ("tests/resources",),
     "torc_tui/resources/explain.py": ("tests/resources",),

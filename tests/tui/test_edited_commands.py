@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from torc_tui.tui.workflows.retry_dialogs import substituted, substitution
@@ -32,6 +32,7 @@ def test_commands_without_the_words() -> None:
     st.lists(st.sampled_from(["a", "b", "x/y", "--n", "1", "$V", "a.b", "\\d", "&"]), min_size=1),
     st.lists(st.sampled_from(["a", "b", "x/y", "--n", "2", "\\1", "(", "&"]), min_size=1),
 )
+@example(["b", "b", "b"], ["b", "a"])
 def test_it_makes_the_edited_command(before: list[str], after: list[str]) -> None:
     old, new = " ".join(before), " ".join(after)
     if old != new:

@@ -207,7 +207,8 @@ class JobFacts:
         if job.status is not JobStatus.RUNNING:
             return None
         found = list_events(self.store, self.workflow.id, job_id=job.id, newest_first=True, limit=1)
-        return decode(found[0].data.get("reason")) if found[0].kind == "job_recovering" else None
+        is_recovering = bool(found) and found[0].kind == "job_recovering"
+        return decode(found[0].data.get("reason")) if is_recovering else None
 
     def _blockers(self, job_id: int) -> list[views.Blocker]:
         found = relations.dependencies(self.store, job_id)

@@ -289,11 +289,17 @@ def substitution(before: str, after: str) -> str:
         old_end, new_end = old_end + 1, new_end + 1
     while start > 0 and not before[start - 1].isspace():
         start -= 1
-    while start > 0 and (start == old_end or before.count(before[start:old_end]) > 1):
+    while start > 0 and (start == old_end or not _is_unique(before, start, old_end)):
         start = before.rstrip().rfind(" ", 0, max(0, start - 1)) + 1
     pattern = _SPECIAL.sub(r"\\\g<0>", before[start:old_end])
     text = after[start:new_end].replace("\\", r"\\").replace("/", r"\/")
     return f"s/{pattern}/{text}/"
+
+
+def _is_unique(text: str, start: int, end: int) -> bool:
+    """Return whether a part of a text occurs nowhere else in it, also not overlapping itself."""
+    part = text[start:end]
+    return text.find(part) == start and text.find(part, start + 1) < 0
 
 
 def _common(first: str, second: str) -> int:
