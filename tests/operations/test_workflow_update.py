@@ -426,3 +426,24 @@ def test_a_dependent_is_running(it: Any) -> None:
     assert [(one.name, one.effect) for one in changes.jobs_changed] == [("prep", Effect.STALE)]
     assert list(changes.stale.values()) == ["prep"] and changes.rerun == {}
     assert it.status()["prep"] == "completed" and row(it, "prep").command.startswith("make -j")
+
+
+CANARY = """
+jobs:
+  - {name: "fit_{i}", command: "fit {i}", parameters: {i: "1:3"}, canary: 1}
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_new_jobs_behind_a_canary(store: Any, tmp_path: Path, code: int) -> None:
+    """A job that an update adds waits for the canary of its group, like the others."""
+    it = Bench(store, tmp_path, CANARY)
+    it.step()
+    update(it, ("1:3", "1:4"), text=CANARY)
+    it.step()
+    assert it.fake.job_ids == {it.ids["fit_1"]}
+    it.fake.finish(it.ids["fit_1"], code)
+    it.step()
+    held = {job.name for job in it.jobs() if job.held}
+    assert held == (set() if code == 0 else {"fit_2", "fit_3", "fit_4"})
+    it.outside.close()

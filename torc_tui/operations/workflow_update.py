@@ -37,7 +37,7 @@ from torc_tui.store import (
 )
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
-from torc_tui.store.dependency_counters import EventRow, resettle
+from torc_tui.store.dependency_counters import EventRow, hold_listed, resettle
 from torc_tui.store.encoding import dumps, loads
 from torc_tui.store.event_log import append, lock
 from torc_tui.store.plan_rows import REQUIREMENT_FIELDS, group_members
@@ -304,18 +304,19 @@ class _Writer:
         waiting = self._ready_with_new_dependencies()
         restored = [one.id for one in self.changes.jobs_restored]
         user_actions.reset(self.conn, [*waiting, *restored])
+        new = [*self.compared.new["job"], *restored]
+        held = hold_listed(self.conn, self.workflow_id, new)
         reruns = list(self.changes.rerun)
         if reruns:
             reason = because(Kind.RERUN_BY_USER, actor=self.actor).to_json()
-            return reset_jobs(self.conn, self.workflow_id, reruns, self.now, reason)
-        if self.compared.new["job"] or restored:
+            return held + reset_jobs(self.conn, self.workflow_id, reruns, self.now, reason)
+        if new:
             self.conn.execute(sql.SET_CANCELED, workflow_id=self.workflow_id, is_canceled=False)
-            new = [*self.compared.new["job"], *restored]
             user_actions.rearm_actions(self.conn, self.workflow_id, new)
         moved = (restored, waiting, self.changes.jobs_removed, any(self.changes.dependencies))
         if not self.compared.new["job"] and not any(moved):
             return []
-        return resettle(self.conn, self.workflow_id, self.now)
+        return held + resettle(self.conn, self.workflow_id, self.now)
 
     def _ready_with_new_dependencies(self) -> list[int]:
         gained = (self.compared.jobs[one] for one in self.compared.gained_dependencies())
