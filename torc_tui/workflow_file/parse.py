@@ -82,6 +82,7 @@ class _WorkflowParser:
             raise self.problems.error()
         braces = lint_braces(top, self.document.file)
         self.apply_variables(top)
+        _name_inline_requirements(top)
         given = self.checker.fields(top, WORKFLOW) or {}
         self.end_rules(given)
         self.groups.share(given.get("parameters", Map()))
@@ -300,3 +301,26 @@ def _with_settings(given: Fields, record: type[Action | ExecutionConfig]) -> Fie
     names = {field.name for field in dataclasses.fields(record)}
     settings = {key: value for key, value in given.items() if key not in names}
     return {key: given[key] for key in given.keys() - settings.keys()} | {"settings": settings}
+
+
+def _name_inline_requirements(top: Map) -> None:
+    """Move requirements that are written inside a job to their section, named after the job."""
+    jobs, section = top.get("jobs"), top.get("resource_requirements")
+    if not isinstance(jobs, List) or not (section is None or isinstance(section, List)):
+        return
+    section = List() if section is None else section
+    taken = {one.get("name") for one in section if isinstance(one, Map)}
+    for job in jobs:
+        inline = job.get("resource_requirements") if isinstance(job, Map) else None
+        if not isinstance(inline, Map) or not isinstance(job, Map):
+            continue
+        name = str(inline.get("name") or job.get("name")).replace("{", "").replace("}", "")
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        inline["name"] = job["resource_requirements"] = name
+        inline.setdefault("num_cpus", 1)
+        section.append(inline)
+        section.lines.append(inline.line or 1)
+    if section:
+        top["resource_requirements"] = section
