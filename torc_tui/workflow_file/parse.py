@@ -309,7 +309,7 @@ def _name_inline_requirements(top: Map) -> None:
     if not isinstance(jobs, List) or not (section is None or isinstance(section, List)):
         return
     section = List() if section is None else section
-    taken = {one.get("name") for one in section if isinstance(one, Map)}
+    taken = {str(one.get("name")) for one in section if isinstance(one, Map)}
     for job in jobs:
         inline = job.get("resource_requirements") if isinstance(job, Map) else None
         if not isinstance(inline, Map) or not isinstance(job, Map):
