@@ -299,7 +299,7 @@ def warn_of_background(attempt: Attempt, members: list[Process]) -> None:
     attempt.warnings = (*attempt.warnings, warning)
     if attempt.log is not None:
         hint = "wait_for_background: true waits for such processes"
-        append_line(attempt.log, f"torc: {sentence(warning)} ({hint})", attempt.log)
+        append_line(attempt.log, f"torc: {sentence(warning)} ({hint})")
 
 
 GpuUsage = Callable[[], Mapping[int, tuple[int, float | None]]]

@@ -108,14 +108,9 @@ def open_log(path: str) -> int:
     return os.open(path, _APPEND, _LOG_MODE)
 
 
-def append_line(path: str, line: str, directory: str) -> None:
-    """Append a line to a log if that is possible; do nothing if the log is a link.
-
-    The directory of the log is made, unless it is inside a working ``directory`` that is missing.
-    """
+def append_line(path: str, line: str) -> None:
+    """Append a line to a log if that is possible; do nothing if the log is a link."""
     with contextlib.suppress(OSError, ValueError):
-        if os.path.isdir(directory) or not path.startswith(os.path.join(directory, "")):
-            os.makedirs(os.path.dirname(path), exist_ok=True)
         fd = os.open(path, _APPEND, _LOG_MODE)
         try:
             os.write(fd, f"{line}\n".encode(errors="replace"))

@@ -81,7 +81,8 @@ class ProcessStarter:
         path = order.stderr or order.stdout
         if path is not None:
             line = f"torc: this job could not be started: {sentence(reason)}"
-            append_line(path, line, order.directory)
+            _make_folder(path, order.directory)
+            append_line(path, line)
         no_bash = isinstance(error, FileNotFoundError) and error.filename == self._shell
         return Exited(
             key=order.key,
@@ -91,6 +92,13 @@ class ProcessStarter:
             cause=Cause.LAUNCH,
             reason=reason,
         )
+
+
+def _make_folder(path: str, directory: str) -> None:
+    """Make the folder of a log, unless it is inside a working directory that is missing."""
+    if os.path.isdir(directory) or not path.startswith(os.path.join(directory, "")):
+        with contextlib.suppress(OSError, ValueError):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
 
 
 def adopted_attempt(adopted: Adopted) -> Attempt:
