@@ -849,6 +849,44 @@ def test_report_of_an_attempt_needs_its_end() -> None:
         reports.append(attempt.exited())
 
 
+def adopted(pid: int, *gpus: GpuGrant) -> Attempt:
+    """Return an attempt that began an hour ago."""
+    return Attempt(
+        key=AttemptKey(1, pid, 1, 1),
+        pid=pid,
+        process_started=process_started(pid) or 0,
+        started_at=0.0,
+        began=time.monotonic() - 3600,
+        booted=0.0,
+        exit_file="/nowhere",
+        limits=Limits(),
+        allocation=Allocation(1, 0, gpus),
+        own_maxrss=None,
+        files=(),
+        measures=Measures(0.0),
+    )
+
+
+def test_gpu_readings_that_come_after_an_adoption(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An adopted attempt is measured as soon as the driver has answered."""
+    monkeypatch.setattr(time, "thread_time", lambda: 0.0)
+    readings: dict[int, tuple[int, float | None]] = {}
+    looking = supervisor.Supervisor(lambda attempt: None, lambda: readings)
+    looking._thread = threading.Thread()  # it looks when the test says so
+    with subprocess.Popen(["/bin/bash", "-c", "read x"], stdin=-1, start_new_session=True) as job:
+        attempt = adopted(job.pid, GpuGrant("GPU-0"))
+        looking.add(attempt, adopted=True)
+        now = time.monotonic()
+        with looking.lock:
+            pause = looking._sample(now)
+            readings[job.pid] = (5 << 30, 40.0)
+            looking._sample(now + pause)
+        assert attempt.measures.peak_gpu_memory == 5 << 30
+        assert pause < 0.5
+        with looking.lock:
+            assert looking._sample(now + 60) == 1.0
+
+
 def test_children_of_an_adopted_job_are_found() -> None:
     """Processes that were seen before the adoption count for the job."""
     jobs = [
@@ -857,30 +895,14 @@ def test_children_of_an_adopted_job_are_found() -> None:
     ]
     first, second = (job.pid for job in jobs)
 
-    def attempt(pid: int) -> Attempt:
-        return Attempt(
-            key=AttemptKey(1, pid, 1, 1),
-            pid=pid,
-            process_started=process_started(pid) or 0,
-            started_at=0.0,
-            began=0.0,
-            booted=0.0,
-            exit_file="/nowhere",
-            limits=Limits(),
-            allocation=Allocation(),
-            own_maxrss=None,
-            files=(),
-            measures=Measures(0.0),
-        )
-
     try:
         wait_for(lambda: len(session_processes.Sessions().scan({second})[second]) == 2)
         looking = supervisor.Supervisor(lambda attempt: None)
         looking._thread = threading.Thread()  # it looks when the test says so
-        looking.add(attempt(first), adopted=True)
+        looking.add(adopted(first), adopted=True)
         with looking.lock:
             looking._sample(time.monotonic())
-        late = attempt(second)
+        late = adopted(second)
         looking.add(late, adopted=True)
         with looking.lock:
             looking._sample(time.monotonic())

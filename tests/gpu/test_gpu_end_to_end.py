@@ -223,7 +223,6 @@ def test_adopted_attempts_keep_their_devices(box: Bench) -> None:
     results = {one["job_name"]: one for one in box.json("results", "list", "1")}
     for name in jobs:
         assert [gpu["uuid"] for gpu in results[name]["gpus"]] == [box.seen(name)]
-    assert results["b"]["peak_gpu_memory_bytes"] == 5 * GB
 
 
 @pytest.mark.parametrize("by", ["option", "spec"])

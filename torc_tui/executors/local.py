@@ -23,7 +23,6 @@ from collections.abc import Sequence, Set
 from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import (
     Attempt,
-    GpuUsage,
     complete_end,
     may_leave_processes,
     read_end,
@@ -31,6 +30,7 @@ from torc_tui.executors.attempt import (
 )
 from torc_tui.executors.base import Adopted
 from torc_tui.executors.child_processes import Children
+from torc_tui.executors.gpu_sampler import GpuUsage
 from torc_tui.executors.process_start import ProcessStarter, adopted_attempt
 from torc_tui.executors.spawn import prepare, shortage
 from torc_tui.executors.supervisor import Supervisor

@@ -21,8 +21,9 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from torc_tui.executors import session_processes
-from torc_tui.executors.attempt import Attempt, GpuSampler, GpuUsage, warn_of_background
+from torc_tui.executors.attempt import Attempt, warn_of_background
 from torc_tui.executors.first_sample import FIRST_SAMPLE_SECONDS, take_first_samples
+from torc_tui.executors.gpu_sampler import GpuSampler, GpuUsage
 from torc_tui.executors.session_processes import Process, Sessions
 from torc_tui.executors.session_signals import SessionSignals, signal_number, without_leader
 from torc_tui.executors.spawn import no_thread
@@ -289,12 +290,12 @@ class Supervisor:
         affordable = time.thread_time() - spent
         affordable *= _SCAN_SHARE if age < _YOUNG_SECONDS else _OLD_SCAN_SHARE
         self._earliest_sample_at = now + min(affordable, _LONGEST_PAUSE)
-        self._gpus.sample(attempts, now)
+        gpu_pause = self._gpus.sample(attempts, now)
         # Not all attempts of one age are handed out at once: packing takes time.
         for report in islice(filter(None, (one.measured(now) for one in attempts)), 20):
             self._measured(report)
         pause = _SHORTEST_PAUSE if age < 2 else 0.25 if age < _YOUNG_SECONDS else 1.0
-        return min(max(pause, affordable), _LONGEST_PAUSE)
+        return min(max(min(pause, gpu_pause), affordable), _LONGEST_PAUSE)
 
     def _measure(self, attempt: Attempt, members: list[Process], now: float) -> None:
         memory = sum(member.memory for member in members)

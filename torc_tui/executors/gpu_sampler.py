@@ -1,0 +1,56 @@
+"""Measure what attempts use of GPUs, from readings of the driver that are there already."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+
+from torc_tui.executors.attempt import Attempt
+
+GpuUsage = Callable[[], Mapping[int, tuple[int, float | None]]]
+"""Return pid -> (bytes, percent or None) over all GPUs, without asking the driver."""
+
+_SAMPLE_SECONDS = 1.0
+_FIRST_SAMPLES_SECONDS = 0.2
+"""Time between samples after a job with GPUs has started, so that short jobs are measured, too."""
+_FIRST_SECONDS = 5.0
+"""Time after the start of a job with GPUs in which samples are frequent."""
+
+
+class GpuSampler:
+    """Takes samples while attempts hold GPUs, of readings that are there already."""
+
+    def __init__(self, usage: GpuUsage | None) -> None:
+        self._usage = usage
+        self._sampled_at = 0.0
+        self._frequent_until = 0.0
+
+    def add(self, attempt: Attempt, now: float) -> None:
+        """Take frequent samples if the attempt holds GPUs."""
+        if attempt.allocation.gpus:
+            self._frequent_until = now + _FIRST_SECONDS
+
+    def reset(self) -> None:
+        """Take the next sample at once."""
+        self._sampled_at = 0.0
+
+    def sample(self, attempts: Iterable[Attempt], now: float) -> float:
+        """Measure the attempts that hold GPUs, if it is time for that.
+
+        Return the longest time, in seconds, until the next call.
+        """
+        holders = [attempt for attempt in attempts if attempt.allocation.gpus]
+        if self._usage is None or not holders:
+            return math.inf
+        every = _FIRST_SAMPLES_SECONDS if now < self._frequent_until else _SAMPLE_SECONDS
+        if now < (due := self._sampled_at + every):
+            return due - now
+        self._sampled_at = now
+        usage = self._usage()
+        for attempt in holders:
+            used = [usage[member.pid] for member in attempt.members if member.pid in usage]
+            loads = [percent for _, percent in used if percent is not None]
+            if used:
+                memory = sum(size for size, _ in used)
+                attempt.measures.sample_gpu(now, memory, sum(loads) if loads else None)
+        return every
