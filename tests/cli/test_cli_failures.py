@@ -107,7 +107,61 @@ def test_summary_of_run(torc: Any, place: Path) -> None:
     told = torc("run", "w.yaml").out.partition("Workflow 1 (sweep) failed")[2]
     assert "  6 failed for 2 reasons; `torc failures 1`\n" in told
     assert "  3 × exit 1 ValueError: bad parameter N (train_*), 3 canceled\n" in told
-    assert "train_1" not in told
+    assert "train_3" not in told
+
+
+def test_status_and_why(torc: Any, failed: int) -> None:
+    """Status and why of a workflow show the failures by reason, each with a sample."""
+    for words in (["status", 1], ["why", "-w", 1], ["why", "sweep"], ["why", "@last"], ["why"]):
+        told = torc(*words).out
+        assert "3 × exit 1 ValueError: bad parameter N (train_*), 3 canceled\n" in told, words
+        assert "such as train_1 (job 1): ValueError: bad parameter 1\n" in told, words
+    found = torc("why", "sweep", "-f", "json").json
+    assert (found["workflow_id"], found["state"]) == (1, "failed")
+    assert [one["failed"] for one in found["failures"]] == [3, 3]
+
+
+def test_why_of_waiting_jobs(torc: Any, place: Path) -> None:
+    jobs = """
+      - {name: first, command: "true"}
+      - {name: "after_{i}", command: "true", depends_on: [first], parameters: {i: "1:5"}}
+      - {name: big, command: "true", resource_requirements: big}
+      - {name: kept, command: "true"}
+    """
+    big = "{name: big, num_cpus: 4096, memory: 1m, runtime: PT1H}"
+    (place / "w.yaml").write_text(f"name: w\njobs: {jobs}\nresource_requirements: [{big}]\n")
+    torc("create", "w.yaml")
+    torc("init", 1, "-y")
+    torc("jobs", "hold", "kept")
+    answer = torc("why", "w")
+    assert "Workflow 1 (w) is ready: 5 blocked, 3 ready\n" in answer.out
+    assert "  1 ready job, such as first (job 1): " in answer.out
+    assert "  5 blocked jobs, such as after_1 (job 2): waits for first\n" in answer.out
+    assert "such as big (job 7): unschedulable: needs 4096 CPUs" in answer.out
+    assert "such as kept" not in answer.out and "1 job is held" in answer.out
+    assert "no active runner" in answer.err
+    assert {one["name"] for one in torc("why", "-f", "json").json["waiting"]} == {
+        "first",
+        "after_1",
+        "big",
+    }
+
+
+def test_own_words(torc: Any, place: Path) -> None:
+    """A reason that all its jobs gave in the same words is shown in these words."""
+    jobs = [
+        """{name: alone, command: 'echo "RuntimeError: run 3 of 7" >&2; exit 1'}""",
+        """{name: "equal_{i}", command: 'echo "error in step 12" >&2; exit 2', parameters: {i: "1:2"}}""",
+        """{name: "part_{i}", command: 'echo "KeyError: {i}" >&2; exit 3', parameters: {i: "1:2"}}""",
+    ]
+    (place / "w.yaml").write_text(f"name: w\njobs: [{', '.join(jobs)}]\n")
+    assert torc("run", "w.yaml", "--quiet").code == 1
+    found = {one["jobs"]: one["failure"] for one in torc("failures", "-f", "json").json}
+    assert found == {
+        "alone": "exit 1 RuntimeError: run 3 of 7",
+        "equal_*": "exit 2 error in step 12",
+        "part_*": "exit 3 KeyError: N",
+    }
 
 
 def test_nothing_failed(torc: Any, place: Path) -> None:

@@ -156,6 +156,7 @@ class Call:
     workflow_id = targets.workflow_id
     job_id = targets.job_id
     job_ids = targets.job_ids
+    means_workflow = targets.means_workflow
 
     @property
     def asks(self) -> bool:

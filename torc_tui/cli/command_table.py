@@ -335,8 +335,11 @@ WORKFLOW_COMMANDS = (
     Command(
         ("why",),
         "why:why",
-        "Explain why a job is waiting, failed or unschedulable",
-        (JOB, OF_WORKFLOW),
+        "Explain why a job, or the jobs of a workflow, wait or failed",
+        (
+            arg("job JOB|WORKFLOW", "name, WORKFLOW/NAME, or id; or a workflow", nargs="?"),
+            OF_WORKFLOW,
+        ),
     ),
     Command(
         ("logs", "jobs logs"),

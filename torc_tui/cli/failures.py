@@ -42,7 +42,7 @@ def failures(call: Call) -> int | None:
     run_id = call.options.run
     if what is None:
         groups = failure_groups(call.store, workflow_id, run_id)
-        call.show_list("failures", FAILURES, [_record(group) for group in groups])
+        call.show_list("failures", FAILURES, [record_of(group) for group in groups])
         if groups and call.format == "table":
             note(f"`torc failures {workflow_id} show {groups[0].number}` shows a sample")
         return None
@@ -78,7 +78,8 @@ def _read(words: list[str]) -> tuple[str | None, str | None, int]:
     return (before[0] if before else None), what, int(number)
 
 
-def _record(group: FailureGroup) -> dict[str, Any]:
+def record_of(group: FailureGroup) -> dict[str, Any]:
+    """Return a group for JSON."""
     signature, sample = group.signature, group.sample
     return {
         "number": group.number,
@@ -111,7 +112,7 @@ def _record(group: FailureGroup) -> dict[str, Any]:
 def _show(call: Call, workflow_id: int, group: FailureGroup) -> None:
     """Print a sample of a group, its jobs, and what can be done."""
     if call.format != "table":
-        output.json_value(_record(group))
+        output.json_value(record_of(group))
         return
     signature, sample = group.signature, group.sample
     kind = f" [{kind_words(signature.kind)}]" if signature.kind and signature.message else ""
@@ -143,15 +144,33 @@ def _place(call: Call, group: FailureGroup) -> str:
 
 
 def summary_lines(store: Store, workflow_id: int) -> list[str]:
-    """Return the failures of the last run by reason, the reason of most jobs first."""
-    groups = sorted(failure_groups(store, workflow_id), key=lambda one: -len(one.jobs))
+    """Return the failures of the last run: a line for each reason, with a sample of several jobs.
+
+    The reason of most jobs comes first.
+    """
+    groups = failure_groups(store, workflow_id)
+    if not groups:
+        return []
     number = sum(len(group.jobs) for group in groups)
     reasons = count(len(groups), "reason")
     lines = [f"{number} failed for {reasons}; `torc failures {workflow_id}`"]
-    for group in groups[:_REASONS]:
-        canceled = f", {len(group.canceled)} canceled" if group.canceled else ""
+    for group in sorted(groups, key=lambda one: -len(one.jobs))[:_REASONS]:
         line = failure_line(*group.signature.key)
-        lines.append(f"  {len(group.jobs)} × {line} ({listed(group.names)}){canceled}")
+        lines.append(f"  {len(group.jobs)} × {line} {_members(group)}")
+        if len(group.jobs) > 1:
+            lines.append(f"      {_sample(group)}")
     if len(groups) > _REASONS:
         lines.append(f"  and {count(len(groups) - _REASONS, 'more reason')}")
-    return lines if number else []
+    return lines
+
+
+def _members(group: FailureGroup) -> str:
+    canceled = f", {len(group.canceled)} canceled" if group.canceled else ""
+    number = f", job {group.sample.job_id}" if len(group.jobs) == 1 else ""
+    return f"({listed(group.names)}{number}){canceled}"
+
+
+def _sample(group: FailureGroup) -> str:
+    sample = group.sample
+    text = f": {sample.signature.text}" if sample.signature.text else ""
+    return f"such as {sample.name} (job {sample.job_id}){text}"

@@ -78,6 +78,17 @@ def job_ids(call: Call, given: Sequence[str], workflow: str | None) -> list[int]
     return list(dict.fromkeys(job_id(call, text, workflow) for text in given))
 
 
+def means_workflow(call: Call, given: str) -> bool:
+    """Return whether a word names a workflow where a job is expected; jobs take precedence."""
+    from torc_tui.store import queries
+
+    if given.startswith("@"):
+        return "/" not in given
+    if is_id(given) or queries.workflows_with_job(call.store, given):
+        return False
+    return is_workflow(call.store, given)
+
+
 def newest_first(store: Store) -> list[Workflow]:
     """Return the workflows of the user without archived ones, which only an id names."""
     from torc_tui.store import workflows

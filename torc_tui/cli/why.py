@@ -1,9 +1,10 @@
 """Explain a job: the chain of reasons down to its causes, and the last errors of a failed job.
 
-Input: a job. Output: a small tree of sentences, or JSON. `torc_tui.operations.job_facts` gathers
-the facts, `torc_tui.views.why` words them.
-"""
+For a workflow: the failures by reason, and the reasons of the jobs that wait.
 
+Input: a job or a workflow. Output: a small tree of sentences, lines, or JSON.
+`torc_tui.operations.job_facts` gathers the facts, `torc_tui.views.why` words them.
+"""
 from __future__ import annotations
 
 from typing import Any
@@ -24,8 +25,14 @@ _LINES = 4
 
 
 def why(call: Call) -> None:
-    """Print why a job has its status."""
-    job_id = call.job_id(call.options.job, call.options.workflow)
+    """Print why a job has its status, or what a workflow waits for and why its jobs failed."""
+    job, workflow = call.options.job, call.options.workflow
+    if job is None or (workflow is None and call.means_workflow(job)):
+        from torc_tui.cli.why_workflow import explain_workflow
+
+        explain_workflow(call, call.workflow_id(workflow or job))
+        return
+    job_id = call.job_id(job, workflow)
     workflow_id = int(queries.get_job(call.store, job_id)["workflow_id"])
     facts = JobFacts(call.store, workflow_id)
     chain = views.explain(job_id, facts.of)

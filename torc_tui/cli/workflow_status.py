@@ -10,7 +10,15 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, after_failure, say, without_runner
 from torc_tui.cli.runners import print_absent
 from torc_tui.model import Workflow
-from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus, WorkflowState, is_complete, number_of
+from torc_tui.status import (
+    SETTLED,
+    TROUBLED,
+    UNSUCCESSFUL,
+    JobStatus,
+    WorkflowState,
+    is_complete,
+    number_of,
+)
 from torc_tui.store import runner_liveness, workflows
 from torc_tui.store.feed import warnings_by_job
 from torc_tui.wording import count, duration, sentence, time_range
@@ -50,7 +58,12 @@ def status(call: Call) -> int:
         output.json_value(record)
     else:
         _print_status(workflow, record, stuck=all_of_them)
-        for text in [*output.unschedulable(never), *output.holds(held, workflow.id)]:
+        failed: list[str] = []
+        if number_of(workflow.counts, TROUBLED):
+            from torc_tui.cli.failures import summary_lines
+
+            failed = summary_lines(call.store, workflow.id)
+        for text in [*failed, *output.unschedulable(never), *output.holds(held, workflow.id)]:
             output.line(f"  {text}")
         for text in output.warnings(record["jobs_with_warnings"]):
             output.line(f"  {text}")

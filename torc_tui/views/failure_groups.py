@@ -19,7 +19,6 @@ from torc_tui.model import CanceledJob, FailedAttempt
 from torc_tui.reasons import Kind
 from torc_tui.views.failure_signature import Signature
 
-_NAME = re.compile(r"\bJOB\b")
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _SHORTEST = 3
 """A shorter parameter value is not blanked in messages: it would match parts of phrases."""
@@ -49,8 +48,10 @@ class FailureGroup:
 
     @property
     def signature(self) -> Signature:
-        """Return the signature of the sample."""
-        return self.sample.signature
+        """Return what the jobs have in common: the message itself if all have the same."""
+        signature = self.sample.signature
+        same = all(job.signature.literal == signature.literal for job in self.jobs)
+        return signature.own if same else signature
 
     @property
     def sample(self) -> Member:
@@ -91,7 +92,7 @@ def fold(
     for attempt, signature in attempts:
         message = _without_values(signature.message, attempt.name, attempt.group)
         if message is not signature.message:
-            signature = signature._replace(message=message)
+            signature = signature.own._replace(message=message, literal=signature.own.message)
         group = groups.get(signature.key)
         if group is None:
             group = groups[signature.key] = FailureGroup(len(groups) + 1)
@@ -108,22 +109,7 @@ def fold(
             )
             by_name[attempt.name] = group
     _add_canceled(by_name, canceled)
-    shown = [group for group in groups.values() if group.jobs]
-    for group in shown:
-        if len(group.jobs) == 1:
-            group.jobs = [_with_name(group.sample)]
-    return shown
-
-
-def _with_name(job: Member) -> Member:
-    """Return the job with its name put back into its message.
-
-    A name may be an ordinary word of the message; it is replaced only to find equal messages.
-    """
-    if job.name not in job.signature.text:
-        return job
-    message = _NAME.sub(lambda _: job.name, job.signature.message)
-    return job._replace(signature=job.signature._replace(message=message))
+    return [group for group in groups.values() if group.jobs]
 
 
 def _add_canceled(by_name: Mapping[str, FailureGroup], canceled: Sequence[CanceledJob]) -> None:

@@ -50,8 +50,9 @@ class End(NamedTuple):
 class Signature(NamedTuple):
     """What failed attempts have in common, and where the log of this attempt shows it.
 
-    ``line`` counts from 1; it is None where only the end of a long log was read. ``offset`` is
-    where the line starts, in bytes.
+    ``message`` is a template for all of them, ``literal`` the message of this attempt where it
+    differs. ``line`` counts from 1; it is None where only the end of a long log was read.
+    ``offset`` is where the line starts, in bytes.
     """
 
     cause: str
@@ -64,11 +65,17 @@ class Signature(NamedTuple):
     offset: int | None = None
     line: int | None = None
     context: tuple[str, ...] = ()
+    literal: str = ""
 
     @property
     def key(self) -> tuple[str, int | None, str, str, str]:
         """Return what is equal for all attempts that failed for the same reason."""
         return self[:5]
+
+    @property
+    def own(self) -> Signature:
+        """Return the signature with the message of this attempt instead of the template."""
+        return self._replace(message=self.literal) if self.literal else self
 
     def encode(self) -> str:
         """Return the signature as compact JSON, for a column of the database."""
@@ -122,14 +129,21 @@ def read_excerpt(log: Log, names: Iterable[str] = ()) -> Excerpt:
 
 def signature_of(end: End, excerpt: Excerpt | None = None) -> Signature:
     """Return the signature of an attempt; without an excerpt, of one that left no log."""
-    signature = Signature(end.cause, end.code, _kind_of_end(end), "", _message_of_end(end))
+    text = _message_of_end(end)
+    message = template(text)[:_LONGEST]
+    signature = Signature(
+        end.cause, end.code, _kind_of_end(end), "", message, literal=_literal(text, message)
+    )
     if excerpt is None or excerpt.found is None:
         return signature
     found = excerpt.found
     # The last line of a program that was killed is any line.
     if end.cause in _OWN and not (found.rank == NOTHING and end.cause == Cause.SIGNAL):
         signature = signature._replace(
-            kind=found.kind, error=found.error[:_LONGEST], message=excerpt.message
+            kind=found.kind,
+            error=found.error[:_LONGEST],
+            message=excerpt.message,
+            literal=_literal(found.message, excerpt.message),
         )
     return signature._replace(
         text=found.text[:_LONGEST],
@@ -153,7 +167,13 @@ def _message_of_end(end: End) -> str:
     """Return why a program could not be started."""
     if end.reason is None or end.reason.kind is not Kind.LAUNCH:
         return ""
-    return template(str(end.reason["error"] or end.reason["problem"] or ""))[:_LONGEST]
+    return str(end.reason["error"] or end.reason["problem"] or "")
+
+
+def _literal(text: str, message: str) -> str:
+    """Return a text on one line, or nothing where the template says the same."""
+    text = " ".join(text[:_LONGEST].split())
+    return "" if text == message else text
 
 
 def _context(segments: list[bytes], index: int) -> tuple[str, ...]:

@@ -115,7 +115,7 @@ class FailureRows:
             case "jobs":
                 return (sign.sign if sign is not None else "", sign.style if sign else "")
             case "reason" if member is not None:
-                text = member.signature.text or failure_line(*member.signature.key)
+                text = member.signature.text or failure_line(*member.signature.own.key)
                 return [(f"{member.name}  ", "text"), (text, "muted")]
             case "reason" if job is not None:
                 return [(f"{job.name}  ", "text"), (canceled_sentence(job.reason), "muted")]

@@ -261,7 +261,7 @@ def group_lines(
         name = job.name if job is not None else "a job"
         reason = optional_sentence(job.reason) if job is not None else None
         return _folded([(name, "strong"), (f" {reason or 'canceled'}", "canceled")], width)
-    signature = member.signature
+    signature = member.signature.own
     told: list[Span] = [(member.name, "strong"), (f" {failure_line(*signature.key)}", "failed")]
     if not signature.message and job is not None and job.reason is not None:
         told.append(("·", "faint"))

@@ -1,0 +1,108 @@
+"""Explain a workflow: its failures by reason, and what its other jobs wait for.
+
+Input: a workflow. Output: lines, each for all jobs of one reason, or JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torc_tui.cli import failures, output
+from torc_tui.cli.call import Call
+from torc_tui.cli.diagnostics import after_failure, say, without_runner
+from torc_tui.cli.runners import print_absent
+from torc_tui.model import Workflow
+from torc_tui.operations.failures import failure_groups
+from torc_tui.operations.job_facts import JobFacts
+from torc_tui.status import NOT_STARTED, TROUBLED, JobStatus, number_of
+from torc_tui.store import runner_liveness, sql, workflows
+from torc_tui.views import why
+from torc_tui.views.why import Facts
+from torc_tui.wording import count, status_counts
+
+_SAMPLES = 100
+"""Jobs of one request that are read to find one that is not held."""
+
+
+class _Waiting(NamedTuple):
+    """Jobs with one status that wait for one reason, and one of them."""
+
+    status: JobStatus
+    number: int
+    job_id: int
+    name: str
+    reason: str
+
+
+def explain_workflow(call: Call, workflow_id: int) -> None:
+    """Print why the jobs of a workflow failed, and why the others wait."""
+    facts = JobFacts(call.store, workflow_id)
+    workflow = facts.workflow
+    waiting = _waiting(call, facts)
+    with call.store.read() as conn:
+        absent = runner_liveness.reports(conn, workflow_id)
+        held = workflows.holds(conn, workflow_id)
+    if call.json:
+        groups = failure_groups(call.store, workflow_id)
+        output.json_value(
+            {
+                "workflow_id": workflow_id,
+                "name": workflow.name,
+                "state": workflow.state.value,
+                "failures": [failures.record_of(group) for group in groups],
+                "waiting": [{**one._asdict(), "status": one.status.word} for one in waiting],
+                "held": [{**reason.to_json(), "number": number} for reason, number in held],
+                "runners_not_alive": [reason.to_json() for reason in absent],
+            }
+        )
+        return
+    output.line(_heading(workflow))
+    for one in waiting:
+        jobs = count(one.number, f"{one.status.word} job")
+        output.line(f"  {jobs}, such as {one.name} (job {one.job_id}): {one.reason}")
+    for text in output.holds(held, workflow_id):
+        output.line(f"  {text}")
+    for text in failures.summary_lines(call.store, workflow_id):
+        output.line(f"  {text}")
+    print_absent(absent)
+    if workflow.counts.get(JobStatus.READY) and not facts.lacks.runners:
+        say(without_runner(workflow_id))
+    elif number_of(workflow.counts, TROUBLED):
+        say(after_failure(workflow_id))
+
+
+def _heading(workflow: Workflow) -> str:
+    counts = status_counts(workflow.counts)
+    return f"Workflow {workflow.id} ({workflow.name}) is {workflow.state}: {counts or 'no jobs'}"
+
+
+def _waiting(call: Call, facts: JobFacts) -> list[_Waiting]:
+    """Return the jobs that wait, by status and reason; jobs that are held are left out."""
+    workflow_id = facts.workflow.id
+    with call.store.read() as conn:
+        rows = conn.rows(sql.REMAINING_JOBS, workflow_id=workflow_id)
+        rows = [row for row in rows if row.status in NOT_STARTED and not row.held]
+        jobs = [
+            workflows.names(conn, workflow_id, row.requirement_id, row.status, _SAMPLES)
+            for row in rows
+        ]
+    found: dict[tuple[JobStatus, str], _Waiting] = {}
+    for row, names in zip(rows, jobs, strict=True):
+        one = _first(facts, names)
+        if one is None:
+            continue
+        # Each blocked job waits for other jobs; one sample is enough for all.
+        key = row.status, "" if row.status is JobStatus.BLOCKED else why.why(one)
+        known = found.get(key) or _Waiting(row.status, 0, one.job.id, one.job.name, why.why(one))
+        found[key] = known._replace(number=known.number + row.number)
+    return sorted(found.values(), key=lambda one: (-one.status, -one.number))
+
+
+def _first(facts: JobFacts, jobs: Sequence[tuple[int, str]]) -> Facts | None:
+    """Return the facts of the first job that is not held."""
+    for job_id, _ in jobs:
+        found = facts.of(job_id)
+        if found is not None and not found.job.held:
+            return found
+    return None
