@@ -57,7 +57,7 @@ from torc_tui.store.database import Store
         ("run x.yaml --gpu-foreign steal", "must be avoid or ignore, not 'steal'"),
         ("run x.yaml --num-cpus", "--num-cpus needs a value"),
         ("run x.yaml --quiet=1", "--quiet takes no value"),
-        ("why", "torc why: needs JOB"),
+        ("why", "there is no workflow yet"),
         ("delete", "torc delete: needs WORKFLOW"),
         ("jobs priority 1", "torc: JOB is missing\n  name jobs, or select them with --failed"),
         ("workflows new", "torc workflows new: needs --name NAME"),

@@ -5,6 +5,7 @@ For a workflow: the failures by reason, and the reasons of the jobs that wait.
 Input: a job or a workflow. Output: a small tree of sentences, lines, or JSON.
 `torc_tui.operations.job_facts` gathers the facts, `torc_tui.views.why` words them.
 """
+
 from __future__ import annotations
 
 from typing import Any
