@@ -103,6 +103,13 @@ def test_create_and_delete(torc: Torc, client: Torc, made: int) -> None:
     assert (found["num_cpus"], found["memory_bytes"], found["runtime_s"]) == (8, 16 << 30, 7200)
     assert torc("resource-requirements", "create", 1, *words).code == 2
     assert torc("resource-requirements", "create", 1, "--name", "x", "--memory", "x2").code == 2
+    half = ("create", 1, "--name", "half", "--gpu-memory", "50%")
+    assert torc("resource-requirements", *half).code == 0
+    assert entries(torc)["half"]["gpu_memory"] == "50%"
+    for size in ("24", "8m", "0%", "101%"):
+        refused = torc("resource-requirements", "create", 1, "--name", "y", "--gpu-memory", size)
+        assert refused.code == 2
+        assert "is not a size from 16m" in refused.err
     refused = torc("resource-requirements", "delete", entries(torc)["small"]["id"])
     assert refused.code == 2 and "3 jobs use them" in refused.err
     deleted = client("resource-requirements", "delete", found["id"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torc_tui.model import Allocation, Gpu, GpuProcess, Machine, ResourceRequirements
 from torc_tui.reasons import Kind
 from torc_tui.resources.explain import explain, never
-from torc_tui.resources.gpu_state import JobEnd, Tenant
+from torc_tui.resources.gpu_claims import JobEnd, Tenant
 from torc_tui.resources.gpus import GpuRules
 from torc_tui.resources.pool import Pool
 from torc_tui.wording import sentence
@@ -186,6 +186,28 @@ def test_nearly_all_means_all(total: float, wanted: int) -> None:
     found = pool(gpu(memory=size, memory_free=size))
     assert never(request(gpu_memory=wanted * GB), machine(found)) == ()
     assert found.take(request(gpu_memory=wanted * GB)) is not None
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"gpu_memory": 24 * GB},
+        {"gpu_memory": -100},
+        {"num_gpus": 0.9, "gpu_memory": 24 * GB},
+        {"num_gpus": 1, "gpu_memory": 24 * GB},
+    ],
+    ids=["memory", "per cent", "share", "whole"],
+)
+def test_all_of_a_gpu_beside_the_idle_use(wanted: dict[str, object]) -> None:
+    """An idle GPU with a screen or a driver that uses 400 MiB serves a request for all of it."""
+    size = int(23.99 * GB)
+    found = pool(gpu(memory=size, memory_free=size - 400 * MIB))
+    assert found.take(request(**wanted)) is not None
+    assert not found.fits(request(gpu_memory=GB))
+    more = pool(gpu(memory=size, memory_free=size - 900 * MIB))
+    assert more.fits(request(**wanted)), "it was never used less"
+    used = pool(gpu(process(7, 3 * GB), memory=size, memory_free=size - 3 * GB))
+    assert not used.fits(request(**wanted))
 
 
 def machine(found: Pool) -> Machine:

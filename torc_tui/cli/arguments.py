@@ -151,6 +151,12 @@ def _size(value: str) -> int:
     return parse_memory(value)
 
 
+def _gpu_size(value: str) -> int:
+    from torc_tui.units import parse_gpu_memory
+
+    return parse_gpu_memory(value)
+
+
 def _duration(value: str) -> float:
     from torc_tui.units import parse_duration
 
@@ -188,6 +194,7 @@ SECONDS = _checked(_number_to(MOST_SECONDS), "a number of seconds")
 GIB = _checked(_number_to(MOST_GIB), f"a number of GiB from 0 to {MOST_GIB}")
 SPAN = _checked(_span, "a number of seconds or a duration")
 SIZE = _checked(_size, "a size")
+GPU_SIZE = _checked(_gpu_size, "a size from 16m, or a part of the GPU such as 50%")
 DURATION = _checked(_duration, "a duration")
 FACTOR = _checked(_factor, "a number greater than 0")
 PERCENT = _checked(_number_to(MOST_SECONDS), "a percentage from 0")
@@ -204,6 +211,7 @@ _METAVARS: dict[Callable[[str], Any], str] = {
     GIB: "GIB",
     SPAN: "TIME",
     SIZE: "SIZE",
+    GPU_SIZE: "SIZE",
     DURATION: "TIME",
     MOMENT: "TIME",
     FACTOR: "X",

@@ -43,8 +43,8 @@ from torc_tui.model import (
 )
 from torc_tui.operations.file_states import FileStates, hash_limit
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.resources.gpu_claims import JobEnd
 from torc_tui.resources.gpu_health import GpuEnd
-from torc_tui.resources.gpu_state import JobEnd
 from torc_tui.resources.pool import Pool
 from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints

@@ -12,7 +12,8 @@ from torc_tui.engine.in_flight import InFlight
 from torc_tui.model import AttemptKey
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.explain import label
-from torc_tui.resources.gpu_state import Claim, GpuState
+from torc_tui.resources.gpu_claims import Claim
+from torc_tui.resources.gpu_state import GpuState
 from torc_tui.resources.pool import Pool
 from torc_tui.store.dependency_counters import EventRow
 

@@ -18,8 +18,8 @@ from torc_tui.engine.transaction import EventQueue
 from torc_tui.model import Allocation, Cause, Exited, Gpu, Report
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.explain import label
+from torc_tui.resources.gpu_claims import Tenant
 from torc_tui.resources.gpu_health import GpuHealth
-from torc_tui.resources.gpu_state import Tenant
 from torc_tui.resources.gpus import gpu_need
 from torc_tui.store import compute_nodes
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.errors import StoreUnavailable
 from torc_tui.model import Allocation
-from torc_tui.resources.gpu_state import JobEnd, Tenant
+from torc_tui.resources.gpu_claims import JobEnd, Tenant
 from torc_tui.resources.pool import Pool
 from torc_tui.store import compute_nodes, run_context, scheduling, sql
 from torc_tui.store.compute_nodes import NodeOrders

@@ -15,8 +15,9 @@ from torc_tui.model import Allocation, Gpu, Machine
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.explain import label
+from torc_tui.resources.gpu_claims import Tenant
 from torc_tui.resources.gpu_service import SILENT, GpuService
-from torc_tui.resources.gpu_state import GpuState, Tenant
+from torc_tui.resources.gpu_state import GpuState
 from torc_tui.resources.gpus import rules_of
 from torc_tui.resources.host_ledger import Entry, Ledger
 from torc_tui.resources.pool import Pool

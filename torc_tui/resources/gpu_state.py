@@ -14,10 +14,9 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from torc_tui.model import Gpu, GpuGrant, GpuProcess
+from torc_tui.resources.gpu_claims import Claim, JobEnd, Returning
 from torc_tui.resources.gpus import (
     DEFAULT_RULES,
     WHOLE,
@@ -35,38 +34,6 @@ _MOST_HIDDEN = 2 << 30
 """Most bytes that no listed process holds on a GPU that counts as idle."""
 RETURN_SECONDS = 30.0
 """Longest time to wait for the memory of a job that has ended."""
-
-
-class Tenant(NamedTuple):
-    """The first process of the job that holds a grant, and when the job started (epoch)."""
-
-    pid: int
-    since: float
-
-
-class JobEnd(NamedTuple):
-    """The end of a job that held GPUs: when (epoch), and its name."""
-
-    at: float
-    name: str
-
-
-@dataclass(slots=True, eq=False)
-class Claim:
-    """A grant, the job that holds it, and the memory that this job uses of the GPU."""
-
-    grant: GpuGrant
-    tenant: Tenant | None = None
-    used: int = 0
-    owner: tuple[str, str] | None = None
-    """User and job, if another database holds the grant."""
-
-
-class Returning(NamedTuple):
-    """Memory of a job that has ended, until the driver shows it as free."""
-
-    end: JobEnd
-    used: int
 
 
 class GpuState:
@@ -297,8 +264,13 @@ class GpuState:
         """Whether more memory is in use without a process than an idle GPU has."""
         if self.gpu is None or self.gpu.unified or self.limitless:
             return False
+        return self.hidden > self._idle_use
+
+    @property
+    def _idle_use(self) -> int:
+        """Bytes that may be in use on a GPU that counts as idle."""
         quietest = self.quietest if self.quietest is not None else self.hidden
-        return self.hidden > min(quietest + self.rules.idle_memory, _MOST_HIDDEN)
+        return min(quietest + self.rules.idle_memory, _MOST_HIDDEN)
 
     # -- obstacles ---------------------------------------------------------------------------------
 
@@ -343,7 +315,9 @@ class GpuState:
         if self.limitless:
             return None
         if need.share >= WHOLE:
-            needed = min(max(need.memory, 0), usable_memory(gpu) - self.rules.idle_memory)
+            needed = max(need.memory, 0)
         else:
             needed = max(requested_memory(gpu, need.share, need.memory, self.rules), 1)
+        if needed >= usable_memory(gpu) - self.rules.idle_memory:  # all of an idle GPU
+            needed = max(usable_memory(gpu) - self._idle_use, 1)
         return Obstacle.MEMORY if self.memory_available < needed else None

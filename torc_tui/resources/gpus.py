@@ -114,19 +114,32 @@ def requested_memory(gpu: Gpu, share: int, memory: int, rules: GpuRules) -> int:
     """Return how many bytes of a GPU a job may use, as it requested them.
 
     A whole GPU is all of it, a share without ``memory`` the same share of the memory without what
-    others may use on an idle GPU. In the memory of the machine (``unified``), only what is named is
+    others may use on an idle GPU. That part is not in a request for all of the memory either: a GPU
+    is never quite empty. In the memory of the machine (``unified``), only what is named is
     requested.
     """
     usable = usable_memory(gpu)
-    if memory < 0:
-        return min(usable * -memory // 100, usable)
-    if gpu.unified:
+    most = max(usable - rules.idle_memory, 0)
+    if gpu.unified and memory >= 0:
         return min(memory + rules.headroom, usable) if memory else 0
+    if memory < 0:
+        return min(usable * -memory // 100, most)
     if share >= WHOLE:
         return usable
     if memory > 0:
-        return min(memory + rules.headroom, usable)
-    return max(usable - rules.idle_memory, 0) * share // WHOLE
+        return min(memory + rules.headroom, most)
+    return most * share // WHOLE
+
+
+def memory_for_programs(gpu: Gpu, share: int, memory: int, rules: GpuRules) -> int:
+    """Return how many bytes of a GPU the programs of a job may allocate.
+
+    The headroom of a share is for the CUDA context of its process.
+    """
+    if memory > 0:
+        return min(memory, usable_memory(gpu))
+    requested = requested_memory(gpu, share, memory, rules)
+    return requested if share >= WHOLE else max(requested - rules.headroom, 0)
 
 
 def is_too_small(gpu: Gpu, memory: int) -> bool:

@@ -12,14 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from torc_tui.model import Allocation, Gpu, GpuGrant, Machine, ResourceRequirements
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.gpu_choice import choose
+from torc_tui.resources.gpu_claims import JobEnd, Tenant
 from torc_tui.resources.gpu_reading import Distances
-from torc_tui.resources.gpu_state import GpuState, JobEnd, Tenant
+from torc_tui.resources.gpu_state import GpuState
 from torc_tui.resources.gpus import (
     DEFAULT_RULES,
     GpuNeed,
     GpuRules,
     Obstacle,
     gpu_need,
+    memory_for_programs,
     requested_memory,
 )
 
@@ -265,8 +267,7 @@ class Pool:
         """Return the memory of a grant without the headroom; per cent become bytes."""
         if need.memory >= 0:
             return need.memory
-        memory = requested_memory(gpu, need.share, need.memory, self.rules)
-        return max(memory - self.rules.headroom, 1)
+        return max(memory_for_programs(gpu, need.share, need.memory, self.rules), 1)
 
     def _choose(self, need: GpuNeed) -> list[GpuState] | None:
         able = [state for state in self._gpus.values() if self._obstacle(state, need) is None]
