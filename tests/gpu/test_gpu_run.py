@@ -167,3 +167,21 @@ def test_a_ledger_that_cannot_be_used_is_reported_once(bench: Bench) -> None:
     code, said = bench.run({name: (SEEN.format(name=name), {"num_gpus": 1}) for name in ("a", "b")})
     assert code == 0, said
     assert said.count("the GPU ledger") == 1, said
+
+
+HINTS = 'echo "$XLA_PYTHON_CLIENT_MEM_FRACTION $CUDA_MPS_PINNED_DEVICE_MEM_LIMIT" > {name}.seen'
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_hints_are_given_on_request(bench: Bench, wanted: bool) -> None:
+    bench.fake.gpus = [fake_gpu(0)]
+    bench.fake.write()
+    jobs = {
+        "part": (HINTS.format(name="part"), {"gpu_memory": "20g"}),
+        "whole": (HINTS.format(name="whole"), {"num_gpus": 1}),
+    }
+    settings = {"execution_config": {"gpu_hints": True}} if wanted else {}
+    code, said = bench.run(jobs, **settings)
+    assert code == 0, said
+    assert bench.seen("part") == ("0.250 0=20480M" if wanted else "")
+    assert bench.seen("whole") == ""

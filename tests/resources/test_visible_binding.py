@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from torc_tui.model import Allocation, Gpu, GpuGrant
-from torc_tui.resources.binding import environment, unset
+from torc_tui.resources.binding import environment, hints, unset, with_hints
+from torc_tui.resources.gpus import DEFAULT_RULES
 from torc_tui.resources.visible import Device, Instance, visible
 
 PLAIN = [Device(0, "GPU-aa11"), Device(1, "GPU-aa22"), Device(2, "GPU-bb33"), Device(3, "GPU-cc44")]
@@ -145,8 +146,10 @@ def test_gpus_of_other_makers(uuid: str, visible: dict[str, str], absent: tuple[
     ("grant", "share", "memory"),
     [
         (GpuGrant("GPU-a"), "1", "81920"),
-        (GpuGrant("GPU-a", 250), "0.25", "20480"),
+        # a quarter of what the idle use of others leaves, without the headroom
+        (GpuGrant("GPU-a", 250), "0.25", "19840"),
         (GpuGrant("GPU-a", 0, 3 << 30), "0", "3072"),
+        (GpuGrant("GPU-a", 0, 81 << 30), "0", "81920"),
         (GpuGrant("GPU-gone"), "1", "0"),
     ],
 )
@@ -155,3 +158,31 @@ def test_variables_of_a_job(grant: GpuGrant, share: str, memory: str) -> None:
     found = environment(Allocation(1, 0, (grant,)), gpus)
     assert (found["TORC_GPU_UUIDS"], found["TORC_GPU_SHARE"]) == (grant.uuid, share)
     assert found["TORC_GPU_MEMORY_MB"] == memory
+
+
+@pytest.mark.parametrize(
+    ("grant", "fraction", "limit"),
+    [
+        (GpuGrant("GPU-a", 500), "0.490", "0=40192M"),
+        (GpuGrant("GPU-a", 0, 20 << 30), "0.250", "0=20480M"),
+        (GpuGrant("GPU-a"), None, None),
+        (GpuGrant("GPU-a", 1000, 20 << 30), None, None),
+        (GpuGrant("virtual-0", 500), None, None),
+        (GpuGrant("GPU-gone", 500), None, None),
+    ],
+)
+def test_hints(grant: GpuGrant, fraction: str | None, limit: str | None) -> None:
+    gpus = [
+        Gpu(uuid="GPU-a", index=0, memory=80 << 30),
+        Gpu(uuid="virtual-0", index=0, virtual=True),
+    ]
+    found = hints(Allocation(1, 0, (grant,)), gpus, DEFAULT_RULES)
+    assert found.get("XLA_PYTHON_CLIENT_MEM_FRACTION") == fraction
+    assert found.get("CUDA_MPS_PINNED_DEVICE_MEM_LIMIT") == limit
+
+
+@pytest.mark.parametrize("name", ["XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"])
+def test_values_of_the_user_replace_hints(name: str) -> None:
+    found = {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.250"}
+    assert with_hints({name: ".5"}, found) == {name: ".5"}
+    assert with_hints({"PATH": "p"}, found) == {"PATH": "p"} | found

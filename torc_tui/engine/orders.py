@@ -30,7 +30,7 @@ from torc_tui.operations.job_environment import (
     with_commands,
     workflow_variables,
 )
-from torc_tui.resources.binding import unset
+from torc_tui.resources.binding import hints, unset, with_hints
 from torc_tui.store.log_files import attempt_files as attempt_files
 from torc_tui.store.run_context import RunContext, failure_rule
 from torc_tui.store.scheduling import ReadyJob
@@ -64,6 +64,8 @@ class OrderMaker:
             "on_timeout": _factor_rule(options.on_timeout, "runtime"),
         }
         self.gpus_by_index = options.gpus_by_index or execution.gpu_binding == "index"
+        self.gpu_rules = options.gpu_rules
+        self.gives_gpu_hints = bool(execution.settings.get("gpu_hints"))
         self.limit_resources = options.limit_resources and execution.limit_resources
         self.grace = execution.sigterm_lead_seconds if options.grace is None else options.grace
         self.inherited = user_environment() if inherited is None else dict(inherited)
@@ -126,7 +128,10 @@ class OrderMaker:
             allocation=allocation,
             gpus=self.gpus,
             gpus_by_index=self.gpus_by_index,
+            gpu_rules=self.gpu_rules,
         )
+        if self.gives_gpu_hints and allocation.gpus:
+            environment = with_hints(environment, hints(allocation, self.gpus, self.gpu_rules))
         for variable in unset(allocation):
             environment.pop(variable, None)
         stdout, stderr, exit_file = attempt_files(

@@ -39,6 +39,7 @@ from torc_tui.errors import UsageError
 from torc_tui.model import Allocation, Gpu
 from torc_tui.redaction import password_of
 from torc_tui.resources.binding import environment as gpu_environment
+from torc_tui.resources.gpus import DEFAULT_RULES, GpuRules
 from torc_tui.shell_text import interpreter, invocation_kind
 
 PROGRAMS = {"torc": "main", "torc-client": "main_client"}
@@ -264,13 +265,15 @@ def attempt_variables(
     allocation: Allocation,
     gpus: Sequence[Gpu] = (),
     gpus_by_index: bool = False,
+    gpu_rules: GpuRules = DEFAULT_RULES,
 ) -> dict[str, str]:
     """Return the variables of one attempt: its ids, and the GPUs that it sees."""
+    own = gpus if allocation.gpus else ()
     return {
         "TORC_JOB_ID": str(job_id),
         "TORC_JOB_NAME": name,
         "TORC_ATTEMPT_ID": str(attempt_id),
-        **gpu_environment(allocation, gpus if allocation.gpus else (), by_index=gpus_by_index),
+        **gpu_environment(allocation, own, by_index=gpus_by_index, rules=gpu_rules),
     }
 
 

@@ -12,13 +12,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from torc_tui.model import Allocation, Gpu
+from torc_tui.resources.gpus import (
+    DEFAULT_RULES,
+    WHOLE,
+    GpuRules,
+    memory_for_programs,
+    usable_memory,
+)
 
 _VIRTUAL, _AMD, _INTEL, _SLURM = "virtual-", "rocr-", "oneapi-", "slurm-"
 """How the UUIDs of GPUs begin that have only an index."""
 
 
 def environment(
-    allocation: Allocation, gpus: Iterable[Gpu], *, by_index: bool = False
+    allocation: Allocation,
+    gpus: Iterable[Gpu],
+    *,
+    by_index: bool = False,
+    rules: GpuRules = DEFAULT_RULES,
 ) -> dict[str, str]:
     """Return the variables for an attempt with that allocation.
 
@@ -30,7 +41,7 @@ def environment(
     uuids = [grant.uuid for grant in allocation.gpus]
     indices = [_index(uuid, known, by_index) for uuid in uuids]
     named = ",".join(uuids if None in indices else map(str, indices))
-    return _visible(uuids, named) | _granted(allocation, known)
+    return _visible(uuids, named) | _granted(allocation, known, rules)
 
 
 def unset(allocation: Allocation) -> tuple[str, ...]:
@@ -63,17 +74,50 @@ def _visible(uuids: list[str], named: str) -> dict[str, str]:
     return found | containers
 
 
-def _granted(allocation: Allocation, known: Mapping[str, Gpu]) -> dict[str, str]:
+def hints(allocation: Allocation, gpus: Iterable[Gpu], rules: GpuRules) -> dict[str, str]:
+    """Return variables by which JAX and clients of MPS keep to a part of a GPU.
+
+    Whole GPUs need none. The fraction of XLA is of the whole memory. A limit of MPS names the first
+    visible GPU, 0.
+    """
+    known = {gpu.uuid: gpu for gpu in gpus if not gpu.virtual and gpu.memory}
+    found = {}
+    for grant in allocation.gpus:
+        gpu = known.get(grant.uuid)
+        if gpu is None or grant.share >= WHOLE:
+            continue
+        memory = memory_for_programs(gpu, grant.share, grant.memory, rules)
+        part = memory * 1000 // usable_memory(gpu)
+        found = {
+            "XLA_PYTHON_CLIENT_MEM_FRACTION": f"{max(part, 1) / 1000:.3f}",
+            "CUDA_MPS_PINNED_DEVICE_MEM_LIMIT": f"0={memory >> 20}M",
+        }
+    return found
+
+
+def with_hints(environment: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment with hints, unless it says how much memory the program may take.
+
+    JAX refuses to start when both names of its fraction are set.
+    """
+    if not environment.keys().isdisjoint((*found, "XLA_CLIENT_MEM_FRACTION")):
+        found = {}
+    return {**environment, **found}
+
+
+def _granted(allocation: Allocation, known: Mapping[str, Gpu], rules: GpuRules) -> dict[str, str]:
     """Return the variables of torc: the GPUs, the share and the memory of each."""
     grants = allocation.gpus
     memory = 0
     if grants:
         first = grants[0]
         gpu = known.get(first.uuid)
-        memory = first.memory or (gpu.memory * first.share // 1000 if gpu is not None else 0)
+        memory = first.memory
+        if gpu is not None and gpu.memory:
+            memory = memory_for_programs(gpu, first.share, first.memory, rules)
     return {
         "TORC_GPU_UUIDS": ",".join(grant.uuid for grant in grants),
-        "TORC_GPU_SHARE": f"{grants[0].share / 1000:g}" if grants else "0",
+        "TORC_GPU_SHARE": f"{grants[0].share / WHOLE:g}" if grants else "0",
         "TORC_GPU_MEMORY_MB": str(memory >> 20),
     }
 

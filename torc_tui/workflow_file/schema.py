@@ -231,6 +231,7 @@ EXECUTION = Table(
         "oom_exit_code": Key(integer(1, 255)),
         "staggered_start": Key(boolean),
         "gpu_binding": Key(choice("uuid", "index")),
+        "gpu_hints": Key(boolean),
         "gpu_over": Key(choice("warn", "kill", "protect")),
         "stdio": Key(stdio, "record", STDIO),
         "srun_termination_signal": Key(nonempty),
