@@ -27,6 +27,7 @@ WORKFLOWS = {
         "best",
         r"12 scores, the best with learning rate 0\.1 and momentum 0\.3\n",
     ),
+    "table/workflow.yaml": (4, "best", r"0\.0010 cubic seed 007\n"),
     **{f"formats/workflow.{kind}": (5, "report", r'"lines": 3\n') for kind in FORMATS},
 }
 

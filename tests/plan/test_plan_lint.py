@@ -221,6 +221,8 @@ def test_an_option_that_belongs_to_its_command(text: str) -> None:
     [
         ("cat ${file.input.f}", "did you mean '${files.input.f}'?"),
         ("cat ${user_data.inptu.x}", "did you mean '${user_data.input.x}'?"),
+        ("cat ${FILES.Input.f}", "did you mean '${files.input.f}'?"),
+        ("cat ${files.out.f}", "did you mean '${files.output.f}'?"),
         ("cat ${files.f}", "write ${files.input.NAME} or ${files.output.NAME}"),
     ],
 )

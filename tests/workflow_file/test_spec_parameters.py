@@ -17,8 +17,8 @@ from torc_tui.workflow_file.templates import ParameterRows, formatted, substitut
 from torc_tui.workflow_file.values import InvalidValue, number_of, printed, typed
 
 
-def lines(name: str) -> list[str]:
-    return [] if name == "empty.txt" else ["# lr", " 0.10 ", "", "2", "adam"]
+def text_of(name: str) -> str:
+    return "" if name == "empty.txt" else "# lr\n 0.10 \n\n2\nadam\n"
 
 
 def read(given: Json) -> tuple[Value, ...]:
@@ -26,7 +26,7 @@ def read(given: Json) -> tuple[Value, ...]:
         items = List()
         items.extend(given)
         given = items
-    return values_of(given, lines, Allowance())
+    return values_of(given, text_of, Allowance())
 
 
 @pytest.mark.parametrize(

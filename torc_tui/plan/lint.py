@@ -47,7 +47,12 @@ EXECUTION = {
 }
 EXECUTION_SETTINGS = {
     "srun_termination_signal": "srun is not used; see termination_signal",
+    "srun_mpi": "srun is not used",
     "enable_cpu_bind": "jobs are given a number of CPUs, not specific CPUs",
+}
+FILES = {
+    "identifier": "it is not stored",
+    "st_mtime": "the time of the file itself counts",
 }
 MONITOR = {
     "sample_interval_seconds": "the interval of the measurements is fixed",
@@ -98,11 +103,9 @@ def _entries(spec: WorkflowSpec) -> Iterator[Useless]:
     ):
         for job in islice(jobs, 1):
             yield f"'{key}' of job {called(job)}", key, hint, job.source
-    for file in spec.files:
-        if "identifier" in file.source.lines:
-            what = f"'identifier' of file {quoted(file.name)}"
-            yield what, "identifier", "it is not stored", file.source
-            break
+    for key, hint in FILES.items():
+        for file in islice((one for one in spec.files if key in one.source.lines), 1):
+            yield f"'{key}' of file {quoted(file.name)}", key, hint, file.source
 
 
 def _is_lone_canary(job: JobSpec) -> bool:

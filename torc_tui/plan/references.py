@@ -160,8 +160,12 @@ def _meant(section: str, direction: str, name: str) -> str | None:
         return f"${{{direction}.{section}.{name}}}"
     import difflib
 
+    section, direction = section.lower(), direction.lower()
     near_section = difflib.get_close_matches(section, _SECTIONS, 1, 0.6)
-    near_direction = difflib.get_close_matches(direction, _DIRECTIONS, 1, 0.6)
+    near_direction = [
+        *(whole for whole in _DIRECTIONS if len(direction) > 1 and whole.startswith(direction)),
+        *difflib.get_close_matches(direction, _DIRECTIONS, 1, 0.6),
+    ]
     if near_section and near_direction:
         return f"${{{near_section[0]}.{near_direction[0]}.{name}}}"
     return None

@@ -8,7 +8,7 @@ or that stands outside all quotes of a command.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from torc_tui.errors import Problem
 from torc_tui.model import Json
@@ -27,29 +27,47 @@ _PROGRAM = re.compile(r"(?:\s-\w*[ce]|\b(?:awk|gawk|mawk|jq|sed|perl)(?:\s+-\S+)
 _KEYS = {"jobs": ("name", "command"), "files": ("name", "path")}
 
 
-def lint_braces(top: Map, file: str | None) -> list[Problem]:
-    """Return the warnings of a file, each name once for each entry."""
+def lint_braces(
+    top: Map, file: str | None, columns: Callable[[Json], Sequence[str]]
+) -> list[Problem]:
+    """Return the warnings of a file, each name once for each entry.
+
+    ``columns`` returns those of the table that a key ``parameters_file`` names.
+    """
     everywhere = {*_names(top.get("parameters")), *_names(top.get("variables"))}
     entries = [
-        (section, entry)
+        (section, entry, _own_parameters(top, entry, columns))
         for section in _KEYS
         if isinstance(top.get(section), List)
         for entry in top[section]
         if isinstance(entry, Map)
     ]
-    parameters = {
-        name
-        for _, entry in entries
-        if "parameters" in entry
-        for name in _names(entry["parameters"])
-    }
+    declared = everywhere.union(*(own for _, entry, own in entries if _declares(entry)))
     found = []
-    for section, entry in entries:
+    for section, entry, own in entries:
         first, second = _KEYS[section]
         if "{" in str(entry.get(first)) or "{" in str(entry.get(second)):
-            linter = _EntryLinter(top, section, entry, everywhere | parameters)
+            linter = _EntryLinter(top, section, entry, own, declared)
             found += [problem._replace(file=file) for problem in linter.problems()]
     return found
+
+
+def _declares(entry: Map) -> bool:
+    return "parameters" in entry or "parameters_file" in entry
+
+
+def _own_parameters(
+    top: Map, entry: Map, columns: Callable[[Json], Sequence[str]]
+) -> Sequence[str]:
+    """Return the names of the parameters of an entry."""
+    if "parameters_file" in entry:
+        return columns(entry["parameters_file"])
+    if entry.get("use_parameters_file") is True:
+        return columns(top.get("parameters_file"))
+    used = entry.get("use_parameters")
+    shared = (used,) if isinstance(used, str) else used if isinstance(used, List) else ()
+    own = _names(entry.get("parameters"))
+    return [*(own or [name for name in shared if isinstance(name, str)])]
 
 
 def _names(value: Json) -> Collection[str]:
@@ -59,14 +77,13 @@ def _names(value: Json) -> Collection[str]:
 class _EntryLinter:
     """A check of the braces of one entry."""
 
-    def __init__(self, top: Map, section: str, entry: Map, declared: set[str]) -> None:
+    def __init__(
+        self, top: Map, section: str, entry: Map, own: Sequence[str], declared: set[str]
+    ) -> None:
         self.section = section
         self.entry = entry
         self.declared = declared
-        own = entry.get("parameters")
-        used = entry.get("use_parameters")
-        shared = (used,) if isinstance(used, str) else used if isinstance(used, List) else ()
-        self.own = [*(_names(own) or [name for name in shared if isinstance(name, str)])]
+        self.own = own
         self.known = {*self.own, *_names(top.get("variables"))}
         self.seen: set[str] = set()
 

@@ -132,6 +132,14 @@ def seconds(value: Json) -> float:
     return float(value)
 
 
+def timestamp(value: Json) -> float:
+    """Return a number of seconds since the epoch."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value):
+        raise InvalidValue(f"must be a number of seconds since 1970, not {kind_of(value)}")
+    return float(value)
+
+
 def factor(value: Json) -> float:
     """Return a factor by which a request grows: ``x1.5``."""
     try:

@@ -27,7 +27,12 @@ SECTIONS = (
     "slurm_schedulers",
 )
 _SECTION_OF = {id(WORKFLOW.keys[key].table): key for key in SECTIONS}
-_EXPANDING = frozenset({"parameters", "use_parameters", "parameter_mode", "variables"})
+_EXPANDING = frozenset(
+    {
+        *("parameters", "use_parameters", "parameter_mode", "variables"),
+        *("parameters_file", "use_parameters_file"),
+    }
+)
 _WRITING = frozenset(
     {"output_user_data", "output_user_data_regexes", "command", "invocation_script"}
 )
@@ -198,10 +203,11 @@ class FieldChecker:
                 self.problems.add(message, entry.line, name, kind="missing-key")
 
     def _unknown(self, entry: Map, key: str, table: Table) -> None:
-        if key in table.gone:
+        if key in table.gone or (table.free is not None and key.startswith(table.free)):
             return
-        meant = hint = None
-        if not self.problems.full:
+        meant = None
+        hint = table.removed.get(key)
+        if hint is None and not self.problems.full:
             meant = nearest(key, [*table.keys, *table.aliases])
             if meant is not None:
                 hint = f"did you mean {quoted(meant)}?"

@@ -7,10 +7,11 @@ for. The values and the records of one file are limited, together for all its en
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from torc_tui.errors import Problem
-from torc_tui.model import Value
+from torc_tui.model import Json, Value
 from torc_tui.quoting import quoted, shorten
 from torc_tui.workflow_file.document import Map
 from torc_tui.workflow_file.fields import FieldChecker, Fields
@@ -18,11 +19,12 @@ from torc_tui.workflow_file.key_tables import Table
 from torc_tui.workflow_file.parameters import (
     NAME,
     Allowance,
-    ReadLines,
+    ReadText,
     combine,
     values_of,
 )
-from torc_tui.workflow_file.templates import ParameterRows
+from torc_tui.workflow_file.tables import ParameterTable, read_table
+from torc_tui.workflow_file.templates import ParameterRows, substitute
 from torc_tui.workflow_file.values import InvalidValue, printed, suggestion
 
 Expand = Callable[[Fields, ParameterRows | None], list[Any]]
@@ -33,22 +35,31 @@ Values = dict[str, tuple[Value, ...] | None]
 class GroupExpander:
     """Expand the entries of one file."""
 
-    def __init__(self, checker: FieldChecker, read_lines: ReadLines) -> None:
-        """Take the checker of the file, and the function that reads ``@file``."""
+    def __init__(self, checker: FieldChecker, read_text: ReadText) -> None:
+        """Take the checker of the file, and the function that reads files with values."""
         self.checker = checker
         self.problems = checker.problems
-        self.read_lines = read_lines
+        self.read_text = read_text
         self.variables: Mapping[str, str] = {}
         self.shared: Values = {}
         self.shared_names: frozenset[str] = frozenset()
+        self.shared_table: str | None = None
         self.warnings: list[Problem] = []
+        self._tables: dict[str, ParameterTable | InvalidValue] = {}
+        self._unusable: set[str] = set()
+        """Tables whose error is reported already."""
         self._values_left = Allowance()
         self._records_left = Allowance()
 
-    def share(self, given: Map) -> None:
-        """Read the shared parameters."""
-        self.shared_names = frozenset(given)
-        self.shared = self.values(given, "the shared parameters")
+    def share(self, given: Fields, top: Map) -> None:
+        """Read the shared parameters of the workflow."""
+        parameters = given.get("parameters", Map())
+        self.shared_table = given.get("parameters_file")
+        if self.shared_table is not None and "parameters" in given:
+            message = "'parameters_file' and 'parameters' cannot be used together"
+            self._report(top, "workflow", "parameters_file", InvalidValue(message))
+        self.shared_names = frozenset(parameters)
+        self.shared = self.values(parameters, "the shared parameters")
 
     def values(self, given: Map, where: str) -> Values:
         """Return the values of each parameter."""
@@ -65,7 +76,7 @@ class GroupExpander:
                 if name in self.variables:
                     raise InvalidValue("is also a variable", "give one of them another name")
                 found[name] = values_of(
-                    value, self.read_lines, self._values_left, given.spelling(name)
+                    value, self.read_text, self._values_left, given.spelling(name)
                 )
             except InvalidValue as invalid:
                 if not reported:
@@ -81,30 +92,100 @@ class GroupExpander:
         """Return the records of an entry; None where it cannot be expanded."""
         if fields is None:
             return None
-        own = fields.pop("parameters", None)
-        use = fields.pop("use_parameters", ())
-        mode = fields.pop("parameter_mode", "product")
         name = fields.get("name")
         where = f"{table.what} {quoted(name)}" if name else table.what
-        used = self._used(entry, use, where)
-        values = self.values(own, where) if own else used
-        known = "name" in fields and id(entry) not in self.checker.incomplete.entries
-        if not known or any(column is None for column in values.values()):
+        try:
+            combinations = self._combinations(entry, fields, where)
+        except InvalidValue as invalid:
+            self._report(entry, where, str(invalid.item), invalid)
+            return None
+        if "name" not in fields or id(entry) in self.checker.incomplete.entries:
+            return None
+        if combinations is None:
             return None
         self._complete(entry, fields, table)
         reported = self._records_left.exhausted
         try:
-            rows = self._rows(values, mode)
+            rows = combinations()
             found = make(fields, rows)
             self._records_left.take(len(found), "jobs, files and records")
         except InvalidValue as invalid:
             if not reported:
-                line = entry.lines.get("parameters", entry.line)
-                self.problems.add(f"{where}: {invalid.message}", line, "parameters", invalid.hint)
+                self._report(entry, where, "parameters", invalid)
             return None
         if rows is not None and rows.unfit:
             self._warn_unfit(entry, rows, where)
         return found
+
+    def _combinations(
+        self, entry: Map, fields: Fields, where: str
+    ) -> Callable[[], ParameterRows | None] | None:
+        """Return what makes the rows of an entry; None where its values cannot be used.
+
+        InvalidValue is raised, with the key, where a table cannot be used.
+        """
+        own = fields.pop("parameters", None)
+        use = fields.pop("use_parameters", ())
+        mode = fields.pop("parameter_mode", None)
+        has_values = own is not None or bool(use) or mode is not None
+        table_file, key = self._table_of(fields, has_values)
+        if table_file is not None:
+            return self._rows_of(table_file, key)
+        used = self._used(entry, use, where)
+        values = self.values(own, where) if own else used
+        if any(column is None for column in values.values()):
+            return None
+        return partial(self._rows, values, mode or "product")
+
+    def _table_of(self, fields: Fields, has_values: bool) -> tuple[str | None, str]:
+        """Return the file with the table of an entry, if it has one, and the key that says so."""
+        own = fields.pop("parameters_file", None)
+        uses_shared = fields.pop("use_parameters_file", False)
+        key = "use_parameters_file" if own is None else "parameters_file"
+        if own is None and not uses_shared:
+            return None, key
+        if has_values:
+            others = "'parameters', 'parameter_mode' or 'use_parameters'"
+            raise InvalidValue(f"cannot be used together with {others}", None, key)
+        if own is not None and uses_shared:
+            raise InvalidValue("cannot be used together with 'use_parameters_file'", None, key)
+        if own is None and self.shared_table is None:
+            raise InvalidValue("needs the key 'parameters_file' of the workflow", None, key)
+        return own or self.shared_table, key
+
+    def _rows_of(self, name: str, key: str) -> Callable[[], ParameterRows] | None:
+        """Return what makes the rows of a table; None where its error is reported already."""
+        table = self._table(name)
+        if isinstance(table, ParameterTable):
+            return partial(ParameterRows, table.columns, table.rows)
+        if name in self._unusable:
+            return None
+        self._unusable.add(name)
+        raise InvalidValue(table.message, table.hint, key)
+
+    def _table(self, name: str) -> ParameterTable | InvalidValue:
+        """Return a table, which is read once, or why it cannot be used."""
+        if name not in self._tables:
+            try:
+                table = read_table(name, self.read_text(name))
+                self._values_left.take(len(table.columns) * len(table.rows), "values")
+                self._tables[name] = table
+            except InvalidValue as invalid:
+                self._tables[name] = invalid
+        return self._tables[name]
+
+    def columns(self, name: Json) -> tuple[str, ...]:
+        """Return the columns of the table that an entry names, if it can be used."""
+        if not isinstance(name, str):
+            return ()
+        table = self._table(substitute(name, self.variables) if self.variables else name)
+        return table.columns if isinstance(table, ParameterTable) else ()
+
+    def _report(self, entry: Map, where: str, key: str, invalid: InvalidValue) -> None:
+        """Add the problem of an entry at the line of a key; of a table, the key begins it."""
+        line = entry.lines.get(key, entry.line)
+        named = f"{quoted(key)} {invalid.message}" if invalid.item == key else invalid.message
+        self.problems.add(f"{where}: {named}", line, key, invalid.hint)
 
     def _rows(self, values: Values, mode: str) -> ParameterRows | None:
         if not values:

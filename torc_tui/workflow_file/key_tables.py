@@ -27,7 +27,8 @@ class Table:
     """The keys of one kind of entry.
 
     ``aliases`` are older names of keys, ``nodes`` are KDL nodes that add to a list, and keys in
-    ``gone`` are ignored. ``is_short`` allows one value in place of the whole entry.
+    ``gone`` and those that begin with ``free`` are ignored. ``removed`` are keys that no longer
+    exist, with a hint. ``is_short`` allows one value in place of the whole entry.
     """
 
     what: str
@@ -36,4 +37,6 @@ class Table:
     aliases: Mapping[str, str] = field(default_factory=dict)
     nodes: Mapping[str, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    free: str | None = None
+    removed: Mapping[str, str] = field(default_factory=dict)
     is_short: bool = False

@@ -20,7 +20,7 @@ from torc_tui.errors import Problem, SpecError, SpecSyntaxError
 from torc_tui.model import WorkflowSpec
 from torc_tui.quoting import quoted, shorten
 from torc_tui.workflow_file.document import Document, Map, syntax_error
-from torc_tui.workflow_file.parameters import ReadLines
+from torc_tui.workflow_file.parameters import ReadText
 from torc_tui.workflow_file.parse import parse
 from torc_tui.workflow_file.schema import WORKFLOW
 from torc_tui.workflow_file.set_values import set_values
@@ -85,7 +85,8 @@ def loads(
 
     ``format`` is one of json, json5, yaml, kdl; without it, the extension of ``file`` decides,
     and without a known extension, each is tried. A workflow without a name gets that of ``file``,
-    without extension. ``@values.txt`` is read from ``directory``, by default the current one.
+    without extension. ``@values.txt`` and tables are read from ``directory``, or else from the
+    current one.
     """
     if not text.strip():
         raise syntax_error("the file is empty" if file else "the text is empty", file=file)
@@ -95,7 +96,7 @@ def loads(
     name = Path(file).stem if file and file != STDIN else "stdin"
     document = _document(text, format, file)
     set_values(document, values or {})
-    spec = parse(document, _line_reader(directory), name=name, text=text)
+    spec = parse(document, _text_reader(directory), name=name, text=text)
     return replace(spec, set_values=dict(values or {}))
 
 
@@ -197,15 +198,23 @@ def _read(stream: BinaryIO) -> bytes:
     return content
 
 
-def _line_reader(directory: Path | None) -> ReadLines:
-    def read_lines(name: str) -> list[str]:
+def _text_reader(directory: Path | None) -> ReadText:
+    """Return the function that reads files with values, relative to a directory.
+
+    Where the directory has no such file, that of the current directory is read.
+    """
+
+    def read_text(name: str) -> str:
+        path = (directory or Path()) / name
         try:
-            with ((directory or Path()) / name).open("rb") as stream:
-                return _read(stream).decode("utf-8-sig").splitlines()
+            if not path.exists():
+                path = Path(name)
+            with path.open("rb") as stream:
+                return _read(stream).decode("utf-8-sig")
         except UnicodeDecodeError:
             reason = "it is not UTF-8 text"
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
         raise InvalidValue(f"cannot take its values from {quoted(name, 120)}: {reason}")
 
-    return read_lines
+    return read_text

@@ -2,7 +2,7 @@
 
 Input: what the file says (a string, a number or a list). Output: tuples of values, and rows of
 them. A value keeps its spelling: ``007`` is the string ``007``, of which formats use the number.
-No file is opened here: the caller gives a function that returns the lines of ``@file``.
+No file is opened here: the caller gives a function that returns the text of ``@file``.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _ITEM = re.compile(
 )
 _TOLERANCE = Decimal("1e-10")
 
-ReadLines = Callable[[str], Sequence[str]]
-"""Returns the lines of the file that ``@name`` names; raises InvalidValue with the reason."""
+ReadText = Callable[[str], str]
+"""Returns the text of a file with values; raises InvalidValue with the reason."""
 
 
 class Allowance:
@@ -60,11 +60,11 @@ class Allowance:
 
 
 def values_of(
-    given: Json, read_lines: ReadLines, allowance: Allowance, spelling: str | None = None
+    given: Json, read_text: ReadText, allowance: Allowance, spelling: str | None = None
 ) -> tuple[Value, ...]:
     """Return all values of one parameter, from a string, a number or a list."""
     if isinstance(given, str):
-        found = _from_text(given.strip(), read_lines, allowance)
+        found = _from_text(given.strip(), read_text, allowance)
     elif isinstance(given, List):
         allowance.take(len(given), "values")
         found = tuple(
@@ -92,12 +92,12 @@ def _from_native(value: Json, spelling: str | None, index: int | None) -> Value:
     return value if spelling is None else typed(spelling)
 
 
-def _from_text(text: str, read_lines: ReadLines, allowance: Allowance) -> tuple[Value, ...]:
+def _from_text(text: str, read_text: ReadText, allowance: Allowance) -> tuple[Value, ...]:
     as_written(text, None)  # refuses characters that no text can hold
     if len(text) > 1 and text[0] == "{" and text[-1] == "}" and "," not in text:
         text = text[1:-1].strip()
     if text.startswith("@") and len(text) > 1:
-        lines = (line.strip() for line in read_lines(text[1:].strip()))
+        lines = (line.strip() for line in read_text(text[1:].strip()).splitlines())
         found = tuple(typed(line) for line in lines if line and not line.startswith("#"))
         if not found:
             raise InvalidValue(f"has no values: the file {quoted(text[1:], 120)} holds none")

@@ -24,18 +24,20 @@ from torc_tui.model import (
 )
 from torc_tui.quoting import CONTROL, quoted, shorten
 from torc_tui.workflow_file.braces import lint_braces
+from torc_tui.workflow_file.checks import variables
 from torc_tui.workflow_file.document import Document, List, Map
 from torc_tui.workflow_file.expand import expand_files, expand_jobs, expand_user_data
 from torc_tui.workflow_file.failure_keys import END_RULES, RULE
 from torc_tui.workflow_file.fields import FieldChecker, Fields, FileProblems, IncompleteSections
 from torc_tui.workflow_file.groups import Expand, GroupExpander
 from torc_tui.workflow_file.key_tables import Table
-from torc_tui.workflow_file.parameters import ReadLines
+from torc_tui.workflow_file.parameters import ReadText
 from torc_tui.workflow_file.schema import (
     ACTION,
     DYNAMIC_JOBS,
     EXECUTION,
     FILE,
+    FILE_NOTES,
     HANDLER,
     JOB,
     JOB_OPTIONS,
@@ -54,24 +56,24 @@ _NEEDED = {"run_commands": ("commands",), "schedule_nodes": ("scheduler", "sched
 
 
 def parse(
-    document: Document, read_lines: ReadLines, *, name: str, text: str | None = None
+    document: Document, read_text: ReadText, *, name: str, text: str | None = None
 ) -> WorkflowSpec:
     """Return the whole workflow, expanded; raise SpecError with all problems of the file.
 
     ``name`` is the name of a workflow that has none.
     """
-    return _WorkflowParser(document, read_lines).workflow(name, text)
+    return _WorkflowParser(document, read_text).workflow(name, text)
 
 
 class _WorkflowParser:
     """The parser of one document."""
 
-    def __init__(self, document: Document, read_lines: ReadLines) -> None:
+    def __init__(self, document: Document, read_text: ReadText) -> None:
         self.document = document
         self.problems = FileProblems(document.file, document.problems)
         self.incomplete = IncompleteSections()
         self.checker = FieldChecker(document.file, self.problems, self.incomplete)
-        self.groups = GroupExpander(self.checker, read_lines)
+        self.groups = GroupExpander(self.checker, read_text)
 
     def workflow(self, name: str, text: str | None) -> WorkflowSpec:
         """Return the specification."""
@@ -80,12 +82,14 @@ class _WorkflowParser:
             message = f"the file must hold a mapping with 'jobs', not {kind_of(top)}"
             self.problems.add(message, 1)
             raise self.problems.error()
-        braces = lint_braces(top, self.document.file)
+        self.groups.variables = self.variables(top)
+        braces = lint_braces(top, self.document.file, self.groups.columns)
         self.apply_variables(top)
         _name_inline_requirements(top)
+        _name_schedulers(top)
         given = self.checker.fields(top, WORKFLOW) or {}
         self.end_rules(given)
-        self.groups.share(given.get("parameters", Map()))
+        self.groups.share(given, top)
         sections = self.sections(given)
         config, dynamic = given.get("execution_config"), given.get("dynamic_jobs")
         execution = self.execution(config) if config is not None else ExecutionConfig()
@@ -147,25 +151,25 @@ class _WorkflowParser:
                 self.unique((WORKFLOW.keys[key].table or WORKFLOW).what, records)
         return found
 
+    def variables(self, top: Map) -> dict[str, str]:
+        """Return the variables of the file; none where they cannot be used."""
+        given = top.get("variables")
+        try:
+            return variables(given) if given is not None else {}
+        except InvalidValue:
+            return {}  # reported with the other keys
+
     def apply_variables(self, top: Map) -> None:
         """Replace ``{NAME}`` in every string of the file, except in JSON Schemas."""
-        given = top.get("variables")
-        if given is None:
+        if not self.groups.variables:
             return
-        try:
-            variables = WORKFLOW.keys["variables"].check(given)
-        except InvalidValue:
-            return  # reported with the other keys
-        if not variables:
-            return
-        self.groups.variables = variables
         records = top.get("user_data")
         schemas = (
             [one.get("schema") for one in records if isinstance(one, Map)]
             if isinstance(records, List)
             else []
         )
-        substitute(top, variables, [given, *schemas])
+        substitute(top, self.groups.variables, [top["variables"], *schemas])
 
     def entries(self, given: Fields, key: str, make: Callable[[Map], Any]) -> list[Any]:
         """Return a record for each entry of a section that can be read."""
@@ -194,7 +198,8 @@ class _WorkflowParser:
         """Return the records of one entry that may have parameters."""
         fields = self.checker.fields(entry, table)
         if fields is not None:
-            fields.pop("identifier", None)
+            for key in FILE_NOTES:
+                fields.pop(key, None)
             if table is JOB:
                 self._one_way_to_run(entry, fields)
                 options = {key: fields.pop(key) for key in JOB_OPTIONS if key in fields}
@@ -324,3 +329,12 @@ def _name_inline_requirements(top: Map) -> None:
         section.lines.append(inline.line or 1)
     if section:
         top["resource_requirements"] = section
+
+
+def _name_schedulers(top: Map) -> None:
+    """Name schedulers without a name after their position: ``scheduler_1``."""
+    section = top.get("slurm_schedulers")
+    entries = [one for one in section if isinstance(one, Map)] if isinstance(section, List) else []
+    for number, entry in enumerate(entries, 1):
+        if entry.get("name") is None:
+            entry["name"] = f"scheduler_{number}"

@@ -29,6 +29,7 @@ from torc_tui.workflow_file.checks import (
     slurm_defaults,
     stdio,
     strings,
+    timestamp,
     variables,
 )
 from torc_tui.workflow_file.failure_keys import END_KEYS, RULE
@@ -45,6 +46,8 @@ _EXPANDED: dict[str, Key] = {
     "parameters": Key(mapping, "map"),
     "parameter_mode": Key(choice("product", "zip")),
     "use_parameters": Key(strings(), "list"),
+    "parameters_file": Key(nonempty),
+    "use_parameters_file": Key(boolean),
 }
 
 _ON_LOST = choice("rerun", "fail", "wait")
@@ -115,6 +118,8 @@ JOB = Table(
     nodes={
         "input_file": "input_files",
         "output_file": "output_files",
+        "depends_on_job": "depends_on",
+        "depends_on_jobs": "depends_on",
         "depends_on_regex": "depends_on_regexes",
         "input_file_regex": "input_file_regexes",
         "output_file_regex": "output_file_regexes",
@@ -131,6 +136,7 @@ FILE = Table(
         "name": Key(name),
         "path": Key(nonempty),
         "identifier": Key(string),
+        "st_mtime": Key(timestamp),
         "rerun_check": Key(choice("content", "time", "never")),
         "output_check": Key(choice("exists", "written")),
         "report": Key(report, "record", REPORT),
@@ -190,7 +196,7 @@ SCHEDULER = Table(
         "extra": Key(string),
         "serialize_allocations": Key(boolean),
     },
-    ("name", "account"),
+    ("account",),
 )
 
 TRIGGERS = (
@@ -235,6 +241,7 @@ EXECUTION = Table(
         "gpu_over": Key(choice("warn", "kill", "protect")),
         "stdio": Key(stdio, "record", STDIO),
         "srun_termination_signal": Key(nonempty),
+        "srun_mpi": Key(nonempty),
         "enable_cpu_bind": Key(boolean),
     },
 )
@@ -264,6 +271,7 @@ WORKFLOW = Table(
         "project": Key(string),
         "metadata": Key(metadata, "json"),
         "parameters": Key(mapping, "map"),
+        "parameters_file": Key(nonempty),
         "variables": Key(variables, "map"),
         "env": Key(variables, "map"),
         "jobs": Key(records, "records", JOB),
@@ -306,13 +314,18 @@ WORKFLOW = Table(
         "access_group": "access_groups",
     },
     gone=frozenset({"start_server_on_head_node"}),
+    free="x-",
+    removed={"slurm_config": "its options are keys of 'execution_config' now"},
 )
+
+FILE_NOTES = ("identifier", "st_mtime")
+"""Keys of a file that are not stored."""
 
 JOB_OPTIONS = tuple(key for key in JOB.keys if key not in {*_names(JobSpec), *_EXPANDED})
 """Keys of a job that are stored as they are, in ``JobSpec.options``, and override the setting of
 the workflow."""
 
-SETTINGS = tuple(
-    key for key in WORKFLOW.keys if key not in {*_names(WorkflowSpec), "parameters", "variables"}
-)
+_USED_UP = {"parameters", "parameters_file", "variables"}
+
+SETTINGS = tuple(key for key in WORKFLOW.keys if key not in {*_names(WorkflowSpec), *_USED_UP})
 """Top-level keys that are stored as they are, in ``WorkflowSpec.settings``."""
