@@ -20,7 +20,16 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 from torc_tui.executors.base import Adopted
-from torc_tui.model import AttemptKey, Cause, Exited, NotStarted, Order, Report, Started, Usage
+from torc_tui.model import (
+    AttemptKey,
+    AttemptUsage,
+    Cause,
+    Exited,
+    NotStarted,
+    Order,
+    Report,
+    Started,
+)
 from torc_tui.reasons import Kind, Reason, because
 
 
@@ -208,7 +217,7 @@ class FakeExecutor:
         *,
         cause: Cause | None = None,
         reason: Reason | None = None,
-        usage: Usage | None = None,
+        usage: AttemptUsage | None = None,
     ) -> None:
         """End that job now, and start it before if it was not started yet."""
         attempt = self._find(job_id)
@@ -268,7 +277,7 @@ class FakeExecutor:
         *,
         cause: Cause | None = None,
         reason: Reason | None = None,
-        usage: Usage | None = None,
+        usage: AttemptUsage | None = None,
     ) -> None:
         attempt.ends_at = None
         self._reports.append(
@@ -279,7 +288,7 @@ class FakeExecutor:
                 ended_at=self.now,
                 cause=cause or attempt.cause,
                 reason=reason,
-                usage=usage or Usage(),
+                usage=usage or AttemptUsage(),
             )
         )
 

@@ -44,7 +44,7 @@ def find_json_error(text: str, *, json5: bool = False, detail: str = "") -> Json
 
 def known_json_error(text: str, *, json5: bool = False) -> JsonError | None:
     """Return the first mistake of a text, or None if nothing is wrong by the rules known here."""
-    reader = _Reader(text, _JSON5 if json5 else _JSON)
+    reader = _TokenReader(text, _JSON5 if json5 else _JSON)
     try:
         reader.read()
     except _Found as found:
@@ -133,7 +133,7 @@ _SHOWN = 40
 """Characters of a wrong token that a message shows."""
 
 
-class _Reader:
+class _TokenReader:
     """Read a text token by token and raise _Found at the first mistake.
 
     Each step reads a little and returns the step that must follow, so that no nesting exhausts the

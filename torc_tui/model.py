@@ -37,7 +37,7 @@ class EdgeKind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceLocation:
     """Where an entry is in the workflow file; ``lines`` maps each key to its line, from 1."""
 
     file: str | None = None
@@ -49,7 +49,7 @@ class Source:
         return self.lines.get(key, self.line) if key else self.line
 
 
-NOWHERE = Source()
+NOWHERE = SourceLocation()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ class JobSpec:
     group: str = ""
     values: tuple[tuple[str, Value], ...] = ()
     was: str | None = None
-    source: Source = NOWHERE
+    source: SourceLocation = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class FileSpec:
     rerun_check: str | None = None
     output_check: str | None = None
     report: Mapping[str, str] | None = None
-    source: Source = NOWHERE
+    source: SourceLocation = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ class UserDataSpec:
     schema: Json = None
     declared: bool = True
     was: str | None = None
-    source: Source = NOWHERE
+    source: SourceLocation = NOWHERE
 
 
 PLANNED_MEMORY = 1 << 20
@@ -141,7 +141,7 @@ class ResourceRequirements:
     gpu_model: str | None = None
     num_nodes: int = 1
     runtime: float | None = None
-    source: Source = NOWHERE
+    source: SourceLocation = NOWHERE
 
     @property
     def planned_memory(self) -> int:
@@ -191,7 +191,7 @@ class FailureHandler:
 
     name: str
     rules: tuple[FailureRule, ...] = ()
-    source: Source = NOWHERE
+    source: SourceLocation = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +200,7 @@ class SlurmScheduler:
 
     name: str
     settings: Mapping[str, Json] = field(default_factory=dict)
-    source: Source = NOWHERE
+    source: SourceLocation = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +214,7 @@ class Action:
     commands: tuple[str, ...] = ()
     persistent: bool = False
     settings: Mapping[str, Json] = field(default_factory=dict)
-    source: Source = NOWHERE
+    source: SourceLocation = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +274,7 @@ class WorkflowSpec:
     format: str | None = None
     real_path: str | None = None
     set_values: Mapping[str, str] = field(default_factory=dict)
-    source: Source = NOWHERE
+    source: SourceLocation = NOWHERE
 
 
 # -- the plan: the workflow with every name resolved -----------------------------------------------
@@ -466,7 +466,7 @@ class AttemptKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class JobLimits:
     """Limits for the whole process group that the executor enforces; None: not enforced."""
 
     memory: int | None = None
@@ -497,7 +497,7 @@ class Order:
     stdout: str | None = None
     stderr: str | None = None
     exit_file: str
-    limits: Limits = Limits()
+    limits: JobLimits = JobLimits()
     allocation: Allocation = Allocation()
     output_directories: tuple[str, ...] = ()
     note: str = ""
@@ -535,7 +535,7 @@ def cause_word(stored: str | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class AttemptUsage:
     """What an attempt used; None: not measured. CPU percent: 100 is one core."""
 
     cpu_time: float | None = None
@@ -548,7 +548,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptUse(Usage):
+class AttemptUse(AttemptUsage):
     """What an attempt used that has ended."""
 
     run_id: int
@@ -609,7 +609,7 @@ class Exited:
     ended_at: float
     cause: Cause | None = None
     reason: Reason | None = None
-    usage: Usage = Usage()
+    usage: AttemptUsage = AttemptUsage()
     warnings: tuple[Reason, ...] = ()
     series: bytes | None = None
 

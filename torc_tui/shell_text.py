@@ -32,7 +32,7 @@ class QuoteContext(Enum):
     COMMENT = "#"
 
 
-class Part(NamedTuple):
+class QuotedPart(NamedTuple):
     """A part of a text; ``level`` counts the single quotes around it."""
 
     start: int
@@ -47,7 +47,7 @@ class _Heredoc(NamedTuple):
     is_literal: bool
 
 
-def shell_parts(text: str, whole: Mapping[int, int] | None = None) -> Iterator[Part]:
+def shell_parts(text: str, whole: Mapping[int, int] | None = None) -> Iterator[QuotedPart]:
     """Yield the parts of a text in their order, most of them one character long.
 
     ``whole`` maps the start of a part that is not to be looked into to its end.
@@ -91,7 +91,7 @@ class _Follower:
         self.parentheses = [0]  # open ones, of each plain context
         self.heredocs: list[_Heredoc] = []
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[QuotedPart]:
         """Yield the parts of this level and of those below."""
         while self.at < self.end:
             if self.at in self.whole:
@@ -106,13 +106,13 @@ class _Follower:
             else:
                 yield self.step(sign)
 
-    def take(self, length: int, context: QuoteContext | None = None) -> Part:
+    def take(self, length: int, context: QuoteContext | None = None) -> QuotedPart:
         """Go on by a number of characters."""
         start = self.at
         self.at = min(self.at + length, self.end)
-        return Part(start, self.at, context or self.contexts[-1], self.level)
+        return QuotedPart(start, self.at, context or self.contexts[-1], self.level)
 
-    def step(self, sign: str) -> Part:
+    def step(self, sign: str) -> QuotedPart:
         """Take what begins with a character, and enter or leave a context."""
         inner = self.contexts[-1]
         if sign == "\\":
@@ -132,25 +132,25 @@ class _Follower:
             return self.parenthesis(sign)
         return self.redirection() if sign == "<" else self.run(_ORDINARY)
 
-    def run(self, ordinary: re.Pattern[str]) -> Part:
+    def run(self, ordinary: re.Pattern[str]) -> QuotedPart:
         """Take one character, or as many as have no meaning here."""
         match = ordinary.match(self.text, self.at, self.end)
         return self.take(match.end() - self.at if match else 1)
 
-    def enter(self, context: QuoteContext, length: int) -> Part:
+    def enter(self, context: QuoteContext, length: int) -> QuotedPart:
         """Enter a context by its first characters."""
         self.contexts.append(context)
         self.parentheses.append(0)
         return self.take(length)
 
-    def leave(self) -> Part:
+    def leave(self) -> QuotedPart:
         """Leave the innermost context by its last character."""
         part = self.take(1)
         self.contexts.pop()
         self.parentheses.pop()
         return part
 
-    def parenthesis(self, sign: str) -> Part:
+    def parenthesis(self, sign: str) -> QuotedPart:
         """Count a parenthesis; the last one ends a substitution."""
         self.parentheses[-1] += 1 if sign == "(" else -1
         if self.parentheses[-1] >= 0:
@@ -158,7 +158,7 @@ class _Follower:
         self.parentheses[-1] = 0
         return self.leave() if len(self.contexts) > 1 else self.take(1)
 
-    def redirection(self) -> Part:
+    def redirection(self) -> QuotedPart:
         """Take ``<``, ``<<<`` or the start of a here-document."""
         if self.text.startswith("<<<", self.at):
             return self.take(3)
@@ -170,7 +170,7 @@ class _Follower:
         self.heredocs.append(_Heredoc(single or double or word, bool(dash), literal))
         return self.take(match.end() - self.at)
 
-    def single_quotes(self) -> Iterator[Part]:
+    def single_quotes(self) -> Iterator[QuotedPart]:
         """Yield the parts of a text in single quotes, or in ``$'…'``."""
         is_ansi = self.at > 0 and self.text[self.at - 1] == "$"
         opening = self.at
@@ -179,16 +179,16 @@ class _Follower:
             skipped = close + 2 if is_ansi and self.text[close] == "\\" else close + 1
             close = self.whole.get(close) or skipped
         close = min(close, self.end)
-        yield Part(opening, opening + 1, QuoteContext.DOUBLE, self.level)
+        yield QuotedPart(opening, opening + 1, QuoteContext.DOUBLE, self.level)
         yield from self.deeper(opening + 1, close)
-        yield Part(close, min(close + 1, self.end), QuoteContext.DOUBLE, self.level)
+        yield QuotedPart(close, min(close + 1, self.end), QuoteContext.DOUBLE, self.level)
         self.at = close + 1
 
-    def deeper(self, start: int, end: int) -> Iterator[Part]:
+    def deeper(self, start: int, end: int) -> Iterator[QuotedPart]:
         """Yield the parts of a text that is a separate bash text."""
         return _Follower(self.text, start, end, self.level + 1, self.whole).parts()
 
-    def here_documents(self) -> Iterator[Part]:
+    def here_documents(self) -> Iterator[QuotedPart]:
         """Yield the parts of the here-documents that begin on this line."""
         waiting, self.heredocs = self.heredocs, []
         for heredoc in waiting:
@@ -199,16 +199,16 @@ class _Follower:
                 yield from self.expanded(start, close)
             newline = self.text.find("\n", close, self.end)
             self.at = self.end if newline < 0 else newline
-            yield Part(close, self.at, QuoteContext.HEREDOC, self.level)
+            yield QuotedPart(close, self.at, QuoteContext.HEREDOC, self.level)
 
-    def expanded(self, start: int, end: int) -> Iterator[Part]:
+    def expanded(self, start: int, end: int) -> Iterator[QuotedPart]:
         """Yield a here-document in which bash expands variables, up to each part of ``whole``."""
         at = start
         for inner in sorted(one for one in self.whole if start <= one < end):
-            yield Part(at, inner, QuoteContext.HEREDOC, self.level)
+            yield QuotedPart(at, inner, QuoteContext.HEREDOC, self.level)
             at = min(self.whole[inner], end)
-            yield Part(inner, at, QuoteContext.HEREDOC, self.level)
-        yield Part(at, end, QuoteContext.HEREDOC, self.level)
+            yield QuotedPart(inner, at, QuoteContext.HEREDOC, self.level)
+        yield QuotedPart(at, end, QuoteContext.HEREDOC, self.level)
 
     def end_of(self, heredoc: _Heredoc) -> int:
         """Return the start of the line that ends a here-document."""

@@ -78,9 +78,9 @@ def _record_ends(store: Any, ids: list[int]) -> None:
 def run_true(folder: str, jobs: int, at_once: int) -> None:
     """Run ``jobs`` jobs `true` with the local executor, as the engine orders them."""
     from torc_tui.executors.local import LocalExecutor
-    from torc_tui.model import AttemptKey, Exited, Limits, Order
+    from torc_tui.model import AttemptKey, Exited, JobLimits, Order
 
-    limits = Limits(memory=1 << 30, runtime=3600)
+    limits = JobLimits(memory=1 << 30, runtime=3600)
     environment = {**os.environ, "TORC_JOB_ID": "1"}
     started = ended = 0
     with closing(LocalExecutor()) as local:

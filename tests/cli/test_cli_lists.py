@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from torc_tui.cli.command_table import COMMANDS, LIST, Command
+from torc_tui.cli.command_table import COMMANDS, LIST, CliCommand
 
 LISTS = [command for command in COMMANDS if command.formats == LIST]
 
@@ -21,17 +21,17 @@ user_data: [{name: 'r_{i}', parameters: {i: '1:62'}}]
 """
 
 
-def words_of(command: Command) -> list[str]:
+def words_of(command: CliCommand) -> list[str]:
     needs_record = any(argument.flags == ("record",) for argument in command.arguments)
     return [*command.names[0].split(), *(["1"] if needs_record else [])]
 
 
-def by_name(command: Command) -> str:
+def by_name(command: CliCommand) -> str:
     return command.names[0]
 
 
 @pytest.mark.parametrize("command", LISTS, ids=by_name)
-def test_formats(torc: Any, client: Any, small: int, command: Command) -> None:
+def test_formats(torc: Any, client: Any, small: int, command: CliCommand) -> None:
     words = words_of(command)
     records = torc(*words, "-f", "json").json
     assert isinstance(records, list)
@@ -90,7 +90,7 @@ def test_only_tables_are_shortened(torc: Any, place: Path) -> None:
 
 
 @pytest.mark.parametrize("command", LISTS, ids=by_name)
-def test_no_list_has_a_limit_by_default(command: Command) -> None:
+def test_no_list_has_a_limit_by_default(command: CliCommand) -> None:
     for argument in command.arguments:
         if "--limit" in argument.flags:
             assert argument.options.get("default") is None
@@ -109,7 +109,7 @@ def test_columns_by_name(torc: Any, small: int) -> None:
 @pytest.mark.parametrize("width", [80, 120, 200])
 @pytest.mark.parametrize("command", LISTS, ids=by_name)
 def test_tables_fit_the_terminal(
-    torc: Any, small: int, command: Command, width: int, monkeypatch: pytest.MonkeyPatch
+    torc: Any, small: int, command: CliCommand, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torc("run", small, "--quiet")
     monkeypatch.setattr("torc_tui.cli.output.terminal_width", lambda: width)

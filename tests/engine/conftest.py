@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fake_executor import FakeExecutor
-from torc_tui.engine.engine import Engine, Step
+from torc_tui.engine.engine import Engine, StepResult
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.report import RunOptions
 from torc_tui.engine.shared_state import NodeIdentity
@@ -24,7 +24,7 @@ from torc_tui.store.database import Store
 from torc_tui.workflow_file.load import loads
 
 MACHINE = Machine(hostname="bench", num_cpus=4, memory=64 << 30)
-HERE = compute_nodes.Process(hostname="bench", boot_id="boot", pid=1, started=1)
+HERE = compute_nodes.MachineProcess(hostname="bench", boot_id="boot", pid=1, started=1)
 
 
 class Bench:
@@ -80,12 +80,12 @@ class Bench:
         with self.store.read() as conn:
             return workflows.counts(conn, self.workflow_id)
 
-    def step(self) -> Step:
+    def step(self) -> StepResult:
         """Run one step with the reports of the executor."""
         self.fake.wake()
         return self.engine.step(self.fake.wait(0), self.fake.now)
 
-    def finish(self, name: str, return_code: int | None = 0, **more: Any) -> Step:
+    def finish(self, name: str, return_code: int | None = 0, **more: Any) -> StepResult:
         self.fake.finish(self.ids[name], return_code, **more)
         return self.step()
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.raw_sql import execute
 from torc_tui.engine.state import Deadline
-from torc_tui.model import Cause, Usage
+from torc_tui.model import AttemptUsage, Cause
 from torc_tui.operations import job_holds
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.runners import resize_runner
@@ -48,7 +48,7 @@ def test_diamond(bench: Make) -> None:
     it = bench(DIAMOND)
     it.step()
     assert it.running() == {"top"}
-    it.finish("top", usage=Usage(cpu_time=0.5))
+    it.finish("top", usage=AttemptUsage(cpu_time=0.5))
     assert it.running() == {"left", "right"}
     it.finish("left")
     assert it.running() == {"right"}
@@ -436,7 +436,7 @@ resource_requirements: [{{name: r, num_cpus: 1, memory: 1m}}]
 """
     )
     it.step()
-    it.finish("a", usage=Usage(peak_memory=7 << 20))
+    it.finish("a", usage=AttemptUsage(peak_memory=7 << 20))
     assert [one["peak_memory_bytes"] for one in queries.list_results(it.store, it.workflow_id)] == [
         peak
     ]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from torc_tui.engine.report import RunOptions
-from torc_tui.model import Cause, Machine, Usage
+from torc_tui.model import AttemptUsage, Cause, Machine
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.job_changes import parse_changes
 from torc_tui.operations.job_facts import JobFacts
@@ -72,7 +72,7 @@ def test_overuse_is_told_once(bench: Make, cause: Cause | None) -> None:
     """A job that was stopped for its memory has that as its reason, and no warning."""
     it = bench(WORKFLOW.format(rule="{exit_codes: [9]}"))
     it.step()
-    it.finish("a", 137, cause=cause, usage=Usage(peak_memory=100 * MIB))
+    it.finish("a", 137, cause=cause, usage=AttemptUsage(peak_memory=100 * MIB))
     warnings = [one for one in list_events(it.store, it.workflow_id) if one.kind == "job_warning"]
     assert len(warnings) == (cause is None)
 
@@ -223,7 +223,7 @@ def test_memory_that_is_not_declared(bench: Make) -> None:
     """The peak of the attempt is what grows."""
     it = bench("on_oom: x1.5\njobs: [{name: a, command: x}]")
     it.step()
-    it.finish("a", 137, usage=Usage(peak_memory=100 * MIB))
+    it.finish("a", 137, usage=AttemptUsage(peak_memory=100 * MIB))
     assert it.fake.order(it.ids["a"]).limits.memory == 192 * MIB
 
 

@@ -12,7 +12,7 @@ from tests.waiting import wait_for
 from torc_tui.engine.gpu_readings import GpuWatch
 from torc_tui.model import Gpu
 from torc_tui.reasons import Kind
-from torc_tui.resources.gpu_reading import Reading
+from torc_tui.resources.gpu_reading import GpuReading
 
 BOTH = (Gpu(uuid="a", index=0), Gpu(uuid="b", index=1))
 
@@ -21,11 +21,11 @@ class Service:
     """GPUs that the test sets; ``hangs`` blocks a reading until it is cleared."""
 
     def __init__(self) -> None:
-        self.reading: Reading | None = Reading(BOTH)
+        self.reading: GpuReading | None = GpuReading(BOTH)
         self.goes_on = threading.Event()
         self.goes_on.set()
 
-    def read(self, own: object, **_: object) -> Reading | None:
+    def read(self, own: object, **_: object) -> GpuReading | None:
         self.goes_on.wait(60)
         return self.reading
 
@@ -49,7 +49,7 @@ def test_missing_gpu_is_waited_for(service: Any) -> None:
     watch.start(lambda: None)
     try:
         wait_for(lambda: uuids(watch) == ["a", "b"])
-        service.reading = Reading(BOTH[:1])
+        service.reading = GpuReading(BOTH[:1])
         wait_for(lambda: uuids(watch) == ["a"])
         assert [gpu.uuid for gpu in watch.awaited() or ()] == ["a", "b"]
         assert list(watch.lost) == ["b"]
@@ -88,7 +88,7 @@ def test_driver_failure_and_return(service: Any) -> None:
     watch.start(lambda: None)
     try:
         wait_for(lambda: watch.awaited() == ())
-        service.reading = Reading(BOTH)
+        service.reading = GpuReading(BOTH)
         wait_for(lambda: uuids(watch) == ["a", "b"])
         assert Kind.GPU_SILENT not in {one.kind for one in watch.notices()}
     finally:

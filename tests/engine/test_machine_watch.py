@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from torc_tui.engine import machine_watch
-from torc_tui.engine.machine_watch import MachineWatch
+from torc_tui.engine.machine_watch import MachineSampler
 from torc_tui.engine.series_writer import keeps_series
 from torc_tui.executors.attempt import Measures
 from torc_tui.model import Gpu
@@ -32,9 +32,9 @@ GPUS = (
 """Two GPUs, of which one tells no load."""
 
 
-def watch(settings: dict[str, Any], gpus: Callable[[], tuple[Gpu, ...]]) -> MachineWatch:
+def watch(settings: dict[str, Any], gpus: Callable[[], tuple[Gpu, ...]]) -> MachineSampler:
     context = cast(RunContext, Context(settings))
-    return MachineWatch(cast(Any, None), context, 1, gpus)
+    return MachineSampler(cast(Any, None), context, 1, gpus)
 
 
 def test_gpus() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.raw_sql import execute
-from torc_tui.lifecycle.decide import Change, Outcome
+from torc_tui.lifecycle.decide import Outcome, StatusChange
 from torc_tui.model import AttemptKey, Cause, Exited, FailureRule, Started
 from torc_tui.status import HELD, JobStatus, is_legal
 from torc_tui.store import compute_nodes, dependency_counters, scheduling, workflows
@@ -23,7 +23,7 @@ def end(status: S, *, retry: bool = False) -> Move:
         exited = Exited(key=key, return_code=1, started_at=1.0, ended_at=2.0)
         rule = FailureRule() if retry else None
         outcome = Outcome(status, 1, Cause.EXIT, retry=rule, releases=False)
-        ended = scheduling.Ended(exited, outcome, 0, "", "out")
+        ended = scheduling.EndedAttempt(exited, outcome, 0, "", "out")
         return scheduling.end(conn, it.engine.node.node_id, [ended])
 
     return move
@@ -53,7 +53,7 @@ def skip(it: Any, conn: Any) -> object:
 
 def settle(status: S) -> Move:
     def move(it: Any, conn: Any) -> object:
-        return dependency_counters.apply_changes(conn, [Change(it.ids["a"], status)], 1.0)
+        return dependency_counters.apply_changes(conn, [StatusChange(it.ids["a"], status)], 1.0)
 
     return move
 

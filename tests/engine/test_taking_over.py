@@ -37,7 +37,7 @@ def claimed(bench: Any, folder: Path) -> tuple[Any, Path]:
 
 def take_over(it: Any, executor: Any, boot_id: str = "another") -> tuple[Any, Any]:
     engine, _ = it.join(executor=executor)
-    here = compute_nodes.Process(hostname="bench", boot_id=boot_id, pid=2, started=2)
+    here = compute_nodes.MachineProcess(hostname="bench", boot_id=boot_id, pid=2, started=2)
     mine = engine.node.node_id
     flights = Adopter(it.store, engine.maker, mine, executor).take_over(here, 2.0, lost=list)
     for flight in flights:

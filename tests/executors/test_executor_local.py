@@ -30,7 +30,7 @@ from torc_tui.executors import (
     session_signals,
     supervisor,
 )
-from torc_tui.executors.attempt import Attempt, Measures
+from torc_tui.executors.attempt import Measures, RunningAttempt
 from torc_tui.executors.base import Adopted
 from torc_tui.executors.exit_file import read_exit_file
 from torc_tui.executors.local import LocalExecutor
@@ -40,7 +40,7 @@ from torc_tui.model import (
     Cause,
     Exited,
     GpuGrant,
-    Limits,
+    JobLimits,
     Measured,
     NotStarted,
     Order,
@@ -361,7 +361,7 @@ class TestLimits:
     def test_runtime_ends_the_whole_session(self, local, order, tmp_path):
         pids = tmp_path / "pids"
         command = f"sleep 100 & echo $! >> {pids}; set -m; sleep 100 & echo $! >> {pids}; wait"
-        end = run(local, order(command, limits=Limits(runtime=0.3, grace=5)))
+        end = run(local, order(command, limits=JobLimits(runtime=0.3, grace=5)))
         assert (end.cause, end.return_code) == (Cause.TIMEOUT, 143)
         assert all(gone(pid) for pid in lines(pids, 2))
         assert end.ended_at - end.started_at < 5
@@ -370,20 +370,21 @@ class TestLimits:
         end = run(
             local,
             order(
-                "trap '' TERM; while :; do sleep 0.05; done", limits=Limits(runtime=0.1, grace=0.2)
+                "trap '' TERM; while :; do sleep 0.05; done",
+                limits=JobLimits(runtime=0.1, grace=0.2),
             ),
         )
         assert (end.cause, end.return_code) == (Cause.TIMEOUT, 137)
 
     def test_termination_signal(self, local, order):
         command = "trap 'echo saved; exit 9' USR1; while :; do sleep 0.01; done"
-        limits = Limits(runtime=0.3, grace=10, termination_signal="SIGUSR1")
+        limits = JobLimits(runtime=0.3, grace=10, termination_signal="SIGUSR1")
         end = run(local, made := order(command, limits=limits))
         assert (end.cause, end.return_code, text(made.stdout)) == (Cause.TIMEOUT, 9, "saved\n")
 
     def test_memory(self, local, order):
         command = f"{PYTHON} -c 'import signal; x = bytearray(200_000_000); signal.pause()'"
-        end = run(local, order(command, limits=Limits(memory=100_000_000, grace=1)))
+        end = run(local, order(command, limits=JobLimits(memory=100_000_000, grace=1)))
         assert (end.cause, end.return_code) == (Cause.OOM, 143)
         assert end.reason is not None and end.reason["limit"] == 100_000_000
         assert (end.usage.peak_memory or 0) > 100_000_000
@@ -398,7 +399,7 @@ class TestLimits:
             f"while not os.path.exists('{stop}'): time.sleep(0.01)\n"
         )
         local.submit(
-            [order(f'exec {PYTHON} -c "{code}"', limits=Limits(memory=200_000_000, grace=1))]
+            [order(f'exec {PYTHON} -c "{code}"', limits=JobLimits(memory=200_000_000, grace=1))]
         )
         lines(ready, 4)
         attempt = next(iter(local._attempts.values()))
@@ -427,7 +428,7 @@ class TestStop:
     def test_stop_does_not_block_and_kills_after_the_grace(self, local, order, tmp_path):
         ready = tmp_path / "ready"
         made = order(f"trap '' TERM INT; echo 1 > {ready}; while :; do sleep 0.05; done")
-        made = replace(made, limits=Limits(termination_signal="SIGINT"))
+        made = replace(made, limits=JobLimits(termination_signal="SIGINT"))
         local.submit([made])
         lines(ready, 1)
         before = time.monotonic()
@@ -582,8 +583,8 @@ class TestUsage:
         assert (usage.peak_gpu_memory, usage.avg_gpu_percent) == (5 << 30, 40.0)
 
     def test_arithmetic(self):
-        def one(cpu: float) -> session_processes.Process:
-            return session_processes.Process(1, 1, 1, 1, cpu, 100, False)
+        def one(cpu: float) -> session_processes.SessionProcess:
+            return session_processes.SessionProcess(1, 1, 1, 1, cpu, 100, False)
 
         measures = Measures(last_at=0.0)
         measures.sample(1.0, [one(0.5)], 100)
@@ -603,7 +604,9 @@ class TestUsage:
             percent,
             0.05,
         )
-        measures.sample(0.005, [session_processes.Process(1, 1, 1, 1, 0.04, 100, False)], 100)
+        measures.sample(
+            0.005, [session_processes.SessionProcess(1, 1, 1, 1, 0.04, 100, False)], 100
+        )
         assert (measures.usage(elapsed, 0.05, None).peak_cpu_percent is None) == (percent is None)
 
 
@@ -700,7 +703,7 @@ class TestAdoption:
         local.adopt(
             [
                 self.adopted(made, first),
-                self.adopted(late, second, limits=Limits(runtime=0.5, grace=5)),
+                self.adopted(late, second, limits=JobLimits(runtime=0.5, grace=5)),
             ]
         )
         asked = time.time()
@@ -831,7 +834,7 @@ def test_no_descriptors_is_not_a_lost_process(
 
 def test_report_of_an_attempt_needs_its_end() -> None:
     reports: list[Report] = []
-    attempt = Attempt(
+    attempt = RunningAttempt(
         AttemptKey(1, 1, 1, 1),
         1,
         1,
@@ -839,7 +842,7 @@ def test_report_of_an_attempt_needs_its_end() -> None:
         0.0,
         0.0,
         "/x",
-        Limits(),
+        JobLimits(),
         Allocation(),
         None,
         (),
@@ -849,9 +852,9 @@ def test_report_of_an_attempt_needs_its_end() -> None:
         reports.append(attempt.exited())
 
 
-def adopted(pid: int, *gpus: GpuGrant) -> Attempt:
+def adopted(pid: int, *gpus: GpuGrant) -> RunningAttempt:
     """Return an attempt that began an hour ago."""
-    return Attempt(
+    return RunningAttempt(
         key=AttemptKey(1, pid, 1, 1),
         pid=pid,
         process_started=process_started(pid) or 0,
@@ -859,7 +862,7 @@ def adopted(pid: int, *gpus: GpuGrant) -> Attempt:
         began=time.monotonic() - 3600,
         booted=0.0,
         exit_file="/nowhere",
-        limits=Limits(),
+        limits=JobLimits(),
         allocation=Allocation(1, 0, gpus),
         own_maxrss=None,
         files=(),
@@ -952,7 +955,7 @@ class TestClock:
                         started_at=started.at if recorded else None,
                         pid=started.pid,
                         process_started=started.process_started,
-                        limits=Limits(runtime=3600),
+                        limits=JobLimits(runtime=3600),
                     )
                 ]
             )

@@ -11,7 +11,7 @@ from torc_tui.lifecycle.decide import AttemptFacts, outcome
 from torc_tui.lifecycle.failure_policy import (
     LONGEST_DELAY,
     Policies,
-    Request,
+    RetryRequest,
     delay_before,
     grow,
     rule_for,
@@ -71,8 +71,10 @@ SMALL = ResourceRequirements(name="small", memory=100 * MIB, runtime=90.0)
 MACHINE = Machine(hostname="m", num_cpus=4, memory=8 * GIB)
 
 
-def request(machine: Machine | None = MACHINE, peak: int | None = None, **more: Any) -> Request:
-    return Request(replace(SMALL, **more), peak_memory=peak, machine=machine)
+def request(
+    machine: Machine | None = MACHINE, peak: int | None = None, **more: Any
+) -> RetryRequest:
+    return RetryRequest(replace(SMALL, **more), peak_memory=peak, machine=machine)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def request(machine: Machine | None = MACHINE, peak: int | None = None, **more: 
         (FailureRule(memory=2.0, runtime=2.0), request(), 256 * MIB, 180.0),
     ],
 )
-def test_growth(rule: FailureRule, asked: Request, memory: int, runtime: float) -> None:
+def test_growth(rule: FailureRule, asked: RetryRequest, memory: int, runtime: float) -> None:
     """New values are rounded up to 64 MiB and 1 min, up to the limit of rule or machine."""
     found = grow(rule, 1, Cause.EXIT, asked).requirements
     assert found is not None
@@ -144,7 +146,7 @@ GPUS = (Gpu(uuid="a", index=0, memory=24 * GIB), Gpu(uuid="b", index=1, memory=8
         ),
     ],
 )
-def test_limits(rule: FailureRule, asked: Request, resource: str, limit: str) -> None:
+def test_limits(rule: FailureRule, asked: RetryRequest, resource: str, limit: str) -> None:
     """A job that has all that it may have is not retried, and the reason says so."""
     found = grow(rule, 1, Cause.EXIT, asked)
     assert found.requirements is None

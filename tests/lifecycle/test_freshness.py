@@ -23,13 +23,13 @@ from torc_tui.lifecycle.fingerprint import (
 from torc_tui.lifecycle.freshness import (
     EVERYTHING,
     Aspect,
+    CurrentJob,
     FileNow,
     Findings,
-    JobFacts,
     RecordNow,
     examine,
 )
-from torc_tui.lifecycle.rerun_plan import Follows, JobVerdict, Verdict, keeps, plan
+from torc_tui.lifecycle.rerun_plan import Follows, JobVerdict, RerunDecision, keeps, plan
 from torc_tui.model import EdgeKind
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
@@ -53,7 +53,7 @@ RECORDED = Fingerprint(
 INPUT = FileNow("in", "in.txt", OLD)
 OUTPUT = FileNow("out", "out.txt", WRITTEN)
 DATA = RecordNow("lr", 1, is_same=True)
-FRESH = JobFacts(
+FRESH = CurrentJob(
     id=1,
     name="fit",
     status=JobStatus.COMPLETED,
@@ -66,7 +66,7 @@ FRESH = JobFacts(
 )
 
 
-def findings(job: JobFacts) -> Findings:
+def findings(job: CurrentJob) -> Findings:
     return examine(job, baselines([job.recorded] if job.recorded else []))
 
 
@@ -387,10 +387,10 @@ def test_the_same_end() -> None:
 # -- what follows ----------------------------------------------------------------------------------
 
 
-def job(number: int, **changes: Any) -> JobFacts:
+def job(number: int, **changes: Any) -> CurrentJob:
     recorded = replace(RECORDED, inputs={}, outputs={}, data={}, began=number * 10)
     recorded = replace(recorded, ended=number * 10 + 5)
-    plain = JobFacts(
+    plain = CurrentJob(
         id=number,
         name=f"j{number}",
         status=JobStatus.COMPLETED,
@@ -406,7 +406,7 @@ CHANGED_INPUT = Findings(provisional=(because(Kind.INPUT_CHANGED, name="in", pat
 
 
 def verdicts(
-    jobs: list[JobFacts], edges: list[Follows], more: Mapping[int, Findings] | None = None
+    jobs: list[CurrentJob], edges: list[Follows], more: Mapping[int, Findings] | None = None
 ) -> dict[int, JobVerdict]:
     by_id = {one.id: one for one in jobs}
     found = {one.id: findings(one) for one in jobs} | dict(more or {})
@@ -427,8 +427,8 @@ def test_follows(kind: EdgeKind, certain: bool) -> None:
     """Jobs that depend through files or data may be kept; other dependents run."""
     found = verdicts([job(1, **STALE), job(2), job(3)], [Follows(2, 1, kind)])
     follows = (because(Kind.FOLLOWS, jobs=("j1",)),)
-    assert found[2] == JobVerdict(2, "j2", Verdict.RUN, certain, follows)
-    assert found[3].verdict is Verdict.KEEP
+    assert found[2] == JobVerdict(2, "j2", RerunDecision.RUN, certain, follows)
+    assert found[3].verdict is RerunDecision.KEEP
 
 
 def test_cut_off_behind_cut_off() -> None:
@@ -457,7 +457,7 @@ def test_unknown_follows() -> None:
     """An undecided job is kept, unless it depends on a job that runs."""
     unknown = job(2, recorded=None)
     edges = [Follows(2, 1, EdgeKind.FILE)]
-    assert verdicts([job(1), unknown], edges)[2].verdict is Verdict.UNKNOWN
+    assert verdicts([job(1), unknown], edges)[2].verdict is RerunDecision.UNKNOWN
     assert verdicts([job(1, **STALE), unknown], edges)[2].certain
 
 
@@ -472,7 +472,7 @@ def test_rerun_on_command_only() -> None:
     """A job that does not care for files and data is kept when only these may change."""
     keep = job(2, rerun_on=frozenset({Aspect.COMMAND}))
     found = verdicts([job(1, **STALE), keep], [Follows(2, 1, EdgeKind.FILE)])
-    assert found[2].verdict is Verdict.KEEP
+    assert found[2].verdict is RerunDecision.KEEP
     found = verdicts([job(1, **STALE), keep], [Follows(2, 1, EdgeKind.EXPLICIT)])
     assert found[2].certain
 
@@ -480,13 +480,13 @@ def test_rerun_on_command_only() -> None:
 @pytest.mark.parametrize(
     ("kind", "ended", "verdict"),
     [
-        (EdgeKind.EXPLICIT, 20, Verdict.KEEP),
-        (EdgeKind.EXPLICIT, 21, Verdict.RUN),
-        (EdgeKind.FILE, 21, Verdict.KEEP),
+        (EdgeKind.EXPLICIT, 20, RerunDecision.KEEP),
+        (EdgeKind.EXPLICIT, 21, RerunDecision.RUN),
+        (EdgeKind.FILE, 21, RerunDecision.KEEP),
     ],
     ids=["before", "after", "file"],
 )
-def test_reran_during_the_check(kind: EdgeKind, ended: int, verdict: Verdict) -> None:
+def test_reran_during_the_check(kind: EdgeKind, ended: int, verdict: RerunDecision) -> None:
     """A job runs if one that it depends on as such has run again since it began (number 20)."""
     before = job(1)
     assert before.recorded is not None
@@ -494,7 +494,7 @@ def test_reran_during_the_check(kind: EdgeKind, ended: int, verdict: Verdict) ->
     found = verdicts([before, job(2)], [Follows(2, 1, kind)])
     assert found[2].verdict is verdict
     order = [] if kind is EdgeKind.FILE else [("j1", ended)]
-    assert keeps(job(2), Findings(), order) is (verdict is Verdict.KEEP)
+    assert keeps(job(2), Findings(), order) is (verdict is RerunDecision.KEEP)
 
 
 def test_counts_of_many_reasons() -> None:
@@ -516,7 +516,7 @@ def test_sure_and_maybe() -> None:
 
 
 @st.composite
-def workflows(draw: st.DrawFn) -> tuple[list[JobFacts], list[Follows], list[Follows]]:
+def workflows(draw: st.DrawFn) -> tuple[list[CurrentJob], list[Follows], list[Follows]]:
     """Return jobs, their edges without gates, and the same with gates."""
     size = draw(st.integers(1, 9))
     jobs = []
@@ -545,15 +545,15 @@ def workflows(draw: st.DrawFn) -> tuple[list[JobFacts], list[Follows], list[Foll
     return jobs, plain, gated
 
 
-def ran_after(on: JobFacts, job: JobFacts) -> bool:
+def ran_after(on: CurrentJob, job: CurrentJob) -> bool:
     if job.recorded is None or on.recorded is None or not job.is_finished_well:
         return False
     return on.recorded.ended > job.recorded.began
 
 
 def slow_truth(
-    jobs: list[JobFacts], edges: list[Follows], found: Mapping[int, Findings]
-) -> dict[int, tuple[Verdict, bool]]:
+    jobs: list[CurrentJob], edges: list[Follows], found: Mapping[int, Findings]
+) -> dict[int, tuple[RerunDecision, bool]]:
     """Apply each rule until nothing changes."""
     sure: set[int] = set()
     maybe: set[int] = set()
@@ -578,13 +578,15 @@ def slow_truth(
     for one in jobs:
         runs = one.id in sure | maybe
         unknown = found[one.id].unknown and one.status is not JobStatus.DISABLED
-        kept = Verdict.UNKNOWN if unknown else Verdict.KEEP
-        verdicts[one.id] = (Verdict.RUN if runs else kept, one.id not in maybe)
+        kept = RerunDecision.UNKNOWN if unknown else RerunDecision.KEEP
+        verdicts[one.id] = (RerunDecision.RUN if runs else kept, one.id not in maybe)
     return verdicts
 
 
 @given(workflows())
-def test_equals_slow_reference(drawn: tuple[list[JobFacts], list[Follows], list[Follows]]) -> None:
+def test_equals_slow_reference(
+    drawn: tuple[list[CurrentJob], list[Follows], list[Follows]],
+) -> None:
     jobs, plain, gated = drawn
     found = {
         one.id: Findings() if one.changes_inputs and one.recorded else findings(one) for one in jobs
@@ -595,4 +597,4 @@ def test_equals_slow_reference(drawn: tuple[list[JobFacts], list[Follows], list[
         told = {number: (one.verdict, one.certain) for number, one in verdicts.items()}
         assert told == expected
         for one in verdicts.values():
-            assert bool(one.reasons) is (one.verdict is not Verdict.KEEP)
+            assert bool(one.reasons) is (one.verdict is not RerunDecision.KEEP)

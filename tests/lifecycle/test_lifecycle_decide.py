@@ -293,7 +293,7 @@ def test_end_of_runner() -> None:
 
 
 class Dictionary:
-    """The port `Graph`, the slow and obvious way."""
+    """The port `DependencyGraph`, the slow and obvious way."""
 
     def __init__(self, depends_on: dict[int, list[int]], cancel: dict[int, bool]) -> None:
         self.depends_on = depends_on

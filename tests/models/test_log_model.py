@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.waiting import DEADLINE
 from torc_tui.tui.logs.file_search import FileSearch, search
-from torc_tui.tui.logs.log_file import Change, LogFile, LogLine
+from torc_tui.tui.logs.log_file import FileChange, LogFile, LogFileLine
 
 
 def naive(data: bytes) -> list[bytes]:
@@ -20,7 +20,7 @@ def naive(data: bytes) -> list[bytes]:
     return lines if lines[-1] else lines[:-1]
 
 
-def tail(log: LogFile, count: int) -> list[LogLine]:
+def tail(log: LogFile, count: int) -> list[LogFileLine]:
     return log.before(log.size, count)
 
 
@@ -44,7 +44,7 @@ def test_index_equals_naive_splitting(
         for content in (data, data + more):
             if content is not data:
                 path.write_bytes(content)
-                assert log.refresh() in (Change.GREW, Change.NONE)
+                assert log.refresh() in (FileChange.GREW, FileChange.NONE)
             expected = naive(content)
             assert datas(tail(log, count)) == expected[-count:]
             while not log.advance(3):
@@ -73,26 +73,26 @@ def test_long_lines(tmp_path: Path) -> None:
 def test_growth_truncation_and_replacement(tmp_path: Path) -> None:
     path = tmp_path / "log"
     log = LogFile(path)
-    assert not log.exists and tail(log, 3) == [] and log.refresh() is Change.GONE
+    assert not log.exists and tail(log, 3) == [] and log.refresh() is FileChange.GONE
     path.write_bytes(b"one\n")
-    assert log.refresh() is Change.GREW and log.refresh() is Change.NONE
+    assert log.refresh() is FileChange.GREW and log.refresh() is FileChange.NONE
     assert log.advance() and log.line_count == 1
     with path.open("ab") as file:
         file.write(b"two")
-    assert log.refresh() is Change.GREW and not log.complete and log.line_count is None
+    assert log.refresh() is FileChange.GREW and not log.complete and log.line_count is None
     assert datas(tail(log, 5)) == [b"one", b"two"] and log.advance() and log.line_count == 2
     with path.open("ab") as file:
         file.write(b" and more\n")
     log.refresh()
     assert log.advance() and log.line_count == 2 and datas(log.after(4, 5)) == [b"two and more"]
     path.write_bytes(b"x\n")
-    assert log.refresh() is Change.REPLACED and datas(tail(log, 5)) == [b"x"]
+    assert log.refresh() is FileChange.REPLACED and datas(tail(log, 5)) == [b"x"]
     other = tmp_path / "other"
     other.write_bytes(b"quite another\n")
     other.rename(path)
-    assert log.refresh() is Change.REPLACED and datas(tail(log, 5)) == [b"quite another"]
+    assert log.refresh() is FileChange.REPLACED and datas(tail(log, 5)) == [b"quite another"]
     path.unlink()
-    assert log.refresh() is Change.GONE and datas(tail(log, 5)) == [b"quite another"]
+    assert log.refresh() is FileChange.GONE and datas(tail(log, 5)) == [b"quite another"]
     log.close()
 
 

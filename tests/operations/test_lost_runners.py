@@ -31,7 +31,7 @@ from torc_tui.wording import sentence
 from torc_tui.workflow_file.load import loads
 
 ACTOR = "ann@bench"
-ELSEWHERE = compute_nodes.Process(
+ELSEWHERE = compute_nodes.MachineProcess(
     hostname="node7", boot_id="b7", pid=7, started=7, machine_id="m7", pid_namespace="pid:[7]"
 )
 MACHINE = Machine(hostname="node7", num_cpus=4, memory=1 << 30)
@@ -60,7 +60,7 @@ Join = Callable[..., int]
 @pytest.fixture
 def join(store: Store, workflow_id: int) -> Join:
     def add(
-        process: compute_nodes.Process = ELSEWHERE,
+        process: compute_nodes.MachineProcess = ELSEWHERE,
         *,
         quiet: float = 3600.0,
         status: JobStatus | None = JobStatus.RUNNING,
@@ -227,7 +227,7 @@ def test_a_job_that_was_asked_to_stop_is_canceled(
 
 def test_missing_process_is_proof(store: Store, workflow_id: int, join: Join) -> None:
     here = compute_nodes.this_process("renamed")
-    gone = compute_nodes.Process(
+    gone = compute_nodes.MachineProcess(
         hostname="former name",
         boot_id=here.boot_id,
         pid=os.getpid(),

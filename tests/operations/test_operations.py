@@ -211,7 +211,7 @@ def test_cancel_jobs_of_a_lost_runner(store: Store, tmp_path: Path) -> None:
     from torc_tui.resources.machine_identity import boot_id, hostname
 
     machine = detect_machine()
-    gone = compute_nodes.Process(
+    gone = compute_nodes.MachineProcess(
         hostname=hostname(), boot_id=boot_id(), pid=os.getpid(), started=1
     )  # another process' time
     with store.write() as conn:

@@ -51,7 +51,7 @@ def workflow(store: Store, tmp_path: Path) -> int:
 
 
 def join(store: Store, workflow: int, hostname: str, machine: Machine, **options: int | str) -> int:
-    here = compute_nodes.Process(hostname=hostname, boot_id="b", pid=7, started=1)
+    here = compute_nodes.MachineProcess(hostname=hostname, boot_id="b", pid=7, started=1)
     with store.write() as conn:
         return compute_nodes.register(conn, workflow, 1, here, machine, options, 1.0)[0]
 

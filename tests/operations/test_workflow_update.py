@@ -21,7 +21,7 @@ from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store import job_definitions, queries, user_data, workflows
 from torc_tui.store.feed import list_events
-from torc_tui.store.selection import Selection
+from torc_tui.store.selection import ListSelection
 from torc_tui.workflow_file.load import loads
 
 TEXT = """
@@ -232,7 +232,7 @@ def test_removed_jobs(it: Any) -> None:
     assert "fit_3" not in it.status() and set(it.status().values()) == {"completed"}
     counts = workflows.get_workflow(it.store, it.workflow_id).counts
     assert counts == {JobStatus.COMPLETED: 5}
-    results = queries.list_results(it.store, it.workflow_id, Selection())
+    results = queries.list_results(it.store, it.workflow_id, ListSelection())
     assert "fit_3" in {one["job_name"] for one in results}
     before = content(it)
     assert not update(it, ("1:3", "1:2 "))

@@ -11,13 +11,13 @@ from torc_tui.model import (
     FileSpec,
     JobSpec,
     ResourceRequirements,
-    Source,
+    SourceLocation,
     UserDataSpec,
     WorkflowSpec,
 )
 from torc_tui.plan.resolve import resolve
 
-HERE = Source("w.yaml", 7)
+HERE = SourceLocation("w.yaml", 7)
 
 
 def kinds(spec: WorkflowSpec) -> list[tuple[str, str]]:

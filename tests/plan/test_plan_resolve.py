@@ -20,7 +20,7 @@ from torc_tui.model import (
     Plan,
     ResourceRequirements,
     SlurmScheduler,
-    Source,
+    SourceLocation,
     UserDataSpec,
     WorkflowSpec,
     render,
@@ -329,16 +329,16 @@ def test_other_problems(one: JobSpec, kind: str) -> None:
 
 
 def test_all_problems_at_once_with_their_lines() -> None:
-    source = Source("w.yaml", 10, {"depends_on": 12, "command": 11})
+    source = SourceLocation("w.yaml", 10, {"depends_on": 12, "command": 11})
     error = refused(
         JobSpec(name="a", command="${files.input.}", depends_on=("nobody", "b"), source=source),
-        job("b", depends_on=("a",), source=Source("w.yaml", 20)),
+        job("b", depends_on=("a",), source=SourceLocation("w.yaml", 20)),
         actions=[
             Action(
                 trigger_type="on_jobs_ready",
                 action_type="schedule_nodes",
                 jobs=("c",),
-                source=Source("w.yaml", 5),
+                source=SourceLocation("w.yaml", 5),
             )
         ],
         file="w.yaml",
@@ -526,7 +526,10 @@ def test_patterns_take_bounded_time(key: str, pattern: str, found: bool | None) 
         file="w.yaml",
         files=[FileSpec(name=name, path="f")],
         user_data=[UserDataSpec(name=name, data=1)],
-        jobs=[job(name), job("z", source=Source("w.yaml", 7, {key: 9}), **{key: (pattern,)})],
+        jobs=[
+            job(name),
+            job("z", source=SourceLocation("w.yaml", 7, {key: 9}), **{key: (pattern,)}),
+        ],
     )
     if found:
         resolve(spec)

@@ -1,11 +1,10 @@
-"""The structure of the app: no god object, one meaning per class name.
+"""The structure of the app: no god object.
 
 The layers and the absence of import circles are contracts in pyproject.toml.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from importlib import import_module
 from inspect import isfunction
@@ -49,10 +48,3 @@ def test_methods() -> None:
     counts = {one.__qualname__: len(methods(one)) for one in classes()}
     assert len(counts) > 100
     assert {name: number for name, number in counts.items() if number >= METHODS} == {}
-
-
-def test_class_names() -> None:
-    found: dict[str, set[str]] = defaultdict(set)
-    for one in classes():
-        found[one.__qualname__].add(one.__module__)
-    assert {name: places for name, places in found.items() if len(places) > 1} == {}

@@ -88,7 +88,7 @@ def test_variables() -> None:
 @pytest.mark.parametrize(
     ("table", "heading"), [(schema.WORKFLOW, "## Workflow"), (schema.JOB, "## Jobs")]
 )
-def test_keys_of_a_workflow_file(table: schema.Table, heading: str) -> None:
+def test_keys_of_a_workflow_file(table: schema.KeyTable, heading: str) -> None:
     rows = topics.text_of("workflow-files").split(heading)[1].split("\n\n")[1].splitlines()[2:]
     told = {key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert told <= {*table.keys}
@@ -99,7 +99,7 @@ def test_keys_of_a_workflow_file(table: schema.Table, heading: str) -> None:
 def test_keys_of_entries() -> None:
     """The page names only keys that the tables of the entries have."""
     known = {
-        key for one in vars(schema).values() if isinstance(one, schema.Table) for key in one.keys
+        key for one in vars(schema).values() if isinstance(one, schema.KeyTable) for key in one.keys
     }
     section = topics.text_of("workflow-files").split("## Files, user data")[1].split("## ")[0]
     told = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)[:`]", section))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from torc_tui.resources.detect import (
-    Limits,
+    ContainerLimits,
     available_cpus,
     available_memory,
     detect_machine,
@@ -45,34 +45,50 @@ def v2(root: Path, group: str, files: dict[str, str], mount: str = V2_MOUNT) -> 
 @pytest.mark.parametrize(
     ("group", "files", "expected"),
     [
-        ("/", {}, Limits(None, None)),
-        ("/a/b", {"a/b/cpu.max": "max 100000\n", "a/b/memory.max": "max\n"}, Limits(None, None)),
-        ("/a/b", {"a/b/cpu.max": "150000 100000\n", "a/b/memory.max": f"{GB}\n"}, Limits(1.5, GB)),
+        ("/", {}, ContainerLimits(None, None)),
+        (
+            "/a/b",
+            {"a/b/cpu.max": "max 100000\n", "a/b/memory.max": "max\n"},
+            ContainerLimits(None, None),
+        ),
+        (
+            "/a/b",
+            {"a/b/cpu.max": "150000 100000\n", "a/b/memory.max": f"{GB}\n"},
+            ContainerLimits(1.5, GB),
+        ),
         (
             "/a/b",
             {"a/cpu.max": "50000 100000\n", "a/b/cpu.max": "400000 100000\n"},
-            Limits(0.5, None),
+            ContainerLimits(0.5, None),
         ),
-        ("/a/b", {"memory.max": "4096\n", "a/b/memory.max": f"{GB}\n"}, Limits(None, 4096)),
-        ("/a", {"a/cpu.max": "nonsense\n", "a/memory.max": "\n"}, Limits(None, None)),
-        ("/a", {"a/cpu.max": "\n", "a/memory.max": "-1\n"}, Limits(None, None)),
-        ("/../../x", {"cpu.max": "200000 100000\n"}, Limits(2.0, None)),
+        (
+            "/a/b",
+            {"memory.max": "4096\n", "a/b/memory.max": f"{GB}\n"},
+            ContainerLimits(None, 4096),
+        ),
+        ("/a", {"a/cpu.max": "nonsense\n", "a/memory.max": "\n"}, ContainerLimits(None, None)),
+        ("/a", {"a/cpu.max": "\n", "a/memory.max": "-1\n"}, ContainerLimits(None, None)),
+        ("/../../x", {"cpu.max": "200000 100000\n"}, ContainerLimits(2.0, None)),
     ],
 )
-def test_cgroup_v2(tmp_path: Path, group: str, files: dict[str, str], expected: Limits) -> None:
+def test_cgroup_v2(
+    tmp_path: Path, group: str, files: dict[str, str], expected: ContainerLimits
+) -> None:
     assert limits(v2(tmp_path, group, files)) == expected
 
 
 def test_cgroup_v2_in_a_container_that_sees_its_own_part_of_the_tree(tmp_path: Path) -> None:
     mount = "30 23 0:26 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup rw\n"
-    assert limits(v2(tmp_path, "/docker/abc", {"memory.max": "1000"}, mount)) == Limits(None, 1000)
-    assert limits(v2(tmp_path, "/docker/abc/in", {"in/memory.max": "900"}, mount)) == Limits(
-        None, 900
-    )
-    assert limits(v2(tmp_path, "/elsewhere", {}, mount)) == Limits(None, 1000)
-    assert limits(v2(tmp_path, "/docker/abc-in", {"-in/memory.max": "5"}, mount)) == Limits(
+    assert limits(v2(tmp_path, "/docker/abc", {"memory.max": "1000"}, mount)) == ContainerLimits(
         None, 1000
     )
+    assert limits(
+        v2(tmp_path, "/docker/abc/in", {"in/memory.max": "900"}, mount)
+    ) == ContainerLimits(None, 900)
+    assert limits(v2(tmp_path, "/elsewhere", {}, mount)) == ContainerLimits(None, 1000)
+    assert limits(
+        v2(tmp_path, "/docker/abc-in", {"-in/memory.max": "5"}, mount)
+    ) == ContainerLimits(None, 1000)
 
 
 def test_cgroup_v1(tmp_path: Path) -> None:
@@ -98,11 +114,11 @@ def test_cgroup_v1(tmp_path: Path) -> None:
             "sys/fs/cgroup/memory/memory.limit_in_bytes": f"{64 * GB}\n",
         },
     )
-    assert limits(root) == Limits(2.5, 8 * GB)
+    assert limits(root) == ContainerLimits(2.5, 8 * GB)
 
 
 def test_no_proc_no_limits(tmp_path: Path) -> None:
-    assert limits(tmp_path) == Limits(None, None)
+    assert limits(tmp_path) == ContainerLimits(None, None)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_runners_in_two_pid_namespaces(shell: Any) -> None:
 def test_an_expired_runner_of_another_machine_is_named_and_dropped(shell: Any) -> None:
     shell.write("name: w\njobs: [{name: a, command: 'true'}]\n")
     assert shell.run("create", "w.yaml")[0] == shell.run("init", "1")[0] == 0
-    elsewhere = compute_nodes.Process(
+    elsewhere = compute_nodes.MachineProcess(
         hostname="far", boot_id="b", pid=7, started=7, machine_id="m", pid_namespace="n"
     )
     machine = Machine(hostname="far", num_cpus=1, memory=1 << 30)

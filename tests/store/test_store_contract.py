@@ -13,7 +13,7 @@ from torc_tui.model import EdgeKind, Event
 from torc_tui.status import JobStatus
 from torc_tui.store import event_log, feed, prepared, queries, relations, sql, workflows
 from torc_tui.store.database import Store
-from torc_tui.store.selection import Selection
+from torc_tui.store.selection import ListSelection
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_dependencies_pass_through_gates(store: Store, workflow_id: int) -> None
     assert (up.name, up.kind, up.via) == ("prepare", EdgeKind.FILE, "clean")
     assert [
         job["name"]
-        for job in queries.list_jobs(store, workflow_id, Selection(upstream_job_id=train))
+        for job in queries.list_jobs(store, workflow_id, ListSelection(upstream_job_id=train))
     ] == [
         "collect_a",
         "collect_b",
@@ -147,18 +147,19 @@ def test_jobs_are_listed_filtered_and_sorted(store: Store, workflow_id: int) -> 
     found = queries.list_jobs(
         store,
         workflow_id,
-        Selection(name="TRAIN%", sort_by="name", reverse=True, limit=2, offset=1),
+        ListSelection(name="TRAIN%", sort_by="name", reverse=True, limit=2, offset=1),
     )
     assert [job["name"] for job in found] == ["train_4", "train_3"]
     assert found[0]["parameters"] == {"lr": 4, "mode": "fast"} and "input_file_ids" not in found[0]
-    assert queries.list_jobs(store, workflow_id, Selection(status=JobStatus.READY)) == []
+    assert queries.list_jobs(store, workflow_id, ListSelection(status=JobStatus.READY)) == []
     assert (
-        len(queries.list_jobs(store, workflow_id, Selection(status=JobStatus.UNINITIALIZED))) == 10
+        len(queries.list_jobs(store, workflow_id, ListSelection(status=JobStatus.UNINITIALIZED)))
+        == 10
     )
     with pytest.raises(UsageError, match="sorted"):
-        queries.list_jobs(store, workflow_id, Selection(sort_by="name; DROP TABLE job"))
+        queries.list_jobs(store, workflow_id, ListSelection(sort_by="name; DROP TABLE job"))
     collect = queries.list_jobs(
-        store, workflow_id, Selection(name="collect_a"), include_relationships=True
+        store, workflow_id, ListSelection(name="collect_a"), include_relationships=True
     )[0]
     assert len(collect["depends_on_job_ids"]) == 6 and collect["scheduler_id"] is not None
 
@@ -232,9 +233,9 @@ def test_results_are_those_of_the_newest_attempt(store: Store, workflow_id: int)
     )
     assert [
         r["job_id"]
-        for r in queries.list_results(store, workflow_id, Selection(failed=True, current=True))
+        for r in queries.list_results(store, workflow_id, ListSelection(failed=True, current=True))
     ] == [two]
-    assert len(queries.list_results(store, workflow_id, Selection())) == 3
+    assert len(queries.list_results(store, workflow_id, ListSelection())) == 3
     assert queries.get_result(store, found[0]["id"]) == found[0]
     with store.write() as conn:
         execute(conn, f"UPDATE job SET status = {JobStatus.UNINITIALIZED} WHERE id = ?", (one,))
@@ -247,18 +248,21 @@ def test_workflows_are_listed_by_owner_and_archive(
     other = workflows.create(store, make_plan(1, "b"), user="bob", directory="/", at=5.0)
     assert [w.id for w in workflows.list_workflows(store)] == [workflow_id, other]
     assert [
-        w.id for w in workflows.list_workflows(store, Selection(user="bob", is_archived=False))
+        w.id for w in workflows.list_workflows(store, ListSelection(user="bob", is_archived=False))
     ] == [other]
     assert [
-        w.id for w in workflows.list_workflows(store, Selection(sort_by="name", is_archived=False))
+        w.id
+        for w in workflows.list_workflows(store, ListSelection(sort_by="name", is_archived=False))
     ] == [
         other,
         workflow_id,
     ]
     workflows.archive(store, [other], True, at=6.0, actor="bob@h")
     assert [w.id for w in workflows.list_workflows(store)] == [workflow_id]
-    assert [w.id for w in workflows.list_workflows(store, Selection(is_archived=True))] == [other]
-    assert [w.id for w in workflows.list_workflows(store, Selection(reverse=True))] == [
+    assert [w.id for w in workflows.list_workflows(store, ListSelection(is_archived=True))] == [
+        other
+    ]
+    assert [w.id for w in workflows.list_workflows(store, ListSelection(reverse=True))] == [
         other,
         workflow_id,
     ]
@@ -266,7 +270,7 @@ def test_workflows_are_listed_by_owner_and_archive(
         workflows.archive(store, [workflow_id, 4711], True, at=7.0)
     assert not workflows.get_workflow(store, workflow_id).is_archived
     with pytest.raises(UsageError):
-        workflows.list_workflows(store, Selection(sort_by="id; --", is_archived=False))
+        workflows.list_workflows(store, ListSelection(sort_by="id; --", is_archived=False))
 
 
 def test_a_workflow_is_changed(store: Store, workflow_id: int) -> None:
@@ -380,7 +384,8 @@ def test_hostile_names(store: Store, make_plan: Any) -> None:
     workflow_id = workflows.create(store, make_plan(name=name), user="o'x", directory="/", at=1.0)
     assert workflows.get_workflow(store, workflow_id).name == name
     assert [
-        w.user for w in workflows.list_workflows(store, Selection(user="o'x", is_archived=False))
+        w.user
+        for w in workflows.list_workflows(store, ListSelection(user="o'x", is_archived=False))
     ] == ["o'x"]
 
 

@@ -27,7 +27,7 @@ from torc_tui.store import (
 )
 from torc_tui.store.database import Store
 from torc_tui.store.schema import JsonText, StatusNumber
-from torc_tui.store.selection import Selection
+from torc_tui.store.selection import ListSelection
 from torc_tui.workflow_file.load import loads
 
 
@@ -220,7 +220,7 @@ def test_results_and_events_on_request(store: Store, workflow_id: int) -> None:
     document = _document(store, workflow_id, include_results=True, include_events=True)
     copy = workflow_import.import_workflow(store, document, user="b", directory="/", at=50.0)
     new = queries.find_job(store, copy, "train_1")
-    [result] = queries.list_results(store, copy, Selection())
+    [result] = queries.list_results(store, copy, ListSelection())
     keys = (
         "return_code",
         "status",
@@ -260,7 +260,7 @@ def test_every_column_of_results(store: Store, workflow_id: int) -> None:
         execute(conn, sql, tuple(values.values()))
     document = _document(store, workflow_id, include_results=True)
     copy = workflow_import.import_workflow(store, document, user="b", directory="/", at=50.0)
-    wanted = Selection()
+    wanted = ListSelection()
     [first], [second] = (
         [
             {key: value for key, value in row.items() if key not in _IDS}
@@ -280,7 +280,7 @@ def test_reasons_of_documents(store: Store, workflow_id: int, reason: Any) -> No
     result = RESULT | {"reason": reason}
     document = {"workflow": {"name": "w"}, "jobs": [JOB], "results": [result]}
     copy = workflow_import.import_workflow(store, document, user="b", directory="/", at=5.0)
-    [found] = queries.list_results(store, copy, Selection())
+    [found] = queries.list_results(store, copy, ListSelection())
     assert found["reason"] == decode(reason)
 
 

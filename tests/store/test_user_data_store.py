@@ -14,7 +14,7 @@ from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
 from torc_tui.store import feed, queries, relations, user_data, user_data_records, workflows
 from torc_tui.store.database import Store
-from torc_tui.store.selection import Selection
+from torc_tui.store.selection import ListSelection
 
 
 @pytest.fixture
@@ -279,7 +279,7 @@ def test_lists(connection: Any, store: Store, workflow_id: int) -> None:
         return [
             record["name"]
             for record in user_data_records.list_records(
-                connection, workflow_id, Selection(**options)
+                connection, workflow_id, ListSelection(**options)
             )
         ]
 

@@ -21,7 +21,7 @@ from torc_tui.errors import StoreUnavailable
 from torc_tui.operations import workflows as acts
 from torc_tui.status import JobStatus
 from torc_tui.store.event_log import append
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck, log_tail
@@ -127,7 +127,7 @@ jobs:
         await until(pilot, lambda: "[bold]" in screen_text(pilot))
 
 
-class Flaky(Source):
+class Flaky(FeedReader):
     """A database that can become unavailable."""
 
     away = False

@@ -10,7 +10,7 @@ from torc_tui.errors import SettingsError
 from torc_tui.operations.catalog import CATALOG
 from torc_tui.operations.user_action import UserAction
 from torc_tui.tui.frame import keymap
-from torc_tui.tui.frame.command import CONTEXTS, PRESETS, Command
+from torc_tui.tui.frame.command import CONTEXTS, PRESETS, AppCommand
 from torc_tui.tui.frame.commands import ACTIONS, BY_ID, COMMANDS
 from torc_tui.tui.frame.keymap import PENDING, KeyMap
 
@@ -46,9 +46,9 @@ def test_no_chord_begins_with_a_key_that_is_taken(preset: str) -> None:
 def test_the_nearer_context_wins() -> None:
     keys = KeyMap()
     found = keys.find("enter", ("jobs", "list", "app"))
-    assert isinstance(found, Command) and found.id == "job-why"
+    assert isinstance(found, AppCommand) and found.id == "job-why"
     found = keys.find("enter", ("list", "app"))
-    assert isinstance(found, Command) and found.id == "activate"
+    assert isinstance(found, AppCommand) and found.id == "activate"
     assert keys.find("enter", ("app",)) is None
 
 
@@ -56,7 +56,7 @@ def test_chords() -> None:
     keys = KeyMap("vim")
     assert keys.find("g", ("list",)) is PENDING
     found = keys.find("g g", ("list",))
-    assert isinstance(found, Command) and found.id == "cursor-top"
+    assert isinstance(found, AppCommand) and found.id == "cursor-top"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_names_of_keys(key: str, character: str | None, expected: str) -> None:
 def test_user_keys_take_the_key_from_the_preset() -> None:
     keys = KeyMap("default", {"job-hold": ("r",)})
     found = keys.find("r", ("jobs",))
-    assert isinstance(found, Command) and found.id == "job-hold"
+    assert isinstance(found, AppCommand) and found.id == "job-hold"
     assert keys.keys("job-retry") == ()
 
 

@@ -25,7 +25,7 @@ from torc_tui.tui.data.json_tree import JsonTree
 from torc_tui.tui.data.json_tree_rows import TreePlace
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.choice import Choice, Confirm
-from torc_tui.tui.widgets.dialogs import Ask, Reading
+from torc_tui.tui.widgets.dialogs import Ask, TextDialog
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.wording import readable
 
@@ -235,7 +235,7 @@ async def test_the_schema_is_shown_and_checked(lab: Lab) -> None:
         await opened(pilot)
         await until(pilot, sees(pilot, "✖ 1 violation", ".lr: 5 is more than 1"))
         await pilot.press("i")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Reading))
+        await until(pilot, lambda: isinstance(pilot.app.screen, TextDialog))
         await until(pilot, sees(pilot, '"maximum": 1'))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))

@@ -9,7 +9,7 @@ from torc_tui.model import Event, Job, ResourceRequirements, Workflow
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_columns import COLUMNS
-from torc_tui.tui.jobs.job_page import JobFacts, job_page
+from torc_tui.tui.jobs.job_page import JobPageInput, job_page
 from torc_tui.tui.jobs.job_rows import JobRows
 from torc_tui.tui.jobs.page import NEIGHBORS, Details
 from torc_tui.tui.jobs.workflow_model import outcomes
@@ -189,5 +189,5 @@ def test_neighbors_by_attention() -> None:
         record={"id": 99}, before=[Near(number, f"n{number}") for number in jobs], before_count=1000
     )
     job = Job(99, "last", JobStatus.BLOCKED)
-    shown = job_page(JobFacts(job, (), None, details, jobs, {}, 0.0), 80)
+    shown = job_page(JobPageInput(job, (), None, details, jobs, {}, 0.0), 80)
     assert list(shown.links.values())[:5] == [33, 32, 31, 30, 0] and len(shown.links) == NEIGHBORS

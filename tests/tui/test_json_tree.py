@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
 from torc_tui.tui.data import json_text_view
-from torc_tui.tui.data.json_text_view import JsonText, color, readable
+from torc_tui.tui.data.json_text_view import JsonDrawing, color, readable
 from torc_tui.tui.data.json_tree import JsonTree
 from torc_tui.tui.data.json_tree_rows import OPEN_ALL, PAGE, ROOT, TreePlace, TreeRows, page_size
 from torc_tui.views.json_document import parse, walk
@@ -118,7 +118,7 @@ def test_only_lines_on_screen_are_colored(monkeypatch: pytest.MonkeyPatch) -> No
         return [(line, "")]
 
     monkeypatch.setattr(json_text_view, "color", color)
-    JsonText([str(number) for number in range(100_000)]).draw(0, 500, 80, 20)
+    JsonDrawing([str(number) for number in range(100_000)]).draw(0, 500, 80, 20)
     assert len(seen) == 20
 
 
@@ -138,7 +138,7 @@ class TreeApp(App[None]):
     def on_mount(self) -> None:
         self.query_one(JsonTree).set_value(self.value, same=False)
 
-    def on_json_tree_copy(self, event: JsonTree.Copy) -> None:
+    def on_json_tree_copy_requested(self, event: JsonTree.CopyRequested) -> None:
         self.copied.append(event.path)
 
 

@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 
 from tests.raw_sql import execute
 from tests.tui.driving import until
-from torc_tui.lifecycle.rerun_plan import JobVerdict, Verdict
+from torc_tui.lifecycle.rerun_plan import JobVerdict, RerunDecision
 from torc_tui.operations import workflows as acts
 from torc_tui.operations.rerun import RerunPlan
 from torc_tui.plan.resolve import resolve
@@ -218,7 +218,7 @@ def forecast() -> Forecast:
     }
     names = {1: "prep", 2: "train_0.1"}
     verdicts = {
-        number: JobVerdict(number, names[number], Verdict.RUN, number == 1, reasons)
+        number: JobVerdict(number, names[number], RerunDecision.RUN, number == 1, reasons)
         for number, reasons in why.items()
     }
     plan = RerunPlan(workflow_id=1, name="pipeline", last_seq=1, verdicts=verdicts)
@@ -272,7 +272,9 @@ async def test_rerun(
 
 
 async def test_nothing_to_rerun(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    verdicts = {number: JobVerdict(number, f"job_{number}", Verdict.KEEP) for number in range(6)}
+    verdicts = {
+        number: JobVerdict(number, f"job_{number}", RerunDecision.KEEP) for number in range(6)
+    }
     none = RerunPlan(workflow_id=1, name="pipeline", last_seq=1, verdicts=verdicts)
     found = Forecast(plan=none, stale={}, listed={}, estimate=Estimate(), seconds={})
     monkeypatch.setattr("torc_tui.operations.failures.failure_groups", lambda *_: [])

@@ -17,8 +17,8 @@ from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
 from torc_tui.operations.machine_state import MachineState
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
-from torc_tui.store.runner_liveness import Holding, Runner
-from torc_tui.tui.feed.machine import MachineReading, MachineWatch
+from torc_tui.store.runner_liveness import ActiveRunner, Holding
+from torc_tui.tui.feed.machine import MachineHistory, MachineReading
 from torc_tui.tui.look.text_layout import Line, line_width
 from torc_tui.tui.machine.machine_sheet import draw
 from torc_tui.tui.machine.sheet_parts import memory_bar, wrapped
@@ -63,7 +63,7 @@ def box() -> MachineState:
             holding(2, "eval_[red]", 1, GpuGrant("GPU-2", 250, 20 * GB)),
             holding(3, "elsewhere", 1, GpuGrant("GPU-2", 0, 20 * GB), workflow=2),
         ],
-        runners=[Runner(1, 1, "box", 1, 12, 64 * GB, found, {})],
+        runners=[ActiveRunner(1, 1, "box", 1, 12, 64 * GB, found, {})],
         cpu_percent=(100.0, 50.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
         memory_used=16 * GB,
         notices=(
@@ -73,9 +73,11 @@ def box() -> MachineState:
     )
 
 
-def watch(host: MachineState) -> MachineWatch:
-    machine = MachineWatch()
-    machine.take(MachineReading(host, None, [Runner(9, 1, "far", 1, 64, 256 * GB, [{}, {}], {})]))
+def watch(host: MachineState) -> MachineHistory:
+    machine = MachineHistory()
+    machine.take(
+        MachineReading(host, None, [ActiveRunner(9, 1, "far", 1, 64, 256 * GB, [{}, {}], {})])
+    )
     return machine
 
 
@@ -160,7 +162,7 @@ def test_the_meters_of_the_header() -> None:
         ("mem", "16", "64 GiB", False),
         ("GPU", "3", "4", False),
     ]
-    assert MachineWatch().meters() == ()
+    assert MachineHistory().meters() == ()
 
 
 def test_users_are_wrapped() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.tui.driving import ENVIRON, Workspace, sees, until
 from torc_tui.operations import jobs as job_acts
 from torc_tui.operations import workflows as workflow_acts
-from torc_tui.tui.feed.watches import Ended, Watch, Watches
+from torc_tui.tui.feed.watches import Watch, Watches, WatchResult
 from torc_tui.tui.shell import notifier
 from torc_tui.tui.shell.app import TorcApp
 
@@ -89,7 +89,7 @@ def test_notification_of_a_group(story: Story) -> None:
     job_acts.cancel_jobs(story.store, ids[:2], actor=None)
     assert watches.check(story.store) == [] and len(watches) == 2
     job_acts.disable_jobs(story.store, ids[2:], actor=None)
-    assert watches.check(story.store) == [Ended("train_{i}: 2 canceled, 1 disabled", 2)]
+    assert watches.check(story.store) == [WatchResult("train_{i}: 2 canceled, 1 disabled", 2)]
     workflow_acts.cancel_workflow(story.store, story.workflow_id)
     assert [ended.text for ended in watches.check(story.store)] == [
         "pipeline: 5 canceled, 1 disabled"

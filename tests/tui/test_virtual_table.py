@@ -9,15 +9,15 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from torc_tui.tui.widgets.table_model import Cell, Column, Key, ListRows, layout
+from torc_tui.tui.widgets.table_model import Cell, Key, ListRows, TableColumn, layout
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 COLUMNS = (
-    Column("id", "id", 6, importance=0, align="right"),
-    Column("name", "name", 24, minimum=8, importance=0, grow=1),
-    Column("status", "status", 12, importance=1),
-    Column("why", "why", 30, minimum=10, importance=2, grow=2),
-    Column("cpus", "cpus", 5, importance=4, align="right"),
+    TableColumn("id", "id", 6, importance=0, align="right"),
+    TableColumn("name", "name", 24, minimum=8, importance=0, grow=1),
+    TableColumn("status", "status", 12, importance=1),
+    TableColumn("why", "why", 30, minimum=10, importance=2, grow=2),
+    TableColumn("cpus", "cpus", 5, importance=4, align="right"),
 )
 
 

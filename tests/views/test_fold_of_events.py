@@ -28,7 +28,7 @@ from torc_tui.views.workflow_view import WorkflowView
 from torc_tui.workflow_file.load import loads
 
 MACHINE = Machine(hostname="bench", num_cpus=2, memory=64 << 30)
-HERE = compute_nodes.Process(hostname="bench", boot_id="boot", pid=1, started=1)
+HERE = compute_nodes.MachineProcess(hostname="bench", boot_id="boot", pid=1, started=1)
 SPEC = """
 name: fold
 failure_handlers: [{name: again, rules: [{exit_codes: [7], max_retries: 1}]}]

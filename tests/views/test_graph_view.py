@@ -12,10 +12,10 @@ from rich.cells import cell_len
 
 from torc_tui.model import Artifact, EdgeKind, Job
 from torc_tui.status import JobStatus
-from torc_tui.views.graph_drawing import Drawing
+from torc_tui.views.graph_drawing import GraphDrawing
 from torc_tui.views.graph_export import export
 from torc_tui.views.graph_layout import Box, Layout, layout
-from torc_tui.views.graph_model import Graph
+from torc_tui.views.graph_model import JobGraph
 from torc_tui.views.graph_scene import Scene
 from torc_tui.views.status_bar import strip
 
@@ -26,7 +26,7 @@ def members(name: str, first: int, count: int, status: JobStatus = S.READY) -> l
     return [Job(first + i, f"{name}_{i}", status, f"{name}_{{i}}") for i in range(count)]
 
 
-def pipeline(count: int = 5) -> Graph:
+def pipeline(count: int = 5) -> JobGraph:
     jobs = [
         Job(1, "prep", S.COMPLETED, "prep"),
         *members("align", 10, count),
@@ -36,7 +36,7 @@ def pipeline(count: int = 5) -> Graph:
     edges += [(-3, 10 + i, EdgeKind.REGEX, None) for i in range(count)] + [
         (5, -3, EdgeKind.REGEX, None)
     ]
-    return Graph(
+    return JobGraph(
         jobs,
         edges,
         [Artifact("file", 7, "data.csv", [1], [10 + i for i in range(count)], "exists")],
@@ -62,18 +62,18 @@ def test_a_group_with_the_same_neighbors_is_one_box() -> None:
 def test_implied_links_are_left_out() -> None:
     jobs = [Job(i, name, S.READY, name) for i, name in enumerate("abcd", 1)]
     edges = [(2, 1), (3, 2), (3, 1), (4, 3), (4, 1), (4, 2)]
-    scene = Graph(jobs, [(job, needs, EdgeKind.EXPLICIT, None) for job, needs in edges]).scene()
+    scene = JobGraph(jobs, [(job, needs, EdgeKind.EXPLICIT, None) for job, needs in edges]).scene()
     assert len(scene.links) == 6
     direct = scene.direct()
     assert shown(direct) == {("a", "b"), ("b", "c"), ("c", "d")}
     direct.refresh({job.id: Job(job.id, job.name, S.COMPLETED) for job in jobs})
     assert direct.nodes[0].counts[S.COMPLETED] == 1
-    assert Graph([], []).scene().direct().links == []
+    assert JobGraph([], []).scene().direct().links == []
 
 
 def test_jobs_of_a_group_with_other_parents_are_another_box() -> None:
     jobs = [Job(1, "a", S.READY, "a"), Job(2, "b", S.READY, "b"), *members("x", 10, 4)]
-    graph = Graph(
+    graph = JobGraph(
         jobs,
         [(10, 1, 1, None), (11, 1, 1, None), (12, 2, 1, None), (13, 1, 1, None), (13, 2, 1, None)],
     )
@@ -88,7 +88,7 @@ def test_jobs_of_a_group_with_other_parents_are_another_box() -> None:
 
 def test_a_gate_counts_as_its_members() -> None:
     jobs = [Job(1, "a", S.READY, "a"), *members("x", 10, 2)]
-    graph = Graph(jobs, [(10, 1, 1, None), (11, -1, 1, None), (-1, 1, 1, None)])
+    graph = JobGraph(jobs, [(10, 1, 1, None), (11, -1, 1, None), (-1, 1, 1, None)])
     assert [group.jobs for group in graph.groups] == [[1], [10, 11]]
 
 
@@ -118,7 +118,7 @@ def test_files_stand_between_their_writers_and_readers() -> None:
 def test_files_with_the_same_ends_fold() -> None:
     jobs = [*members("a", 1, 3), *members("b", 10, 3)]
     data = [Artifact("file", i, f"f_{i}.txt", [1 + i], [10 + i]) for i in range(3)]
-    graph = Graph(jobs, [(10 + i, 1 + i, EdgeKind.FILE, i) for i in range(3)], data)
+    graph = JobGraph(jobs, [(10 + i, 1 + i, EdgeKind.FILE, i) for i in range(3)], data)
     assert shown(graph.scene(data=True)) == {("a_{i}", "f_#.txt ×3"), ("f_#.txt ×3", "b_{i}")}
 
 
@@ -145,7 +145,7 @@ def test_reach_focus_and_critical_path() -> None:
     }
     assert graph.after("align_*") == {5} and graph.after("nobody") == set()
     jobs = [Job(i, name, S.READY, name) for i, name in enumerate("abcde")]
-    scene = Graph(
+    scene = JobGraph(
         jobs, [(1, 0, 1, None), (2, 1, 1, None), (3, 0, 1, None), (4, 3, 1, None)]
     ).scene()
     names = lambda found: {scene.nodes[at].label for at in found}  # noqa: E731
@@ -161,7 +161,9 @@ def test_reach_focus_and_critical_path() -> None:
 
 def test_many_jobs_without_group_fold_by_their_names() -> None:
     jobs = [Job(i, f"job_{i}", S.READY, f"job_{i}") for i in range(3000)]
-    assert [(group.label, len(group.jobs)) for group in Graph(jobs, []).groups] == [("job_#", 3000)]
+    assert [(group.label, len(group.jobs)) for group in JobGraph(jobs, []).groups] == [
+        ("job_#", 3000)
+    ]
 
 
 EDGES = st.integers(1, 14).flatmap(
@@ -178,7 +180,7 @@ def test_every_dependency_is_in_every_scene(
     count, pairs = drawn
     jobs = [Job(i + 1, f"j{i}", S.READY, f"f{group_of[i]}") for i in range(count)]
     edges = {(max(a, b) + 1, min(a, b) + 1) for a, b in pairs if a != b}
-    graph = Graph(jobs, [(job, on, 1, None) for job, on in edges])
+    graph = JobGraph(jobs, [(job, on, 1, None) for job, on in edges])
     expanded = [group.key for at, group in enumerate(graph.groups) if at in opened]
     for scene in (graph.scene(), graph.scene(expanded=expanded)):
         assert sorted(job for node in scene.nodes for job in node.jobs) == [job.id for job in jobs]
@@ -282,12 +284,14 @@ def test_no_column_is_ambiguous(links: list[tuple[int, int]], width: int) -> Non
                 assert hop.track < joining.track  # type: ignore[operator]  # both have one
 
 
-def text(drawing: Drawing, *window: int) -> list[str]:
+def text(drawing: GraphDrawing, *window: int) -> list[str]:
     return ["".join(run.text for run in line) for line in drawing.lines(*window)]
 
 
 def test_drawing_of_a_small_graph() -> None:
-    drawing = Drawing(pipeline().scene(), sign=lambda status: "✔" if status is S.COMPLETED else "◌")
+    drawing = GraphDrawing(
+        pipeline().scene(), sign=lambda status: "✔" if status is S.COMPLETED else "◌"
+    )
     assert [line.rstrip() for line in text(drawing)] == [
         "       ╭────────╮",
         "       │ ✔ prep │",
@@ -314,7 +318,7 @@ def test_drawing_of_a_small_graph() -> None:
 def test_a_window_is_a_part_of_the_whole(zoom: int, direction: str, plain: bool) -> None:
     graph = pipeline()
     scene = graph.scene(expanded=[graph.groups[1].key], data=True)
-    drawing = Drawing(scene, zoom=zoom, direction=direction, plain=plain)  # type: ignore[arg-type]  # one of two words
+    drawing = GraphDrawing(scene, zoom=zoom, direction=direction, plain=plain)  # type: ignore[arg-type]  # one of two words
     whole = text(drawing)
     assert len(whole) == drawing.height and {len(line) for line in whole} == {drawing.width}
     assert not plain or "".join(whole).isascii()
@@ -331,14 +335,14 @@ def test_hostile_and_wide_names_keep_the_columns() -> None:
         Job(2, "\x1b[31mred\n\u202e", S.READY, "x"),
         Job(3, "e\u0301🎉👨\u200d👩☁\ufe0f", S.READY, "e"),
     ]
-    drawing = Drawing(Graph(jobs, [(2, 1, 1, None), (3, 1, 1, None)]).scene())
+    drawing = GraphDrawing(JobGraph(jobs, [(2, 1, 1, None), (3, 1, 1, None)]).scene())
     for start in range(drawing.width):
         for line in text(drawing, start, 0, 11, drawing.height):
             assert cell_len(line) == 11 and "\x1b" not in line and "\u202e" not in line
 
 
 def test_lit_path_and_minimap() -> None:
-    drawing = Drawing(pipeline().scene())
+    drawing = GraphDrawing(pipeline().scene())
     roles = {run.role for line in drawing.lines(lit=[0, 1]) for run in line}
     assert {"lit", "edge", "job:blocked"} <= roles
     small = drawing.minimap(8, 4, Box(0, 0, 10, 5))
@@ -349,10 +353,10 @@ def test_lit_path_and_minimap() -> None:
 def test_only_links_along_the_path_are_lit() -> None:
     """A link that skips a box of the path is beside it, though both of its ends are lit."""
     jobs = [Job(at, name, S.READY, name) for at, name in enumerate("abc", 1)]
-    scene = Graph(jobs, [(2, 1, 1, None), (3, 2, 1, None), (3, 1, 1, None)]).scene()
+    scene = JobGraph(jobs, [(2, 1, 1, None), (3, 2, 1, None), (3, 1, 1, None)]).scene()
     path = scene.critical_path()
     assert len(path) == 3
-    roles = {run.role for line in Drawing(scene).lines(lit=path) for run in line}
+    roles = {run.role for line in GraphDrawing(scene).lines(lit=path) for run in line}
     assert {"lit", "edge"} <= roles
     picture = export(scene, "svg", lit=path)
     assert picture.count('class="lit"') == 2 and picture.count('class="wire"') == 1
@@ -370,7 +374,7 @@ def test_status_bar_cells(counts: list[int], width: int) -> None:
 
 def test_exports() -> None:
     jobs = [Job(1, 'a"<&>\\#;', S.FAILED, "a"), *members("b", 10, 3)]
-    scene = Graph(jobs, [(10 + i, 1, 1, None) for i in range(3)]).scene()
+    scene = JobGraph(jobs, [(10 + i, 1, 1, None) for i in range(3)]).scene()
     mermaid = export(scene, "mermaid")
     assert (
         mermaid.startswith("flowchart TD\n")
@@ -383,5 +387,5 @@ def test_exports() -> None:
     texts = [node.text for node in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert 'a"<&>\\#;' in texts and "b_{i} ×3" in texts
     assert "b_{i} x3" in export(scene, "text", plain=True)
-    assert export(Graph([], []).scene(), "svg").startswith("<svg")
-    assert export(Graph([], []).scene(), "text") == "\n"
+    assert export(JobGraph([], []).scene(), "svg").startswith("<svg")
+    assert export(JobGraph([], []).scene(), "text") == "\n"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from torc_tui.status import JobStatus
-from torc_tui.views.report import Attempt, Node, critical_path, lanes
+from torc_tui.views.report import ReportAttempt, ReportRunner, critical_path, lanes
 from torc_tui.views.report_timeline import timeline
 
-NODE = Node(1, "box", {"gpu-a": 0, "gpu-b": 1})
+NODE = ReportRunner(1, "box", {"gpu-a": 0, "gpu-b": 1})
 
 
-def ran(job_id: int, start: float, end: float, *gpus: str) -> Attempt:
-    return Attempt(job_id, f"j{job_id}", 1, JobStatus.COMPLETED, start, end, gpus)
+def ran(job_id: int, start: float, end: float, *gpus: str) -> ReportAttempt:
+    return ReportAttempt(job_id, f"j{job_id}", 1, JobStatus.COMPLETED, start, end, gpus)
 
 
-def rows(attempts: list[Attempt]) -> dict[str, list[int]]:
+def rows(attempts: list[ReportAttempt]) -> dict[str, list[int]]:
     return {lane.label: [one.job_id for one in lane.attempts] for lane in lanes(attempts, [NODE])}
 
 
@@ -29,7 +29,7 @@ def test_gpus() -> None:
 
 
 def test_unknown_runner() -> None:
-    [lane] = lanes([Attempt(1, "a", None, JobStatus.FAILED, 0, 1)], [NODE])
+    [lane] = lanes([ReportAttempt(1, "a", None, JobStatus.FAILED, 0, 1)], [NODE])
     assert lane.node == "unknown runner"
 
 

@@ -19,8 +19,8 @@ from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, say, without_runner
 from torc_tui.errors import UsageError
 from torc_tui.model import Workflow
 from torc_tui.operations.user_action import (
+    ActionSelection,
     JobLike,
-    Selection,
     UserAction,
     and_dependents,
     check_workflow,
@@ -222,7 +222,7 @@ def name_workflows(ids: Sequence[int]) -> str:
     return f"workflows {listed(map(str, ids), 20)}"
 
 
-def dependents_of(action: UserAction, selection: Selection[JobLike]) -> str | None:
+def dependents_of(action: UserAction, selection: ActionSelection[JobLike]) -> str | None:
     """Return which dependents the action changes, too; None where there are none."""
     names = selection.dependents
     told = dependents_sentence(action, len(selection.jobs), len(names))

@@ -18,7 +18,7 @@ from torc_tui.errors import UsageError
 from torc_tui.status import JobStatus
 
 if TYPE_CHECKING:
-    from torc_tui.cli.command_table import Command
+    from torc_tui.cli.command_table import CliCommand
     from torc_tui.operations.user_action import UserAction
     from torc_tui.store.database import Store
 
@@ -33,7 +33,7 @@ class Call:
     def __init__(
         self,
         program: str,
-        command: Command,
+        command: CliCommand,
         options: Namespace,
         format_: str,
         given: str | None,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from torc_tui.cli.arguments import Argument
-from torc_tui.cli.command_table import COMMANDS, GROUPS, Command
+from torc_tui.cli.command_table import COMMANDS, GROUPS, CliCommand
 from torc_tui.errors import UsageError
 
 _LITERAL = "\0"
@@ -121,7 +121,7 @@ _ABOUT = """Run and watch workflows: jobs, their dependencies, and the data that
 """
 
 
-def parser_of(command: Command, program: str, name: str | None = None) -> CommandParser:
+def parser_of(command: CliCommand, program: str, name: str | None = None) -> CommandParser:
     """Return the parser of a command."""
     parser = CommandParser(f"{program} {name or command.names[0]}", command.help, command.arguments)
     everywhere = parser.add_argument_group("options of all commands")

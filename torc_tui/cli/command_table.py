@@ -54,7 +54,7 @@ FORMATS = (*LIST, "text", "mermaid", "dot", "svg", "html", "md")
 """Every format that some command prints."""
 
 
-class Command(NamedTuple):
+class CliCommand(NamedTuple):
     """One command.
 
     ``names`` are its full names (``workflows init``); help shows the first one. ``formats`` are the
@@ -74,9 +74,9 @@ class Command(NamedTuple):
 
 def _of(
     action: UserAction, handler: str, *arguments: Argument, formats: tuple[str, ...] = TABLE
-) -> Command:
+) -> CliCommand:
     """Return the command of a user action with special arguments and handler."""
-    return Command(action.commands, handler, action.help, arguments, formats, action=action)
+    return CliCommand(action.commands, handler, action.help, arguments, formats, action=action)
 
 
 SOME_JOBS = arg("jobs JOB", "names, WORKFLOW/NAME, or ids; with a filter, the workflow", nargs="*")
@@ -95,9 +95,9 @@ FILTERS = (
 DRY_RUN = flag("--dry-run", "only show the jobs; change nothing")
 
 
-def _list(name: str, handler: str, help: str, *arguments: Argument) -> Command:
+def _list(name: str, handler: str, help: str, *arguments: Argument) -> CliCommand:
     """Return a command that lists records of a workflow."""
-    return Command((name,), handler, help, (WORKFLOW, *arguments), LIST)
+    return CliCommand((name,), handler, help, (WORKFLOW, *arguments), LIST)
 
 
 _TARGETS = {
@@ -107,7 +107,7 @@ _TARGETS = {
 _KINDS: dict[type, Any] = {int: INTEGER}
 
 
-def _made(action: UserAction) -> Command:
+def _made(action: UserAction) -> CliCommand:
     """Return the command of a user action on workflows, as its row defines it."""
     handler, target = _TARGETS[action.target]
     arguments = [*_argument_of(action), *target]
@@ -117,7 +117,7 @@ def _made(action: UserAction) -> Command:
     return _of(action, handler, *arguments)
 
 
-def _on_jobs(action: UserAction) -> Command:
+def _on_jobs(action: UserAction) -> CliCommand:
     """Return the command of a user action on jobs, as its row defines it."""
     target = (SOME_JOBS, OF_WORKFLOW, *FILTERS, DRY_RUN, NO_PROMPTS)
     return _of(action, "actions:on_jobs", *_argument_of(action), *target)
@@ -197,7 +197,7 @@ _EXIT_STATUS = flag(
 _ID = arg("id ID", type=POSITIVE)
 
 WORKFLOW_COMMANDS = (
-    Command(
+    CliCommand(
         ("create", "workflows create", "workflows create-from-spec"),
         "create:create",
         "Create a workflow from a file",
@@ -208,7 +208,7 @@ WORKFLOW_COMMANDS = (
             flag("--commands", "with --dry-run: print the command of every job"),
         ),
     ),
-    Command(
+    CliCommand(
         ("new",),
         "create:new_file",
         "Write a commented workflow file to start from",
@@ -222,7 +222,7 @@ WORKFLOW_COMMANDS = (
             arg("-o --output FILE", "file to write", complete="file"),
         ),
     ),
-    Command(
+    CliCommand(
         ("validate", "workflows validate"),
         "create:validate",
         "Check a workflow file without creating a workflow",
@@ -236,7 +236,7 @@ WORKFLOW_COMMANDS = (
         flag("--dry-run", "only check"),
         NO_PROMPTS,
     ),
-    Command(
+    CliCommand(
         ("run", "workflows run", "workflows start", "run-jobs"),
         "run:run",
         "Run a workflow file or a workflow",
@@ -259,13 +259,13 @@ WORKFLOW_COMMANDS = (
         ),
         changes=True,
     ),
-    Command(
+    CliCommand(
         ("status", "workflows status"),
         "workflow_status:status",
         "Show the status of a workflow",
         (WORKFLOW, _EXIT_STATUS),
     ),
-    Command(
+    CliCommand(
         ("wait", "workflows wait"),
         "workflow_status:wait",
         "Wait until all jobs of a workflow have finished",
@@ -289,7 +289,7 @@ WORKFLOW_COMMANDS = (
         flag("--keep-logs", "keep the log files, without a question (default in scripts)"),
         NO_PROMPTS,
     ),
-    Command(
+    CliCommand(
         ("plan", "workflows plan"),
         "rerun:plan",
         "Show which jobs of a workflow are stale, and why",
@@ -326,14 +326,14 @@ WORKFLOW_COMMANDS = (
         flag("--dry-run", "only show what would change"),
         formats=TEXT,
     ),
-    Command(
+    CliCommand(
         ("diff", "workflows diff"),
         "diff:diff",
         "Show what users have changed since the workflow file, as lines for the file",
         (WORKFLOW,),
         formats=TEXT,
     ),
-    Command(
+    CliCommand(
         ("why",),
         "why:why",
         "Explain why a job, or the jobs of a workflow, wait or failed",
@@ -342,7 +342,7 @@ WORKFLOW_COMMANDS = (
             OF_WORKFLOW,
         ),
     ),
-    Command(
+    CliCommand(
         ("logs", "jobs logs"),
         "logs:logs",
         "Show the output of a job; search, bundle or analyze the output of all jobs",
@@ -370,7 +370,7 @@ WORKFLOW_COMMANDS = (
         formats=TEXT,
         follow=True,
     ),
-    Command(
+    CliCommand(
         ("graph", "workflows graph"),
         "graph:graph",
         "Show the dependency graph of a workflow",
@@ -382,7 +382,7 @@ WORKFLOW_COMMANDS = (
         ),
         formats=("text", "mermaid", "dot", "svg", "json"),
     ),
-    Command(
+    CliCommand(
         ("plot",),
         "plot:plot",
         "Plot what jobs or machines used over time, or requested and used of job groups",
@@ -396,7 +396,7 @@ WORKFLOW_COMMANDS = (
         ),
         formats=("text", "svg", "html", "csv", "json"),
     ),
-    Command(
+    CliCommand(
         ("report", "workflows report"),
         "report:report",
         "Write a report on a workflow into one file: results, timeline, failures, resources",
@@ -406,12 +406,12 @@ WORKFLOW_COMMANDS = (
         ),
         formats=("html", "md", "json"),
     ),
-    Command(
+    CliCommand(
         ("resources",),
         "resources:resources",
         "Show the resources of this machine and the jobs that hold them",
     ),
-    Command(
+    CliCommand(
         ("workflows check-resources", "reports check-resource-utilization"),
         "resource_use:check",
         "List jobs that used more than they requested",
@@ -444,7 +444,7 @@ WORKFLOW_COMMANDS = (
         flag("--split", "give job groups that need something else entries of their own"),
         flag("--dry-run", "only show the changes"),
     ),
-    Command(
+    CliCommand(
         ("workflows list",),
         "workflows:list_",
         "List workflows",
@@ -459,8 +459,8 @@ WORKFLOW_COMMANDS = (
         ),
         formats=LIST,
     ),
-    Command(("workflows get",), "workflows:get", "Show a workflow", (WORKFLOW,)),
-    Command(
+    CliCommand(("workflows get",), "workflows:get", "Show a workflow", (WORKFLOW,)),
+    CliCommand(
         ("workflows new",),
         "workflows:new",
         "Create an empty workflow",
@@ -479,20 +479,20 @@ WORKFLOW_COMMANDS = (
         arg("--metadata JSON", "new metadata", empty=True),
         arg("--owner-user USER", "new owner"),
     ),
-    Command(
+    CliCommand(
         ("workflows is-complete",),
         "workflow_status:is_complete_",
         "Show whether all jobs of a workflow have finished",
         (WORKFLOW, _EXIT_STATUS),
     ),
-    Command(
+    CliCommand(
         ("workflows archive",),
         "workflows:archive",
         "Archive workflows (true), or restore them to the lists (false)",
         (arg("state true|false", choices=("true", "false")), WORKFLOWS),
         changes=True,
     ),
-    Command(
+    CliCommand(
         ("workflows export",),
         "workflows:export",
         "Export a workflow as JSON",
@@ -503,7 +503,7 @@ WORKFLOW_COMMANDS = (
             flag("--include-events", "include the events"),
         ),
     ),
-    Command(
+    CliCommand(
         ("workflows import",),
         "workflows:import_",
         "Import an exported workflow",
@@ -543,7 +543,7 @@ _RECOVERING = (
     ),
 )
 RECOVERY_COMMANDS = (
-    Command(
+    CliCommand(
         ("recover", "workflows recover"),
         "recover:recover",
         "Retry failed jobs, with more memory or time where they lacked it",
@@ -555,7 +555,7 @@ RECOVERY_COMMANDS = (
         ),
         changes=True,
     ),
-    Command(
+    CliCommand(
         ("watch", "workflows watch"),
         "watch:watch",
         "Follow a workflow until it has finished; recover it from failures with -r",
@@ -603,8 +603,8 @@ JOB_COMMANDS = (
         flag("--include-relationships", "include dependencies, files and user data"),
     ),
     _list("jobs running", "jobs:running", "List the jobs that are running", *LISTING),
-    Command(("jobs get",), "jobs:get", "Show a job", (JOB, OF_WORKFLOW)),
-    Command(
+    CliCommand(("jobs get",), "jobs:get", "Show a job", (JOB, OF_WORKFLOW)),
+    CliCommand(
         ("jobs create-from-file",),
         "jobs:create_from_file",
         "Add a job for each line of a file",
@@ -637,7 +637,7 @@ JOB_COMMANDS = (
         flag("--when-done", "change running jobs, too: for their next attempt"),
         NO_PROMPTS,
     ),
-    Command(
+    CliCommand(
         ("jobs classify",),
         "recover:classify",
         "Retry jobs that wait as pending_failed, or let them fail",
@@ -649,7 +649,7 @@ JOB_COMMANDS = (
         ),
         changes=True,
     ),
-    Command(
+    CliCommand(
         ("jobs reproduce",),
         "jobs:reproduce",
         "Print a bash command that repeats a job in its directory and environment",
@@ -678,7 +678,7 @@ JOB_COMMANDS = (
         flag("--stop", "end running jobs first"),
         NO_PROMPTS,
     ),
-    Command(
+    CliCommand(
         ("workflows reset-status", "reset-status"),
         "rerun_jobs:reset_status",
         "Rerun the finished jobs of a workflow, or only the failed ones",
@@ -697,7 +697,7 @@ JOB_COMMANDS = (
         if action.target is Target.JOBS
         and action not in (catalog.RETRY, catalog.RERUN, catalog.UPDATE, catalog.FAIL)
     ),
-    Command(
+    CliCommand(
         ("failures", "workflows failures"),
         "failures:failures",
         "List failed jobs by reason; show, retry or skip the jobs of one reason",
@@ -734,7 +734,7 @@ DATA_COMMANDS = (
         arg("--consumer-job-id JOB", "only records that this job reads", type=POSITIVE),
         arg("--producer-job-id JOB", "only records that this job writes", type=POSITIVE),
     ),
-    Command(
+    CliCommand(
         ("user-data get",),
         "user_data:get",
         "Show a record",
@@ -772,7 +772,7 @@ DATA_COMMANDS = (
         arg("--expected-version N", "fail if the record was written after this version"),
     ),
     _of(catalog.DELETE_RECORD, "user_data:delete", RECORD, OF_WORKFLOW, NO_PROMPTS),
-    Command(
+    CliCommand(
         ("user-data delete-all",),
         "user_data:delete_all",
         "Delete all records of a workflow",
@@ -784,7 +784,7 @@ DATA_COMMANDS = (
         "user_data:list_missing",
         "List records that jobs read, that have no value and that no job will write",
     ),
-    Command(
+    CliCommand(
         ("user-data history",),
         "user_data:history",
         "List the versions of a record",
@@ -817,7 +817,7 @@ RECORD_COMMANDS = (
         "records:required_files",
         "List files that must exist before a workflow can start",
     ),
-    Command(("files get",), "records:file", "Show a file", (_ID,)),
+    CliCommand(("files get",), "records:file", "Show a file", (_ID,)),
     _list(
         "results list",
         "records:results",
@@ -830,8 +830,8 @@ RECORD_COMMANDS = (
         flag("--all-runs", "include every attempt of every run"),
         *LISTING,
     ),
-    Command(("results get",), "records:result", "Show a result", (_ID,)),
-    Command(
+    CliCommand(("results get",), "records:result", "Show a result", (_ID,)),
+    CliCommand(
         ("events list", "events monitor"),
         "events:list_",
         "List events, or follow them with -f",
@@ -846,17 +846,17 @@ RECORD_COMMANDS = (
         formats=LIST,
     ),
     _list("resource-requirements list", "records:requirements", "List resource requirements"),
-    Command(
+    CliCommand(
         ("resource-requirements get",), "requirements:get", "Show resource requirements", (_ID,)
     ),
-    Command(
+    CliCommand(
         ("resource-requirements create",),
         "requirements:create",
         "Add resource requirements to a workflow",
         (WORKFLOW, arg("-n --name", "name", type=label, required=True), *_REQUESTS),
         changes=True,
     ),
-    Command(
+    CliCommand(
         ("resource-requirements update",),
         "requirements:update",
         "Change resource requirements for all jobs that use them, or only for some",
@@ -869,7 +869,7 @@ RECORD_COMMANDS = (
         ),
         changes=True,
     ),
-    Command(
+    CliCommand(
         ("resource-requirements delete",),
         "requirements:delete",
         "Delete resource requirements that no job uses",
@@ -883,7 +883,7 @@ RECORD_COMMANDS = (
         "List the actions of a workflow, and what became of them",
     ),
     _list("compute-nodes list", "records:compute_nodes", "List the runners of a workflow"),
-    Command(("compute-nodes get",), "records:compute_node", "Show a runner", (_ID,)),
+    CliCommand(("compute-nodes get",), "records:compute_node", "Show a runner", (_ID,)),
     _of(
         catalog.RESIZE,
         "workflows:resize",
@@ -903,34 +903,36 @@ RECORD_COMMANDS = (
 _NEW_FILE = arg("file", "new file", complete="file")
 
 PROGRAM_COMMANDS = (
-    Command(("database check",), "database:check", "Check the database for damage", formats=TEXT),
-    Command(
+    CliCommand(
+        ("database check",), "database:check", "Check the database for damage", formats=TEXT
+    ),
+    CliCommand(
         ("database ping", "ping"),
         "database:ping",
         "Check that the database answers",
         formats=TEXT,
     ),
-    Command(
+    CliCommand(
         ("database backup",),
         "database:backup",
         "Copy the database into a new file, also while it is in use",
         (_NEW_FILE,),
         formats=TEXT,
     ),
-    Command(
+    CliCommand(
         ("database recover",),
         "database:recover",
         "Copy what can be read of a damaged database into a new one",
         (_NEW_FILE,),
         formats=TEXT,
     ),
-    Command(("config show",), "config:show", "Show every setting and its origin"),
-    Command(
+    CliCommand(("config show",), "config:show", "Show every setting and its origin"),
+    CliCommand(
         ("config paths",),
         "config:paths",
         "Show the paths of configuration files, database and state",
     ),
-    Command(
+    CliCommand(
         ("config init",),
         "config:init",
         "Write a configuration file to start from",
@@ -941,8 +943,8 @@ PROGRAM_COMMANDS = (
             flag("--force", "add missing settings to an existing file"),
         ),
     ),
-    Command(("config validate",), "config:validate", "Check the configuration files"),
-    Command(
+    CliCommand(("config validate",), "config:validate", "Check the configuration files"),
+    CliCommand(
         ("completions",),
         "completions:completions",
         "Print shell completions, for use as: source <(torc completions bash)",
@@ -956,14 +958,14 @@ _COLUMNS = (
 )
 
 
-def _complete(command: Command) -> Command:
+def _complete(command: CliCommand) -> CliCommand:
     """Return the command with the options that all lists have."""
     if command.formats != LIST:
         return command
     return command._replace(arguments=(*command.arguments, *_COLUMNS))
 
 
-COMMANDS: tuple[Command, ...] = tuple(
+COMMANDS: tuple[CliCommand, ...] = tuple(
     map(
         _complete,
         (
@@ -993,4 +995,4 @@ GROUPS = {
 }
 """First words of commands of two words, with their help."""
 
-BY_NAME: dict[str, Command] = {name: command for command in COMMANDS for name in command.names}
+BY_NAME: dict[str, CliCommand] = {name: command for command in COMMANDS for name in command.names}

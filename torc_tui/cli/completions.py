@@ -20,7 +20,7 @@ from argcomplete.lexers import split_line
 
 from torc_tui.cli.arguments import Argument
 from torc_tui.cli.call import Call
-from torc_tui.cli.command_table import COMMANDS, GROUPS, Command
+from torc_tui.cli.command_table import COMMANDS, GROUPS, CliCommand
 from torc_tui.errors import TorcError
 from torc_tui.status import JobStatus, WorkflowState
 from torc_tui.wording import count
@@ -28,7 +28,7 @@ from torc_tui.wording import count
 _PROGRAMS = ["torc", "torc-client"]
 _MOST = 1000
 """Largest number of names that are offered."""
-_READS = Command(("completions",), "", "")
+_READS = CliCommand(("completions",), "", "")
 _ZSH_SETUP = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }\n"
 
 Completer = Callable[..., Any]
@@ -69,7 +69,7 @@ def _parser(program: str, typed: list[str]) -> ArgumentParser:
     return parser
 
 
-def _offered(typed: list[str]) -> Iterator[tuple[str, Command]]:
+def _offered(typed: list[str]) -> Iterator[tuple[str, CliCommand]]:
     """Yield the names of commands: one for each group of a command, and the typed ones."""
     for command in COMMANDS:
         shown: set[str] = set()
@@ -80,7 +80,7 @@ def _offered(typed: list[str]) -> Iterator[tuple[str, Command]]:
             shown.add(group)
 
 
-def _add_arguments(parser: ArgumentParser, command: Command) -> None:
+def _add_arguments(parser: ArgumentParser, command: CliCommand) -> None:
     for argument in command.arguments:
         action = parser.add_argument(*argument.flags, **_without_type(argument))
         completer = _completer_of(argument)
@@ -168,9 +168,9 @@ def _of_workflow(read: Callable[[Call, int], dict[str, str]]) -> Completer:
 
 def _jobs(call: Call, workflow_id: int) -> dict[str, str]:
     from torc_tui.store import queries
-    from torc_tui.store.selection import Selection
+    from torc_tui.store.selection import ListSelection
 
-    found = queries.list_jobs(call.store, workflow_id, Selection(limit=_MOST))
+    found = queries.list_jobs(call.store, workflow_id, ListSelection(limit=_MOST))
     return {job["name"]: job["status"] for job in found}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from torc_tui import settings
-from torc_tui.cli.command_table import FORMATS, Command
+from torc_tui.cli.command_table import FORMATS, CliCommand
 from torc_tui.cli.diagnostics import say
 from torc_tui.errors import UsageError
 
@@ -77,7 +77,7 @@ class GlobalOptions:
             index += 1
         return Taken(left, followed)
 
-    def format_for(self, command: Command, program: str) -> str:
+    def format_for(self, command: CliCommand, program: str) -> str:
         """Return the format: of the command line, the dialect, the settings or the command."""
         if self.format in command.formats:
             return str(self.format)

@@ -14,7 +14,7 @@ from torc_tui.cli.call import Call
 from torc_tui.status import JobStatus
 from torc_tui.store import relations, workflows
 from torc_tui.views.graph_export import export
-from torc_tui.views.graph_model import Graph
+from torc_tui.views.graph_model import JobGraph
 from torc_tui.views.graph_scene import Scene
 
 
@@ -24,7 +24,7 @@ def graph(call: Call) -> None:
     workflow_id = call.workflow_id(options.workflow)
     found = workflows.snapshot(call.store, workflow_id)
     data = relations.artifacts(call.store, workflow_id) if options.data else ()
-    whole = Graph(found.jobs, relations.edges(call.store, workflow_id), data)
+    whole = JobGraph(found.jobs, relations.edges(call.store, workflow_id), data)
     if options.no_fold:
         keys = [group.key for group in whole.groups]
         scene = whole.scene(expanded=keys, data=options.data, shown=max(1, len(found.jobs)))

@@ -34,13 +34,13 @@ def rendered(text: str, *, width: int | None = None) -> str:
     from rich.console import Console
     from rich.theme import Theme
 
-    from torc_tui.docs.markdown import Page
+    from torc_tui.docs.markdown import DocumentPage
 
     console = Console(width=width, force_terminal=True, theme=Theme({"markdown.code": "cyan"}))
     if width is None:
         console.width = min(console.width, _WIDTH)
     with console.capture() as capture:
-        console.print(Page(text, hyperlinks=False))
+        console.print(DocumentPage(text, hyperlinks=False))
     return capture.get()
 
 

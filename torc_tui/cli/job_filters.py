@@ -19,7 +19,7 @@ from torc_tui.status import RETRYABLE, JobStatus
 from torc_tui.store import relations, sql
 from torc_tui.store.database import Store
 from torc_tui.store.workflows import snapshot
-from torc_tui.views.graph_model import Graph
+from torc_tui.views.graph_model import JobGraph
 from torc_tui.views.job_filter import Context, compile_filter
 from torc_tui.wording import sentence
 
@@ -142,7 +142,7 @@ def _matching(store: Store, workflow_id: int, text: str, now: float) -> set[int]
     """Return the ids of the jobs that match a filter of the app; FilterError for a wrong one."""
     found = snapshot(store, workflow_id)
     jobs = list(found.jobs)
-    graph = Graph(jobs, relations.edges(store, workflow_id), [])
+    graph = JobGraph(jobs, relations.edges(store, workflow_id), [])
     context = Context(
         requirements=found.requirements,
         now=now,

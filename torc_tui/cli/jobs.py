@@ -18,10 +18,10 @@ from torc_tui.wording import count
 def list_(call: Call) -> None:
     """List the jobs of a workflow."""
     from torc_tui.store import queries
-    from torc_tui.store.selection import Selection
+    from torc_tui.store.selection import ListSelection
 
     options = call.options
-    wanted = Selection(
+    wanted = ListSelection(
         status=call.status,
         failed=options.failed or None,
         name=options.name,
@@ -40,9 +40,9 @@ def list_(call: Call) -> None:
 def running(call: Call) -> None:
     """List the jobs that are running."""
     from torc_tui.store import queries
-    from torc_tui.store.selection import Selection
+    from torc_tui.store.selection import ListSelection
 
-    wanted = Selection(status=JobStatus.RUNNING, **call.page)
+    wanted = ListSelection(status=JobStatus.RUNNING, **call.page)
     found = queries.list_jobs(call.store, call.workflow_id(call.options.workflow), wanted)
     call.show_list("jobs", columns.JOBS, found)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torc_tui.cli import output
-from torc_tui.cli.columns import Column
+from torc_tui.cli.columns import OutputColumn
 from torc_tui.cli.diagnostics import note, say
 from torc_tui.cli.terminal_text import json_text, sanitize
 from torc_tui.errors import UsageError
@@ -26,7 +26,7 @@ _TOTAL_FROM = 20
 
 
 def show(
-    call: Call, key: str, columns: Sequence[Column], records: Sequence[Mapping[str, Any]]
+    call: Call, key: str, columns: Sequence[OutputColumn], records: Sequence[Mapping[str, Any]]
 ) -> None:
     """Print records in the format of the call; ``key`` is their plural, such as ``user_data``.
 
@@ -51,7 +51,7 @@ def show_ids(call: Call, key: str, ids: Sequence[int]) -> None:
 
 
 def _print_table(
-    call: Call, key: str, columns: Sequence[Column], records: Sequence[Mapping[str, Any]]
+    call: Call, key: str, columns: Sequence[OutputColumn], records: Sequence[Mapping[str, Any]]
 ) -> None:
     things = key.replace("_", " ")
     if not records:
@@ -73,8 +73,8 @@ def _print_table(
 
 
 def _chosen(
-    call: Call, columns: Sequence[Column], records: Sequence[Mapping[str, Any]]
-) -> list[Column] | None:
+    call: Call, columns: Sequence[OutputColumn], records: Sequence[Mapping[str, Any]]
+) -> list[OutputColumn] | None:
     """Return the columns that the line names: by heading or key, or any key of the records."""
     if call.options.columns is None:
         return None
@@ -87,12 +87,14 @@ def _chosen(
         if name not in known and name not in keys:
             names = ", ".join(dict.fromkeys([*(column.key for column in columns), *keys]))
             raise UsageError(f"there is no column {word.strip()!r}", hint=f"columns: {names}")
-        column = known.get(name) or Column(name.replace("_", " ").capitalize(), name)
+        column = known.get(name) or OutputColumn(name.replace("_", " ").capitalize(), name)
         found.append(column._replace(worth=1, some=False))
     return found
 
 
-def _print_csv(call: Call, columns: Sequence[Column], records: Sequence[Mapping[str, Any]]) -> None:
+def _print_csv(
+    call: Call, columns: Sequence[OutputColumn], records: Sequence[Mapping[str, Any]]
+) -> None:
     """Print every key of the records, or the named ones; nested values as JSON.
 
     Without records, print the keys of the columns.

@@ -15,7 +15,7 @@ from torc_tui.cli.diagnostics import FAILED, OK, say
 from torc_tui.cli.logs import chosen_streams
 from torc_tui.errors import UsageError
 from torc_tui.operations.log_bundle import analyze, analyze_logs, log_name, write_bundle
-from torc_tui.operations.log_search import LogLine, chosen_logs, search_logs
+from torc_tui.operations.log_search import LogSearchLine, chosen_logs, search_logs
 from torc_tui.operations.stderr_tail import end_of_file
 from torc_tui.patterns import Pattern, PatternError
 from torc_tui.views.failure_signature import TAIL, Log
@@ -74,7 +74,7 @@ def _workflow_of(call: Call, job_id: int) -> int:
     return int(queries.get_job(call.store, job_id)["workflow_id"])
 
 
-def _record(line: LogLine) -> dict[str, object]:
+def _record(line: LogSearchLine) -> dict[str, object]:
     return {
         "job_id": line.attempt.job_id,
         "job": line.attempt.job,

@@ -62,7 +62,7 @@ def logs(call: Call) -> int | None:
     files = _wanted(finder.files(), options)
     if not files:
         raise NotFound(finder.nothing(), hint="`torc why JOB` explains its status")
-    writer = _Writer()
+    writer = _StandardOutput()
     for number, (name, path) in enumerate(files.items()):
         if len(files) > 1 and sys.stdout.isatty():
             sys.stdout.flush()
@@ -148,7 +148,7 @@ def _wanted(files: Mapping[str, str], options: Any) -> dict[str, str]:
 
 def _follow(call: Call, finder: AttemptFinder) -> None:
     """Print the output until the job has ended and everything is read."""
-    writer = _Writer()
+    writer = _StandardOutput()
     places: dict[str, int] = {}
     while True:
         ended = JobStatus.from_word(finder.which()["status"]) in SETTLED | TROUBLED
@@ -185,7 +185,7 @@ def _start(path: str, lines: int | None) -> int:
         return 0 if lines > 0 else end
 
 
-class _Writer:
+class _StandardOutput:
     """Writes to standard output: bytes for a program, safe text for a terminal."""
 
     def __init__(self) -> None:

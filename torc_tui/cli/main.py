@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torc_tui.cli.user_data_fast import Request
+    from torc_tui.cli.user_data_fast import UserDataCall
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,7 +89,7 @@ def _leave(code: int) -> int:
     return code
 
 
-def _fast(words: list[str]) -> Request | None:
+def _fast(words: list[str]) -> UserDataCall | None:
     """Return the request if the line is a plain ``user-data get`` or ``update``."""
     if words[:1] != ["user-data"] or words[1:2] not in (["get"], ["update"]):
         return None

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
-from torc_tui.cli.columns import Column, when
+from torc_tui.cli.columns import OutputColumn, when
 from torc_tui.cli.table_layout import ASCII, UNICODE, render
 from torc_tui.cli.terminal_text import json_text, sanitize
 
@@ -29,8 +29,8 @@ _WARNED = 5
 
 
 def table(
-    columns: Sequence[Column], records: Sequence[Mapping[str, Any]], *, wide: bool = False
-) -> list[Column]:
+    columns: Sequence[OutputColumn], records: Sequence[Mapping[str, Any]], *, wide: bool = False
+) -> list[OutputColumn]:
     """Print records as a table, nothing if there are none; return the columns without room.
 
     On a terminal the table gets its width, unless it is ``wide``.

@@ -6,13 +6,13 @@ from torc_tui.cli import columns, lists
 from torc_tui.cli.call import Call
 from torc_tui.cli.resources import devices, with_devices
 from torc_tui.store import queries
-from torc_tui.store.selection import Selection
+from torc_tui.store.selection import ListSelection
 
 
 def files(call: Call) -> None:
     """List the files of a workflow."""
     options = call.options
-    wanted = Selection(**call.page)
+    wanted = ListSelection(**call.page)
     found = queries.list_files(call.store, call.workflow_id(options.workflow), wanted)
     call.show_list("files", columns.FILES, found)
 
@@ -35,7 +35,7 @@ def results(call: Call) -> None:
     """List results."""
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
-    wanted = Selection(
+    wanted = ListSelection(
         job_id=options.job_id,
         run_id=options.run_id,
         return_code=options.return_code,

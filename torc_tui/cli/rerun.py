@@ -17,7 +17,7 @@ from torc_tui.cli.command_line import names_file
 from torc_tui.cli.diagnostics import FAILED, OK, note, say
 from torc_tui.cli.targets import ask
 from torc_tui.errors import NotFound, UsageError
-from torc_tui.lifecycle.rerun_plan import JobVerdict, Verdict
+from torc_tui.lifecycle.rerun_plan import JobVerdict, RerunDecision
 from torc_tui.operations.rerun import RerunPlan, plan_rerun, reinitialize
 from torc_tui.reasons import Kind, Reason
 from torc_tui.status import JobStatus
@@ -45,7 +45,7 @@ def plan(call: Call) -> int:
     else:
         verdict = found.verdicts[call.job_id(options.job, str(workflow_id))]
         _show_job(call, found, verdict)
-        stale = verdict.verdict is Verdict.RUN
+        stale = verdict.verdict is RerunDecision.RUN
     return FAILED if stale and options.check else OK
 
 
@@ -200,9 +200,11 @@ def _show_job(call: Call, found: RerunPlan, verdict: JobVerdict) -> None:
         output.json_value(_job_record(verdict) | {"workflow_id": found.workflow_id})
         return
     words = {
-        Verdict.KEEP: "is up to date",
-        Verdict.UNKNOWN: "is kept: whether it is stale cannot be told",
-        Verdict.RUN: "is stale" if verdict.certain else "is stale unless its inputs stay equal",
+        RerunDecision.KEEP: "is up to date",
+        RerunDecision.UNKNOWN: "is kept: whether it is stale cannot be told",
+        RerunDecision.RUN: "is stale"
+        if verdict.certain
+        else "is stale unless its inputs stay equal",
     }
     output.line(f"{verdict.name} (job {verdict.id}) {words[verdict.verdict]}")
     for reason in verdict.reasons:
@@ -222,7 +224,7 @@ def _print_data_diff(call: Call, workflow_id: int, reason: Reason) -> None:
 
 def _record(found: RerunPlan) -> dict[str, Any]:
     verdicts = list(found.verdicts.values())
-    counts = {word.value: sum(one.verdict is word for one in verdicts) for word in Verdict}
+    counts = {word.value: sum(one.verdict is word for one in verdicts) for word in RerunDecision}
     return {
         "workflow_id": found.workflow_id,
         "name": found.name,

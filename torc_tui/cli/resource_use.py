@@ -19,7 +19,7 @@ from torc_tui.status import JobStatus
 from torc_tui.store.job_use import WorkflowUse, workflow_use
 from torc_tui.units import format_duration, format_memory
 from torc_tui.views.resource_correction import USUAL, Adjustment, Rules
-from torc_tui.views.resource_use import Comparison, Resource, comparisons
+from torc_tui.views.resource_use import RequestComparison, Resource, comparisons
 from torc_tui.wording import count, listed, size
 
 _DEFAULT_EXCESS = 1.0
@@ -99,7 +99,7 @@ def _stopped(record: Record) -> list[str]:
     return [*told, f"ran out of memory: {listed(killed, _NAMED)}"] if killed else told
 
 
-def _violation(one: Comparison) -> Record:
+def _violation(one: RequestComparison) -> Record:
     return {
         "job_id": one.job.id,
         "job_name": one.job.name,
@@ -110,9 +110,11 @@ def _violation(one: Comparison) -> Record:
     }
 
 
-def _diagnoses(use: WorkflowUse, judged: list[JobUse], over: list[Comparison]) -> list[Record]:
+def _diagnoses(
+    use: WorkflowUse, judged: list[JobUse], over: list[RequestComparison]
+) -> list[Record]:
     """Return the jobs that exceeded something or failed for it, as upstream describes them."""
-    exceeded: dict[int, dict[Resource, Comparison]] = {}
+    exceeded: dict[int, dict[Resource, RequestComparison]] = {}
     for one in over:
         exceeded.setdefault(one.job.id, {})[one.resource] = one
     found = []
@@ -131,7 +133,7 @@ def _diagnoses(use: WorkflowUse, judged: list[JobUse], over: list[Comparison]) -
 def _diagnosis(
     job: JobUse,
     requested: ResourceRequirements,
-    own: dict[Resource, Comparison],
+    own: dict[Resource, RequestComparison],
     memory: str | None,
     late: str | None,
 ) -> Record:

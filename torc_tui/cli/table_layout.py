@@ -40,7 +40,7 @@ UNICODE = Frame("╭┬╮", "├┼┤", "╰┴╯", "─", "│", "…")
 ASCII = Frame("+++", "+++", "+++", "-", "|", "...")
 
 
-class Table(NamedTuple):
+class RenderedTable(NamedTuple):
     """The lines of a table, and the indexes of the columns that had no room."""
 
     text: str
@@ -54,7 +54,7 @@ def render(
     *,
     shapes: Sequence[Shape] | None = None,
     frame: Frame = UNICODE,
-) -> Table:
+) -> RenderedTable:
     """Return the table as text. Without ``width`` nothing is cut or left out."""
     shapes = shapes or [Shape()] * len(headings)
     widths = [cells(heading) for heading in headings]
@@ -68,7 +68,7 @@ def render(
         kept = _choose(shapes, widths, width)
         _squeeze(kept, shapes, widths, _room(kept, width))
     left_out = [index for index in range(len(headings)) if index not in kept]
-    return Table(_draw(headings, rows, kept, shapes, widths, frame), left_out)
+    return RenderedTable(_draw(headings, rows, kept, shapes, widths, frame), left_out)
 
 
 def cells(text: str) -> int:

@@ -92,9 +92,11 @@ def means_workflow(call: Call, given: str) -> bool:
 def newest_first(store: Store) -> list[Workflow]:
     """Return the workflows of the user without archived ones, which only an id names."""
     from torc_tui.store import workflows
-    from torc_tui.store.selection import Selection
+    from torc_tui.store.selection import ListSelection
 
-    found = workflows.list_workflows(store, Selection(user=settings.user_name(), is_archived=False))
+    found = workflows.list_workflows(
+        store, ListSelection(user=settings.user_name(), is_archived=False)
+    )
     return sorted(found, key=lambda one: (one.created_at, one.id), reverse=True)
 
 

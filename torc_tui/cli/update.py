@@ -18,12 +18,12 @@ from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import Json, Plan, Workflow
 from torc_tui.operations.workflow_changes import WorkflowChanges
 from torc_tui.operations.workflow_update import update_from_plan
-from torc_tui.plan.changes import Change, SectionChanges
+from torc_tui.plan.changes import ColumnChange, SectionChanges
 from torc_tui.plan.resolve import load_plan
 from torc_tui.quoting import shorten
 from torc_tui.reasons import Kind, because
 from torc_tui.store import workflows
-from torc_tui.store.selection import Selection
+from torc_tui.store.selection import ListSelection
 from torc_tui.wording import count, listed, sentence
 
 _LISTED = 50
@@ -85,7 +85,7 @@ def workflow_from(call: Call, path: str) -> int:
     """Return the newest workflow that was made from a file, those of this directory first."""
     wanted, here = Path(path).resolve(), str(Path.cwd())
     found = workflows.list_workflows(
-        call.store, Selection(user=settings.user_name(), is_archived=False)
+        call.store, ListSelection(user=settings.user_name(), is_archived=False)
     )
     made = [one for one in found if is_made_from(one, wanted)]
     if not made:
@@ -161,7 +161,7 @@ def _job_lines(one: Any) -> list[str]:
     return [head + first, *(f"  {text}" for text in rest)]
 
 
-def change_line(key: str, change: Change) -> str:
+def change_line(key: str, change: ColumnChange) -> str:
     """Return the change of a key of the file in words."""
     if key in ("command", "invocation_script"):
         return sentence(because(Kind.COMMAND_CHANGED, before=change.before, after=change.after))
@@ -237,5 +237,5 @@ def record_of(changes: WorkflowChanges) -> dict[str, Any]:
     }
 
 
-def _fields(columns: Mapping[str, Change]) -> dict[str, Any]:
+def _fields(columns: Mapping[str, ColumnChange]) -> dict[str, Any]:
     return {key: {"before": one.before, "after": one.after} for key, one in columns.items()}

@@ -18,14 +18,14 @@ from torc_tui.cli.terminal_text import is_id
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.store import user_data, user_data_records
 from torc_tui.store.connection import Connection
-from torc_tui.store.selection import Selection
+from torc_tui.store.selection import ListSelection
 
 
 def list_(call: Call) -> None:
     """List the records of a workflow."""
     options = call.options
     workflow_id = _of(call, options.workflow)
-    wanted = Selection(
+    wanted = ListSelection(
         name=options.name,
         is_ephemeral=None if options.is_ephemeral is None else options.is_ephemeral == "true",
         consumer=options.consumer_job_id,
@@ -164,7 +164,7 @@ def _fast(call: Call, verb: str) -> int:
     workflow = _workflow(call)
     given |= {"workflow": None if workflow is None else str(workflow), "database": call.database}
     given["format"] = call.given_format
-    request = user_data_fast.Request(
+    request = user_data_fast.UserDataCall(
         verb, call.options.record, {k: v for k, v in given.items() if v is not None}
     )
     return request.answer(call.program)

@@ -3,7 +3,7 @@
 Input: the words of the line. Output: the record as JSON or a table, and an exit code. The line is
 parsed here without argparse, because the whole process may take only 2.5 times as long as an empty
 interpreter. A line that is not plain (``--help``, mistakes) is left to the full parser, which comes
-back with the same `Request`.
+back with the same `UserDataCall`.
 
 Never: an import of argparse, SQLAlchemy, rich, pathlib or dataclasses.
 """
@@ -45,7 +45,7 @@ UNSET: Any = object()
 _ONLY_UPDATE = ("data", "data_file", "name", "ephemeral", "expected_version")
 
 
-class Request:
+class UserDataCall:
     """A call: ``verb`` (get, update), ``ref`` (id or name), and the options."""
 
     def __init__(self, verb: str, ref: str, options: Mapping[str, str]) -> None:
@@ -78,7 +78,7 @@ class Request:
         return 0
 
 
-def read(words: list[str]) -> Request | None:
+def read(words: list[str]) -> UserDataCall | None:
     """Return the request of a plain line ``user-data get|update …``; None for any other."""
     verb = words[1]
     options: dict[str, str] = {}
@@ -107,12 +107,12 @@ def read(words: list[str]) -> Request | None:
     workflow = options.get("workflow") or os.environ.get("TORC_WORKFLOW_ID")
     if not is_id(workflow or refs[0]):  # the full reader looks up names of workflows
         return None
-    return Request(verb, refs[0], options)
+    return UserDataCall(verb, refs[0], options)
 
 
 def _update(
     connection: Any,
-    request: Request,
+    request: UserDataCall,
     workflow_id: int | None,
     changes: Mapping[str, Any],
     violations: list[str],

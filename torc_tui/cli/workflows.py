@@ -21,7 +21,7 @@ from torc_tui.operations import catalog
 from torc_tui.operations.user_action import function_of
 from torc_tui.status import TROUBLED, JobStatus, WorkflowState, number_of
 from torc_tui.store import workflows
-from torc_tui.store.selection import Selection
+from torc_tui.store.selection import ListSelection
 
 
 def list_(call: Call) -> None:
@@ -33,7 +33,7 @@ def list_(call: Call) -> None:
     options = call.options
     states = _states(options.state)
     archived_too = options.include_archived or WorkflowState.ARCHIVED in (states or ())
-    wanted = Selection(
+    wanted = ListSelection(
         user=None if options.all_users else settings.user_name(),
         is_archived=options.archived_only or (None if archived_too else False),
         directory=str(Path.cwd()) if options.here else None,

@@ -40,7 +40,7 @@ class FoldingTable(TableElement):
         yield table
 
 
-class Page(Markdown):
+class DocumentPage(Markdown):
     """A page of the documentation."""
 
     elements: ClassVar[dict[str, type[MarkdownElement]]] = {

@@ -63,7 +63,7 @@ class Adopter:
         return [node for node in active if node.id != self._node_id]
 
     def take_over(
-        self, here: compute_nodes.Process, now: float, lost: Lost = runner_liveness.lost
+        self, here: compute_nodes.MachineProcess, now: float, lost: Lost = runner_liveness.lost
     ) -> list[InFlight]:
         """Adopt the jobs of lost runners: those that still run, and the ends of the others.
 

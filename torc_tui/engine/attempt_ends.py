@@ -23,8 +23,8 @@ from torc_tui.lifecycle.decide import (
     outcome,
     reruns_left,
 )
-from torc_tui.lifecycle.failure_policy import NO_POLICIES, Policies, Request
-from torc_tui.model import AttemptKey, Cause, Exited, FailureRule, Machine, Usage
+from torc_tui.lifecycle.failure_policy import NO_POLICIES, Policies, RetryRequest
+from torc_tui.model import AttemptKey, AttemptUsage, Cause, Exited, FailureRule, Machine
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.pool import Pool
 from torc_tui.status import TROUBLED, JobStatus
@@ -35,7 +35,7 @@ from torc_tui.store.run_context import RunContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from torc_tui.views.failure_signature import Excerpt
+    from torc_tui.views.failure_signature import LogExcerpt
 
 _UNTOLD = frozenset({Cause.STOPPED, Cause.TIME_LIMIT, Cause.CANCELED, Cause.LOST, Cause.GPU_LOST})
 """Ends about which the log of the job tells nothing."""
@@ -53,7 +53,7 @@ class AttemptEnds:
         self._pool = pool
         stop_signal = signal_number(maker.context.execution.termination_signal)
         self._stop_codes = frozenset({None, 128 + SIGKILL, 128 + stop_signal})
-        self._excerpts: dict[AttemptKey, Excerpt] = {}
+        self._excerpts: dict[AttemptKey, LogExcerpt] = {}
 
     def read_logs(self, exited: Iterable[Exited], in_flight: Mapping[int, InFlight]) -> None:
         """Read the ends of the logs of attempts that failed, before the transaction begins."""
@@ -91,11 +91,11 @@ class AttemptEnds:
         outputs: OutputCheck,
         *,
         is_ending: bool,
-    ) -> scheduling.Ended:
+    ) -> scheduling.EndedAttempt:
         """Return the end of an attempt with its outcome."""
         context = self._maker.context
         if not _is_usage_recorded(context):
-            exited = replace(exited, usage=Usage())
+            exited = replace(exited, usage=AttemptUsage())
         missing_data = _missing_data(conn, flight, exited)
         if exited.cause is Cause.LOST and exited.ended_at < flight.last_seen:
             exited = replace(exited, ended_at=flight.last_seen)
@@ -108,7 +108,7 @@ class AttemptEnds:
         verdict = outcome(exited, replace(facts, is_ending=is_ending))
         if verdict.reason is not None and verdict.reason.kind is Kind.EXIT:
             verdict = replace(verdict, reason=_with_full_disk(verdict.reason, flight.output_dir))
-        return scheduling.Ended(
+        return scheduling.EndedAttempt(
             exited,
             verdict,
             flight.job.retries,
@@ -183,7 +183,7 @@ class AttemptEnds:
         checks = self._maker.context.settings.get("file_output_check") or {}
         return {name: check == "written" for name, check in checks.items()}
 
-    def _request(self, flight: InFlight, usage: Usage) -> Request | None:
+    def _request(self, flight: InFlight, usage: AttemptUsage) -> RetryRequest | None:
         """Return what the job requests, what it has used, and what this machine has."""
         requirements = self._maker.context.requirements.get(flight.job.requirement_id)
         if requirements is None:
@@ -191,7 +191,7 @@ class AttemptEnds:
         pool = self._pool
         gpus = tuple(state.gpu for state in pool.gpu_states if state.gpu is not None)
         machine = Machine(hostname=_HOST, num_cpus=pool.num_cpus, memory=pool.memory, gpus=gpus)
-        return Request(requirements, usage.peak_memory, usage.peak_gpu_memory, machine)
+        return RetryRequest(requirements, usage.peak_memory, usage.peak_gpu_memory, machine)
 
     def _facts(
         self,

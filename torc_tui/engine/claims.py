@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 
 from torc_tui.engine.placer import BATCH, Placed, Placer
 from torc_tui.engine.state import PREFETCHED_JOBS, RunnerState
-from torc_tui.lifecycle.decide import RERUN, Change
+from torc_tui.lifecycle.decide import RERUN, StatusChange
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
 from torc_tui.store import dependency_counters, scheduling
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow
-from torc_tui.store.scheduling import Ended, HeldJob, ReadyJob
+from torc_tui.store.scheduling import EndedAttempt, HeldJob, ReadyJob
 
 
 class JobClaims:
@@ -26,7 +26,7 @@ class JobClaims:
         self,
         state: RunnerState,
         placer: Placer,
-        ended: Sequence[Ended],
+        ended: Sequence[EndedAttempt],
         held: Mapping[int, HeldJob],
         now: float,
     ) -> None:
@@ -71,7 +71,7 @@ class JobClaims:
 
     def _cancel(self, conn: Connection, job_ids: Sequence[int]) -> None:
         reason = because(Kind.CANCELED_BY_USER)
-        changes = [Change(job_id, JobStatus.CANCELED, reason) for job_id in job_ids]
+        changes = [StatusChange(job_id, JobStatus.CANCELED, reason) for job_id in job_ids]
         self.rows += dependency_counters.apply_changes(conn, changes, self._now)
         self.rows += dependency_counters.settle_ended(
             conn, [(job_id, JobStatus.CANCELED) for job_id in job_ids], self._now

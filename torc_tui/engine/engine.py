@@ -49,7 +49,7 @@ from torc_tui.resources.pool import Pool
 from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints
 from torc_tui.store.database import Store
-from torc_tui.store.scheduling import Ended
+from torc_tui.store.scheduling import EndedAttempt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ RECORDING_SECONDS = 60.0
 
 
 @dataclass(slots=True)
-class Step:
+class StepResult:
     """What a step did."""
 
     events: list[Event] = field(default_factory=list)
@@ -142,7 +142,7 @@ class Engine:
 
     # -- the step ----------------------------------------------------------------------------------
 
-    def step(self, reports: Sequence[Report], now: float) -> Step:
+    def step(self, reports: Sequence[Report], now: float) -> StepResult:
         """Record the reports, claim the jobs that fit, and order their start.
 
         If the database fails, nothing has happened: the same reports may be given again.
@@ -169,7 +169,7 @@ class Engine:
             raise
         if self.shared.gone_reason:
             self._abandon(known.exited)
-            return Step()
+            return StepResult()
         self._follow_recording(transaction)
         self.shared.skip_own_writes()
         self.state.granted.clear()
@@ -178,7 +178,9 @@ class Engine:
             self.state.prefetched.jobs = transaction.prefetched
             self.state.prefetched.since = now
         self._follow_commit(known, transaction)
-        return Step(transaction.events, len(transaction.placed), transaction.is_complete, notices)
+        return StepResult(
+            transaction.events, len(transaction.placed), transaction.is_complete, notices
+        )
 
     def _follow_recording(self, transaction: StepTransaction) -> None:
         """Give the recording thread its next work, and forget what was written."""
@@ -276,7 +278,7 @@ class Engine:
             return []
         return [because(Kind.RECORDING_FAILED, error=f"{type(error).__name__}: {error}")]
 
-    def _forget(self, ended: Ended) -> list[str]:
+    def _forget(self, ended: EndedAttempt) -> list[str]:
         """Forget an attempt that has ended; return its files that are no longer needed."""
         flight = self.state.in_flight.pop(ended.exited.key.job_id)
         end = JobEnd(ended.exited.ended_at, flight.job.name)
@@ -291,7 +293,7 @@ class Engine:
         delete = succeeded and deletes_on_success(stdio, execution)
         return after_end(stdout, stderr, exit_file, delete_logs=delete)
 
-    def _note_gpu_end(self, flight: InFlight, ended: Ended) -> None:
+    def _note_gpu_end(self, flight: InFlight, ended: EndedAttempt) -> None:
         """Record whether the job has failed, for the health of its GPUs."""
         outcome, exited = ended.outcome, ended.exited
         failed = outcome.status in (JobStatus.FAILED, JobStatus.PENDING_FAILED)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from torc_tui.model import Allocation
 from torc_tui.reasons import Reason
-from torc_tui.resources.host_ledger import Entry, Ledger, LedgerUnavailable
+from torc_tui.resources.host_ledger import Ledger, LedgerEntry, LedgerUnavailable
 from torc_tui.resources.pool import Pool
 
 CHECK_SECONDS = 0.5
@@ -32,7 +32,7 @@ class GpuLedger:
         self._told: set[Reason] = set()
         self._ledger = ledger
         self._pool = pool
-        self._counted: list[Entry] = []
+        self._counted: list[LedgerEntry] = []
         self._looked_at = 0.0
         self._names: dict[int, str] = {}
         """The file of each attempt that is in flight, by the id of its job."""
@@ -103,7 +103,7 @@ class GpuLedger:
         entries = self._ledger.others()
         return entries != self._counted and self._count(entries)
 
-    def _count(self, entries: list[Entry]) -> bool:
+    def _count(self, entries: list[LedgerEntry]) -> bool:
         """Count the GPUs of others in the pool; CPUs and memory of other databases are not."""
         fresh = [entry for entry in entries if entry not in self._counted]
         for entry in self._counted:
@@ -127,5 +127,5 @@ class GpuLedger:
         return fresh
 
 
-def _gpus(entry: Entry) -> Allocation:
+def _gpus(entry: LedgerEntry) -> Allocation:
     return Allocation(gpus=entry.allocation.gpus)

@@ -47,7 +47,7 @@ class RunnerHost(NamedTuple):
 class Joined(NamedTuple):
     """A registered runner."""
 
-    process: compute_nodes.Process
+    process: compute_nodes.MachineProcess
     node: NodeIdentity
     maker: OrderMaker
     deadline: Deadline

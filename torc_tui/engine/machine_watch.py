@@ -24,7 +24,7 @@ _FIRST_SECONDS, _SAMPLE_SECONDS = 1.0, 5.0
 _WRITE_SECONDS = 60.0
 
 
-class MachineWatch:
+class MachineSampler:
     """Take samples in a daemon thread, until `close`."""
 
     def __init__(

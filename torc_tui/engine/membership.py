@@ -18,7 +18,7 @@ HEARTBEAT = 5.0
 class Membership:
     """One registered runner among the runners of its workflow."""
 
-    def __init__(self, engine: Engine, process: compute_nodes.Process) -> None:
+    def __init__(self, engine: Engine, process: compute_nodes.MachineProcess) -> None:
         self._engine = engine
         self._process = process
         self._store = engine.state.store

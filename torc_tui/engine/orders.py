@@ -18,7 +18,7 @@ from torc_tui.model import (
     ExecutionConfig,
     FailureRule,
     Gpu,
-    Limits,
+    JobLimits,
     Order,
     ResourceRequirements,
 )
@@ -188,11 +188,11 @@ class OrderMaker:
 
     def limits(
         self, requirements: ResourceRequirements | None, options: str | None = None
-    ) -> Limits:
+    ) -> JobLimits:
         """Return what is enforced on a job with these requirements and options."""
         execution = self.context.execution
         enforced = self.limit_resources and requirements is not None
-        return Limits(
+        return JobLimits(
             memory=requirements.memory if enforced and requirements else None,
             runtime=requirements.runtime
             if enforced and requirements and execution.enforce_runtime

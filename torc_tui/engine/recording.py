@@ -29,7 +29,7 @@ from torc_tui.engine.attempt_record import (
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.outputs import GroupFiles
 from torc_tui.engine.recording_thread import RecordingThread
-from torc_tui.lifecycle.decide import Change
+from torc_tui.lifecycle.decide import StatusChange
 from torc_tui.lifecycle.fingerprint import FileState, Fingerprint
 from torc_tui.model import Exited
 from torc_tui.operations.file_states import LARGE_GROUP, combined, file_checks, is_combined
@@ -289,4 +289,4 @@ class CutOff:
 
 
 def _run(conn: Connection, job_id: int, now: float) -> list[EventRow]:
-    return dependency_counters.apply_changes(conn, [Change(job_id, JobStatus.READY)], now)
+    return dependency_counters.apply_changes(conn, [StatusChange(job_id, JobStatus.READY)], now)

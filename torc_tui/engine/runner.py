@@ -17,7 +17,7 @@ from torc_tui.engine.actions import Actions
 from torc_tui.engine.database_retry import DEFAULT_MINUTES, Outage
 from torc_tui.engine.engine import Engine
 from torc_tui.engine.joining import RunnerHost, examine_host, join, join_when_available
-from torc_tui.engine.machine_watch import MachineWatch
+from torc_tui.engine.machine_watch import MachineSampler
 from torc_tui.engine.membership import Membership
 from torc_tui.engine.recovery import RecoveryScripts
 from torc_tui.engine.report import Observer, RunOptions, RunReport
@@ -116,7 +116,7 @@ class Runner:
         self.remaining = RemainingWork(self.engine, self.interrupts, self.summary)
         self.gpus = RunnerGpus(self.engine, self.events, host.watch, self.summary)
         self.gpus.start_if_requested()
-        self.machine_watch = MachineWatch(
+        self.machine_watch = MachineSampler(
             store, self.context, joined.node.node_id, self.gpus.figures
         )
         self.membership = Membership(self.engine, joined.process)

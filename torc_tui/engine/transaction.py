@@ -56,7 +56,7 @@ class StepTransaction:
         reports: SortedReports,
         now: float,
     ) -> None:
-        self.ended: list[scheduling.Ended] = []
+        self.ended: list[scheduling.EndedAttempt] = []
         self.placed: list[Placed] = []
         self.prefetched: list[ReadyJob] | None = None
         """The prefetched jobs after the commit; None when they stay as they are."""

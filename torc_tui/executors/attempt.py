@@ -1,8 +1,8 @@
 """Keep the state and the measures of an attempt while an executor supervises it.
 
 Input: samples of its processes, a reading of the GPU driver about once a second, the kernel's
-account at its end, and its exit file. Output: a `Usage`; its return code, cause and time of its
-end.
+account at its end, and its exit file. Output: its `AttemptUsage`, its return code, the cause and
+time of its end.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 
 from torc_tui.executors.exit_file import read_exit_file
 from torc_tui.executors.job_files import append_line
-from torc_tui.executors.session_processes import Process, uptime
+from torc_tui.executors.session_processes import SessionProcess, uptime
 from torc_tui.executors.wrapper import CANNOT_START
-from torc_tui.model import Allocation, AttemptKey, Cause, Exited, Limits, Measured, Usage
+from torc_tui.model import Allocation, AttemptKey, AttemptUsage, Cause, Exited, JobLimits, Measured
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.process_identity import process_name
 from torc_tui.resources.usage_series import Metric, Series, SeriesRecorder, pack
@@ -76,7 +76,7 @@ class Measures:
         self.began = self.io_at = self.window_at = self.last_at
 
     def sample(
-        self, at: float, members: Sequence[Process], memory: int, *, before: float = 0.0
+        self, at: float, members: Sequence[SessionProcess], memory: int, *, before: float = 0.0
     ) -> None:
         """Add the processes that are alive at ``at``, and the sum of their memory.
 
@@ -120,13 +120,13 @@ class Measures:
             self.gpu_percent_sum += percent
             self.gpu_samples += 1
 
-    def usage(self, elapsed: float, cpu: float | None, maxrss: int | None) -> Usage:
+    def usage(self, elapsed: float, cpu: float | None, maxrss: int | None) -> AttemptUsage:
         """Return the usage of the whole attempt.
 
         ``cpu`` (seconds) and ``maxrss`` (bytes) are the kernel's, None where they are unknown.
         """
         if self.peak_memory is None and cpu is None:
-            return Usage()
+            return AttemptUsage()
         total = max(self.cpu, cpu or 0.0)
         brief = elapsed < _SHORTEST_SECONDS
         average = None if brief else total / elapsed * 100
@@ -136,7 +136,7 @@ class Measures:
             else max(self.peak_cpu_percent, average or 0.0)
         )
         peak = self.peak_memory if maxrss is None else max(self.peak_memory or 0, maxrss)
-        return Usage(
+        return AttemptUsage(
             cpu_time=total,
             peak_memory=peak,
             avg_memory=int(self.memory_seconds / self.sampled_seconds)
@@ -150,7 +150,7 @@ class Measures:
 
 
 @dataclass(slots=True, eq=False)
-class Attempt:
+class RunningAttempt:
     """An attempt that runs, or whose background processes are being ended.
 
     ``started_at`` is the time of day, for display. ``began`` and the deadlines are on the monotonic
@@ -166,13 +166,13 @@ class Attempt:
     began: float
     booted: float
     exit_file: str
-    limits: Limits
+    limits: JobLimits
     allocation: Allocation
     own_maxrss: int | None
     files: tuple[str, ...]
     measures: Measures
     log: str | None = None
-    members: list[Process] = field(default_factory=list)
+    members: list[SessionProcess] = field(default_factory=list)
     cause: Cause | None = None
     reason: Reason | None = None
     warnings: tuple[Reason, ...] = ()
@@ -245,7 +245,7 @@ class Attempt:
         )
 
 
-def reap(attempt: Attempt) -> None:
+def reap(attempt: RunningAttempt) -> None:
     """Record the end of an attempt. To be called under the lock of the supervisor."""
     if attempt.own_maxrss is not None:
         _, status, used = os.wait4(attempt.pid, 0)
@@ -255,7 +255,7 @@ def reap(attempt: Attempt) -> None:
     attempt.end()
 
 
-def complete_end(attempt: Attempt) -> None:
+def complete_end(attempt: RunningAttempt) -> None:
     """Add what only the exit file says about the end of an attempt."""
     if attempt.own_maxrss is None:
         read_end(attempt)
@@ -265,7 +265,7 @@ def complete_end(attempt: Attempt) -> None:
         attempt.reason = because(Kind.LAUNCH, error="the working directory cannot be entered")
 
 
-def read_end(attempt: Attempt) -> None:
+def read_end(attempt: RunningAttempt) -> None:
     """Take the end of an adopted attempt from its exit file."""
     attempt.return_code = read_exit_file(attempt.exit_file).code
     if attempt.signal is None:
@@ -281,7 +281,7 @@ def read_end(attempt: Attempt) -> None:
             attempt.cause = attempt.cause or Cause.LOST
 
 
-def may_leave_processes(attempt: Attempt) -> bool:
+def may_leave_processes(attempt: RunningAttempt) -> bool:
     """Return whether processes of an ended attempt may still run: in its group or a known other."""
     try:
         os.killpg(attempt.pid, 0)
@@ -292,7 +292,7 @@ def may_leave_processes(attempt: Attempt) -> bool:
     return True
 
 
-def warn_of_background(attempt: Attempt, members: list[Process]) -> None:
+def warn_of_background(attempt: RunningAttempt, members: list[SessionProcess]) -> None:
     """Name the processes that are about to be ended, in a warning and in the log of the job."""
     named = tuple((process_name(member.pid) or "?", member.pid) for member in members)
     warning = because(Kind.BACKGROUND_ENDED, processes=named)

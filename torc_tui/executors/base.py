@@ -11,10 +11,10 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
-from torc_tui.model import Allocation, AttemptKey, Cause, Limits, Order, Report
+from torc_tui.model import Allocation, AttemptKey, Cause, JobLimits, Order, Report
 from torc_tui.resources.usage_series import Series
 
-NO_LIMITS = Limits()
+NO_LIMITS = JobLimits()
 NOTHING = Allocation()
 
 
@@ -39,7 +39,7 @@ class Adopted:
     name: str = ""
     stdout: str | None = None
     stderr: str | None = None
-    limits: Limits = NO_LIMITS
+    limits: JobLimits = NO_LIMITS
     allocation: Allocation = NOTHING
     suspended: bool | None = None
     suspended_seconds: float = 0.0

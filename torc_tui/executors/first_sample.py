@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from torc_tui.executors.attempt import Attempt
+from torc_tui.executors.attempt import RunningAttempt
 from torc_tui.executors.session_processes import descendants
 
 FIRST_SAMPLE_SECONDS = 0.05
 """Age of an attempt at its first sample."""
 
 
-def take_first_samples(attempts: Iterable[Attempt], now: float) -> float:
+def take_first_samples(attempts: Iterable[RunningAttempt], now: float) -> float:
     """Measure the attempts that are old enough and have no sample; return when to call again."""
     following = math.inf
     for attempt in attempts:

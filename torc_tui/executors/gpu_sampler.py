@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 
-from torc_tui.executors.attempt import Attempt
+from torc_tui.executors.attempt import RunningAttempt
 
 GpuUsage = Callable[[], Mapping[int, tuple[int, float | None]]]
 """Return pid -> (bytes, percent or None) over all GPUs, without asking the driver."""
@@ -25,7 +25,7 @@ class GpuSampler:
         self._sampled_at = 0.0
         self._frequent_until = 0.0
 
-    def add(self, attempt: Attempt, now: float) -> None:
+    def add(self, attempt: RunningAttempt, now: float) -> None:
         """Take frequent samples if the attempt holds GPUs."""
         if attempt.allocation.gpus:
             self._frequent_until = now + _FIRST_SECONDS
@@ -34,7 +34,7 @@ class GpuSampler:
         """Take the next sample at once."""
         self._sampled_at = 0.0
 
-    def sample(self, attempts: Iterable[Attempt], now: float) -> float:
+    def sample(self, attempts: Iterable[RunningAttempt], now: float) -> float:
         """Measure the attempts that hold GPUs, if it is time for that.
 
         Return the longest time, in seconds, until the next call.

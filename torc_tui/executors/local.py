@@ -22,7 +22,7 @@ from collections.abc import Sequence, Set
 
 from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import (
-    Attempt,
+    RunningAttempt,
     complete_end,
     may_leave_processes,
     read_end,
@@ -61,7 +61,7 @@ class LocalExecutor:
         prepare()
         self._children: Children[AttemptKey] = Children(pidfd=pidfd)
         self._supervisor = Supervisor(self._emptied, gpu_usage, self._measured)
-        self._attempts: dict[AttemptKey, Attempt] = {}
+        self._attempts: dict[AttemptKey, RunningAttempt] = {}
         self._reports: deque[Report] = deque()
         self._nothing = os.open(os.devnull, os.O_RDWR)
         self._starter = ProcessStarter(shell or find_bash(), self._nothing)
@@ -142,7 +142,7 @@ class LocalExecutor:
         """Send SIGCONT to the sessions."""
         self._supervisor.set_suspended(self._running(keys), False)
 
-    def _running(self, keys: Sequence[AttemptKey]) -> list[Attempt]:
+    def _running(self, keys: Sequence[AttemptKey]) -> list[RunningAttempt]:
         return [
             attempt
             for key in keys
@@ -178,7 +178,7 @@ class LocalExecutor:
                 self._attempts.pop(report.key, None)
         return reports
 
-    def _ended(self, attempt: Attempt) -> None:
+    def _ended(self, attempt: RunningAttempt) -> None:
         """Reap the bash of an attempt, and report its end unless processes of it remain."""
         with self._supervisor.lock:
             reap(attempt)
@@ -189,7 +189,7 @@ class LocalExecutor:
         else:
             self._report(attempt)
 
-    def _emptied(self, attempt: Attempt) -> None:
+    def _emptied(self, attempt: RunningAttempt) -> None:
         self._report(attempt)
         self._children.wake()
 
@@ -197,7 +197,7 @@ class LocalExecutor:
         self._reports.append(report)
         self._children.wake()
 
-    def _report(self, attempt: Attempt) -> None:
+    def _report(self, attempt: RunningAttempt) -> None:
         for path in attempt.files:
             with contextlib.suppress(OSError):
                 os.unlink(path)

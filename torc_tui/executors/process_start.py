@@ -12,7 +12,7 @@ import resource
 import time
 
 from torc_tui.executors import session_processes
-from torc_tui.executors.attempt import Attempt, Measures
+from torc_tui.executors.attempt import Measures, RunningAttempt
 from torc_tui.executors.base import Adopted
 from torc_tui.executors.exit_file import read_exit_file
 from torc_tui.executors.job_files import JobFiles, append_line
@@ -35,7 +35,7 @@ class ProcessStarter:
         self._nothing = nothing
         self._open_files = raise_open_files()
 
-    def start(self, order: Order, started_at: float, booted: float) -> Attempt:
+    def start(self, order: Order, started_at: float, booted: float) -> RunningAttempt:
         """Start an order; raise OSError or ValueError when that is not possible."""
         if order.refusal is not None:
             raise ValueError(order.refusal)
@@ -59,7 +59,7 @@ class ProcessStarter:
                 os.set_inheritable(order.lock, False)
         after = session_processes.clock_ticks()
         began = time.monotonic()
-        return Attempt(
+        return RunningAttempt(
             key=order.key,
             pid=pid,
             process_started=before if before == after != -1 else _start_time(pid),
@@ -101,7 +101,7 @@ def _make_folder(path: str, directory: str) -> None:
             os.makedirs(os.path.dirname(path), exist_ok=True)
 
 
-def adopted_attempt(adopted: Adopted) -> Attempt:
+def adopted_attempt(adopted: Adopted) -> RunningAttempt:
     """Return an attempt that another runner started; its process may have ended."""
     pid, started = adopted.pid, adopted.process_started
     if pid is None or (pid and not started):  # 0: from before a reboot
@@ -110,7 +110,7 @@ def adopted_attempt(adopted: Adopted) -> Attempt:
     age = _age(adopted.started_at, started)
     now = time.monotonic()
     began = now - age + min(age, adopted.suspended_seconds)
-    return Attempt(
+    return RunningAttempt(
         key=adopted.key,
         pid=pid or 0,
         process_started=started or 0,

@@ -23,7 +23,7 @@ _REFRESH_SCANS = 16
 _BOOTTIME = LINUX and hasattr(time, "CLOCK_BOOTTIME")
 
 
-class Process(NamedTuple):
+class SessionProcess(NamedTuple):
     """A process.
 
     ``started`` is its start time as `process_identity.process_started` returns it, ``cpu`` its CPU
@@ -41,7 +41,7 @@ class Process(NamedTuple):
     stopped: bool = False
 
 
-def read(pid: int) -> Process | None:
+def read(pid: int) -> SessionProcess | None:
     """Return a process, None if it does not exist; raise OSError if no descriptor is left."""
     if not LINUX:
         return _read_psutil(pid)
@@ -62,10 +62,10 @@ def read(pid: int) -> Process | None:
     cpu = (int(f[11]) + int(f[12]) + int(f[13]) + int(f[14])) / _TICKS
     memory, state = int(f[21]) * _PAGE, f[0]
     group, session, started = int(f[2]), int(f[3]), int(f[19])
-    return Process(pid, group, session, started, cpu, memory, state in b"ZX", state in b"Tt")
+    return SessionProcess(pid, group, session, started, cpu, memory, state in b"ZX", state in b"Tt")
 
 
-def descendants(pid: int) -> list[Process]:
+def descendants(pid: int) -> list[SessionProcess]:
     """Return a process and its descendants, with few reads; nothing where that is not possible."""
     found, waiting = [], [pid]
     while waiting:
@@ -84,7 +84,7 @@ def descendants(pid: int) -> list[Process]:
     return found
 
 
-def storage_bytes(processes: Iterable[Process]) -> int | None:
+def storage_bytes(processes: Iterable[SessionProcess]) -> int | None:
     """Return how many bytes processes have read from and written to storage; None if not known.
 
     The bytes of children that they have waited for are included.
@@ -190,10 +190,10 @@ class Sessions:
         self._others: set[int] = set()
         self._scans = 0
 
-    def scan(self, wanted: Set[int], *, fresh: bool = False) -> dict[int, list[Process]]:
+    def scan(self, wanted: Set[int], *, fresh: bool = False) -> dict[int, list[SessionProcess]]:
         """Return the processes of each wanted session; ``fresh`` reads all processes again."""
         self._scans += 1
-        found: dict[int, list[Process]] = {session: [] for session in wanted}
+        found: dict[int, list[SessionProcess]] = {session: [] for session in wanted}
         others: set[int] = set()
         # A leader may have been read before it made its session.
         known: Set[int] = (
@@ -226,14 +226,14 @@ def pids() -> Iterator[int]:
             yield int(name)
 
 
-def _read_psutil(pid: int) -> Process | None:
+def _read_psutil(pid: int) -> SessionProcess | None:
     import psutil  # slow to load, and not needed on Linux
 
     try:
         process = psutil.Process(pid)
         with process.oneshot():
             times = process.cpu_times()
-            return Process(
+            return SessionProcess(
                 pid,
                 os.getpgid(pid),
                 os.getsid(pid),

@@ -19,8 +19,8 @@ import signal
 from collections.abc import Iterable, Sequence
 
 from torc_tui.executors import session_processes
-from torc_tui.executors.attempt import Attempt
-from torc_tui.executors.session_processes import Process, Sessions
+from torc_tui.executors.attempt import RunningAttempt
+from torc_tui.executors.session_processes import SessionProcess, Sessions
 
 _REPEAT_SECONDS = (0.1, 1.0)
 """Times after a signal at which it is repeated for new processes."""
@@ -43,7 +43,7 @@ class SessionSignals:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    def end(self, attempt: Attempt, signum: int, grace: float, now: float) -> None:
+    def end(self, attempt: RunningAttempt, signum: int, grace: float, now: float) -> None:
         """Signal the attempt, and set the time at which it is killed; a grace of 0 kills now."""
         kill_at = now + grace
         attempt.kill_at = kill_at if attempt.kill_at is None else min(kill_at, attempt.kill_at)
@@ -55,18 +55,18 @@ class SessionSignals:
             self._signal(attempt, signum)
             self._signal(attempt, signal.SIGCONT)  # a stopped process acts on no other signal
 
-    def kill(self, attempt: Attempt) -> None:
+    def kill(self, attempt: RunningAttempt) -> None:
         """Kill the attempt at once."""
         attempt.killed = True
         self._signal(attempt, signal.SIGKILL)
 
-    def clear(self, attempt: Attempt, grace: float, now: float) -> None:
+    def clear(self, attempt: RunningAttempt, grace: float, now: float) -> None:
         """Signal what is left of a session, and set the time at which it is killed."""
         attempt.kill_at = now + grace
         self._signal(attempt, signal.SIGTERM)
         self._signal(attempt, signal.SIGCONT)
 
-    def suspend(self, attempts: Sequence[Attempt]) -> None:
+    def suspend(self, attempts: Sequence[RunningAttempt]) -> None:
         """Stop all processes of the attempts, also those that they start meanwhile."""
         for _ in range(_SUSPEND_ROUNDS):
             active = [member for member in self._members(attempts) if not member.stopped]
@@ -74,11 +74,11 @@ class SessionSignals:
                 break
             _send(active, signal.SIGSTOP)
 
-    def resume(self, attempts: Sequence[Attempt]) -> None:
+    def resume(self, attempts: Sequence[RunningAttempt]) -> None:
         """Let all processes of the attempts continue."""
         _send(self._members(attempts), signal.SIGCONT)
 
-    def repeat(self, attempt: Attempt, now: float) -> None:
+    def repeat(self, attempt: RunningAttempt, now: float) -> None:
         """Repeat a signal, when that is due, for processes that may have lost it."""
         while attempt.repeat_at and now >= attempt.repeat_at[0]:
             del attempt.repeat_at[0]
@@ -88,13 +88,13 @@ class SessionSignals:
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.kill(member.pid, attempt.signal)
 
-    def members(self, attempt: Attempt) -> list[Process]:
+    def members(self, attempt: RunningAttempt) -> list[SessionProcess]:
         """Return the processes of the attempt now."""
         return self._members([attempt])
 
-    def _members(self, attempts: Sequence[Attempt]) -> list[Process]:
+    def _members(self, attempts: Sequence[RunningAttempt]) -> list[SessionProcess]:
         found = self._sessions.scan({attempt.pid for attempt in attempts}, fresh=True)
-        members: list[Process] = []
+        members: list[SessionProcess] = []
         for attempt in attempts:
             if attempt.ended is not None:
                 members += without_leader(attempt, found[attempt.pid])
@@ -102,7 +102,7 @@ class SessionSignals:
                 members += found[attempt.pid]
         return members
 
-    def _signal(self, attempt: Attempt, signum: int) -> None:
+    def _signal(self, attempt: RunningAttempt, signum: int) -> None:
         if signum != signal.SIGCONT and attempt.ended is None:
             attempt.signal = signum
         if attempt.ended is None and _is_there(attempt):
@@ -117,13 +117,13 @@ class SessionSignals:
                     os.kill(member.pid, signum)
 
 
-def _send(members: Iterable[Process], signum: int) -> None:
+def _send(members: Iterable[SessionProcess], signum: int) -> None:
     for member in members:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(member.pid, signum)
 
 
-def without_leader(attempt: Attempt, members: list[Process]) -> list[Process]:
+def without_leader(attempt: RunningAttempt, members: list[SessionProcess]) -> list[SessionProcess]:
     """Return a session without its leader; nothing if its number belongs to a later process."""
     for member in members:
         if member.pid == attempt.pid:
@@ -133,7 +133,7 @@ def without_leader(attempt: Attempt, members: list[Process]) -> list[Process]:
     return members
 
 
-def _is_there(attempt: Attempt) -> bool:
+def _is_there(attempt: RunningAttempt) -> bool:
     """Return whether the leader exists.
 
     An own child keeps its number until it is reaped; an adopted process is identified by its start

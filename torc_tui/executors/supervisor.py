@@ -21,10 +21,10 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from torc_tui.executors import session_processes
-from torc_tui.executors.attempt import Attempt, warn_of_background
+from torc_tui.executors.attempt import RunningAttempt, warn_of_background
 from torc_tui.executors.first_sample import FIRST_SAMPLE_SECONDS, take_first_samples
 from torc_tui.executors.gpu_sampler import GpuSampler, GpuUsage
-from torc_tui.executors.session_processes import Process, Sessions
+from torc_tui.executors.session_processes import SessionProcess, Sessions
 from torc_tui.executors.session_signals import SessionSignals, signal_number, without_leader
 from torc_tui.executors.spawn import no_thread
 from torc_tui.model import Cause, Measured
@@ -59,7 +59,7 @@ class Supervisor:
 
     def __init__(
         self,
-        emptied: Callable[[Attempt], None],
+        emptied: Callable[[RunningAttempt], None],
         gpu_usage: GpuUsage | None = None,
         measured: Callable[[Measured], None] = lambda report: None,
     ) -> None:
@@ -69,9 +69,9 @@ class Supervisor:
         self._gpus = GpuSampler(gpu_usage)
         self._scan_all = False
         """Whether the next scan reads every process: one seen before may belong to a session."""
-        self._running: set[Attempt] = set()
-        self._waiting: set[Attempt] = set()
-        self._ending: set[Attempt] = set()
+        self._running: set[RunningAttempt] = set()
+        self._waiting: set[RunningAttempt] = set()
+        self._ending: set[RunningAttempt] = set()
         self._sessions = Sessions()
         self._signals = SessionSignals(self._sessions)
         self._call = threading.Condition(self.lock)
@@ -94,7 +94,7 @@ class Supervisor:
                 raise no_thread() from None
             self._thread = thread
 
-    def add(self, attempt: Attempt, *, adopted: bool = False) -> None:
+    def add(self, attempt: RunningAttempt, *, adopted: bool = False) -> None:
         """Supervise an attempt. Processes of an adopted attempt may have been seen before."""
         with contextlib.suppress(OSError):  # adopted attempts only: the next start tries again
             self.start_thread()
@@ -115,11 +115,11 @@ class Supervisor:
         self._wake_at = began
         self._call.notify()
 
-    def remove(self, attempt: Attempt) -> None:
+    def remove(self, attempt: RunningAttempt) -> None:
         """Forget an attempt whose leader ended. Call this under the lock that protects reaping."""
         self._running.discard(attempt)
 
-    def end_background(self, attempt: Attempt) -> None:
+    def end_background(self, attempt: RunningAttempt) -> None:
         """End the background processes of an attempt, or wait for them; then call ``emptied``."""
         with contextlib.suppress(OSError):
             self.start_thread()
@@ -130,13 +130,15 @@ class Supervisor:
             self._sample_at = 0.0
             self._call.notify()
 
-    def stop(self, attempts: Iterable[Attempt], cause: Cause, *, grace: float | None) -> None:
+    def stop(
+        self, attempts: Iterable[RunningAttempt], cause: Cause, *, grace: float | None
+    ) -> None:
         """Signal these attempts and kill what is left after the grace."""
         with self.lock:
             followed = self._running | self._waiting | self._ending
             chosen = [attempt for attempt in attempts if attempt in followed and not attempt.killed]
             now = time.monotonic()
-            found: dict[int, list[Process]] = {}
+            found: dict[int, list[SessionProcess]] = {}
             with contextlib.suppress(OSError):
                 pids = {attempt.pid for attempt in chosen}
                 found = self._sessions.scan(pids, fresh=True) if chosen else {}
@@ -147,7 +149,7 @@ class Supervisor:
                 self._end(attempt, cause, signum, period, now)
             self._call.notify()
 
-    def set_suspended(self, attempts: Iterable[Attempt], suspended: bool) -> None:
+    def set_suspended(self, attempts: Iterable[RunningAttempt], suspended: bool) -> None:
         """Suspend attempts that run, or let them continue."""
         with self.lock:
             followed = self._running | self._waiting
@@ -205,7 +207,9 @@ class Supervisor:
             deadline = min(deadline, now + _BACKGROUND_PAUSE)
         return max(0.001, deadline - time.monotonic())
 
-    def _end(self, attempt: Attempt, cause: Cause, signum: int, grace: float, now: float) -> None:
+    def _end(
+        self, attempt: RunningAttempt, cause: Cause, signum: int, grace: float, now: float
+    ) -> None:
         """Stop an attempt. An attempt that waits for background processes ends by the signal."""
         attempt.go_on()
         if attempt.ended is None:
@@ -219,7 +223,7 @@ class Supervisor:
 
     # -- limits ------------------------------------------------------------------------------------
 
-    def _check_runtime(self, attempt: Attempt, now: float) -> float:
+    def _check_runtime(self, attempt: RunningAttempt, now: float) -> float:
         """Stop an attempt that runs too long; return when to check again."""
         runtime = attempt.limits.runtime
         if runtime is None or attempt.cause is not None or attempt.suspended_at is not None:
@@ -230,7 +234,7 @@ class Supervisor:
         self._end(attempt, Cause.TIMEOUT, signum, attempt.limits.grace, now)
         return math.inf
 
-    def _check_grace(self, attempt: Attempt, now: float) -> float:
+    def _check_grace(self, attempt: RunningAttempt, now: float) -> float:
         """Kill an attempt that did not end in time; return when to check again."""
         if attempt.kill_at is None or attempt.killed:
             return math.inf
@@ -242,7 +246,12 @@ class Supervisor:
         return math.inf
 
     def _check_memory(
-        self, attempt: Attempt, members: list[Process], memory: int, limit: int, now: float
+        self,
+        attempt: RunningAttempt,
+        members: list[SessionProcess],
+        memory: int,
+        limit: int,
+        now: float,
     ) -> int:
         """Return the memory of an attempt that seems to use too much, and stop it if it does.
 
@@ -297,7 +306,7 @@ class Supervisor:
         pause = _SHORTEST_PAUSE if age < 2 else 0.25 if age < _YOUNG_SECONDS else 1.0
         return min(max(min(pause, gpu_pause), affordable), _LONGEST_PAUSE)
 
-    def _measure(self, attempt: Attempt, members: list[Process], now: float) -> None:
+    def _measure(self, attempt: RunningAttempt, members: list[SessionProcess], now: float) -> None:
         memory = sum(member.memory for member in members)
         limit = attempt.limits.memory
         if limit is not None and memory > limit:
@@ -326,7 +335,9 @@ class Supervisor:
             )
             self._end_members(attempt, members, now)
 
-    def _end_members(self, attempt: Attempt, members: list[Process], now: float) -> None:
+    def _end_members(
+        self, attempt: RunningAttempt, members: list[SessionProcess], now: float
+    ) -> None:
         """End the processes that an attempt has left, after a warning that names them."""
         assert attempt.ended is not None
         self._signals.repeat(attempt, now)

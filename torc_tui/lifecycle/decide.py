@@ -1,8 +1,8 @@
 """Decide which status changes follow from an event: the end of an attempt, or of jobs.
 
 Input: a stimulus and the facts around it. Output: changes, as values. Nothing is read or written
-here. The graph is reached through the port `Graph`, which the store implements with counters in SQL
-and the tests with plain dictionaries.
+here. The graph is reached through the port `DependencyGraph`, which the store implements with
+counters in SQL and the tests with plain dictionaries.
 
 Invariants
 * A job becomes ready when the last job that it depends on has finished, and never before.
@@ -20,7 +20,7 @@ from typing import Protocol
 from torc_tui.lifecycle.failure_policy import (
     NO_POLICIES,
     Policies,
-    Request,
+    RetryRequest,
     delay_before,
     grow,
     rule_for,
@@ -45,7 +45,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StatusChange:
     """A new status for a job, with a reason if the status alone does not explain it."""
 
     job_id: int
@@ -53,7 +53,7 @@ class Change:
     reason: Reason | None = None
 
 
-class Graph(Protocol):
+class DependencyGraph(Protocol):
     """The part of the graph that a decision needs."""
 
     def release(self, ended: Sequence[tuple[int, bool]]) -> Sequence[Waiting]:
@@ -63,22 +63,24 @@ class Graph(Protocol):
         """Return which dependency of a job did not succeed, and why."""
 
 
-def verdict(graph: Graph, waiting: Sequence[Waiting]) -> list[Change]:
+def verdict(graph: DependencyGraph, waiting: Sequence[Waiting]) -> list[StatusChange]:
     """Return whether each of these jobs becomes ready or is canceled."""
     return [
-        Change(job.job_id, JobStatus.CANCELED, graph.failed_dependency(job.job_id))
+        StatusChange(job.job_id, JobStatus.CANCELED, graph.failed_dependency(job.job_id))
         if job.unsuccessful and job.cancel_on_blocking_job_failure
-        else Change(job.job_id, JobStatus.READY)
+        else StatusChange(job.job_id, JobStatus.READY)
         for job in waiting
         if job.unsuccessful or not job.may_be_kept
     ]
 
 
-def settle(graph: Graph, ended: Sequence[tuple[int, JobStatus]]) -> Iterator[list[Change]]:
+def settle(
+    graph: DependencyGraph, ended: Sequence[tuple[int, JobStatus]]
+) -> Iterator[list[StatusChange]]:
     """Yield all changes that follow from the end of these jobs, one list per step of the graph.
 
-    The caller writes each list before it asks for the next, so that `Graph.failed_dependency` can
-    name the jobs that were canceled by the list before.
+    The caller writes each list before it asks for the next, so that
+    `DependencyGraph.failed_dependency` can name the jobs that were canceled by the list before.
     """
     finished = [(job_id, status not in UNSUCCESSFUL) for job_id, status in ended]
     while finished:
@@ -116,7 +118,7 @@ class AttemptFacts:
     """
 
     policies: Policies = NO_POLICIES
-    request: Request | None = None
+    request: RetryRequest | None = None
     script_failed: bool = False
     is_ending: bool = False
     retries: int = 0

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from torc_tui.lifecycle.failure_policy import KILLED, Growth, Request, grow
+from torc_tui.lifecycle.failure_policy import KILLED, Growth, RetryRequest, grow
 from torc_tui.model import AttemptUse, Cause, FailureRule, JobUse, Machine, ResourceRequirements
 from torc_tui.status import JobStatus
 
@@ -114,7 +114,7 @@ def _growth(
     machine: Machine | None,
 ) -> Growth:
     """Return the request of the next attempt, as a rule for this end would have it."""
-    request = Request(before, attempt.peak_memory, attempt.peak_gpu_memory, machine)
+    request = RetryRequest(before, attempt.peak_memory, attempt.peak_gpu_memory, machine)
     if kind is FailureClass.OUT_OF_MEMORY:
         is_gpu = attempt.cause == Cause.GPU_OOM
         rule = FailureRule(memory=rules.memory, gpu_memory=rules.memory)

@@ -43,7 +43,7 @@ NO_POLICIES = Policies()
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RetryRequest:
     """What a job requests, the peaks of its last attempt, and the machine of the next one."""
 
     requirements: ResourceRequirements
@@ -82,7 +82,7 @@ def short_of(code: int | None, cause: Cause) -> str | None:
     return _SHORT.get(cause)
 
 
-def grow(rule: FailureRule, code: int | None, cause: Cause, request: Request | None) -> Growth:
+def grow(rule: FailureRule, code: int | None, cause: Cause, request: RetryRequest | None) -> Growth:
     """Return the request of the next attempt.
 
     If the end tells which resource was short and the rule has a factor for it, only that grows. A
@@ -111,7 +111,7 @@ def grow(rule: FailureRule, code: int | None, cause: Cause, request: Request | N
     return Growth(replace(request.requirements, **new))
 
 
-def _current(what: str, request: Request) -> float | None:
+def _current(what: str, request: RetryRequest) -> float | None:
     """Return what a job requests of a resource, or has used if it requests none."""
     declared: float | None = getattr(request.requirements, what)
     if declared is not None:

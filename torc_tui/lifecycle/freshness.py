@@ -1,7 +1,7 @@
 """Decide whether a finished job is up to date, by comparing its record with the present state.
 
 Input: the record of the last successful attempt of a job (`Fingerprint`), and the job, its files
-and its user data as they are now (`JobFacts`). Output: reasons why it is stale. What follows for
+and its user data as they are now (`CurrentJob`). Output: reasons why it is stale. What follows for
 the jobs behind it is decided in `torc_tui.lifecycle.rerun_plan`. Nothing is read here.
 
 Invariants
@@ -64,7 +64,7 @@ class RecordNow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobFacts:
+class CurrentJob:
     """A job as it is now. ``env`` holds a hash for each variable that the file declares.
 
     ``recorded`` is None if nothing was recorded of the attempt whose result the job has.
@@ -115,7 +115,7 @@ class Findings:
     unknown: tuple[Reason, ...] = ()
 
 
-def examine(job: JobFacts, outputs: Mapping[int, Baseline]) -> Findings:
+def examine(job: CurrentJob, outputs: Mapping[int, Baseline]) -> Findings:
     """Return the reasons to run a job again. ``outputs`` are the baselines of its outputs."""
     if job.status is JobStatus.DISABLED or job.is_ignored:
         return Findings()
@@ -137,7 +137,7 @@ def examine(job: JobFacts, outputs: Mapping[int, Baseline]) -> Findings:
     return Findings(tuple(certain), tuple(provisional), tuple(unknown))
 
 
-def _unfinished(job: JobFacts) -> Reason:
+def _unfinished(job: CurrentJob) -> Reason:
     if job.is_interrupted:
         return because(Kind.INTERRUPTED)
     if job.status in UNSUCCESSFUL or job.status is JobStatus.PENDING_FAILED:
@@ -145,7 +145,7 @@ def _unfinished(job: JobFacts) -> Reason:
     return because(Kind.NEVER_RAN, status=job.status.word)
 
 
-def _changed_settings(job: JobFacts, old: Fingerprint) -> list[Reason]:
+def _changed_settings(job: CurrentJob, old: Fingerprint) -> list[Reason]:
     reasons = []
     if Aspect.COMMAND in job.rerun_on:
         for before, after in ((old.command, job.command), (old.script, job.script)):
@@ -158,7 +158,7 @@ def _changed_settings(job: JobFacts, old: Fingerprint) -> list[Reason]:
     return reasons if declared is None else [*reasons, declared]
 
 
-def _declared(job: JobFacts, old: Fingerprint) -> Reason | None:
+def _declared(job: CurrentJob, old: Fingerprint) -> Reason | None:
     """Return what was added to the declared inputs, and how many were removed."""
     added: list[str] = []
     removed = 0
@@ -174,7 +174,7 @@ def _declared(job: JobFacts, old: Fingerprint) -> Reason | None:
 
 
 def _examine_inputs(
-    job: JobFacts,
+    job: CurrentJob,
     old: Fingerprint,
     certain: list[Reason],
     provisional: list[Reason],
@@ -210,7 +210,7 @@ def _input_change(file: FileNow, old: FileState | None, recorded_ns: int) -> Rea
 
 
 def _examine_data(
-    job: JobFacts, old: Fingerprint, certain: list[Reason], provisional: list[Reason]
+    job: CurrentJob, old: Fingerprint, certain: list[Reason], provisional: list[Reason]
 ) -> None:
     for record_id, record in job.data.items():
         before = old.data.get(record_id)
@@ -226,7 +226,7 @@ def _examine_data(
 
 
 def _examine_outputs(
-    job: JobFacts,
+    job: CurrentJob,
     outputs: Mapping[int, Baseline],
     certain: list[Reason],
     unknown: list[Reason],

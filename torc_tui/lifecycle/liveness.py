@@ -5,7 +5,7 @@ cluster share names. A runner is identified by its machine (machine id, boot id 
 and its process (pid and start time). Where the process cannot be seen, only the heartbeat is known.
 
 Input: the row of a runner, the identity of this machine, and what the caller observed. Output: a
-`Verdict`. No clock and no process table is read here.
+`LivenessVerdict`. No clock and no process table is read here.
 
 Invariants
 * `LOST` is proven: the process is gone, or the machine was rebooted. Its jobs are adopted or run
@@ -68,7 +68,7 @@ class Proof(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class LivenessVerdict:
     """What is known about a runner; ``proof`` is set when it is lost."""
 
     liveness: Liveness
@@ -117,7 +117,7 @@ def judge(
     *,
     process_runs: bool,
     quiet: float,
-) -> Verdict:
+) -> LivenessVerdict:
     """Return what is known about a runner.
 
     ``process_runs`` says whether its process is in the process table of this machine, and counts
@@ -126,11 +126,13 @@ def judge(
     """
     place = relation(runner, here)
     if place is Relation.BEFORE_REBOOT:
-        return Verdict(Liveness.LOST, Proof.REBOOTED)
+        return LivenessVerdict(Liveness.LOST, Proof.REBOOTED)
     if place is Relation.HERE and not process_runs:
-        return Verdict(Liveness.LOST, Proof.PROCESS_GONE)
+        return LivenessVerdict(Liveness.LOST, Proof.PROCESS_GONE)
     if quiet < SILENT_SECONDS:
-        return Verdict(Liveness.ALIVE)
+        return LivenessVerdict(Liveness.ALIVE)
     if place is Relation.HERE or quiet < runner.lease_seconds:
-        return Verdict(Liveness.SILENT)  # a process that exists holds its jobs, however slow it is
-    return Verdict(Liveness.EXPIRED)
+        return LivenessVerdict(
+            Liveness.SILENT
+        )  # a process that exists holds its jobs, however slow it is
+    return LivenessVerdict(Liveness.EXPIRED)

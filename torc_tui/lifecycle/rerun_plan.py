@@ -18,7 +18,7 @@ from enum import StrEnum
 from graphlib import TopologicalSorter
 from typing import NamedTuple
 
-from torc_tui.lifecycle.freshness import Aspect, Findings, JobFacts
+from torc_tui.lifecycle.freshness import Aspect, CurrentJob, Findings
 from torc_tui.model import EdgeKind
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import JobStatus
@@ -29,7 +29,7 @@ _DATA_EDGES = frozenset({EdgeKind.FILE, EdgeKind.USER_DATA})
 _READS = frozenset({Aspect.FILES, Aspect.DATA})
 
 
-class Verdict(StrEnum):
+class RerunDecision(StrEnum):
     """Whether a job runs again in the next run."""
 
     KEEP = "keep"
@@ -55,7 +55,7 @@ class JobVerdict:
 
     id: int
     name: str
-    verdict: Verdict
+    verdict: RerunDecision
     certain: bool = True
     reasons: tuple[Reason, ...] = ()
 
@@ -84,7 +84,7 @@ class _Node:
 
 
 def plan(
-    jobs: Mapping[int, JobFacts], findings: Mapping[int, Findings], edges: Iterable[Follows]
+    jobs: Mapping[int, CurrentJob], findings: Mapping[int, Findings], edges: Iterable[Follows]
 ) -> dict[int, JobVerdict]:
     """Return the verdict on each job, in an order in which each follows those it depends on."""
     before: dict[int, list[Follows]] = {number: [] for number in jobs}
@@ -108,10 +108,10 @@ def plan(
 
 
 def _judge(
-    job: JobFacts, found: Findings, edges: Iterable[Follows], nodes: Mapping[int, _Node]
+    job: CurrentJob, found: Findings, edges: Iterable[Follows], nodes: Mapping[int, _Node]
 ) -> JobVerdict:
     if job.status is JobStatus.DISABLED:
-        return JobVerdict(job.id, job.name, Verdict.KEEP)
+        return JobVerdict(job.id, job.name, RerunDecision.KEEP)
     order, data = _before(job, edges, nodes)
     reasons = [*found.certain, *_reran(job, order)]
     running = order.sure + order.maybe + data.sure + data.maybe
@@ -121,14 +121,14 @@ def _judge(
     if running:
         reasons += [*found.provisional, _follows(order, data, running)]
     if reasons:
-        return JobVerdict(job.id, job.name, Verdict.RUN, sure, tuple(reasons))
+        return JobVerdict(job.id, job.name, RerunDecision.RUN, sure, tuple(reasons))
     if found.unknown:
-        return JobVerdict(job.id, job.name, Verdict.UNKNOWN, True, found.unknown)
-    return JobVerdict(job.id, job.name, Verdict.KEEP)
+        return JobVerdict(job.id, job.name, RerunDecision.UNKNOWN, True, found.unknown)
+    return JobVerdict(job.id, job.name, RerunDecision.KEEP)
 
 
 def _before(
-    job: JobFacts, edges: Iterable[Follows], nodes: Mapping[int, _Node]
+    job: CurrentJob, edges: Iterable[Follows], nodes: Mapping[int, _Node]
 ) -> tuple[_Node, _Node]:
     """Return what is before a job: through dependencies as such, and through files and records."""
     order, data = _Node(), _Node()
@@ -140,7 +140,7 @@ def _before(
     return order, data
 
 
-def _reran(job: JobFacts, before: _Node) -> list[Reason]:
+def _reran(job: CurrentJob, before: _Node) -> list[Reason]:
     """Return the reason that a job ran again after this one had begun, if one did."""
     if job.recorded is None or not job.is_finished_well or before.ended <= job.recorded.began:
         return []
@@ -152,14 +152,14 @@ def _follows(order: _Node, data: _Node, running: int) -> Reason:
     return because(Kind.FOLLOWS, jobs=names, more=running - len(names) or None)
 
 
-def _node(job: JobFacts, verdict: JobVerdict) -> _Node:
-    if verdict.verdict is Verdict.RUN:
+def _node(job: CurrentJob, verdict: JobVerdict) -> _Node:
+    if verdict.verdict is RerunDecision.RUN:
         return _Node(int(verdict.certain), int(not verdict.certain), [job.name])
     ended = job.recorded.ended if job.recorded is not None else -1
     return _Node(ended=ended, last=job.name)
 
 
-def keeps(job: JobFacts, found: Findings, before: Iterable[tuple[str, int]]) -> bool:
+def keeps(job: CurrentJob, found: Findings, before: Iterable[tuple[str, int]]) -> bool:
     """Return whether a job that followed others stays completed, now that these have ended.
 
     ``before`` are the names of the jobs that it follows otherwise than through declared files and

@@ -16,7 +16,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from torc_tui.operations.user_action import ANY, Argument, Confirmation, Flag, Target, UserAction
+from torc_tui.operations.user_action import (
+    ANY,
+    ActionArgument,
+    Confirmation,
+    Flag,
+    Target,
+    UserAction,
+)
 from torc_tui.status import (
     CANCELABLE,
     FINISHED,
@@ -218,7 +225,9 @@ PRIORITY = _jobs(
     shell="torc jobs priority {argument} {jobs}",
     title="priority",
     legal=CANCELABLE,
-    argument=Argument("priority", int, "a whole number; jobs with a higher priority start first"),
+    argument=ActionArgument(
+        "priority", int, "a whole number; jobs with a higher priority start first"
+    ),
     keys=("p",),
 )
 DISABLE = _jobs(
@@ -501,7 +510,7 @@ RESTORE_RECORD = _record(
     question="Restore version {argument} of {record}?",
     done="Restored version {argument} of {record}",
     shell="torc user-data restore {record} {argument}",
-    argument=Argument("version", int, "the number of a version"),
+    argument=ActionArgument("version", int, "the number of a version"),
     contexts=("data",),
     keys=("r",),
     footer=3,

@@ -18,8 +18,8 @@ from torc_tui.views.failure_groups import FailureGroup, fold
 from torc_tui.views.failure_signature import (
     TAIL,
     End,
-    Excerpt,
     Log,
+    LogExcerpt,
     Signature,
     decode,
     read_excerpt,
@@ -27,7 +27,7 @@ from torc_tui.views.failure_signature import (
 )
 
 
-def excerpt_of(stdout: str | None, stderr: str | None, names: Iterable[str]) -> Excerpt:
+def excerpt_of(stdout: str | None, stderr: str | None, names: Iterable[str]) -> LogExcerpt:
     """Return what the standard error tells, or the standard output if that is empty."""
     return read_excerpt(log_end(stdout, stderr), names)
 

@@ -1,6 +1,6 @@
 """Collect the facts by which `torc_tui.lifecycle` decides whether jobs are stale.
 
-Input: a database, the file system. Output: `JobFacts`, and the states in which outputs were left.
+Input: a database, the file system. Output: `CurrentJob`, and the states in which outputs were left.
 Rows are read first, in one transaction, and files afterwards.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from torc_tui.lifecycle.fingerprint import Baseline, FileState, Fingerprint, baselines
-from torc_tui.lifecycle.freshness import EVERYTHING, Aspect, FileNow, JobFacts, RecordNow
+from torc_tui.lifecycle.freshness import EVERYTHING, Aspect, CurrentJob, FileNow, RecordNow
 from torc_tui.lifecycle.rerun_plan import Follows
 from torc_tui.model import EdgeKind, Json
 from torc_tui.operations.file_states import FileStates, file_checks, hash_limit, is_combined
@@ -37,7 +37,7 @@ class WorkflowFacts:
 
     name: str
     last_seq: int
-    jobs: dict[int, JobFacts]
+    jobs: dict[int, CurrentJob]
     edges: list[Follows]
     baselines: dict[int, Baseline]
 
@@ -81,7 +81,7 @@ class FactReader:
             name=self._context.name, last_seq=last_seq, jobs=jobs, edges=edges, baselines=left
         )
 
-    def job(self, job_id: int) -> tuple[JobFacts, dict[int, Baseline], list[tuple[str, int]]]:
+    def job(self, job_id: int) -> tuple[CurrentJob, dict[int, Baseline], list[tuple[str, int]]]:
         """Return the facts about one job, the baselines of its outputs, and the jobs before it."""
         with self._store.read() as conn:
             row = _row_of_job(conn, job_id)
@@ -155,14 +155,14 @@ class FactReader:
 
     def _facts(
         self, row: JobRow, old: Fingerprint | None, left: Mapping[int, Baseline]
-    ) -> JobFacts:
+    ) -> CurrentJob:
         status, reason = row.status, row.reason
         output_data = self._records.get(row.output_user_data or 0, ())
         may_be_kept = (
             status is JobStatus.BLOCKED and reason is not None and reason.kind is Kind.MAY_BE_KEPT
         )
         finished = may_be_kept or status is JobStatus.COMPLETED
-        return JobFacts(
+        return CurrentJob(
             id=row.id,
             name=row.name,
             status=status,
@@ -234,8 +234,8 @@ class FactReader:
 
 
 def with_edit(
-    conn: Connection, jobs: Mapping[int, JobFacts], record_id: int, value: Json
-) -> dict[int, JobFacts]:
+    conn: Connection, jobs: Mapping[int, CurrentJob], record_id: int, value: Json
+) -> dict[int, CurrentJob]:
     """Return the facts as they would be if a user gave a record this value."""
     wanted = json.dumps(value, sort_keys=True)
     same: dict[int, bool] = {}

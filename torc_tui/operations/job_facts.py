@@ -30,7 +30,7 @@ from torc_tui.status import FINISHED, FOLLOWING, STARTABLE, JobStatus
 from torc_tui.store import queries, relations, runner_liveness, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.feed import list_events
-from torc_tui.store.runner_liveness import Runner
+from torc_tui.store.runner_liveness import ActiveRunner
 from torc_tui.views import why as views
 
 
@@ -133,7 +133,7 @@ def unschedulable_jobs(
     return found, len(never) == len(requested)
 
 
-def _pool(store: Store, runner: Runner, state: MachineState | None) -> tuple[Pool, Machine]:
+def _pool(store: Store, runner: ActiveRunner, state: MachineState | None) -> tuple[Pool, Machine]:
     """Return what a runner has free now, and its whole machine."""
     whole = machine_of(runner)
     if state is not None:
@@ -142,7 +142,7 @@ def _pool(store: Store, runner: Runner, state: MachineState | None) -> tuple[Poo
     return Pool(whole, held, rules=rules_of(runner.options)), whole
 
 
-def _full(store: Store, runner: Runner) -> tuple[Reason, ...]:
+def _full(store: Store, runner: ActiveRunner) -> tuple[Reason, ...]:
     """Return that a runner has as many jobs as it may have, if it has."""
     limit = runner.options.get("max_parallel_jobs")
     if limit is None:

@@ -26,7 +26,7 @@ from torc_tui.operations.job_changes import (
 from torc_tui.operations.lost_attempts import end_orphans
 from torc_tui.operations.lost_runners import free_lost_jobs
 from torc_tui.operations.retries import PutBack, plan_put_back
-from torc_tui.operations.user_action import Selection, UserAction, narrow
+from torc_tui.operations.user_action import ActionSelection, UserAction, narrow
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.status import CANCELABLE, HELD, RETRYABLE, JobStatus
 from torc_tui.store import dependency_counters, growth, job_definitions, sql, user_actions
@@ -53,7 +53,7 @@ def select(
     alone: bool = False,
     stop: bool = False,
     actor: str | None = None,
-) -> Selection[JobState]:
+) -> ActionSelection[JobState]:
     """Return the jobs to which an action applies. NotFound for an unknown id.
 
     ``alone`` and ``stop`` are those of a rerun. Nothing is changed, but for jobs of lost runners:
@@ -69,7 +69,7 @@ def select(
             refused |= plan.refused
             jobs = [job for job in jobs if job.id not in plan.refused]
             names = plan.followers
-    return Selection(jobs, refused, list(names.values()))
+    return ActionSelection(jobs, refused, list(names.values()))
 
 
 def _free(

@@ -30,7 +30,7 @@ from torc_tui.store.database import Store
 from torc_tui.store.log_files import AttemptLog
 from torc_tui.store.workflow_export import export_workflow
 from torc_tui.views.error_lines import WEAK
-from torc_tui.views.failure_signature import TAIL, Excerpt, Log, read_excerpt
+from torc_tui.views.failure_signature import TAIL, Log, LogExcerpt, read_excerpt
 from torc_tui.wording import failure_line, sentence
 
 _PIECE = 1 << 16
@@ -233,7 +233,7 @@ def analyze_logs(logs: dict[LogName, Log]) -> list[LogError]:
     """Return the error of each log that has one, by workflow, job and attempt."""
     found = []
     for name in sorted(logs, key=lambda name: name[1:]):
-        excerpt: Excerpt = read_excerpt(logs[name])
+        excerpt: LogExcerpt = read_excerpt(logs[name])
         if excerpt.found is not None and excerpt.found.rank > WEAK:
             error = excerpt.found
             found.append(

@@ -26,7 +26,7 @@ _CONTROLS = bytes([*range(9), *range(11, 32), 127])
 """Bytes of control sequences; a line without them is searched as it is."""
 
 
-class LogLine(NamedTuple):
+class LogSearchLine(NamedTuple):
     """A line of a log. ``is_match`` is False for the lines around a match."""
 
     attempt: AttemptLog
@@ -66,7 +66,7 @@ def _is_member(attempt: AttemptLog, group: str) -> bool:
 
 def search_logs(
     attempts: Iterable[AttemptLog], pattern: Pattern, context: int = 0
-) -> Iterator[LogLine]:
+) -> Iterator[LogSearchLine]:
     """Yield the lines that match, with ``context`` lines before and after each.
 
     Logs that cannot be read have none. Raise PatternError if the search would take too long.
@@ -81,20 +81,24 @@ def search_logs(
                 yield from _with_context(lines, pattern, context)
 
 
-def _lines(attempt: AttemptLog, stream: str, path: str, reader: BinaryIO) -> Iterator[LogLine]:
+def _lines(
+    attempt: AttemptLog, stream: str, path: str, reader: BinaryIO
+) -> Iterator[LogSearchLine]:
     number, offset = 1, 0
     while raw := reader.readline(_PIECE):
         if len(raw.translate(None, _CONTROLS)) == len(raw):
             text = raw.decode("utf-8", "replace").rstrip("\n")
         else:
             text = plain(raw.rstrip(b"\r\n"), cut=_PIECE)
-        yield LogLine(attempt, stream, path, number, offset, text, False)
+        yield LogSearchLine(attempt, stream, path, number, offset, text, False)
         number += raw.endswith(b"\n")
         offset += len(raw)
 
 
-def _with_context(lines: Iterator[LogLine], pattern: Pattern, context: int) -> Iterator[LogLine]:
-    before: deque[LogLine] = deque(maxlen=context)
+def _with_context(
+    lines: Iterator[LogSearchLine], pattern: Pattern, context: int
+) -> Iterator[LogSearchLine]:
+    before: deque[LogSearchLine] = deque(maxlen=context)
     after = 0
     for line in lines:
         if pattern.search(line.text):

@@ -124,7 +124,7 @@ def _end(
     times: tuple[float, float],
     stop: Reason,
     loss: Loss | None,
-) -> scheduling.Ended:
+) -> scheduling.EndedAttempt:
     """Return the end of an attempt; ``times`` are now and the last heartbeat of its runner."""
     stopped = loss is None or held.stop_requested is not None
     now, last_seen = times
@@ -143,7 +143,7 @@ def _end(
         reruns=reruns_left(context.option(held.options, "on_lost"), held.lost),
     )
     verdict = outcome(exited, facts)
-    return scheduling.Ended(
+    return scheduling.EndedAttempt(
         exited,
         verdict,
         held.retries,
@@ -153,7 +153,7 @@ def _end(
     )
 
 
-def _sort(done: EndedJobs, ended: scheduling.Ended) -> None:
+def _sort(done: EndedJobs, ended: scheduling.EndedAttempt) -> None:
     job_id, verdict = ended.exited.key.job_id, ended.outcome
     if verdict.cause is Cause.CANCELED:
         done.canceled.append(job_id)

@@ -19,12 +19,12 @@ from torc_tui.resources.gpu_claims import Tenant
 from torc_tui.resources.gpu_service import SILENT, GpuService
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.resources.gpus import rules_of
-from torc_tui.resources.host_ledger import Entry, Ledger
+from torc_tui.resources.host_ledger import Ledger, LedgerEntry
 from torc_tui.resources.pool import Pool
 from torc_tui.store import runner_liveness
 from torc_tui.store.compute_nodes import this_location
 from torc_tui.store.database import Store
-from torc_tui.store.runner_liveness import Holding, Runner
+from torc_tui.store.runner_liveness import ActiveRunner, Holding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +39,12 @@ class MachineState:
     at: float
     machine: Machine
     holdings: Sequence[Holding] = ()
-    runners: Sequence[Runner] = ()
+    runners: Sequence[ActiveRunner] = ()
     cpu_percent: Sequence[float] = ()
     memory_used: int = 0
     notices: Sequence[Reason] = ()
     location: str = ""
-    others: Sequence[Entry] = ()
+    others: Sequence[LedgerEntry] = ()
 
     @property
     def sees_gpus(self) -> bool:
@@ -75,13 +75,13 @@ class MachineState:
             one for one in self.holdings if any(grant.uuid == uuid for grant in one.allocation.gpus)
         ]
 
-    def pool(self, runner: Runner) -> Pool:
+    def pool(self, runner: ActiveRunner) -> Pool:
         """Return what a runner of this machine has free, without what all runners hold."""
         live = {gpu.uuid: gpu for gpu in self.machine.gpus}
         machine = machine_of(runner, live if self.sees_gpus else None)
         return self._with_holdings(Pool(machine, rules=rules_of(runner.options)), runner)
 
-    def _with_holdings(self, pool: Pool, runner: Runner | None) -> Pool:
+    def _with_holdings(self, pool: Pool, runner: ActiveRunner | None) -> Pool:
         """Count in a pool what all runners hold, and what their jobs use of the GPUs."""
         tenants = []
         for one in self.holdings:
@@ -178,7 +178,7 @@ class MachineReader:
         self._gpus.close()
 
 
-def machine_of(runner: Runner, live: Mapping[str, Gpu] | None = None) -> Machine:
+def machine_of(runner: ActiveRunner, live: Mapping[str, Gpu] | None = None) -> Machine:
     """Return the machine as a runner may use it.
 
     ``live`` are new readings of GPUs by UUID; a GPU that is not among them does not answer. None

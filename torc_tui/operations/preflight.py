@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from torc_tui.errors import Problem
-from torc_tui.model import NOWHERE, FileSpec, Machine, Plan, Source, UserDataSpec
+from torc_tui.model import NOWHERE, FileSpec, Machine, Plan, SourceLocation, UserDataSpec
 from torc_tui.plan.names import listing
 from torc_tui.quoting import quoted, shorten
 from torc_tui.resources.explain import never
@@ -58,7 +58,7 @@ def local_warnings(plan: Plan, folder: str, machine: Machine) -> list[Problem]:
 
 def _never(plan: Plan, machine: Machine) -> list[Problem]:
     requesting: dict[int, list[str]] = {}
-    sources: dict[int, Source] = {}
+    sources: dict[int, SourceLocation] = {}
     for job in plan.jobs:
         requesting.setdefault(job.requirement, []).append(job.spec.name)
         sources.setdefault(job.requirement, job.spec.source)
@@ -76,7 +76,7 @@ def _never(plan: Plan, machine: Machine) -> list[Problem]:
     return found
 
 
-def _warning(plan: Plan, message: str, source: Source, key: str, kind: str) -> Problem:
+def _warning(plan: Plan, message: str, source: SourceLocation, key: str, kind: str) -> Problem:
     return Problem(
         message, source.file or plan.spec.file, source.line_of(key), None, key, None, kind
     )

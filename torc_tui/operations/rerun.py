@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from torc_tui.errors import Refused
 from torc_tui.lifecycle.freshness import examine
-from torc_tui.lifecycle.rerun_plan import JobVerdict, Verdict, keeps, plan
+from torc_tui.lifecycle.rerun_plan import JobVerdict, RerunDecision, keeps, plan
 from torc_tui.model import Json
 from torc_tui.operations import catalog
 from torc_tui.operations.freshness_facts import FactReader, WorkflowFacts, with_edit
@@ -52,7 +52,7 @@ class RerunPlan:
     @property
     def stale(self) -> list[JobVerdict]:
         """The jobs that would run; those that are not certain may be kept after all."""
-        return [one for one in self.verdicts.values() if one.verdict is Verdict.RUN]
+        return [one for one in self.verdicts.values() if one.verdict is RerunDecision.RUN]
 
     @property
     def certain(self) -> list[JobVerdict]:
@@ -67,7 +67,7 @@ class RerunPlan:
     @property
     def unknown(self) -> list[JobVerdict]:
         """The jobs that may be stale, which cannot be determined; they are kept."""
-        return [one for one in self.verdicts.values() if one.verdict is Verdict.UNKNOWN]
+        return [one for one in self.verdicts.values() if one.verdict is RerunDecision.UNKNOWN]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,13 @@ from typing import Any
 
 from torc_tui.lifecycle.freshness import Aspect
 from torc_tui.lifecycle.update_effect import Effect
-from torc_tui.operations.workflow_comparison import Comparison
+from torc_tui.operations.workflow_comparison import WorkflowComparison
 from torc_tui.status import HAS_RESULT, HELD
 from torc_tui.store import user_actions
 from torc_tui.store.connection import Connection
 
 
-def find_reruns(conn: Connection, compared: Comparison) -> None:
+def find_reruns(conn: Connection, compared: WorkflowComparison) -> None:
     """Find the jobs that run again: changed, with new dependencies or data, or after such jobs.
 
     A job of which a dependent is running keeps its result, which is stale.
@@ -42,7 +42,7 @@ def _is_used(conn: Connection, *job_ids: int) -> bool:
     return any(one.status in HELD for one in found)
 
 
-def _consumers(compared: Comparison) -> list[int]:
+def _consumers(compared: WorkflowComparison) -> list[int]:
     """Return the jobs with a result that read a record whose value in the file has changed."""
     changed = new_values(compared)
     plan, ids = compared.plan, compared.ids
@@ -61,12 +61,12 @@ def _consumers(compared: Comparison) -> list[int]:
     ]
 
 
-def _has_result(compared: Comparison, job_id: int) -> bool:
+def _has_result(compared: WorkflowComparison, job_id: int) -> bool:
     row = compared.jobs.get(job_id)
     return row is not None and row.status in HAS_RESULT
 
 
-def new_values(compared: Comparison) -> dict[str, Any]:
+def new_values(compared: WorkflowComparison) -> dict[str, Any]:
     """Return the records whose value the file changes: those that no job writes."""
     plan = compared.plan
     groups = {job.output_user_data for job in plan.jobs} - {None}

@@ -52,7 +52,7 @@ class Confirmation(NamedTuple):
     when: frozenset[JobStatus] = ANY
 
 
-class Argument(NamedTuple):
+class ActionArgument(NamedTuple):
     """The value that an action needs besides its target: its name and its help."""
 
     name: str
@@ -109,7 +109,7 @@ class UserAction(NamedTuple):
     confirm: Confirmation | None = None
     dependents: str | None = None
     """What becomes of the jobs that depend on these, as a participle."""
-    argument: Argument | None = None
+    argument: ActionArgument | None = None
     flags: tuple[Flag, ...] = ()
     fixed: Mapping[str, object] = {}
     """Arguments that the function always gets by keyword."""
@@ -136,7 +136,7 @@ J = TypeVar("J", bound="JobLike")
 J_co = TypeVar("J_co", bound="JobLike", covariant=True)
 
 
-class Selection(NamedTuple, Generic[J_co]):
+class ActionSelection(NamedTuple, Generic[J_co]):
     """The jobs to which an action applies, and refusals for the others by id.
 
     ``dependents`` are the names of the jobs that are canceled or put back with them.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from torc_tui.lifecycle.update_effect import Effect
-from torc_tui.plan.changes import Change, SectionChanges
+from torc_tui.plan.changes import ColumnChange, SectionChanges
 from torc_tui.status import JobStatus
 
 
@@ -20,10 +20,10 @@ class JobChange(NamedTuple):
     id: int
     name: str
     status: JobStatus
-    columns: Mapping[str, Change]
+    columns: Mapping[str, ColumnChange]
     effect: Effect
     edited: str | None
-    shown: Mapping[str, Change]
+    shown: Mapping[str, ColumnChange]
 
 
 class OldJob(NamedTuple):
@@ -51,7 +51,7 @@ class WorkflowChanges:
     sections: dict[str, SectionChanges] = field(default_factory=dict)
     actions: tuple[int, int] = (0, 0)
     dependencies: tuple[int, int] = (0, 0)
-    workflow: Mapping[str, Change] = field(default_factory=dict)
+    workflow: Mapping[str, ColumnChange] = field(default_factory=dict)
     rerun: dict[int, str] = field(default_factory=dict)
     stale: dict[int, str] = field(default_factory=dict)
 

@@ -21,7 +21,7 @@ from torc_tui.operations.stored_names import StoredNames
 from torc_tui.operations.workflow_changes import JobChange, OldJob, WorkflowChanges
 from torc_tui.operations.workflow_matching import Allocate, Matching
 from torc_tui.plan.changes import (
-    Change,
+    ColumnChange,
     SectionChanges,
     compare_named,
     differences,
@@ -52,7 +52,7 @@ _NOT_COMPARED = {
 }
 
 
-class Comparison(Matching):
+class WorkflowComparison(Matching):
     """The differences between the parts of a stored workflow and those of a plan."""
 
     def __init__(
@@ -96,7 +96,7 @@ class Comparison(Matching):
         self._compare_actions()
         self._compare_jobs()
 
-    def _compare_workflow(self) -> Mapping[str, Change]:
+    def _compare_workflow(self) -> Mapping[str, ColumnChange]:
         row = self.conn.one(sql.WORKFLOW, workflow_id=self.workflow.id)
         assert row is not None
         spec = self.plan.spec
@@ -203,7 +203,7 @@ class Comparison(Matching):
         left = {name: value for name, value in edits.items() if name not in columns}
         told = {
             **columns,
-            **({"env": Change(None, None)} if "env" in self.changes.workflow else {}),
+            **({"env": ColumnChange(None, None)} if "env" in self.changes.workflow else {}),
         }
         status = JobStatus(row.status)
         self.changes.jobs_changed.append(
@@ -215,7 +215,7 @@ class Comparison(Matching):
                 effect(status, told, self.rerun_on(place)),
                 dumps(left) if left else None,
                 {
-                    key_of(name): Change(
+                    key_of(name): ColumnChange(
                         self._stored_names.shown(name, one.before),
                         self._stored_names.shown(name, one.after),
                     )
@@ -276,12 +276,14 @@ def _equal(old: Sequence[Any], new: Sequence[Any]) -> bool:
     return not differences(dict(zip(names, old, strict=True)), dict(zip(names, new, strict=True)))
 
 
-def compare(conn: Connection, workflow_id: int, plan: Plan, allocate: Allocate) -> Comparison:
+def compare(
+    conn: Connection, workflow_id: int, plan: Plan, allocate: Allocate
+) -> WorkflowComparison:
     """Return how a stored workflow differs from a plan."""
     collecting = gc.isenabled()
     gc.disable()  # many small records and no garbage: collecting would double the time
     try:
-        return Comparison(conn, workflows.read_workflow(conn, workflow_id), plan, allocate)
+        return WorkflowComparison(conn, workflows.read_workflow(conn, workflow_id), plan, allocate)
     finally:
         if collecting:
             gc.enable()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torc_tui.model import Json
-from torc_tui.plan.changes import Change
+from torc_tui.plan.changes import ColumnChange
 from torc_tui.store import sql, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
@@ -32,10 +32,10 @@ class WorkflowEdits:
     workflow_id: int
     name: str
     file: str | None
-    jobs: dict[str, dict[str, Change]] = field(default_factory=dict)
+    jobs: dict[str, dict[str, ColumnChange]] = field(default_factory=dict)
     jobs_added: dict[str, str] = field(default_factory=dict)
-    resource_requirements: dict[str, dict[str, Change]] = field(default_factory=dict)
-    user_data: dict[str, Change] = field(default_factory=dict)
+    resource_requirements: dict[str, dict[str, ColumnChange]] = field(default_factory=dict)
+    user_data: dict[str, ColumnChange] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -57,11 +57,11 @@ def workflow_edits(store: Store, workflow_id: int) -> WorkflowEdits:
             if edits:
                 entries[row.name] = row
                 found.resource_requirements[row.name] = {
-                    key: Change(_amount(key, old), _amount(key, getattr(row, key)))
+                    key: ColumnChange(_amount(key, old), _amount(key, getattr(row, key)))
                     for key, old in edits.items()
                 }
         for record in conn.rows(sql.EDITED_RECORDS, workflow_id=workflow_id):
-            found.user_data[record.name] = Change(loads(record.file_data), loads(record.data))
+            found.user_data[record.name] = ColumnChange(loads(record.file_data), loads(record.data))
     found.lines = _lines(found, entries)
     return found
 
@@ -76,7 +76,7 @@ def _read_jobs(conn: Connection, found: WorkflowEdits, names: Mapping[int, str])
             continue
         columns = {key: old for key, old in edits.items() if key not in _HIDDEN}
         found.jobs[row.name] = {
-            _KEYS.get(key, key): Change(
+            _KEYS.get(key, key): ColumnChange(
                 _shown(key, old, names), _shown(key, getattr(row, key), names)
             )
             for key, old in columns.items()

@@ -18,14 +18,14 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.job_use import attempts_of_run, read_use
 from torc_tui.views.graph_export import svg
-from torc_tui.views.graph_model import Graph
+from torc_tui.views.graph_model import JobGraph
 from torc_tui.views.report import (
-    Attempt,
+    CriticalStep,
     DataRecord,
-    Node,
     Report,
+    ReportAttempt,
+    ReportRunner,
     StaleJob,
-    Step,
     Version,
     critical_path,
     span_of,
@@ -51,7 +51,7 @@ def workflow_report(store: Store, workflow_id: int, program: str) -> Report:
         ended = attempts_of_run(conn, workflow_id, workflow.run_id)
         data, more = _data(conn, workflow_id)
     attempts = [
-        Attempt(
+        ReportAttempt(
             one.job_id,
             names[one.job_id],
             one.node_id,
@@ -78,7 +78,7 @@ def workflow_report(store: Store, workflow_id: int, program: str) -> Report:
         attempts=attempts,
         nodes=_nodes(store, workflow_id),
         path=path,
-        graph=_graph(Graph(found.jobs, edges), workflow.name, path),
+        graph=_graph(JobGraph(found.jobs, edges), workflow.name, path),
         failures=failure_groups(store, workflow_id),
         data=data,
         more_data=more,
@@ -93,9 +93,9 @@ def workflow_report(store: Store, workflow_id: int, program: str) -> Report:
     )
 
 
-def _running(job: Job, now: float) -> Attempt:
+def _running(job: Job, now: float) -> ReportAttempt:
     started = now if job.started_at is None else job.started_at
-    return Attempt(
+    return ReportAttempt(
         job.id,
         job.name,
         job.compute_node_id,
@@ -113,14 +113,14 @@ def _machines(store: Store, workflow: Workflow) -> list[UsagePlot]:
     return [one for one in own if one.seconds >= _DRAWN_SECONDS][:_MACHINES]
 
 
-def _nodes(store: Store, workflow_id: int) -> list[Node]:
+def _nodes(store: Store, workflow_id: int) -> list[ReportRunner]:
     return [
-        Node(one["id"], one["hostname"], {gpu["uuid"]: gpu["index"] for gpu in one["gpus"]})
+        ReportRunner(one["id"], one["hostname"], {gpu["uuid"]: gpu["index"] for gpu in one["gpus"]})
         for one in queries.list_compute_nodes(store, workflow_id)
     ]
 
 
-def _graph(graph: Graph, title: str, path: list[Step]) -> str:
+def _graph(graph: JobGraph, title: str, path: list[CriticalStep]) -> str:
     """Return the graph with the critical path, for an HTML page; empty if it is too large."""
     scene = graph.scene().direct()
     if not scene.links or len(scene.nodes) > _BOXES:

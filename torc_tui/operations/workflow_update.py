@@ -22,7 +22,7 @@ from torc_tui.operations.rerun_jobs import reset_jobs
 from torc_tui.operations.update_reruns import find_reruns, new_values
 from torc_tui.operations.user_action import check_workflow
 from torc_tui.operations.workflow_changes import JobChange, WorkflowChanges
-from torc_tui.operations.workflow_comparison import Comparison, compare
+from torc_tui.operations.workflow_comparison import WorkflowComparison, compare
 from torc_tui.operations.workflow_matching import next_numbers
 from torc_tui.reasons import Kind, because
 from torc_tui.status import HELD, UNTOUCHED, JobStatus
@@ -79,7 +79,7 @@ def _write(store: Store, workflow_id: int, plan: Plan, actor: str | None) -> Wor
         compared = compare(conn, workflow_id, plan, partial(creation.allocate, conn))
         if compared.changes:
             find_reruns(conn, compared)
-            rows = _Writer(conn, compared, now, actor).write()
+            rows = _UpdateWriter(conn, compared, now, actor).write()
             append(conn, workflow_id, rows, at=now, actor=actor)
     return compared.changes
 
@@ -87,11 +87,11 @@ def _write(store: Store, workflow_id: int, plan: Plan, actor: str | None) -> Wor
 # -- writing ---------------------------------------------------------------------------------------
 
 
-class _Writer:
+class _UpdateWriter:
     """Write the changes of one comparison; the caller holds the row of the workflow."""
 
     def __init__(
-        self, conn: Connection, compared: Comparison, now: float, actor: str | None
+        self, conn: Connection, compared: WorkflowComparison, now: float, actor: str | None
     ) -> None:
         self.conn = conn
         self.compared = compared

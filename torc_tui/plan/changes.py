@@ -42,17 +42,17 @@ def match(stored: Mapping[str, int], wanted: Iterable[tuple[str, str | None]]) -
     return matched
 
 
-class Change(NamedTuple):
+class ColumnChange(NamedTuple):
     """The old and the new value of a column."""
 
     before: Any
     after: Any
 
 
-def differences(before: Values, after: Values) -> dict[str, Change]:
+def differences(before: Values, after: Values) -> dict[str, ColumnChange]:
     """Return the columns of ``after`` whose values differ; JSON texts are compared by value."""
     return {
-        name: Change(before[name], value)
+        name: ColumnChange(before[name], value)
         for name, value in after.items()
         if before[name] != value and not _is_same_json(before[name], value)
     }
@@ -80,7 +80,7 @@ class SectionChanges:
 
     added: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
-    changed: dict[str, dict[str, Change]] = field(default_factory=dict)
+    changed: dict[str, dict[str, ColumnChange]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)

@@ -18,7 +18,7 @@ from torc_tui.model import (
     FailureRule,
     JobSpec,
     Plan,
-    Source,
+    SourceLocation,
     WorkflowSpec,
 )
 from torc_tui.plan.lint_commands import lost_failures, option_lines, shared_outputs
@@ -70,7 +70,7 @@ def without_effect(plan: Plan, warnings: PlanProblems) -> None:
         warnings.add(message, source, key, "no-effect", hint)
 
 
-Useless = tuple[str, str, str | None, Source]
+Useless = tuple[str, str, str | None, SourceLocation]
 """What has no effect, its key, a hint, and its place."""
 
 
@@ -242,7 +242,7 @@ def useless_rules(plan: Plan, warnings: PlanProblems) -> None:
 
 
 def _useless_keys(
-    warnings: PlanProblems, given: Mapping[str, Any], where: str, source: Source, key: str
+    warnings: PlanProblems, given: Mapping[str, Any], where: str, source: SourceLocation, key: str
 ) -> None:
     for name, needed in _NEEDS.items():
         if name in given and needed not in given:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from torc_tui.errors import DependencyCycle, DuplicateProducer, Problem, SpecError, UnknownName
-from torc_tui.model import JobSpec, Source
+from torc_tui.model import JobSpec, SourceLocation
 from torc_tui.quoting import HINT_LENGTH, quoted, shorten
 from torc_tui.wording import listed
 
@@ -70,7 +70,7 @@ class PlanProblems:
     def add(
         self,
         message: str,
-        source: Source,
+        source: SourceLocation,
         key: str | None,
         kind: str = "invalid",
         hint: str | None = None,
@@ -91,7 +91,7 @@ class PlanProblems:
         message: str,
         name: str,
         names: Collection[str],
-        source: Source,
+        source: SourceLocation,
         key: str | None,
         *,
         section: str,

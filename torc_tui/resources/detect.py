@@ -22,14 +22,14 @@ _UNLIMITED = 1 << 60
 """Version 1 writes "no limit" as the largest number of pages."""
 
 
-class Limits(NamedTuple):
+class ContainerLimits(NamedTuple):
     """The limits; ``cpus`` may be a fraction (1.5), ``memory`` is in bytes."""
 
     cpus: float | None
     memory: int | None
 
 
-def limits(root: Path = Path("/")) -> Limits:
+def limits(root: Path = Path("/")) -> ContainerLimits:
     """Return the tightest limits on this process."""
     groups = _lines(root / "proc/self/cgroup")
     mounts = _lines(root / "proc/self/mountinfo")
@@ -47,7 +47,7 @@ def limits(root: Path = Path("/")) -> Limits:
                 cpus += _quota(quota, period)
             if "memory" in controllers:
                 memory += _amount(_words(directory / "memory.limit_in_bytes"))
-    return Limits(min(cpus, default=None), min(memory, default=None))
+    return ContainerLimits(min(cpus, default=None), min(memory, default=None))
 
 
 def _directories(

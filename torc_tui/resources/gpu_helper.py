@@ -1,7 +1,7 @@
 """Read the GPUs in a process of its own, because a call of the driver may never return.
 
-Input: requests on standard input, one JSON object per line. Output: a pickled `Reading` for each,
-after its length in four bytes. The process ends when its standard input is closed.
+Input: requests on standard input, one JSON object per line. Output: a pickled `GpuReading` for
+each, after its length in four bytes. The process ends when its standard input is closed.
 
     {"own": {PID: TAG}, "figures": true, "use": true}
 """

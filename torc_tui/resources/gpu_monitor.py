@@ -1,6 +1,6 @@
 """Read the NVIDIA GPUs of this host again and again.
 
-Input: the driver. Output: `Reading` records: the GPUs, the distances between them, and what
+Input: the driver. Output: `GpuReading` records: the GPUs, the distances between them, and what
 processes use of them. A GPU that fails is left out, and each problem is reported once in
 ``notices``; nothing is raised. Percentages are of one whole GPU, power is in watts, temperature in
 °C.
@@ -19,7 +19,13 @@ from itertools import combinations
 from torc_tui.model import Gpu, GpuProcess
 from torc_tui.reasons import Reason
 from torc_tui.resources.gpu_processes import GpuProcesses
-from torc_tui.resources.gpu_reading import NVLINK_DISTANCE, Distances, GpuNotices, GpuUse, Reading
+from torc_tui.resources.gpu_reading import (
+    NVLINK_DISTANCE,
+    Distances,
+    GpuNotices,
+    GpuReading,
+    GpuUse,
+)
 from torc_tui.resources.nvml import GpuError, GpuHandle, NvmlDriver
 
 _COMPUTE_MODES = {0: "default", 1: "exclusive_thread", 2: "prohibited", 3: "exclusive_process"}
@@ -55,7 +61,7 @@ class GpuMonitor:
 
     def read(
         self, own: Mapping[int, str] | None = None, *, figures: bool = True, use: bool = False
-    ) -> Reading:
+    ) -> GpuReading:
         """Return the GPUs as they are now.
 
         ``own`` are the processes of our attempts (the leaders of their sessions) with their tags
@@ -78,7 +84,7 @@ class GpuMonitor:
         self._processes.end()
         notices = tuple(self.notices[self._told :])
         self._told = len(self.notices)
-        return Reading(
+        return GpuReading(
             gpus=tuple(gpus),
             use=_use(gpus, loads) if use else {},
             notices=notices,

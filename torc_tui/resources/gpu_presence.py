@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from torc_tui.model import Gpu
 from torc_tui.reasons import Kind, Reason, because
-from torc_tui.resources.gpu_reading import Reading
+from torc_tui.resources.gpu_reading import GpuReading
 
 GOOD_READINGS = 3
 GOOD_SECONDS = 5.0
@@ -57,7 +57,7 @@ class Presence:
         self._told_stale = False
         self._errors: dict[int, str] = {}
 
-    def read(self, reading: Reading | None, now: float) -> None:
+    def read(self, reading: GpuReading | None, now: float) -> None:
         """Take a reading; None when the driver did not answer."""
         if reading is None or not reading.answers:
             self._has_failed = True

@@ -14,7 +14,7 @@ Distances = Mapping[str, Mapping[str, int]]
 
 
 LENGTH = struct.Struct("!I")
-"""How the length of a pickled `Reading` is sent."""
+"""How the length of a pickled `GpuReading` is sent."""
 NVLINK_DISTANCE = 5
 """Distance of GPUs joined by NVLink; NVML's topology levels go from 0 (one board) to 50 (other
 sockets)."""
@@ -31,7 +31,7 @@ class GpuUse(NamedTuple):
     utilization: float | None
 
 
-class Reading(NamedTuple):
+class GpuReading(NamedTuple):
     """One reading.
 
     ``use`` is by process id; ``notices`` are new since the last reading of the same process;

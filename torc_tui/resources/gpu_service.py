@@ -1,6 +1,6 @@
 """Ask a helper process for readings of the GPUs, each within a deadline.
 
-Input: the processes of our jobs. Output: a `Reading`, or None when the driver does not answer in
+Input: the processes of our jobs. Output: a `GpuReading`, or None when the driver does not answer in
 time; then the helper is killed, and another one is started some seconds later. A helper that hangs
 in the kernel cannot be killed and is left behind; it ends when the driver returns.
 
@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 from torc_tui.reasons import Kind, because
 from torc_tui.resources.driver_library import library_present
-from torc_tui.resources.gpu_reading import LENGTH, Reading
+from torc_tui.resources.gpu_reading import LENGTH, GpuReading
 
 DEADLINE_SECONDS = 2.0
 """Longest time of one reading."""
@@ -53,7 +53,7 @@ class GpuService:
 
     def read(
         self, own: Mapping[int, str] | None = None, *, figures: bool = True, use: bool = False
-    ) -> Reading | None:
+    ) -> GpuReading | None:
         """Return a reading; None if the driver does not answer now.
 
         ``own`` are the leaders of our attempts with their tags (see `GpuMonitor.read`). Without
@@ -61,7 +61,7 @@ class GpuService:
         read, too.
         """
         if self._helper is None and not self.has_driver:
-            return Reading()
+            return GpuReading()
         if time.monotonic() < self._retry_at:
             return None
         request = {"own": dict(own or {}), "figures": figures, "use": use}
@@ -80,7 +80,7 @@ class GpuService:
         self._abandoned = [one for one in self._abandoned if one.poll() is None]
         self._retry_at = 0.0
 
-    def _ask(self, request: str, deadline: float) -> Reading:
+    def _ask(self, request: str, deadline: float) -> GpuReading:
         helper = self._helper or self._start()
         assert helper.stdin is not None
         helper.stdin.write(request.encode() + b"\n")
@@ -92,7 +92,7 @@ class GpuService:
             reading = pickle.loads(self._receive(helper, length, deadline))
         except pickle.UnpicklingError as error:
             raise ValueError from error
-        assert isinstance(reading, Reading)
+        assert isinstance(reading, GpuReading)
         return reading
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -141,10 +141,10 @@ class GpuService:
             self._abandoned.append(helper)
 
 
-def read_once(environ: Mapping[str, str] | None = None) -> Reading:
+def read_once(environ: Mapping[str, str] | None = None) -> GpuReading:
     """Return one reading for a command that ends soon after it; without GPUs if it fails."""
     service = GpuService(environ)
     try:
-        return service.read(figures=False) or Reading(notices=(SILENT,), answers=False)
+        return service.read(figures=False) or GpuReading(notices=(SILENT,), answers=False)
     finally:
         service.close()

@@ -41,7 +41,7 @@ class LedgerUnavailable(Exception):
         self.reason = reason
 
 
-class Entry(NamedTuple):
+class LedgerEntry(NamedTuple):
     """What an attempt of another database holds."""
 
     name: str
@@ -67,14 +67,14 @@ class Ledger:
         """How the names of the files of this database begin."""
         self._locks: dict[str, int] = {}
         """The locked files of attempts that were not started yet."""
-        self._parsed: dict[tuple[str, int, int], Entry | None] = {}
+        self._parsed: dict[tuple[str, int, int], LedgerEntry | None] = {}
 
     def name(self, *ids: int) -> str:
         """Return the name of the file of an attempt: workflow, run, job, attempt."""
         return "-".join([self._mine, str(os.getuid()), *map(str, ids)])
 
     @contextlib.contextmanager
-    def placing(self) -> Iterator[list[Entry]]:
+    def placing(self) -> Iterator[list[LedgerEntry]]:
         """Hold the lock of the ledger, and return what others hold.
 
         Raise LedgerUnavailable where it cannot be written or trusted.
@@ -86,7 +86,7 @@ class Ledger:
         finally:
             os.close(directory)
 
-    def others(self) -> list[Entry]:
+    def others(self) -> list[LedgerEntry]:
         """Return what attempts of other databases hold; nothing where there is no ledger."""
         try:
             directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -157,7 +157,7 @@ class Ledger:
             raise LedgerUnavailable(_unavailable(self.path, problem))
         return directory
 
-    def _read(self, directory: int) -> list[Entry]:
+    def _read(self, directory: int) -> list[LedgerEntry]:
         """Return the entries of other databases whose files are locked."""
         found = []
         with os.scandir(directory) as files:
@@ -170,7 +170,7 @@ class Ledger:
                         found.append(entry)
         return sorted(found)
 
-    def _entry(self, name: str, directory: int) -> Entry | None:
+    def _entry(self, name: str, directory: int) -> LedgerEntry | None:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             file = os.open(name, flags, dir_fd=directory)
@@ -217,7 +217,7 @@ def _problem(directory: int) -> str | None:
     return None if stat.S_IMODE(mode) == 0o1777 else "its mode is not 1777"
 
 
-def _parse(name: str, text: bytes, owner: int) -> Entry | None:
+def _parse(name: str, text: bytes, owner: int) -> LedgerEntry | None:
     try:
         value = json.loads(text)
         num_cpus, memory, grants = value["held"]
@@ -227,7 +227,7 @@ def _parse(name: str, text: bytes, owner: int) -> Entry | None:
         )
         allocation = Allocation(int(num_cpus), int(memory), gpus)
         workflow, job = str(value["workflow"])[:200], str(value["job"])[:200]
-        return Entry(name, user_name(owner), workflow, job, int(value["pid"]), allocation)
+        return LedgerEntry(name, user_name(owner), workflow, job, int(value["pid"]), allocation)
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
 

@@ -22,7 +22,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.encoding import dumps
-from torc_tui.store.prepared import Row
+from torc_tui.store.prepared import StatementRow
 
 if TYPE_CHECKING:
     Node = sql.ActiveNodesRow
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     HeldAttempt = sql.HeldAttemptsRow
     """An attempt that a runner holds, with everything that is needed to end it."""
 else:
-    Node = HeldAttempt = Row
+    Node = HeldAttempt = StatementRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
+class MachineProcess:
     """A process of one machine, distinct from a later one with the same pid.
 
     Runners share the resources of their ``location``: the machine, until its next boot. Two
@@ -65,10 +65,10 @@ def this_location() -> str:
     return location_of(here.machine_id, here.boot_id) or here.hostname
 
 
-def this_process(hostname: str) -> Process:
+def this_process(hostname: str) -> MachineProcess:
     """Return the identity of this process, by which others find the runner."""
     here, pid = this_machine(), os.getpid()
-    return Process(
+    return MachineProcess(
         hostname=hostname,
         boot_id=here.boot_id,
         pid=pid,
@@ -82,7 +82,7 @@ def register(
     conn: Connection,
     workflow_id: int,
     run_id: int,
-    process: Process,
+    process: MachineProcess,
     machine: Machine,
     options: Mapping[str, Json],
     at: float,

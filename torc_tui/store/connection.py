@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from typing import Any, ParamSpec, TypeVar
 
     from torc_tui.store.connect import Dbapi
-    from torc_tui.store.prepared import Prepared
-    from torc_tui.store.selection import Selection
+    from torc_tui.store.prepared import PreparedStatement
+    from torc_tui.store.selection import ListSelection
     from torc_tui.store.sql import BulkInsert, Listing
 
     P = ParamSpec("P")
@@ -54,8 +54,12 @@ class Connection:
     # -- statements
 
     def _run(
-        self, name: Any, values: Mapping[str, Any], read: Any, prepared: Prepared | None = None
-    ) -> tuple[Prepared, Any]:
+        self,
+        name: Any,
+        values: Mapping[str, Any],
+        read: Any,
+        prepared: PreparedStatement | None = None,
+    ) -> tuple[PreparedStatement, Any]:
         """Execute a statement; return it, and what ``read`` takes of the answer."""
         prepared = prepared or self._used.get(name) or prepare(self.dialect, name)
         try:
@@ -137,7 +141,7 @@ class Connection:
         name: Any = statement
         return (self._used.get(name) or prepare(self.dialect, name)).kinds
 
-    def page(self, listing: Listing[R], wanted: Selection, /, **values: Any) -> list[R]:
+    def page(self, listing: Listing[R], wanted: ListSelection, /, **values: Any) -> list[R]:
         """Return the rows of a list that ``wanted`` selects; ``values`` are its parameters.
 
         Raise UsageError for an unknown order.

@@ -123,7 +123,7 @@ def _rescue(source: sqlite3.Connection, copy: sqlite3.Connection, table: str) ->
     damaged = False
     for direction in ("ASC", "DESC"):
         order = ", ".join(f'"{key}" {direction}' for key in keys) or f"rowid {direction}"
-        reader = _Reader(source, f'SELECT {names} FROM "{table}" ORDER BY {order}')
+        reader = _ReadableRows(source, f'SELECT {names} FROM "{table}" ORDER BY {order}')
         copy.executemany(insert, reader)
         damaged = damaged or reader.failed
         if not reader.failed:
@@ -134,11 +134,11 @@ def _rescue(source: sqlite3.Connection, copy: sqlite3.Connection, table: str) ->
 
 
 def _has_readable_schema(source: sqlite3.Connection) -> bool:
-    reader = _Reader(source, "SELECT sql FROM sqlite_schema")
+    reader = _ReadableRows(source, "SELECT sql FROM sqlite_schema")
     return bool(list(reader)) and not reader.failed
 
 
-class _Reader:
+class _ReadableRows:
     """The rows of a query up to the first unreadable one; ``failed`` is set if there is one."""
 
     def __init__(self, source: sqlite3.Connection, query: str) -> None:

@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from torc_tui.lifecycle.canary import Canary, hold_of
-from torc_tui.lifecycle.decide import Change, Waiting, settle, verdict
+from torc_tui.lifecycle.decide import StatusChange, Waiting, settle, verdict
 from torc_tui.model import Json
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import JobStatus
@@ -41,7 +41,7 @@ CHANGE_EVENTS = {
 
 
 class SqlGraph:
-    """Implement `lifecycle.decide.Graph` with the counters of a database."""
+    """Implement `lifecycle.decide.DependencyGraph` with the counters of a database."""
 
     def __init__(self, conn: Connection) -> None:
         self.conn = conn
@@ -77,7 +77,7 @@ class SqlGraph:
         return because(Kind.DEPENDENCY, job=row.name, status=row.status.word, reason=reason)
 
 
-def apply_changes(conn: Connection, changes: Sequence[Change], at: float) -> list[EventRow]:
+def apply_changes(conn: Connection, changes: Sequence[StatusChange], at: float) -> list[EventRow]:
     """Write the decided changes of jobs that no runner holds; return their events."""
     if not changes:
         return []

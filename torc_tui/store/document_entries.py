@@ -54,7 +54,7 @@ _PRIORITY = checks.integer(-checks.INTEGER_LIMIT)  # a command may set one below
 _REQUIRED: Any = object()
 
 
-class Entry:
+class DocumentEntry:
     """A mapping of the document; ``place`` is its position, such as ``jobs[3]``."""
 
     def __init__(self, value: Any, place: str) -> None:
@@ -89,7 +89,7 @@ def is_not(wanted: str, value: Any) -> str:
     return f"must be {wanted}, not {kind_of(value)}"
 
 
-def entries_of(document: Mapping[str, Json], key: str) -> list[Entry]:
+def entries_of(document: Mapping[str, Json], key: str) -> list[DocumentEntry]:
     """Return the entries of a list of the document; none if the list is missing."""
     found = document.get(key)
     if found is None:
@@ -97,7 +97,7 @@ def entries_of(document: Mapping[str, Json], key: str) -> list[Entry]:
     if not isinstance(found, list):
         words = f"this is not an exported workflow: {key!r} {is_not('a list', found)}"
         raise UsageError(words, hint=HINT)
-    return [Entry(value, f"{key}[{i}]") for i, value in enumerate(found)]
+    return [DocumentEntry(value, f"{key}[{i}]") for i, value in enumerate(found)]
 
 
 def json_value(value: Any) -> Any:
@@ -127,7 +127,7 @@ def listed(value: Any) -> list[Any]:
     return value
 
 
-def job_spec(entry: Entry) -> JobSpec:
+def job_spec(entry: DocumentEntry) -> JobSpec:
     """Return a job, without what it names by id."""
     name = entry.get("name", checks.name)
     values = entry.get("parameters", json_mapping, {})
@@ -156,7 +156,7 @@ _SCALARS: dict[str, Any] = {
 """Fields of a job with their defaults; a document names requirements and handlers by id."""
 
 
-def _parameter(entry: Entry, key: str, value: Any) -> int | float | str:
+def _parameter(entry: DocumentEntry, key: str, value: Any) -> int | float | str:
     finite = not isinstance(value, float) or math.isfinite(value)
     if isinstance(value, (int, float, str)) and not isinstance(value, bool) and finite:
         return value
@@ -223,7 +223,7 @@ def execution_config(value: Any) -> ExecutionConfig:
     return ExecutionConfig(**values, settings={} if settings is None else check(settings))
 
 
-def requirements_of(entry: Entry) -> ResourceRequirements:
+def requirements_of(entry: DocumentEntry) -> ResourceRequirements:
     """Return resource requirements."""
     name = entry.get("name", checks.name)
     keys = REQUIREMENTS.keys
@@ -245,7 +245,7 @@ def _runtime(value: Any) -> float:
     return float(checks.seconds(value))
 
 
-def user_data_of(entry: Entry) -> UserDataSpec:
+def user_data_of(entry: DocumentEntry) -> UserDataSpec:
     """Return a record of user data."""
     return UserDataSpec(
         name=entry.get("name", checks.name),
@@ -256,9 +256,9 @@ def user_data_of(entry: Entry) -> UserDataSpec:
     )
 
 
-def handler_of(entry: Entry) -> FailureHandler:
+def handler_of(entry: DocumentEntry) -> FailureHandler:
     """Return a failure handler; upstream stores its rules as JSON text."""
-    rules = [Entry(rule, f"{entry.place}.rules") for rule in entry.get("rules", _rules, [])]
+    rules = [DocumentEntry(rule, f"{entry.place}.rules") for rule in entry.get("rules", _rules, [])]
     return FailureHandler(
         name=entry.get("name", checks.name),
         rules=tuple(
@@ -283,7 +283,7 @@ def _rules(value: Any) -> list[Any]:
     return listed(value)
 
 
-def scheduler_of(entry: Entry) -> SlurmScheduler:
+def scheduler_of(entry: DocumentEntry) -> SlurmScheduler:
     """Return a Slurm scheduler; upstream stores its settings beside its name."""
     check = settings_by(SCHEDULER.keys)
     own = {
@@ -295,7 +295,7 @@ def scheduler_of(entry: Entry) -> SlurmScheduler:
     )
 
 
-def action_of(entry: Entry) -> Action:
+def action_of(entry: DocumentEntry) -> Action:
     """Return an action, without the jobs that it names by id."""
     return Action(
         trigger_type=entry.get("trigger_type", ACTION.keys["trigger_type"].check),

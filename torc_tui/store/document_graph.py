@@ -14,7 +14,7 @@ from torc_tui.store.document_entries import (
     ANY_WHOLE,
     HINT,
     Check,
-    Entry,
+    DocumentEntry,
     entries_of,
     listed,
 )
@@ -50,7 +50,7 @@ class Places:
         return check
 
 
-def _by_id(entries: Sequence[Entry]) -> dict[int, int]:
+def _by_id(entries: Sequence[DocumentEntry]) -> dict[int, int]:
     """Return the place of each entry that has an id; UsageError for an id of two entries."""
     found: dict[int, int] = {}
     for i, entry in enumerate(entries):

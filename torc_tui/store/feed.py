@@ -24,7 +24,7 @@ from torc_tui.reasons import Reason, decode
 from torc_tui.store import connect, driver_errors, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
-from torc_tui.store.selection import Selection
+from torc_tui.store.selection import ListSelection
 
 
 def list_events(
@@ -38,7 +38,7 @@ def list_events(
     newest_first: bool = False,
 ) -> list[Event]:
     """Return the events of a workflow with ``seq > after``, the oldest first."""
-    wanted = Selection(kind=kind, job_id=job_id, reverse=newest_first, limit=limit)
+    wanted = ListSelection(kind=kind, job_id=job_id, reverse=newest_first, limit=limit)
     with store.read() as conn:
         rows = conn.page(sql.LIST_EVENTS, wanted, workflow_id=workflow_id, after=after)
     return [event(row) for row in rows]

@@ -29,7 +29,12 @@ from sqlalchemy.sql.elements import ColumnElement, Label
 from sqlalchemy.sql.functions import count as count_function
 
 from torc_tui.store import schema
-from torc_tui.store.statement_compiler import POSTGRESQL_WORDS, Entry, entries, schema_texts
+from torc_tui.store.statement_compiler import (
+    POSTGRESQL_WORDS,
+    CompiledStatement,
+    entries,
+    schema_texts,
+)
 from torc_tui.store.statements.terms import Parameter, RequiredLabel
 
 HERE = Path(__file__).parent
@@ -50,7 +55,7 @@ def files() -> dict[str, str]:
     return texts
 
 
-def _texts(found: Iterable[Entry]) -> str:
+def _texts(found: Iterable[CompiledStatement]) -> str:
     lines = [
         "",
         "# name: text, parameters, columns, extra; a value that is no plain one has :kind",
@@ -117,14 +122,14 @@ def _string(text: str, indent: int) -> list[str]:
     return [f"{' ' * indent}{one}" for one in quoted[:-1]] + [f"{' ' * indent}{quoted[-1]},"]
 
 
-def _names(found: Iterable[Entry]) -> str:
+def _names(found: Iterable[CompiledStatement]) -> str:
     head = HEADER.format("Name the statements of the database.")
     constants = [f"VERSION = {schema.VERSION}", f'CHANNEL = "{schema.CHANNEL}"']
     lines = [f'{entry.name} = "{entry.handle}"' for entry in found]
     return "\n".join([head, *constants, *lines, ""])
 
 
-def _types(found: Sequence[Entry]) -> str:
+def _types(found: Sequence[CompiledStatement]) -> str:
     lines = [
         "",
         "VERSION: int",
@@ -155,7 +160,7 @@ def _types(found: Sequence[Entry]) -> str:
     return f"{head}\nfrom typing import {used}\n\n{imports}{text}"
 
 
-def _signature(entry: Entry, row: str) -> list[str]:
+def _signature(entry: CompiledStatement, row: str) -> list[str]:
     values = ", ".join(f"{one.name}: {_value_type(one)}" for one in entry.parameters)
     line = f"def {entry.name}({'*, ' if values else ''}{values}) -> {row}: ..."
     if len(line) <= 100:
@@ -164,9 +169,9 @@ def _signature(entry: Entry, row: str) -> list[str]:
     return [f"def {entry.name}(", *body, f") -> {row}: ..."]
 
 
-def _row_classes(found: Sequence[Entry]) -> dict[str, str]:
+def _row_classes(found: Sequence[CompiledStatement]) -> dict[str, str]:
     """Return the name of the row class of each statement; equal rows of a module share one."""
-    shared: dict[Any, list[Entry]] = {}
+    shared: dict[Any, list[CompiledStatement]] = {}
     for entry in found:
         if entry.columns:
             shared.setdefault((entry.concern, *_fields(entry)), []).append(entry)
@@ -177,11 +182,11 @@ def _row_classes(found: Sequence[Entry]) -> dict[str, str]:
     return classes
 
 
-def _class_name(entry: Entry) -> str:
+def _class_name(entry: CompiledStatement) -> str:
     return "".join(word.capitalize() for word in entry.name.split("_")) + "Row"
 
 
-def _fields(entry: Entry) -> list[tuple[str, str]]:
+def _fields(entry: CompiledStatement) -> list[tuple[str, str]]:
     return [(str(one.key), _row_type(one, entry.outer)) for one in entry.columns]
 
 

@@ -24,12 +24,12 @@ from torc_tui.store.encoding import dumps, loads
 from torc_tui.store.workflows import read_requirements
 
 if TYPE_CHECKING:
-    from torc_tui.store.scheduling import Ended
+    from torc_tui.store.scheduling import EndedAttempt
 
 Requirements = Mapping[int, ResourceRequirements]
 
 
-def grow_ended(conn: Connection, ended: Sequence[Ended]) -> list[Ended]:
+def grow_ended(conn: Connection, ended: Sequence[EndedAttempt]) -> list[EndedAttempt]:
     """Increase the requests of jobs that run again with more; return the ends with the changes."""
     wanted = {one.exited.key.job_id: one.outcome.grown for one in ended if one.outcome.grown}
     grown = _grow(conn, ended[0].exited.key.workflow_id, wanted)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     """Puts values by name into the order of the parameters of a statement."""
 
 
-class Row(tuple):  # type: ignore[type-arg] # the values of one row have different types
+class StatementRow(tuple):  # type: ignore[type-arg] # the values of one row have different types
     """A row of a result.
 
     Values that are read by name (``row.status``) are booleans, paths, statuses and reasons; those
@@ -54,7 +54,7 @@ def record(row: Any) -> dict[str, Any]:
     return found
 
 
-class Prepared:
+class PreparedStatement:
     """A statement as one driver executes it. ``paths`` are the parameters that are paths."""
 
     __slots__ = ("arrange", "extra", "kinds", "names", "paths", "row", "text")
@@ -95,7 +95,7 @@ def _with_paths(arrange: Arrange, paths: tuple[str, ...]) -> Arrange:
     return arranged
 
 
-def _row_class(name: str, columns: list[str]) -> type[Row]:
+def _row_class(name: str, columns: list[str]) -> type[StatementRow]:
     """Return the class of the rows of a statement, from columns such as ``held:boolean``."""
     named = [_name_and_kind(column) for column in columns]
     members: dict[str, Any] = {
@@ -106,7 +106,7 @@ def _row_class(name: str, columns: list[str]) -> type[Row]:
     for place, (column, kind) in enumerate(named):
         decode = _decoder(kind)
         members[column] = property(_reader(place, decode) if decode else itemgetter(place))
-    return type(name, (Row,), members)
+    return type(name, (StatementRow,), members)
 
 
 def _decoder(kind: str) -> Callable[[Any], Any] | None:
@@ -123,19 +123,19 @@ def _decoder(kind: str) -> Callable[[Any], Any] | None:
     return decoders.get(kind)
 
 
-def _reader(place: int, decode: Callable[[Any], Any]) -> Callable[[Row], Any]:
-    def read(row: Row) -> Any:
+def _reader(place: int, decode: Callable[[Any], Any]) -> Callable[[StatementRow], Any]:
+    def read(row: StatementRow) -> Any:
         value = row[place]
         return None if value is None else decode(value)
 
     return read
 
 
-used: dict[str, dict[str, Prepared]] = {"sqlite": {}, "postgresql": {}}
+used: dict[str, dict[str, PreparedStatement]] = {"sqlite": {}, "postgresql": {}}
 """Statements that were used, by dialect and name."""
 
 
-def prepare(dialect: str, name: str) -> Prepared:
+def prepare(dialect: str, name: str) -> PreparedStatement:
     """Return a statement, loaded and kept in `used`; ``name`` is a value of `sql`."""
     concern, _, own = name.partition(".")
     module = __import__(f"torc_tui.store.generated.{concern}", fromlist=["STATEMENTS"])
@@ -146,7 +146,7 @@ def prepare(dialect: str, name: str) -> Prepared:
             text = _copy(text)
         text = text.replace("?", "$")
     row = _row_class(own, columns.split())
-    found = used[dialect][name] = Prepared(text, names.split(), row, extra)
+    found = used[dialect][name] = PreparedStatement(text, names.split(), row, extra)
     return found
 
 
@@ -155,7 +155,9 @@ def _copy(insert: str) -> str:
     return f"COPY {insert.removeprefix('INSERT INTO ').partition(' VALUES ')[0]} FROM STDIN"
 
 
-def page(dialect: str, name: str, keys: tuple[str, ...], sort_by: str, reverse: bool) -> Prepared:
+def page(
+    dialect: str, name: str, keys: tuple[str, ...], sort_by: str, reverse: bool
+) -> PreparedStatement:
     """Return the statement of a page of a list: with the filters ``keys``, sorted and limited.
 
     Ids decide between equal values. Raise UsageError for an unknown ``sort_by``.
@@ -177,7 +179,7 @@ def page(dialect: str, name: str, keys: tuple[str, ...], sort_by: str, reverse: 
         text = f"{' AND '.join(parts)} ORDER BY {order} LIMIT {{limit}} OFFSET {{offset}}"
         marks = _Marks("?" if dialect == "sqlite" else "$")
         text = text.format_map(marks)
-        found = known[key] = Prepared(text, list(marks), base.row)
+        found = known[key] = PreparedStatement(text, list(marks), base.row)
     return found
 
 

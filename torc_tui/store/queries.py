@@ -19,14 +19,16 @@ from torc_tui.store.encoding import loads
 from torc_tui.store.event_log import check_workflow
 from torc_tui.store.prepared import record
 from torc_tui.store.relations import no_job, relationships
-from torc_tui.store.selection import Selection
+from torc_tui.store.selection import ListSelection
 from torc_tui.units import format_duration, format_memory
 
 Record = dict[str, Json]
 R = TypeVar("R")
 
 
-def _list(store: Store, listing: sql.Listing[R], workflow_id: int, wanted: Selection) -> list[R]:
+def _list(
+    store: Store, listing: sql.Listing[R], workflow_id: int, wanted: ListSelection
+) -> list[R]:
     """Return rows of a list; raise NotFound for an unknown workflow."""
     with store.read() as conn:
         rows = conn.page(listing, wanted, workflow_id=workflow_id)
@@ -72,13 +74,13 @@ def list_groups(store: Store, workflow_id: int) -> dict[str, int]:
 def list_jobs(
     store: Store,
     workflow_id: int,
-    wanted: Selection | None = None,
+    wanted: ListSelection | None = None,
     *,
     include_relationships: bool = False,
 ) -> list[Record]:
     """Return the jobs of a workflow; ``upstream_job_id`` as a filter selects those behind it."""
     with store.read() as conn:
-        rows = _list(store, sql.LIST_JOBS, workflow_id, wanted or Selection())
+        rows = _list(store, sql.LIST_JOBS, workflow_id, wanted or ListSelection())
         if include_relationships:
             return [record(row) | relationships(conn, row.id) for row in rows]
     return [record(row) for row in rows]
@@ -139,9 +141,9 @@ def _nearest_job(conn: Connection, workflow_id: int, name: str) -> str:
 # -- files -----------------------------------------------------------------------------------------
 
 
-def list_files(store: Store, workflow_id: int, wanted: Selection | None = None) -> list[Record]:
+def list_files(store: Store, workflow_id: int, wanted: ListSelection | None = None) -> list[Record]:
     """Return the files of a workflow, with the times and sizes that were seen last."""
-    rows = _list(store, sql.LIST_FILES, workflow_id, wanted or Selection())
+    rows = _list(store, sql.LIST_FILES, workflow_id, wanted or ListSelection())
     return [record(row) for row in rows]
 
 
@@ -161,9 +163,11 @@ def required_files(store: Store, workflow_id: int) -> list[Record]:
 # -- results ---------------------------------------------------------------------------------------
 
 
-def list_results(store: Store, workflow_id: int, wanted: Selection | None = None) -> list[Record]:
+def list_results(
+    store: Store, workflow_id: int, wanted: ListSelection | None = None
+) -> list[Record]:
     """Return the results of a workflow, by default the newest one of each job that has ended."""
-    rows = _list(store, sql.LIST_RESULTS, workflow_id, wanted or Selection(current=True))
+    rows = _list(store, sql.LIST_RESULTS, workflow_id, wanted or ListSelection(current=True))
     return [_result(row) for row in rows]
 
 

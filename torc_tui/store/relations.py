@@ -16,13 +16,13 @@ from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import check_workflow
-from torc_tui.store.prepared import Row, record
+from torc_tui.store.prepared import StatementRow, record
 
 if TYPE_CHECKING:
     Dependency = sql.DependentsRow
     """A job at the other end of an edge; ``via`` is the file, record or pattern of the edge."""
 else:
-    Dependency = Row
+    Dependency = StatementRow
 
 
 class Edge(NamedTuple):

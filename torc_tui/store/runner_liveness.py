@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from torc_tui.lifecycle.liveness import (
     LEASE_SECONDS,
     Liveness,
+    LivenessVerdict,
     Relation,
     RunnerFacts,
-    Verdict,
     judge,
     relation,
 )
@@ -60,7 +60,7 @@ def facts(node: Node) -> RunnerFacts:
 
 def verdict(
     node: Node, *, quiet: float | None = None, here: MachineIdentity | None = None
-) -> Verdict:
+) -> LivenessVerdict:
     """Return what is known about a runner.
 
     ``quiet`` is the time in seconds for which the caller saw no heartbeat. A caller that reads the
@@ -79,7 +79,7 @@ def lost(nodes: Iterable[Node]) -> list[Node]:
     return [node for node in nodes if verdict(node, quiet=0.0).is_lost]
 
 
-def report(node: Node, known: Verdict, quiet: float) -> Reason | None:
+def report(node: Node, known: LivenessVerdict, quiet: float) -> Reason | None:
     """Return what to tell a user about a runner that is not alive; None for one that is."""
     if known.liveness is Liveness.ALIVE:
         return None
@@ -188,7 +188,7 @@ class Holding(NamedTuple):
     suspended: bool = False
 
 
-class Runner(NamedTuple):
+class ActiveRunner(NamedTuple):
     """An active runner and the resources that it may use now.
 
     ``gpus`` are those that it found: uuid, index, name, memory, virtual. ``options`` are those with
@@ -225,11 +225,13 @@ def holdings(store: Store, location: str) -> list[Holding]:
     ]
 
 
-def runners(store: Store, *, workflow_id: int | None = None, location: str = "") -> list[Runner]:
+def runners(
+    store: Store, *, workflow_id: int | None = None, location: str = ""
+) -> list[ActiveRunner]:
     """Return the active runners of a workflow, or of a location."""
     with store.read() as conn:
         if workflow_id is not None:
             rows = conn.rows(sql.RUNNERS_OF_WORKFLOW, workflow_id=workflow_id)
         else:
             rows = conn.rows(sql.RUNNERS_OF_LOCATION, location=location)
-    return [Runner(**record(row)) for row in rows]
+    return [ActiveRunner(**record(row)) for row in rows]

@@ -16,7 +16,16 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.lifecycle.decide import Outcome
-from torc_tui.model import Allocation, AttemptKey, Cause, Exited, GpuGrant, Json, Started, Usage
+from torc_tui.model import (
+    Allocation,
+    AttemptKey,
+    AttemptUsage,
+    Cause,
+    Exited,
+    GpuGrant,
+    Json,
+    Started,
+)
 from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
 from torc_tui.store import job_definitions, sql, user_actions, workflows
@@ -24,7 +33,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import CHANGE_EVENTS, EventRow, settle_ended
 from torc_tui.store.encoding import dumps
 from torc_tui.store.log_files import attempt_stem
-from torc_tui.store.prepared import Row
+from torc_tui.store.prepared import StatementRow
 
 if TYPE_CHECKING:
     ReadyJob = sql.ReadyJobsRow
@@ -33,7 +42,7 @@ if TYPE_CHECKING:
     """The allocation of an attempt of another runner as text, and the processes of both."""
     HeldJob = sql.HeldJobsRow
 else:
-    ReadyJob = HeldElsewhere = HeldJob = Row
+    ReadyJob = HeldElsewhere = HeldJob = StatementRow
 
 
 def encode_allocation(allocation: Allocation) -> str:
@@ -161,7 +170,7 @@ def unclaim(conn: Connection, attempts: Sequence[tuple[int, int]]) -> list[Event
     return [*changed, *(("job_ready", job_id, None) for job_id in ids)]
 
 
-class Ended(NamedTuple):
+class EndedAttempt(NamedTuple):
     """An attempt that has ended, and the decision about its job.
 
     ``grown`` tells by how much the request of the job was increased.
@@ -185,7 +194,7 @@ class Ended(NamedTuple):
         return self.exited.ended_at + delay if self.outcome.retry and delay else None
 
 
-def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow]:
+def end(conn: Connection, node_id: int, ended: Sequence[EndedAttempt]) -> list[EventRow]:
     """Record attempts that have ended, and change their dependents."""
     conn.many(sql.END, map(_job_row, ended))
     if any(one.outcome.grown for one in ended):
@@ -214,10 +223,10 @@ def _rerun(conn: Connection, attempts: Sequence[AttemptKey], at: float) -> list[
     return user_actions.put_back(conn, attempts[0].workflow_id, ids, at, ("job_rerun", None))
 
 
-_USAGE = tuple(field.name for field in fields(Usage))
+_USAGE = tuple(field.name for field in fields(AttemptUsage))
 
 
-def _job_row(one: Ended) -> dict[str, Any]:
+def _job_row(one: EndedAttempt) -> dict[str, Any]:
     exited, outcome, key = one.exited, one.outcome, one.exited.key
     retries = 1 if outcome.retry else 0
     return {
@@ -236,7 +245,7 @@ def _job_row(one: Ended) -> dict[str, Any]:
     }
 
 
-def _result_row(node_id: int, one: Ended) -> dict[str, Any]:
+def _result_row(node_id: int, one: EndedAttempt) -> dict[str, Any]:
     exited, outcome, key, usage = one.exited, one.outcome, one.exited.key, one.exited.usage
     return {
         "workflow_id": key.workflow_id,
@@ -260,7 +269,7 @@ def _result_row(node_id: int, one: Ended) -> dict[str, Any]:
     }
 
 
-def _end_events(one: Ended) -> list[EventRow]:
+def _end_events(one: EndedAttempt) -> list[EventRow]:
     """Return the warnings about an attempt, its end, and its retry."""
     outcome, key = one.outcome, one.exited.key
     events: list[EventRow] = [
@@ -283,7 +292,7 @@ def _end_events(one: Ended) -> list[EventRow]:
     return events
 
 
-def _end_data(one: Ended) -> dict[str, Json]:
+def _end_data(one: EndedAttempt) -> dict[str, Json]:
     exited, outcome, usage = one.exited, one.outcome, one.exited.usage
     data: dict[str, Json] = {
         "attempt": exited.key.attempt_id,

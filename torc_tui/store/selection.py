@@ -7,7 +7,7 @@ from typing import Any
 from torc_tui.status import JobStatus
 
 
-class Selection:
+class ListSelection:
     """A part of a list: ``limit`` rows after the first ``offset``, in the order of ``sort_by``.
 
     All other keywords are filters, as the statement of the list defines them. None as the value of

@@ -78,7 +78,7 @@ _POSTGRESQL = _Postgresql(paramstyle="qmark")  # type: ignore[no-untyped-call] #
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CompiledStatement:
     """A compiled statement.
 
     ``concern`` is its module in `statements`. ``extra`` are the default values of a bulk insert, or
@@ -101,9 +101,9 @@ class Entry:
         return f"{self.concern}.{self.name}"
 
 
-def entries() -> list[Entry]:
+def entries() -> list[CompiledStatement]:
     """Return all statements, sorted by name."""
-    found: dict[str, Entry] = {}
+    found: dict[str, CompiledStatement] = {}
     for module in pkgutil.iter_modules(statements.__path__):
         namespace = vars(importlib.import_module(f"{statements.__name__}.{module.name}"))
         for name, value in namespace.items():
@@ -116,11 +116,15 @@ def entries() -> list[Entry]:
     return [found[name] for name in sorted(found)]
 
 
-def _entry(name: str, concern: str, value: ClauseElement | ByDialect | Bulk | Paged) -> Entry:
+def _entry(
+    name: str, concern: str, value: ClauseElement | ByDialect | Bulk | Paged
+) -> CompiledStatement:
     if isinstance(value, Bulk):
         parameters = _parameters(value.expression)
         text = _numbered(_compile(value.expression, _SQLITE), parameters)
-        return Entry(name, concern, "bulk", text, None, parameters, [], frozenset(), value.defaults)
+        return CompiledStatement(
+            name, concern, "bulk", text, None, parameters, [], frozenset(), value.defaults
+        )
     if isinstance(value, Paged):
         return _listing(name, concern, value)
     sqlite, postgresql = (
@@ -132,10 +136,12 @@ def _entry(name: str, concern: str, value: ClauseElement | ByDialect | Bulk | Pa
     if other == text:
         other = None
     columns = _columns(name, sqlite)
-    return Entry(name, concern, "statement", text, other, parameters, columns, _outer(sqlite))
+    return CompiledStatement(
+        name, concern, "statement", text, other, parameters, columns, _outer(sqlite)
+    )
 
 
-def _listing(name: str, concern: str, value: Paged) -> Entry:
+def _listing(name: str, concern: str, value: Paged) -> CompiledStatement:
     select = value.select
     if select.whereclause is None:
         select = select.where(literal_column("1 = 1"))
@@ -143,7 +149,9 @@ def _listing(name: str, concern: str, value: Paged) -> Entry:
     filters = {key: _filter(select, one, text) for key, one in value.filters.items()}
     sorts = {key: _same(one) for key, one in value.sorts.items()}
     columns, outer = _columns(name, value.select), _outer(value.select)
-    return Entry(name, concern, "listing", text, None, [], columns, outer, (filters, sorts))
+    return CompiledStatement(
+        name, concern, "listing", text, None, [], columns, outer, (filters, sorts)
+    )
 
 
 def _columns(name: str, expression: Any) -> list[ColumnElement[Any]]:

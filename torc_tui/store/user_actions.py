@@ -17,7 +17,7 @@ from torc_tui.store import dependency_counters, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.encoding import dumps
-from torc_tui.store.prepared import Row
+from torc_tui.store.prepared import StatementRow
 
 if TYPE_CHECKING:
     JobState = sql.JobStatesRow
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Culprit = sql.CulpritsRow
     """A dependency because of which a job is canceled."""
 else:
-    JobState = Follower = Culprit = Row
+    JobState = Follower = Culprit = StatementRow
 
 # -- runs ------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.encoding import dumps, loads
 from torc_tui.store.event_log import append, check_workflow
-from torc_tui.store.selection import Selection
+from torc_tui.store.selection import ListSelection
 from torc_tui.store.user_data import (
     Author,
     add_version,
@@ -152,14 +152,14 @@ def _delete(
 
 
 def list_records(
-    conn: Connection, workflow_id: int, wanted: Selection | None = None
+    conn: Connection, workflow_id: int, wanted: ListSelection | None = None
 ) -> list[Record]:
     """Return the records of a workflow.
 
     Raise UsageError for an unknown order, NotFound for an unknown workflow.
     """
     with conn.read():
-        rows = conn.page(sql.LIST_USER_DATA, wanted or Selection(), workflow_id=workflow_id)
+        rows = conn.page(sql.LIST_USER_DATA, wanted or ListSelection(), workflow_id=workflow_id)
         if not rows:
             check_workflow(conn, workflow_id)
         return [as_record(row) for row in rows]

@@ -33,7 +33,7 @@ from torc_tui.store.document_entries import (
     ANY_WHOLE,
     HINT,
     Check,
-    Entry,
+    DocumentEntry,
     action_of,
     entries_of,
     execution_config,
@@ -76,7 +76,7 @@ def read_document(document: Mapping[str, Json]) -> Transfer:
 
 
 def _plan(document: Mapping[str, Json], places: Places) -> Plan:
-    head = Entry(document.get("workflow"), "workflow")
+    head = DocumentEntry(document.get("workflow"), "workflow")
     requirements = [requirements_of(entry) for entry in places.lists["resource_requirements"]]
     if not any(entry.name == "default" for entry in requirements):
         requirements.append(DEFAULT_REQUIREMENTS)
@@ -125,7 +125,7 @@ def _plan(document: Mapping[str, Json], places: Places) -> Plan:
 
 
 def _job(
-    entry: Entry,
+    entry: DocumentEntry,
     places: Places,
     default: int,
     groups: tuple[dict[tuple[int, ...], int], dict[tuple[int, ...], int]],
@@ -149,7 +149,7 @@ def _job(
     )
 
 
-def _scripts(entry: Entry, places: Places) -> tuple[Script, Script | None]:
+def _scripts(entry: DocumentEntry, places: Places) -> tuple[Script, Script | None]:
     script = entry.get("script", listed, None)
     if script is None:
         return entry.get("command", checks.nonempty), entry.get("invocation_script", string, None)
@@ -243,7 +243,7 @@ def _results(document: Mapping[str, Json], places: Places) -> list[dict[str, Any
     return list(found.values())
 
 
-def _result(entry: Entry, places: Places) -> dict[str, Any]:
+def _result(entry: DocumentEntry, places: Places) -> dict[str, Any]:
     ended = entry.get("ended_at", _number)
     row = {
         "job_id": entry.get("job_id", places.of("jobs")),
@@ -260,7 +260,7 @@ def _result(entry: Entry, places: Places) -> dict[str, Any]:
 
 
 def _event(
-    entry: Entry, places: Places
+    entry: DocumentEntry, places: Places
 ) -> tuple[str, int | None, dict[str, Json] | None, float, str | None]:
     return (
         entry.get("event_type", checks.nonempty),

@@ -17,7 +17,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.creation import execution_dict
 from torc_tui.store.database import Store
 from torc_tui.store.prepared import record
-from torc_tui.store.selection import Selection
+from torc_tui.store.selection import ListSelection
 
 EXPORT_VERSION = "1.0"
 
@@ -69,7 +69,7 @@ def export_workflow(
         }
         known = {job["id"] for job in document["jobs"]}  # without jobs that an update removed
         if include_results:
-            wanted = Selection()
+            wanted = ListSelection()
             found = queries.list_results(store, workflow_id, wanted)
             document["results"] = [_result(row) for row in found if row["job_id"] in known]
         if include_events:

@@ -25,7 +25,7 @@ from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.encoding import dumps, loads
 from torc_tui.store.event_log import no_workflow
 from torc_tui.store.prepared import record
-from torc_tui.store.selection import Selection
+from torc_tui.store.selection import ListSelection
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class Snapshot:
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def list_workflows(store: Store, wanted: Selection | None = None) -> list[Workflow]:
+def list_workflows(store: Store, wanted: ListSelection | None = None) -> list[Workflow]:
     """Return workflows, with their counts; raise UsageError for an unknown order."""
     with store.read() as conn:
-        rows = conn.page(sql.LIST_WORKFLOWS, wanted or Selection(is_archived=False))
+        rows = conn.page(sql.LIST_WORKFLOWS, wanted or ListSelection(is_archived=False))
         return [_workflow(conn, row) for row in rows]
 
 

@@ -96,7 +96,7 @@ def decode(stored: str | None, cause: str | None, code: int | None) -> Signature
         return None
 
 
-class Excerpt(NamedTuple):
+class LogExcerpt(NamedTuple):
     """The lines of a log that may explain a failure, whatever its cause."""
 
     found: ErrorLine | None = None
@@ -107,7 +107,7 @@ class Excerpt(NamedTuple):
     context: tuple[str, ...] = ()
 
 
-def read_excerpt(log: Log, names: Iterable[str] = ()) -> Excerpt:
+def read_excerpt(log: Log, names: Iterable[str] = ()) -> LogExcerpt:
     """Return the lines that may explain a failure; ``names`` are those of the job and its host."""
     segments = log.data.split(b"\n")
     if log.start and len(segments) > 1:
@@ -115,9 +115,9 @@ def read_excerpt(log: Log, names: Iterable[str] = ()) -> Excerpt:
         log = log._replace(start=log.start + len(head) + 1)
     found = find_error(segments)
     if found is None:
-        return Excerpt()
+        return LogExcerpt()
     message = template(found.message, names, keep_quoted=found.kind in SPELLED_OUT)
-    return Excerpt(
+    return LogExcerpt(
         found,
         message[:_LONGEST],
         log.stream,
@@ -127,7 +127,7 @@ def read_excerpt(log: Log, names: Iterable[str] = ()) -> Excerpt:
     )
 
 
-def signature_of(end: End, excerpt: Excerpt | None = None) -> Signature:
+def signature_of(end: End, excerpt: LogExcerpt | None = None) -> Signature:
     """Return the signature of an attempt; without an excerpt, of one that left no log."""
     text = _message_of_end(end)
     message = template(text)[:_LONGEST]

@@ -14,8 +14,8 @@ from itertools import pairwise
 from torc_tui.status import JobStatus
 from torc_tui.views.ansi import one_line
 from torc_tui.views.graph_layout import Box, Direction, layout
-from torc_tui.views.graph_scene import Node, Scene
-from torc_tui.views.graph_wires import Run, Window, Wires
+from torc_tui.views.graph_scene import GraphNode, Scene
+from torc_tui.views.graph_wires import CellWindow, Run, Wires
 from torc_tui.views.status_bar import fit, strip, width_of
 
 _LABEL_WIDTH = 30
@@ -45,7 +45,7 @@ def no_sign(_status: JobStatus) -> str:
     return ""
 
 
-class Drawing:
+class GraphDrawing:
     """A scene with its layout.
 
     ``zoom`` is 0 for names only, 1 for names and statuses, 2 for details. ``sign`` gives the sign
@@ -106,7 +106,7 @@ class Drawing:
         """
         width = self.width - x if width is None else width
         height = self.height - y if height is None else height
-        window = Window(x, y, max(0, width), max(0, height))
+        window = CellWindow(x, y, max(0, width), max(0, height))
         self._draw_wires(window, frozenset(pairwise(lit)))
         nodes = frozenset(lit)
         for node in self._rows.touching(y, y + window.h - 1):
@@ -116,7 +116,7 @@ class Drawing:
                 _Painter(self, window, node, role).paint()
         return window.runs()
 
-    def _draw_wires(self, window: Window, lit: frozenset[tuple[int, int]]) -> None:
+    def _draw_wires(self, window: CellWindow, lit: frozenset[tuple[int, int]]) -> None:
         wires = Wires(window, down=self.direction == "down", plain=self.plain)
         found = [self.layout.hops[at] for at in self._hops.touching(*wires.ranks)]
         marked = [(self.scene.links[hop.link] in lit, hop) for hop in found]
@@ -126,7 +126,7 @@ class Drawing:
 
     def minimap(self, width: int, height: int, view: Box) -> list[list[Run]]:
         """Return the whole graph in a few cells; the part in the window has the role ``view``."""
-        window = Window(0, 0, width, height)
+        window = CellWindow(0, 0, width, height)
         wide, high = max(1, self.width), max(1, self.height)
         left, right = view.x * width // wide, (view.x + view.w - 1) * width // wide
         top, bottom = view.y * height // high, (view.y + view.h - 1) * height // high
@@ -143,7 +143,7 @@ class Drawing:
             window.put(column, row, mark, role, node)
         return window.runs()
 
-    def _label(self, node: Node) -> str:
+    def _label(self, node: GraphNode) -> str:
         label = fit(one_line(node.label).translate(_JOINERS), _LABEL_WIDTH, plain=self.plain)
         if node.kind in ("job", "more") and node.count > 1:
             label += f" {'x' if self.plain else '×'}{node.count}"
@@ -169,7 +169,7 @@ class Drawing:
         return max(inner, _DETAIL_WIDTH) + 4, 4
 
 
-def has_strip(node: Node) -> bool:
+def has_strip(node: GraphNode) -> bool:
     """Return whether a box shows how many of its jobs have which status."""
     return node.count > 1 and bool(node.counts)
 
@@ -177,7 +177,9 @@ def has_strip(node: Node) -> bool:
 class _Painter:
     """Paints one box into a window."""
 
-    def __init__(self, drawing: Drawing, window: Window, at: int, role: str | None) -> None:
+    def __init__(
+        self, drawing: GraphDrawing, window: CellWindow, at: int, role: str | None
+    ) -> None:
         self.drawing = drawing
         self.window = window
         self.at = at

@@ -15,9 +15,9 @@ from typing import Literal
 
 from torc_tui.status import WAITING, JobStatus
 from torc_tui.views.ansi import one_line
-from torc_tui.views.graph_drawing import Drawing
+from torc_tui.views.graph_drawing import GraphDrawing
 from torc_tui.views.graph_layout import Direction, layout
-from torc_tui.views.graph_scene import Node, Scene
+from torc_tui.views.graph_scene import GraphNode, Scene
 from torc_tui.views.status_bar import fit, strip, width_of
 
 COLORS: dict[JobStatus, tuple[str, str]] = {
@@ -50,7 +50,7 @@ _CORNER_RADIUS = 6.0
 Point = tuple[float, float]
 
 
-def label_of(node: Node) -> str:
+def label_of(node: GraphNode) -> str:
     """Return the name of a box, and how many jobs it shows."""
     label = one_line(node.label)
     return f"{label} ×{node.count}" if node.kind in ("job", "more") and node.count > 1 else label
@@ -93,7 +93,9 @@ def _line(path: Sequence[tuple[int, int]], direction: Direction, lit: bool) -> s
     return f'<path {look} fill="none" stroke-width="{width}" marker-end="url(#{tip})" d="{shape}"/>'
 
 
-def _box(node: Node, label: str, area: tuple[float, float, float, float], lit: bool) -> list[str]:
+def _box(
+    node: GraphNode, label: str, area: tuple[float, float, float, float], lit: bool
+) -> list[str]:
     x, y, w, h = area
     status = node.status
     stroke = _LINE if status is None else COLORS[status][0]
@@ -155,7 +157,7 @@ def _toward(corner: Point, goal: Point) -> Point:
     return corner[0] + dx * part, corner[1] + dy * part
 
 
-def _bar(node: Node, x: float, y: float, width: float) -> list[str]:
+def _bar(node: GraphNode, x: float, y: float, width: float) -> list[str]:
     """Return a bar that shows the statuses of the jobs."""
     shape = f'y="{y:.1f}" height="6" rx="3"'
     track = f'class="track" fill="{_LINE}" opacity="0.3"'
@@ -194,7 +196,7 @@ def export(
         case "svg":
             return svg(scene, title=title, direction=direction, lit=lit)
         case "text":
-            lines = Drawing(scene, direction=direction, plain=plain).lines()
+            lines = GraphDrawing(scene, direction=direction, plain=plain).lines()
             return (
                 "".join("".join(run.text for run in line).rstrip() + "\n" for line in lines) or "\n"
             )

@@ -1,6 +1,6 @@
 """Fold the dependency graph of a workflow into groups of jobs.
 
-Input: jobs, edges with gates as nodes (negative ids), files and records. Output: `Graph`, whose
+Input: jobs, edges with gates as nodes (negative ids), files and records. Output: `JobGraph`, whose
 groups are computed once, in time linear in jobs and edges.
 
 Invariant: two jobs are in one group if they come from the same entry of the workflow file and their
@@ -38,7 +38,7 @@ class Group:
     jobs: list[int]
 
 
-class Graph:
+class JobGraph:
     """All jobs of a workflow in groups.
 
     ``groups`` are in topological order. ``links`` are pairs of their indices, each with a bit for

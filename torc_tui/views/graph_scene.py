@@ -1,6 +1,6 @@
 """Choose the boxes and links of a graph to draw: groups as boxes, opened groups as their jobs.
 
-Input: `Graph`, the keys of opened groups. Output: `Scene`, which follows the statuses of jobs.
+Input: `JobGraph`, the keys of opened groups. Output: `Scene`, which follows the statuses of jobs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 
 from torc_tui.model import Artifact, EdgeKind, Job
 from torc_tui.status import JobStatus
-from torc_tui.views.graph_model import DIGITS, Graph, parents_first, reachable
+from torc_tui.views.graph_model import DIGITS, JobGraph, parents_first, reachable
 from torc_tui.views.status_bar import MOST_TELLING
 
 NodeKind = Literal["job", "more", "file", "user_data"]
@@ -23,7 +23,7 @@ _DATA_KINDS = 1 << EdgeKind.FILE | 1 << EdgeKind.USER_DATA
 
 
 @dataclass(slots=True)
-class Node:
+class GraphNode:
     """A box. ``counts`` has a number per JobStatus, ``group`` is the key of the group it shows."""
 
     key: str
@@ -50,7 +50,7 @@ class Scene:
 
     def __init__(
         self,
-        nodes: list[Node],
+        nodes: list[GraphNode],
         links: list[tuple[int, int]],
         statuses: dict[int, JobStatus] | None = None,
     ) -> None:
@@ -115,7 +115,7 @@ class Scene:
         kept = set(networkx.transitive_reduction(graph).edges)
         return Scene(self.nodes, [link for link in self.links if link in kept], self._statuses)
 
-    def critical_path(self, weight: Callable[[Node], float] = lambda node: 1.0) -> list[int]:
+    def critical_path(self, weight: Callable[[GraphNode], float] = lambda node: 1.0) -> list[int]:
         """Return the boxes of the heaviest chain, first to last."""
         count = len(self.nodes)
         above: list[list[int]] = [[] for _ in range(count)]
@@ -141,7 +141,7 @@ def _listed(lists: Mapping[int, Sequence[int]], node: int) -> Sequence[int]:
     return lists.get(node, ())
 
 
-def make_scene(graph: Graph, expanded: Collection[str], *, with_data: bool, most: int) -> Scene:
+def make_scene(graph: JobGraph, expanded: Collection[str], *, with_data: bool, most: int) -> Scene:
     """Return groups as boxes, those in ``expanded`` (by key) as boxes of at most ``most`` jobs.
 
     ``with_data`` adds files and records.
@@ -164,9 +164,9 @@ def make_scene(graph: Graph, expanded: Collection[str], *, with_data: bool, most
 class _SceneMaker:
     """Collects the boxes and links of one scene. ``links`` have bits of EdgeKind."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: JobGraph) -> None:
         self.graph = graph
-        self.nodes: list[Node] = []
+        self.nodes: list[GraphNode] = []
         self.links: dict[tuple[int, int], int] = {}
         self._of_job: dict[int, int] = {}  # for jobs of opened groups
         self._of_group: dict[int, int] = {}  # for closed groups
@@ -187,7 +187,7 @@ class _SceneMaker:
             self._of_job.update(dict.fromkeys(rest, node))
 
     def _add(self, key: str, kind: NodeKind, label: str, jobs: Sequence[int], group: str) -> int:
-        self.nodes.append(Node(key, kind, label, jobs, [0] * len(JobStatus), group))
+        self.nodes.append(GraphNode(key, kind, label, jobs, [0] * len(JobStatus), group))
         return len(self.nodes) - 1
 
     def add_links(self) -> None:
@@ -237,9 +237,9 @@ class _SceneMaker:
             self.links |= {(node, reader): 0 for reader in readers - writers}
 
 
-def _data_node(items: Sequence[Artifact]) -> Node:
+def _data_node(items: Sequence[Artifact]) -> GraphNode:
     first = items[0]
     label = first.name if len(items) == 1 else f"{DIGITS.sub('#', first.name)} ×{len(items)}"
     states = {item.state for item in items}
     state = states.pop() if len(states) == 1 else "mixed"
-    return Node(f"{first.kind[0]}{first.id}", first.kind, label, state=state)
+    return GraphNode(f"{first.kind[0]}{first.id}", first.kind, label, state=state)

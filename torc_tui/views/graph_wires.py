@@ -27,7 +27,7 @@ _EMPTY: tuple[str, _Look] = (" ", ("", None))
 _LOOK = itemgetter(1)
 
 
-class Window:
+class CellWindow:
     """The cells from x, y on."""
 
     def __init__(self, x: int, y: int, w: int, h: int) -> None:
@@ -98,7 +98,7 @@ _ASCII = (" ", "|", "|", "|", "-", "+", "+", "+", "-", "+", "+", "+", "-", "+", 
 class Wires:
     """The lines in a window; ``down`` is the direction of the graph."""
 
-    def __init__(self, window: Window, *, down: bool, plain: bool) -> None:
+    def __init__(self, window: CellWindow, *, down: bool, plain: bool) -> None:
         self.window = window
         self.down = down
         self.plain = plain

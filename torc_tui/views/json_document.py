@@ -22,7 +22,7 @@ _PREVIEW = 80
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
-class Row(NamedTuple):
+class TreeRow(NamedTuple):
     """One line of the tree."""
 
     path: Path
@@ -160,7 +160,7 @@ class Tree:
     """The visible rows of a value. The root is open from the start."""
 
     value: Json
-    rows: list[Row] = field(default_factory=list)
+    rows: list[TreeRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         root = self._row((), "", self.value, True)
@@ -218,16 +218,16 @@ class Tree:
             end += 1
         return end
 
-    def _children(self, path: Path, value: Json) -> list[Row]:
+    def _children(self, path: Path, value: Json) -> list[TreeRow]:
         items: Sequence[tuple[str | int, Json]] = list(
             value.items() if isinstance(value, dict) else enumerate(value)
         )
         return [self._row((*path, key), str(key), inner, False) for key, inner in items]
 
     @staticmethod
-    def _row(path: Path, key: str, value: Json, expanded: bool) -> Row:
+    def _row(path: Path, key: str, value: Json, expanded: bool) -> TreeRow:
         expandable = isinstance(value, dict | list) and bool(value)
-        return Row(path, key, value, len(path), expandable, expanded and expandable)
+        return TreeRow(path, key, value, len(path), expandable, expanded and expandable)
 
 
 def _simple(value: Json) -> str:

@@ -17,7 +17,7 @@ from torc_tui.views.failure_groups import FailureGroup
 from torc_tui.views.usage_plot import UsagePlot
 
 
-class Attempt(NamedTuple):
+class ReportAttempt(NamedTuple):
     """When and where an attempt of the last run ran; it still runs if ``running``."""
 
     job_id: int
@@ -30,7 +30,7 @@ class Attempt(NamedTuple):
     running: bool = False
 
 
-class Node(NamedTuple):
+class ReportRunner(NamedTuple):
     """A runner, and the numbers of its GPUs by UUID."""
 
     id: int
@@ -43,10 +43,10 @@ class Lane(NamedTuple):
 
     node: str
     label: str
-    attempts: list[Attempt]
+    attempts: list[ReportAttempt]
 
 
-class Step(NamedTuple):
+class CriticalStep(NamedTuple):
     """A job of the critical path, and how long it waited after the job before it had ended."""
 
     job_id: int
@@ -108,9 +108,9 @@ class Report:
     jobs: Sequence[Job]
     use: Sequence[JobUse]
     requirements: Mapping[int, ResourceRequirements]
-    attempts: Sequence[Attempt]
-    nodes: Sequence[Node]
-    path: Sequence[Step]
+    attempts: Sequence[ReportAttempt]
+    nodes: Sequence[ReportRunner]
+    path: Sequence[CriticalStep]
     graph: str
     failures: Sequence[FailureGroup] = ()
     data: Sequence[DataRecord] = ()
@@ -138,17 +138,17 @@ class Report:
         return list(dict.fromkeys(name for job in self.use for name in job.parameters))
 
 
-def span_of(attempts: Sequence[Attempt]) -> tuple[float, float] | None:
+def span_of(attempts: Sequence[ReportAttempt]) -> tuple[float, float] | None:
     """Return the first start and the last end; None without attempts."""
     if not attempts:
         return None
     return min(one.started_at for one in attempts), max(one.ended_at for one in attempts)
 
 
-def lanes(attempts: Iterable[Attempt], nodes: Sequence[Node]) -> list[Lane]:
+def lanes(attempts: Iterable[ReportAttempt], nodes: Sequence[ReportRunner]) -> list[Lane]:
     """Return the timeline: for each runner the slots in use, then its GPUs."""
     known = {node.id: node for node in nodes}
-    by_node: dict[int | None, list[Attempt]] = {}
+    by_node: dict[int | None, list[ReportAttempt]] = {}
     for one in sorted(attempts, key=lambda one: one.started_at):
         by_node.setdefault(one.node_id, []).append(one)
     found: list[Lane] = []
@@ -164,9 +164,9 @@ def lanes(attempts: Iterable[Attempt], nodes: Sequence[Node]) -> list[Lane]:
     return found
 
 
-def _slots(attempts: Iterable[Attempt]) -> list[list[Attempt]]:
+def _slots(attempts: Iterable[ReportAttempt]) -> list[list[ReportAttempt]]:
     """Return the attempts in as few rows as possible, without overlaps; the first slot first."""
-    slots: list[list[Attempt]] = []
+    slots: list[list[ReportAttempt]] = []
     busy: list[tuple[float, int]] = []
     free: list[int] = []
     for one in attempts:
@@ -181,7 +181,9 @@ def _slots(attempts: Iterable[Attempt]) -> list[list[Attempt]]:
     return slots
 
 
-def critical_path(attempts: Sequence[Attempt], edges: Iterable[tuple[int, int]]) -> list[Step]:
+def critical_path(
+    attempts: Sequence[ReportAttempt], edges: Iterable[tuple[int, int]]
+) -> list[CriticalStep]:
     """Return the chain of jobs that decided when the run ended, in the order of time.
 
     It ends with the job that ended last; before each job stands the dependency that ended last.
@@ -201,7 +203,7 @@ def critical_path(attempts: Sequence[Attempt], edges: Iterable[tuple[int, int]])
     began = min(one.started_at for one in attempts)
     ends = [began, *(one.ended_at for one in chain)]
     return [
-        Step(
+        CriticalStep(
             one.job_id,
             one.name,
             max(0.0, one.started_at - ends[place]),
@@ -213,8 +215,8 @@ def critical_path(attempts: Sequence[Attempt], edges: Iterable[tuple[int, int]])
 
 
 def _latest(
-    before: Mapping[int, Sequence[int]], last: Mapping[int, Attempt], of: Attempt
-) -> Attempt | None:
+    before: Mapping[int, Sequence[int]], last: Mapping[int, ReportAttempt], of: ReportAttempt
+) -> ReportAttempt | None:
     """Return the dependency that ended last, also through gates and jobs that did not run.
 
     A job that was canceled let the jobs behind it wait until its own dependencies had ended.

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from torc_tui.status import JobStatus
 from torc_tui.views.ansi import one_line
-from torc_tui.views.report import Attempt, Lane
+from torc_tui.views.report import Lane, ReportAttempt
 from torc_tui.wording import duration, time_of_day
 
 _WIDTH, _LEFT, _RIGHT, _HEAD = 1032, 96, 12, 18
@@ -27,7 +27,7 @@ class _Bar(NamedTuple):
     end: float
     look: str
     number: int
-    first: Attempt
+    first: ReportAttempt
 
 
 def timeline(lanes: Sequence[Lane], span: tuple[float, float]) -> str:
@@ -62,7 +62,7 @@ def timeline(lanes: Sequence[Lane], span: tuple[float, float]) -> str:
     )
 
 
-def _bars(attempts: Sequence[Attempt], start: float, scale: float) -> Iterator[_Bar]:
+def _bars(attempts: Sequence[ReportAttempt], start: float, scale: float) -> Iterator[_Bar]:
     """Return the bars of a row in pixels; near ones of one kind are joined."""
     last: _Bar | None = None
     for one in attempts:
@@ -84,7 +84,7 @@ def _bars(attempts: Sequence[Attempt], start: float, scale: float) -> Iterator[_
         yield last
 
 
-def _look(one: Attempt) -> str:
+def _look(one: ReportAttempt) -> str:
     if one.running:
         return "t-run"
     return (

@@ -27,7 +27,7 @@ class Resource(StrEnum):
     GPU_MEMORY = "GPU Memory"
 
 
-class Comparison(NamedTuple):
+class RequestComparison(NamedTuple):
     """One resource of one attempt: bytes, percent (100 is one CPU) or seconds."""
 
     job: JobUse
@@ -55,7 +55,7 @@ class Comparison(NamedTuple):
 
 def comparisons(
     jobs: Iterable[JobUse], requirements: Mapping[int, ResourceRequirements]
-) -> Iterator[Comparison]:
+) -> Iterator[RequestComparison]:
     """Return the comparisons of all jobs, in their order."""
     for job in jobs:
         requested = requirements.get(job.requirement_id)
@@ -63,7 +63,7 @@ def comparisons(
             continue
         for resource, (wanted, used) in _pairs(requested, job.attempt).items():
             if wanted and used is not None:
-                yield Comparison(job, resource, wanted, used)
+                yield RequestComparison(job, resource, wanted, used)
 
 
 def _pairs(

@@ -16,7 +16,7 @@ from torc_tui.workflow_file.checks import (
     strings,
 )
 from torc_tui.workflow_file.document import Map
-from torc_tui.workflow_file.key_tables import Key, Table
+from torc_tui.workflow_file.key_tables import Key, KeyTable
 from torc_tui.workflow_file.size_checks import memory
 from torc_tui.workflow_file.values import InvalidValue, string
 
@@ -67,14 +67,14 @@ def _stored(key: str, value: Json) -> Json:
     return RETRYING[key].check(value)
 
 
-END_RULES = {name: Table(name, RETRYING, is_short=True) for name in ("on_oom", "on_timeout")}
+END_RULES = {name: KeyTable(name, RETRYING, is_short=True) for name in ("on_oom", "on_timeout")}
 """Rules that need no failure handler, by the kind of end to which they apply."""
 END_KEYS = {
     "on_oom": Key(_end_rule("memory", "gpu_memory"), "record", END_RULES["on_oom"]),
     "on_timeout": Key(_end_rule("runtime"), "record", END_RULES["on_timeout"]),
 }
 
-RULE = Table(
+RULE = KeyTable(
     "rule",
     {
         "exit_codes": Key(exit_codes, "list"),

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from torc_tui.errors import Problem, SpecError
-from torc_tui.model import Json, Source
+from torc_tui.model import Json, SourceLocation
 from torc_tui.quoting import HINT_LENGTH, quoted, shorten
 from torc_tui.workflow_file.document import MAX_PROBLEMS, List, Map
-from torc_tui.workflow_file.key_tables import Table
+from torc_tui.workflow_file.key_tables import KeyTable
 from torc_tui.workflow_file.schema import WORKFLOW
 from torc_tui.workflow_file.values import InvalidValue, kind_of, nearest
 
@@ -50,7 +50,7 @@ class IncompleteSections:
         """The ``id`` of the entries that cannot be expanded."""
         self.all = False
 
-    def unknown_key(self, entry: Mapping[str, Json], table: Table, meant: str | None) -> None:
+    def unknown_key(self, entry: Mapping[str, Json], table: KeyTable, meant: str | None) -> None:
         """Note an unknown key; ``meant`` is the most similar known key."""
         if meant is not None:
             self.missing_value(entry, meant, table)
@@ -62,7 +62,7 @@ class IncompleteSections:
             if _SECTION_OF[id(table)] == "jobs":
                 self.sections.add("user_data")
 
-    def missing_value(self, entry: Mapping[str, Json], key: str, table: Table) -> None:
+    def missing_value(self, entry: Mapping[str, Json], key: str, table: KeyTable) -> None:
         """Note a key whose value cannot be used."""
         key = table.aliases.get(key, key)
         if table is WORKFLOW:
@@ -143,7 +143,7 @@ _FEW_KEYS = 12
 """The hint for an unknown key lists the keys of a table with at most this number of keys."""
 
 
-def label(entry: Map, table: Table) -> str:
+def label(entry: Map, table: KeyTable) -> str:
     """Return what an entry is called in messages: ``job 'train'``."""
     name = entry.get("name")
     return f"{table.what} {quoted(name)}" if isinstance(name, str) and name else table.what
@@ -161,7 +161,7 @@ class FieldChecker:
         self.incomplete = incomplete
 
     def fields(
-        self, entry: Json, table: Table, line: int | None = None, where: str = ""
+        self, entry: Json, table: KeyTable, line: int | None = None, where: str = ""
     ) -> Fields | None:
         """Return the values of a mapping by the present names of their keys.
 
@@ -196,13 +196,13 @@ class FieldChecker:
         self._require(entry, table, written)
         return found
 
-    def _require(self, entry: Map, table: Table, written: dict[str, str]) -> None:
+    def _require(self, entry: Map, table: KeyTable, written: dict[str, str]) -> None:
         for name in table.required:
             if name not in written:
                 message = f"{label(entry, table)}: the key '{name}' is missing"
                 self.problems.add(message, entry.line, name, kind="missing-key")
 
-    def _unknown(self, entry: Map, key: str, table: Table) -> None:
+    def _unknown(self, entry: Map, key: str, table: KeyTable) -> None:
         if key in table.gone or (table.free is not None and key.startswith(table.free)):
             return
         meant = None
@@ -217,7 +217,7 @@ class FieldChecker:
         message = f"{label(entry, table)}: unknown key {quoted(key)}"
         self.problems.add(message, entry.lines.get(key, entry.line), key, hint, "unknown-key")
 
-    def invalid(self, entry: Map, key: str, table: Table, invalid: InvalidValue) -> None:
+    def invalid(self, entry: Map, key: str, table: KeyTable, invalid: InvalidValue) -> None:
         """Report a value that cannot be used, at the line of the part that is wrong."""
         self.incomplete.missing_value(entry, key, table)
         value = entry.get(key)
@@ -230,6 +230,6 @@ class FieldChecker:
         message = f"{label(entry, table)}: {quoted(key)} {invalid.message}"
         self.problems.add(message, line, key, invalid.hint)
 
-    def source(self, entry: Map) -> Source:
+    def source(self, entry: Map) -> SourceLocation:
         """Return the place of an entry in the file."""
-        return Source(self.file, entry.line, entry.lines)
+        return SourceLocation(self.file, entry.line, entry.lines)

@@ -15,7 +15,7 @@ from torc_tui.model import Json, Value
 from torc_tui.quoting import quoted, shorten
 from torc_tui.workflow_file.document import Map
 from torc_tui.workflow_file.fields import FieldChecker, Fields
-from torc_tui.workflow_file.key_tables import Table
+from torc_tui.workflow_file.key_tables import KeyTable
 from torc_tui.workflow_file.parameters import (
     NAME,
     Allowance,
@@ -87,7 +87,7 @@ class GroupExpander:
         return found
 
     def expand(
-        self, entry: Map, fields: Fields | None, table: Table, make: Expand
+        self, entry: Map, fields: Fields | None, table: KeyTable, make: Expand
     ) -> list[Any] | None:
         """Return the records of an entry; None where it cannot be expanded."""
         if fields is None:
@@ -195,7 +195,7 @@ class GroupExpander:
         }
         return ParameterRows(tuple(columns), combine(columns, mode, self._records_left))
 
-    def _complete(self, entry: Map, fields: Fields, table: Table) -> None:
+    def _complete(self, entry: Map, fields: Fields, table: KeyTable) -> None:
         """Fill in a missing command or path, so that the name is there for those that use it."""
         if "command" in table.required and "command" not in fields:
             self.checker.incomplete.missing_value(entry, "command", table)

@@ -17,7 +17,7 @@ from torc_tui.model import Json
 from torc_tui.quoting import quoted, shorten
 from torc_tui.workflow_file.document import Document, List, Map, duplicate_key, syntax_error
 from torc_tui.workflow_file.kdl_places import NodePlace, find_error, find_places
-from torc_tui.workflow_file.key_tables import Key, Table
+from torc_tui.workflow_file.key_tables import Key, KeyTable
 from torc_tui.workflow_file.schema import WORKFLOW
 
 
@@ -69,7 +69,7 @@ class _KdlBuilder:
         )
 
     def children(
-        self, target: Map, nodes: list[ckdl.Node], places: list[NodePlace], table: Table | None
+        self, target: Map, nodes: list[ckdl.Node], places: list[NodePlace], table: KeyTable | None
     ) -> None:
         """Add nodes as keys of a mapping; without a table, every node is a free key."""
         known = places if len(places) == len(nodes) else [None] * len(nodes)
@@ -150,7 +150,7 @@ class _KdlBuilder:
             return None
 
     def record(
-        self, node: ckdl.Node, inner: list[NodePlace], line: int | None, table: Table | None
+        self, node: ckdl.Node, inner: list[NodePlace], line: int | None, table: KeyTable | None
     ) -> Map:
         """Return a block: its argument is the name, properties and children are its keys."""
         found = Map(line)

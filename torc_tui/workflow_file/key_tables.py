@@ -19,11 +19,11 @@ class Key:
 
     check: Check
     shape: Shape = "scalar"
-    table: Table | None = None
+    table: KeyTable | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class KeyTable:
     """The keys of one kind of entry.
 
     ``aliases`` are older names of keys, ``nodes`` are KDL nodes that add to a list, and keys in

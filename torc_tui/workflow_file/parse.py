@@ -19,7 +19,7 @@ from torc_tui.model import (
     FailureRule,
     ResourceRequirements,
     SlurmScheduler,
-    Source,
+    SourceLocation,
     WorkflowSpec,
 )
 from torc_tui.quoting import CONTROL, quoted, shorten
@@ -30,7 +30,7 @@ from torc_tui.workflow_file.expand import expand_files, expand_jobs, expand_user
 from torc_tui.workflow_file.failure_keys import END_RULES, RULE
 from torc_tui.workflow_file.fields import FieldChecker, Fields, FileProblems, IncompleteSections
 from torc_tui.workflow_file.groups import Expand, GroupExpander
-from torc_tui.workflow_file.key_tables import Table
+from torc_tui.workflow_file.key_tables import KeyTable
 from torc_tui.workflow_file.parameters import ReadText
 from torc_tui.workflow_file.schema import (
     ACTION,
@@ -189,12 +189,12 @@ class _WorkflowParser:
                 self.problems.add(message, line, key)
         return made
 
-    def expanded(self, given: Fields, key: str, table: Table, make: Expand) -> list[Any]:
+    def expanded(self, given: Fields, key: str, table: KeyTable, make: Expand) -> list[Any]:
         """Return the records of a section whose entries may have parameters."""
         read = partial(self.group, table=table, make=make)
         return [record for records in self.entries(given, key, read) for record in records]
 
-    def group(self, entry: Map, table: Table, make: Expand) -> list[Any] | None:
+    def group(self, entry: Map, table: KeyTable, make: Expand) -> list[Any] | None:
         """Return the records of one entry that may have parameters."""
         fields = self.checker.fields(entry, table)
         if fields is not None:
@@ -225,7 +225,7 @@ class _WorkflowParser:
         """Report names that occur more than once in a section."""
         if len({record.name for record in records}) == len(records):
             return
-        first: dict[str, Source] = {}
+        first: dict[str, SourceLocation] = {}
         for record in records:
             if record.name in first:
                 where = first[record.name].line
@@ -241,7 +241,7 @@ class _WorkflowParser:
 
     # -- entries without parameters ----------------------------------------------------------------
 
-    def complete(self, entry: Map, table: Table) -> Fields | None:
+    def complete(self, entry: Map, table: KeyTable) -> Fields | None:
         """Return the fields of an entry, if it has a name (or, without names, all it needs)."""
         fields = self.checker.fields(entry, table)
         required = ("name",) if "name" in table.keys else table.required

@@ -33,7 +33,7 @@ from torc_tui.workflow_file.checks import (
     variables,
 )
 from torc_tui.workflow_file.failure_keys import END_KEYS, RULE
-from torc_tui.workflow_file.key_tables import Key, Table
+from torc_tui.workflow_file.key_tables import Key, KeyTable
 from torc_tui.workflow_file.size_checks import gpu_memory, memory
 from torc_tui.workflow_file.values import string
 
@@ -54,13 +54,13 @@ _ON_LOST = choice("rerun", "fail", "wait")
 
 _RERUN_ON = strings(choice("command", "env", "files", "data", "outputs"))
 
-STDIO = Table(
+STDIO = KeyTable(
     "stdio",
     {"mode": Key(choice(*STDIO_MODES)), "delete_on_success": Key(boolean)},
     is_short=True,
 )
 
-JOB = Table(
+JOB = KeyTable(
     "job",
     {
         "name": Key(name),
@@ -128,9 +128,9 @@ JOB = Table(
     },
 )
 
-REPORT = Table("report", {"caption": Key(nonempty), "group": Key(nonempty)}, is_short=True)
+REPORT = KeyTable("report", {"caption": Key(nonempty), "group": Key(nonempty)}, is_short=True)
 
-FILE = Table(
+FILE = KeyTable(
     "file",
     {
         "name": Key(name),
@@ -145,7 +145,7 @@ FILE = Table(
     ("name", "path"),
 )
 
-USER_DATA = Table(
+USER_DATA = KeyTable(
     "user data",
     {
         "name": Key(name),
@@ -158,7 +158,7 @@ USER_DATA = Table(
     ("name",),
 )
 
-REQUIREMENTS = Table(
+REQUIREMENTS = KeyTable(
     "resource requirements",
     {
         "name": Key(name),
@@ -173,14 +173,14 @@ REQUIREMENTS = Table(
     ("name", "num_cpus"),
 )
 
-HANDLER = Table(
+HANDLER = KeyTable(
     "failure handler",
     {"name": Key(name), "rules": Key(records, "records", RULE)},
     ("name",),
     nodes={"rule": "rules"},
 )
 
-SCHEDULER = Table(
+SCHEDULER = KeyTable(
     "slurm scheduler",
     {
         "name": Key(name),
@@ -204,7 +204,7 @@ TRIGGERS = (
     *("on_worker_start", "on_worker_complete", "on_job_failed", "on_workflow_failed"),
 )
 
-ACTION = Table(
+ACTION = KeyTable(
     "action",
     {
         "trigger_type": Key(choice(*TRIGGERS)),
@@ -224,7 +224,7 @@ ACTION = Table(
     nodes={"job": "jobs", "command": "commands", "job_name_regex": "job_name_regexes"},
 )
 
-EXECUTION = Table(
+EXECUTION = KeyTable(
     "execution_config",
     {
         "mode": Key(choice("direct", "slurm", "auto")),
@@ -246,7 +246,7 @@ EXECUTION = Table(
     },
 )
 
-DYNAMIC_JOBS = Table(
+DYNAMIC_JOBS = KeyTable(
     "dynamic_jobs",
     {"max_iterations": Key(integer(1)), "max_jobs": Key(integer(1))},
 )
@@ -262,7 +262,7 @@ MONITOR: dict[str, Check] = {
 }
 """The known keys of ``resource_monitor``; unknown keys are allowed there."""
 
-WORKFLOW = Table(
+WORKFLOW = KeyTable(
     "workflow",
     {
         "name": Key(name),

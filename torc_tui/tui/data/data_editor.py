@@ -19,7 +19,7 @@ from textual.widgets import TextArea
 from torc_tui.errors import NotFound
 from torc_tui.json_errors import JsonError
 from torc_tui.model import Event
-from torc_tui.tui.data.data_review import Clash, Prepared, examine
+from torc_tui.tui.data.data_review import Clash, ReviewedValue, examine
 from torc_tui.tui.data.data_texts import Record, violation_lines, written
 from torc_tui.tui.data.external_editing import ExternalEditing
 from torc_tui.tui.data.json_editor import JsonEditor, LargeText, fits
@@ -27,7 +27,7 @@ from torc_tui.tui.data.json_text_view import readable
 from torc_tui.tui.data.record_saver import RecordSaver
 from torc_tui.tui.feed.handovers import Changes, Handover
 from torc_tui.tui.feed.reader import ReadError
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.bars import FooterBar
 from torc_tui.tui.frame.base_screen import CoveringScreen, TorcScreen
 from torc_tui.tui.look.text_layout import Line
@@ -62,7 +62,7 @@ class DataEditor(CoveringScreen):
         self.external = external
         self.rerun: Sequence[int] = ()
         """Jobs to rerun when the editor is left."""
-        self.checked: Prepared | None = None
+        self.checked: ReviewedValue | None = None
         self.newer: int | None = None
         """The version that another writer saved since the editor was opened."""
         self.field = JsonEditor(text) if fits(text) else None
@@ -125,16 +125,18 @@ class DataEditor(CoveringScreen):
         """Ask the reader thread to check the text."""
         text, schema, revision = self.text, self.record["schema"], self._revision
 
-        def take(found: Prepared) -> None:
+        def take(found: ReviewedValue) -> None:
             if revision == self._revision:
                 self._show_check(found, len(text))
 
         self.ask("data-editor check", lambda _: examine(text, schema), take, self._check_failed)
 
-    def question(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
+    def question(
+        self, what: str, read: Callable[[FeedReader], T], then: Callable[[T], None]
+    ) -> None:
         self.ask(f"data-editor {what}", read, then, self._failed)
 
-    def _show_check(self, found: Prepared, size: int) -> None:
+    def _show_check(self, found: ReviewedValue, size: int) -> None:
         self.checked = found
         self._mark(found.wrong)
         if found.wrong is None:
@@ -180,7 +182,7 @@ class DataEditor(CoveringScreen):
 
     # -- saving ------------------------------------------------------------------------------------
 
-    def refuse(self, found: Prepared) -> None:
+    def refuse(self, found: ReviewedValue) -> None:
         self._refused = self.text
         self._mark(found.wrong)
         self._go_to_error()
@@ -258,7 +260,7 @@ def _formatted(text: str) -> str | None:
     return None if found.wrong is not None else readable(found.value)
 
 
-def verdict_line(found: Prepared, size: int, *, schema: bool) -> Line:
+def verdict_line(found: ReviewedValue, size: int, *, schema: bool) -> Line:
     """Return the status line for valid JSON."""
     bad = found.violations
     fine = "valid JSON" + (", matches its schema" if schema and not bad else "")

@@ -13,18 +13,18 @@ from textual.containers import Vertical
 from torc_tui.tui.data.data_texts import STATES, Record, named
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.painted import StatusLine
-from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
+from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.wording import size
 
 COLUMNS = (
-    Column("name", "name", 18, minimum=10, importance=0, grow=1),
-    Column("state", "state", 9, minimum=9, importance=1),
-    Column("head", "value", 20, minimum=10, importance=2, grow=3, sortable=False),
-    Column("writer", "written by", 16, minimum=8, importance=4, grow=1),
-    Column("readers", "read by", 16, minimum=8, importance=5, grow=1),
-    Column("version", "v", 4, minimum=3, importance=6, align="right"),
-    Column("size", "size", 9, minimum=7, importance=7, align="right"),
+    TableColumn("name", "name", 18, minimum=10, importance=0, grow=1),
+    TableColumn("state", "state", 9, minimum=9, importance=1),
+    TableColumn("head", "value", 20, minimum=10, importance=2, grow=3, sortable=False),
+    TableColumn("writer", "written by", 16, minimum=8, importance=4, grow=1),
+    TableColumn("readers", "read by", 16, minimum=8, importance=5, grow=1),
+    TableColumn("version", "v", 4, minimum=3, importance=6, align="right"),
+    TableColumn("size", "size", 9, minimum=7, importance=7, align="right"),
 )
 
 
@@ -81,7 +81,7 @@ class DataList(Vertical):
     DataList > FilterLine { dock: top; }
     """
 
-    class Filtered(FilterLine.Changed):
+    class Filtered(FilterLine.FilterChanged):
         """The text of the filter changed."""
 
     def __init__(self, rows: ListRows) -> None:
@@ -97,7 +97,7 @@ class DataList(Vertical):
         yield self.filter_line
         yield self.note
 
-    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+    def on_filter_line_filter_changed(self, event: FilterLine.FilterChanged) -> None:
         event.stop()
         self.post_message(self.Filtered(event.text))
 

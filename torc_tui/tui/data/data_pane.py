@@ -22,7 +22,7 @@ from torc_tui.tui.data.data_texts import Record
 from torc_tui.tui.data.data_value import ValueView
 from torc_tui.tui.data.record_actions import RecordActions
 from torc_tui.tui.feed.reader import ReadError
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
@@ -121,7 +121,7 @@ class DataPane(Pane):
         workflow_id, job = view.workflow.id, self.job if self.of_job else None
         job_id = None if job is None else job.id
 
-        def read(source: Source) -> Listing:
+        def read(source: FeedReader) -> Listing:
             from torc_tui.store import user_data_records
 
             begun = time.monotonic()
@@ -269,7 +269,7 @@ class DataPane(Pane):
         self._filter()
         self._read_value()
 
-    def on_split_changed(self, event: Split.Changed) -> None:
+    def on_split_layout_changed(self, event: Split.LayoutChanged) -> None:
         event.stop()
         self._moved = self._moved or self.split.ratio != self._ratio
 
@@ -312,7 +312,7 @@ class DataPane(Pane):
         self.refresh_content()
 
 
-def _open(source: Source, record_id: int) -> tuple[Record, Sequence[Violation]]:
+def _open(source: FeedReader, record_id: int) -> tuple[Record, Sequence[Violation]]:
     """Return a record with its value, and what violates its schema.
 
     Called in the reader thread.

@@ -32,7 +32,7 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class ReviewedValue:
     """A checked text: its value or error, its changes, and violations of its schema."""
 
     value: Json = None
@@ -42,23 +42,23 @@ class Prepared:
     violations: Sequence[Violation] = ()
 
 
-def examine(text: str, schema: Json) -> Prepared:
+def examine(text: str, schema: Json) -> ReviewedValue:
     """Check a text without comparing it."""
     value, wrong = parse(text)
     if wrong is None and (half := _half(value, text)) is not None:
         wrong = half
     if wrong is not None:
-        return Prepared(wrong=wrong)
-    return Prepared(value, violations=check(value, schema) if schema is not None else ())
+        return ReviewedValue(wrong=wrong)
+    return ReviewedValue(value, violations=check(value, schema) if schema is not None else ())
 
 
-def prepare(text: str, base: Json, base_name: str, schema: Json) -> Prepared:
+def prepare(text: str, base: Json, base_name: str, schema: Json) -> ReviewedValue:
     """Check a text, and compare it with ``base``."""
     found = examine(text, schema)
     if found.wrong is not None:
         return found
     changes, lines = compare(base, found.value, base_name, "as edited", large=not fits(text))
-    return Prepared(found.value, None, changes, lines, found.violations)
+    return ReviewedValue(found.value, None, changes, lines, found.violations)
 
 
 def compare(
@@ -87,7 +87,7 @@ def _half(value: Json, text: str) -> JsonError | None:
     return None
 
 
-def review(prepared: Prepared, against: str, stale: Sequence[Line] = ()) -> list[Line]:
+def review(prepared: ReviewedValue, against: str, stale: Sequence[Line] = ()) -> list[Line]:
     """Return the lines that the user reviews before saving.
 
     ``stale`` are lines about the jobs that the change makes stale.

@@ -15,14 +15,14 @@ from textual.timer import Timer
 
 from torc_tui.model import Json
 from torc_tui.tui.data.data_texts import Record, violation_lines, written
-from torc_tui.tui.data.json_text_view import JsonText, readable
+from torc_tui.tui.data.json_text_view import JsonDrawing, readable
 from torc_tui.tui.data.json_tree import JsonTree
 from torc_tui.tui.feed.reader import Asker
-from torc_tui.tui.frame.external import Copied, for_clipboard, take_copy
+from torc_tui.tui.frame.external import CopiedText, for_clipboard, take_copy
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
-from torc_tui.tui.widgets.dialogs import Reading
+from torc_tui.tui.widgets.dialogs import TextDialog
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.overlay import Words
@@ -161,7 +161,7 @@ class ValueView(CommandNode, Vertical):
     def _take_text(self, answer: tuple[tuple[int, int], list[str]]) -> None:
         number, lines = answer
         if self.record is not None and number == (self.record["id"], self.record["version"]):
-            self.query_one(LineCanvas).set_drawing(JsonText(lines))
+            self.query_one(LineCanvas).set_drawing(JsonDrawing(lines))
 
     # -- the search --------------------------------------------------------------------------------
 
@@ -170,7 +170,7 @@ class ValueView(CommandNode, Vertical):
             self.toggle_text()
         self.query_one(FilterLine).begin()
 
-    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+    def on_filter_line_filter_changed(self, event: FilterLine.FilterChanged) -> None:
         event.stop()
         if self._timer is not None:
             self._timer.stop()
@@ -231,7 +231,7 @@ class ValueView(CommandNode, Vertical):
 
     # -- other commands ----------------------------------------------------------------------------
 
-    def on_json_tree_copy(self, event: JsonTree.Copy) -> None:
+    def on_json_tree_copy_requested(self, event: JsonTree.CopyRequested) -> None:
         event.stop()
         self.copy(event.path)
 
@@ -242,7 +242,7 @@ class ValueView(CommandNode, Vertical):
             name = str(record["name"])
             self.ask("copy", lambda _source: _copied(record["data"], path, name), self._take_copy)
 
-    def _take_copy(self, answer: tuple[str, Copied]) -> None:
+    def _take_copy(self, answer: tuple[str, CopiedText]) -> None:
         what, copied = answer
         take_copy(cast(AppPort, self.app), copied, what)
 
@@ -256,9 +256,9 @@ class ValueView(CommandNode, Vertical):
             [[]] if lines else [[("✔ ", "success"), ("the value matches the schema", "text")], []]
         )
         text = readable(record["schema"])
-        drawing = JsonText(text.split("\n"))
+        drawing = JsonDrawing(text.split("\n"))
         lines += drawing.draw(0, 0, 0, len(drawing.lines))
-        self.app.push_screen(Reading(f"Schema of {record['name']}", lines, copy=text))
+        self.app.push_screen(TextDialog(f"Schema of {record['name']}", lines, copy=text))
 
 
 FOUND = 1000
@@ -271,7 +271,7 @@ def _find(value: Json, text: str) -> list[Path]:
     return tree.find(text, limit=FOUND)
 
 
-def _copied(value: Json, path: Path, name: str) -> tuple[str, Copied]:
+def _copied(value: Json, path: Path, name: str) -> tuple[str, CopiedText]:
     """Return the length of the copy, and the text or its file; called in the reader thread."""
     text = readable(value_at(value, path))
     return count(len(text), "character"), for_clipboard(text, name, ".json")

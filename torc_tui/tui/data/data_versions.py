@@ -23,9 +23,9 @@ from torc_tui.tui.data.data_texts import (
     diff_lines,
     heading,
 )
-from torc_tui.tui.data.json_text_view import JsonText, readable
+from torc_tui.tui.data.json_text_view import JsonDrawing, readable
 from torc_tui.tui.feed.handovers import Changes, Handover
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.bars import FooterBar
 from torc_tui.tui.frame.base_screen import CoveringScreen, TorcScreen
 from torc_tui.tui.look.text_layout import Line
@@ -34,7 +34,7 @@ from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 from torc_tui.tui.widgets.painted import StatusLine
 from torc_tui.tui.widgets.split import Split
-from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
+from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.json_schema import violation_texts
 from torc_tui.wording import count, moment, size
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 LARGE = 1 << 20
 """Bytes of a value from which on it is not compared as text."""
 COLUMNS = (
-    Column("version", "version", 7, minimum=3, importance=0, align="right"),
-    Column("writer", "written by", 20, minimum=10, importance=1, grow=1),
-    Column("attempt", "attempt", 16, minimum=16, importance=3),
-    Column("written_at", "when", 19, minimum=19, importance=2),
-    Column("size", "size", 9, minimum=7, importance=4, align="right"),
+    TableColumn("version", "version", 7, minimum=3, importance=0, align="right"),
+    TableColumn("writer", "written by", 20, minimum=10, importance=1, grow=1),
+    TableColumn("attempt", "attempt", 16, minimum=16, importance=3),
+    TableColumn("written_at", "when", 19, minimum=19, importance=2),
+    TableColumn("size", "size", 9, minimum=7, importance=4, align="right"),
 )
 
 
@@ -159,7 +159,7 @@ class DataVersions(CoveringScreen):
     def _ask_text(self, number: int) -> None:
         self.asked, record_id = (number, number), self.record["id"]
 
-        def read(source: Source) -> list[str]:
+        def read(source: FeedReader) -> list[str]:
             from torc_tui.store import user_data_records
 
             value = user_data_records.value_of(source.store.connection(), record_id, number)
@@ -168,7 +168,7 @@ class DataVersions(CoveringScreen):
         def take(lines: list[str]) -> None:
             if self.as_text and self.asked == (number, number):
                 self.against.say([(f"version {number}", "header-strong")])
-                self.canvas.set_drawing(JsonText(lines))
+                self.canvas.set_drawing(JsonDrawing(lines))
 
         self.ask("versions-text", read, take)
 
@@ -218,7 +218,7 @@ class DataVersions(CoveringScreen):
             return
         large = self._are_large((chosen, newest))
 
-        def read(source: Source) -> tuple[int, list[Line]]:
+        def read(source: FeedReader) -> tuple[int, list[Line]]:
             from torc_tui.store import user_data_records
 
             current = user_data_records.opened(source.store.connection(), record_id)["version"]
@@ -267,7 +267,7 @@ class DataVersions(CoveringScreen):
 
 
 def _difference(
-    source: Source, record_id: int, pair: tuple[int, int], *, large: bool
+    source: FeedReader, record_id: int, pair: tuple[int, int], *, large: bool
 ) -> list[Line]:
     """Return the changes between two versions; called in the reader thread."""
     from torc_tui.store import user_data_records

@@ -10,9 +10,9 @@ import shlex
 from pathlib import Path
 
 from torc_tui.errors import TorcError, UsageError
-from torc_tui.tui.data.data_review import Prepared, examine, prepare
+from torc_tui.tui.data.data_review import ReviewedValue, examine, prepare
 from torc_tui.tui.data.record_saver import EditedScreen, RecordSaver
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.external import run_program, temporary_file
 from torc_tui.tui.frame.ports import AppPort
 
@@ -42,7 +42,7 @@ class ExternalEditing:
             return
         record, before = screen.record, screen.text
 
-        def read(_source: Source) -> tuple[str, Prepared]:
+        def read(_source: FeedReader) -> tuple[str, ReviewedValue]:
             text = read_file(path)
             if text.rstrip("\n") == before.rstrip("\n"):
                 return before, examine(before, record["schema"])
@@ -51,7 +51,7 @@ class ExternalEditing:
 
         screen.question("read", read, lambda answer: self._take(*answer))
 
-    def _take(self, text: str, found: Prepared) -> None:
+    def _take(self, text: str, found: ReviewedValue) -> None:
         screen = self._screen
         changed = text != screen.text
         if changed:

@@ -1,4 +1,4 @@
-"""JSON text for reading, colored line by line: a ``Drawing`` for the line canvas.
+"""JSON text for reading, colored line by line: a ``CellDrawing`` for the line canvas.
 
 Input: the lines of a text from `readable`, in which no string contains a line break. Only lines on
 screen are colored.
@@ -51,7 +51,7 @@ def color(line: str) -> list[Span]:
     return spans
 
 
-class JsonText:
+class JsonDrawing:
     """A drawing of JSON text."""
 
     def __init__(self, lines: Sequence[str]) -> None:

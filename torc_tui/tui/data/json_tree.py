@@ -1,7 +1,7 @@
 """A JSON value as a tree; only rows on screen have text.
 
 Input: a parsed value (``set_value``) and hits of a search. Output: the path under the cursor, and
-``Copy``. The cursor is a path, not a row.
+``CopyRequested``. The cursor is a path, not a row.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class JsonTree(LineList):
     CONTEXTS: ClassVar[tuple[str, ...]] = ("tree",)
 
     @dataclass
-    class Copy(Message):
+    class CopyRequested(Message):
         """The user wants to copy the value at ``path``."""
 
         path: Path
@@ -185,7 +185,7 @@ class JsonTree(LineList):
 
     def copy_value(self) -> None:
         if self.path is not None:
-            self.post_message(self.Copy(self.path))
+            self.post_message(self.CopyRequested(self.path))
 
     async def _on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)

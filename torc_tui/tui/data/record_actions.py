@@ -17,7 +17,7 @@ from torc_tui.operations.user_action import UserAction, function_of, shell_line
 from torc_tui.tui.data.data_review import command_of
 from torc_tui.tui.data.data_texts import Record, named
 from torc_tui.tui.data.json_text_view import readable
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.ports import HasApp, PaneHost
 from torc_tui.tui.look.text_layout import Line
@@ -57,7 +57,7 @@ class RecordHost(HasApp, Protocol):
     def select_when_listed(self, record_id: int) -> None:
         """Put the cursor on a record once the list contains it."""
 
-    def ask(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
+    def ask(self, what: str, read: Callable[[FeedReader], T], then: Callable[[T], None]) -> None:
         """Ask the reader thread to read something."""
 
 
@@ -94,7 +94,7 @@ class RecordActions:
         if record is None:
             return
 
-        def read(source: Source) -> tuple[Record, str]:
+        def read(source: FeedReader) -> tuple[Record, str]:
             from torc_tui.store import user_data_records
 
             opened = user_data_records.opened(source.store.connection(), record["id"])

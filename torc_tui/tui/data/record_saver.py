@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from torc_tui.lifecycle.rerun_plan import JobVerdict
 from torc_tui.model import Json
-from torc_tui.tui.data.data_review import Clash, Prepared, command_of, prepare, review, write
+from torc_tui.tui.data.data_review import Clash, ReviewedValue, command_of, prepare, review, write
 from torc_tui.tui.data.data_texts import (
     Record,
     change_lines,
@@ -25,7 +25,7 @@ from torc_tui.wording import count, listed
 
 if TYPE_CHECKING:
     from torc_tui.tui.feed.reader import ReadError
-    from torc_tui.tui.feed.source import Source
+    from torc_tui.tui.feed.source import FeedReader
 
 T = TypeVar("T")
 NAMED = 6
@@ -49,10 +49,12 @@ class EditedScreen(HasApp, Protocol):
     def set_text(self, text: str) -> None:
         """Replace the text."""
 
-    def question(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
+    def question(
+        self, what: str, read: Callable[[FeedReader], T], then: Callable[[T], None]
+    ) -> None:
         """Ask the reader thread to read or compute something."""
 
-    def refuse(self, found: Prepared) -> None:
+    def refuse(self, found: ReviewedValue) -> None:
         """Show where the JSON is invalid."""
 
     def leave(self) -> None:
@@ -64,7 +66,7 @@ class EditedScreen(HasApp, Protocol):
     def ask(
         self,
         key: str,
-        read: Callable[[Source], T],
+        read: Callable[[FeedReader], T],
         then: Callable[[T], None],
         failed: Callable[[ReadError], None],
         *,
@@ -95,7 +97,7 @@ class RecordSaver:
             self.offer,
         )
 
-    def offer(self, found: Prepared) -> None:
+    def offer(self, found: ReviewedValue) -> None:
         """Show the review of the changes, and ask."""
         screen = self._screen
         if found.wrong is not None:
@@ -106,7 +108,7 @@ class RecordSaver:
             return
         record = screen.record
 
-        def read(source: Source) -> Sequence[JobVerdict]:
+        def read(source: FeedReader) -> Sequence[JobVerdict]:
             from torc_tui.operations.rerun import stale_after_edit
 
             return stale_after_edit(source.store, record["workflow_id"], record["id"], found.value)
@@ -117,7 +119,7 @@ class RecordSaver:
         screen.verdict.say([("looking for jobs that become stale …", "muted")])
         screen.ask("stale after edit", read, partial(self._ask, found), fail, slow=True)
 
-    def _ask(self, found: Prepared, stale: Sequence[JobVerdict], problem: str = "") -> None:
+    def _ask(self, found: ReviewedValue, stale: Sequence[JobVerdict], problem: str = "") -> None:
         """Show the changes and the jobs that become stale, and ask."""
         screen, record = self._screen, self._screen.record
         screen.check()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from torc_tui.errors import NotFound, StoreError, TorcError
 from torc_tui.tui.feed.handovers import Changes, Found, Gone, Handover, Listed, Loaded, Lost
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 
 if TYPE_CHECKING:
     from torc_tui.model import Event
@@ -34,7 +34,7 @@ WAIT = 1.0
 class FeedWorker:
     """The thread that follows one workflow, or the list of all. ``out`` is the deque it fills."""
 
-    def __init__(self, open_source: Callable[[], Source], out: deque[Handover]) -> None:
+    def __init__(self, open_source: Callable[[], FeedReader], out: deque[Handover]) -> None:
         self._open = open_source
         self.out = out
         self._stop = threading.Event()
@@ -77,7 +77,7 @@ class FeedWorker:
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
-            source: Source | None = None
+            source: FeedReader | None = None
             try:
                 source = self._open()
                 while not self._stop.is_set():
@@ -93,7 +93,7 @@ class FeedWorker:
                 if source is not None:
                     close_quietly(source.close)
 
-    def _serve(self, source: Source, *, back: bool) -> bool:
+    def _serve(self, source: FeedReader, *, back: bool) -> bool:
         """Follow what is requested until that changes; return whether the database answered."""
         with self._lock:
             turn, wanted = self._turn, self._wanted
@@ -109,7 +109,7 @@ class FeedWorker:
             self._serve_workflow(source, turn, wanted, back=back)
         return True
 
-    def _serve_list(self, source: Source, turn: int, *, back: bool) -> None:
+    def _serve_list(self, source: FeedReader, turn: int, *, back: bool) -> None:
         workflows = source.listing()
         self.out.append(Listed(turn, workflows))
         if back:
@@ -121,7 +121,7 @@ class FeedWorker:
             self.out.append(Listed(turn, source.listing()))
             self._turned.wait(LIST_EVERY)
 
-    def _serve_workflow(self, source: Source, turn: int, wanted: int, *, back: bool) -> None:
+    def _serve_workflow(self, source: FeedReader, turn: int, wanted: int, *, back: bool) -> None:
         try:
             view = source.load(wanted)
         except NotFound as error:
@@ -139,7 +139,7 @@ class FeedWorker:
                 self.out.append(Gone(turn, wanted, f"workflow {wanted} was deleted"))
 
     def _events(
-        self, source: Source, turn: int, workflow_id: int | None, after: int | Mapping[int, int]
+        self, source: FeedReader, turn: int, workflow_id: int | None, after: int | Mapping[int, int]
     ) -> Iterator[list[Event]]:
         """Yield events as they arrive, until the request changes."""
         tail = source.tail(workflow_id, after)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torc_tui.operations.job_facts import RequestLacks
     from torc_tui.operations.machine_state import MachineReader, MachineState
     from torc_tui.store.database import Store
-    from torc_tui.store.runner_liveness import Runner
+    from torc_tui.store.runner_liveness import ActiveRunner
 
 HIGH = 0.9
 """A meter is highlighted from this share on."""
@@ -106,17 +106,17 @@ class MachineReading(NamedTuple):
 
     host: MachineState
     request_lacks: RequestLacks | None
-    elsewhere: Sequence[Runner]
+    elsewhere: Sequence[ActiveRunner]
     dead: frozenset[int] = frozenset()
     reports: Sequence[Reason] = ()
 
 
-class MachineWatch:
+class MachineHistory:
     """The readings of this machine: the reader thread calls ``read``, the app ``take``."""
 
     def __init__(self, capacity: int = 600) -> None:
         self.host: MachineState | None = None
-        self.elsewhere: Sequence[Runner] = ()
+        self.elsewhere: Sequence[ActiveRunner] = ()
         self.reports: Sequence[Reason] = ()
         self.cpu = Ring(capacity)
         self.memory = Ring(capacity)

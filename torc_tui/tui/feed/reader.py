@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from torc_tui.errors import NotFound, StoreError, TorcError, UsageError
 from torc_tui.tui.feed.feed_worker import close_quietly
 from torc_tui.tui.feed.handovers import Answer, Handover
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 
 T = TypeVar("T")
 ReadError = TorcError | OSError
@@ -32,14 +32,14 @@ class Asker(Protocol):
     """Asks the reader thread a question; a newer question of the same kind replaces it."""
 
     def __call__(
-        self, what: str, read: Callable[[Source], T], then: Callable[[T], None]
+        self, what: str, read: Callable[[FeedReader], T], then: Callable[[T], None]
     ) -> None: ...
 
 
 class Question(NamedTuple):
     """One question: the function that reads, and the receivers of its result and of its error."""
 
-    read: Callable[[Source], Any]
+    read: Callable[[FeedReader], Any]
     then: Callable[[Any], None]
     failed: Failed
 
@@ -51,13 +51,13 @@ def ignore(_result: object) -> None:
 class Reader:
     """The thread that answers questions. ``out`` is the deque it fills."""
 
-    def __init__(self, open_source: Callable[[], Source], out: deque[Handover]) -> None:
+    def __init__(self, open_source: Callable[[], FeedReader], out: deque[Handover]) -> None:
         self._open = open_source
         self.out = out
         self._waiting: dict[Hashable, Question] = {}
         self._some = threading.Condition()
         self._stopped = False
-        self._source: Source | None = None
+        self._source: FeedReader | None = None
         self._thread = threading.Thread(target=self._run, name="torc-reader", daemon=True)
 
     def start(self) -> None:
@@ -72,7 +72,7 @@ class Reader:
     def ask(
         self,
         key: Hashable,
-        read: Callable[[Source], T],
+        read: Callable[[FeedReader], T],
         then: Callable[[T], None] = ignore,
         failed: Failed = ignore,
     ) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torc_tui.views.workflow_view import WorkflowView
 
 
-class Source:
+class FeedReader:
     """The database, opened for one thread."""
 
     def __init__(self, url: str | None, *, read_only: bool = False) -> None:
@@ -38,9 +38,9 @@ class Source:
 
     def listing(self) -> Sequence[Workflow]:
         from torc_tui.store import workflows
-        from torc_tui.store.selection import Selection
+        from torc_tui.store.selection import ListSelection
 
-        return workflows.list_workflows(self.store, Selection())
+        return workflows.list_workflows(self.store, ListSelection())
 
     def tail(self, workflow_id: int | None, after: int | Mapping[int, int]) -> Feed:
         """Follow the events of one workflow, or of all, after the given sequence numbers."""

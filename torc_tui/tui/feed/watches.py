@@ -22,7 +22,7 @@ BATCH = 200
 """Jobs that are read at once."""
 
 
-class Ended(NamedTuple):
+class WatchResult(NamedTuple):
     """The end of a watched job, group or workflow, and the number of its unsuccessful jobs."""
 
     text: str
@@ -61,7 +61,7 @@ class Watches:
         self.items[key] = watch
         return True
 
-    def check(self, store: Store) -> list[Ended]:
+    def check(self, store: Store) -> list[WatchResult]:
         """Return what ended since the last check, and stop watching it."""
         out = []
         for key, watch in list(self.items.items()):
@@ -71,20 +71,20 @@ class Watches:
         return out
 
 
-def _ended(store: Store, watch: Watch) -> Ended | None:
+def _ended(store: Store, watch: Watch) -> WatchResult | None:
     from torc_tui.store import workflows
 
     with store.read() as conn:
         try:
             counts = workflows.counts(conn, watch.workflow_id)
         except NotFound:
-            return Ended(f"{watch.title} was deleted", 0)
+            return WatchResult(f"{watch.title} was deleted", 0)
     if not is_complete(counts):
         return None
     return _summary(watch.title, counts)
 
 
-def _ended_jobs(store: Store, watch: Watch) -> Ended | None:
+def _ended_jobs(store: Store, watch: Watch) -> WatchResult | None:
     from torc_tui.store import run_context
 
     with store.read() as conn:
@@ -104,10 +104,10 @@ def _ended_jobs(store: Store, watch: Watch) -> Ended | None:
     return _summary(watch.title, watch.counts)
 
 
-def _summary(title: str, counts: Mapping[JobStatus, int]) -> Ended:
+def _summary(title: str, counts: Mapping[JobStatus, int]) -> WatchResult:
     """Summarize the statuses: ``fit canceled``, ``fit_{i}: 2 completed, 1 canceled``."""
     bad = number_of(counts, UNSUCCESSFUL)
     ended = [status for status in counts if counts[status]]
     if sum(counts.values()) == 1:
-        return Ended(f"{title} {ended[0].word}", bad)
-    return Ended(f"{title}: {status_counts(counts)}", bad)
+        return WatchResult(f"{title} {ended[0].word}", bad)
+    return WatchResult(f"{title}: {status_counts(counts)}", bad)

@@ -15,7 +15,7 @@ from torc_tui.tui.feed.reader import ReadError, ignore
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
     from torc_tui.tui.feed.reader import Reader
-    from torc_tui.tui.feed.source import Source
+    from torc_tui.tui.feed.source import FeedReader
 
 T = TypeVar("T")
 Action = Callable[["Store", str], T]
@@ -93,7 +93,7 @@ class ActionRunner:
 
         actor = settings.actor()
 
-        def work(source: Source) -> T:
+        def work(source: FeedReader) -> T:
             return action(source.store, actor)
 
         def succeeded(result: T) -> None:

@@ -13,7 +13,7 @@ from textual import events
 from textual.message import Message
 
 from torc_tui.tui.feed.machine import Meter
-from torc_tui.tui.frame.command import Command
+from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.keymap import KeyMap
 from torc_tui.tui.look.status_icons import Sign
 from torc_tui.tui.look.text_layout import Line, Span, bar, sanitize, shares, width_of
@@ -139,18 +139,18 @@ class FooterBar(Painted):
     """
 
     @dataclass
-    class Chosen(Message):
+    class CommandClicked(Message):
         """A command was clicked."""
 
         command_id: str
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.commands: Sequence[Command] = ()
+        self.commands: Sequence[AppCommand] = ()
         self.keymap = KeyMap()
         self._zones = Zones()
 
-    def show(self, commands: Sequence[Command], keymap: KeyMap) -> None:
+    def show(self, commands: Sequence[AppCommand], keymap: KeyMap) -> None:
         if list(commands) != list(self.commands) or keymap is not self.keymap:
             self.commands, self.keymap = commands, keymap
             self.repaint()
@@ -164,7 +164,7 @@ class FooterBar(Painted):
         # Help and quit always stay: help leads to everything else.
         kept = [command for command in self.commands if command.id in ("help", "quit")]
         reserve = sum(self._width(command) for command in kept)
-        chosen: list[Command] = []
+        chosen: list[AppCommand] = []
         for command in self.commands:
             if command in kept or not self._words(command)[0]:
                 continue
@@ -181,10 +181,10 @@ class FooterBar(Painted):
             zones.add(2)
         return [spans]
 
-    def _width(self, command: Command) -> int:
+    def _width(self, command: AppCommand) -> int:
         return sum(map(width_of, self._words(command))) + 3
 
-    def _words(self, command: Command) -> tuple[str, str]:
+    def _words(self, command: AppCommand) -> tuple[str, str]:
         """Return the keys of a command, or of the row that it represents, and its label."""
         keys = [self.keymap.key(one) for one in command.row or (command.id,)]
         return "-".join(keys) if all(keys) else "", command.short or command.title
@@ -192,4 +192,4 @@ class FooterBar(Painted):
     async def _on_click(self, event: events.Click) -> None:
         event.stop()
         if name := self._zones.at(event.x):
-            self.post_message(self.Chosen(name))
+            self.post_message(self.CommandClicked(name))

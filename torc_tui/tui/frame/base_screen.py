@@ -13,9 +13,9 @@ from torc_tui.model import Job, ResourceRequirements
 from torc_tui.tui.feed.handovers import Handover
 from torc_tui.tui.feed.machine import MachineReading
 from torc_tui.tui.feed.reader import Failed
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.bars import FooterBar
-from torc_tui.tui.frame.command import Command
+from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.commands import footer
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
@@ -107,7 +107,7 @@ class TorcScreen(CommandNode, Screen[None]):
     def ask(
         self,
         key: Hashable,
-        read: Callable[[Source], T],
+        read: Callable[[FeedReader], T],
         then: Callable[[T], None],
         failed: Failed | None = None,
         *,
@@ -127,12 +127,12 @@ class TorcScreen(CommandNode, Screen[None]):
 
     # -- the footer --------------------------------------------------------------------------------
 
-    def is_idle(self, command: Command) -> bool:
+    def is_idle(self, command: AppCommand) -> bool:
         """Return whether the command would do nothing now; the footer leaves it out."""
         in_text = "text" in contexts(self)
         return command.id == "next-pane" and (in_text or len(self.focus_chain) < 2)
 
-    def available(self) -> list[Command]:
+    def available(self) -> list[AppCommand]:
         """Return the commands for the footer: those with a handler that would do something now."""
         here = contexts(self)
         keymap, handlers = self.torc.keymap, self.torc.handlers_here()
@@ -151,7 +151,7 @@ class TorcScreen(CommandNode, Screen[None]):
 
     on_descendant_focus = on_descendant_blur = on_screen_resume = show_keys
 
-    def on_footer_bar_chosen(self, event: FooterBar.Chosen) -> None:
+    def on_footer_bar_command_clicked(self, event: FooterBar.CommandClicked) -> None:
         self.torc.run_command(event.command_id)
 
 

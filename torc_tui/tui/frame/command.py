@@ -37,7 +37,7 @@ CONTEXTS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class AppCommand:
     """One command of the app.
 
     ``shell`` is the command line that does the same, with placeholders such as ``ID``. ``footer``
@@ -64,18 +64,18 @@ class Command:
         return self.vim if preset == "vim" and self.vim is not None else self.keys
 
 
-def cmd(id: str, title: str, help: str, where: str, keys: str = "", **more: Any) -> Command:
+def cmd(id: str, title: str, help: str, where: str, keys: str = "", **more: Any) -> AppCommand:
     """Return a command that only the app has."""
     if "vim" in more:
         more["vim"] = _keys(more["vim"])
     where_all = tuple(where.split())
-    return Command(id=id, title=title, help=help, where=where_all, keys=_keys(keys), **more)
+    return AppCommand(id=id, title=title, help=help, where=where_all, keys=_keys(keys), **more)
 
 
 def _keys(text: str) -> tuple[str, ...]:
     return tuple(key for key in text.split("  ") if key)
 
 
-def hidden(id: str, title: str, help: str, where: str, keys: str = "", **more: Any) -> Command:
+def hidden(id: str, title: str, help: str, where: str, keys: str = "", **more: Any) -> AppCommand:
     """Return a command that the palette does not list, such as a cursor movement."""
     return cmd(id, title, help, where, keys, palette=False, **more)

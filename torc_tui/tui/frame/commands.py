@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from torc_tui.operations.catalog import CATALOG
 from torc_tui.operations.user_action import Target, UserAction, shell_line
-from torc_tui.tui.frame.command import Command
+from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.command import cmd as _c
 from torc_tui.tui.frame.command import hidden as _hidden
 
@@ -29,11 +29,11 @@ ACTIONS = _paired_actions()
 """The actions of a command: one, or two that set and clear one flag, such as pause and resume."""
 
 
-def _of_catalog(*targets: Target) -> Iterable[Command]:
+def _of_catalog(*targets: Target) -> Iterable[AppCommand]:
     """Yield the commands of actions on these targets."""
     for first, *others in ACTIONS.values():
         if first.target in targets:
-            yield Command(
+            yield AppCommand(
                 id=first.id,
                 title="/".join(one.title for one in (first, *others)),
                 help="; or ".join((first.help, *(f"{one.verb} it" for one in others))),
@@ -59,7 +59,7 @@ _TABS = (
     ("resources", "Show CPUs, memory and GPUs, and the jobs that use them"),
 )
 
-COMMANDS: tuple[Command, ...] = (
+COMMANDS: tuple[AppCommand, ...] = (
     # -- everywhere
     _c("help", "help", "Show the keys that work here, and the help topics", "app", "?  f1",
        footer=90),
@@ -271,17 +271,17 @@ COMMANDS: tuple[Command, ...] = (
        "ctrl+g", footer=7),
 )  # fmt: skip
 
-BY_ID: dict[str, Command] = {command.id: command for command in COMMANDS}
+BY_ID: dict[str, AppCommand] = {command.id: command for command in COMMANDS}
 
 
-def of_context(context: str) -> list[Command]:
+def of_context(context: str) -> list[AppCommand]:
     """Return the commands that work in a context, in the order of the table."""
     return [command for command in COMMANDS if context in command.where]
 
 
-def footer(contexts: Sequence[str]) -> list[Command]:
+def footer(contexts: Sequence[str]) -> list[AppCommand]:
     """Return the footer commands of these contexts, the most important first."""
-    seen: dict[str, Command] = {}
+    seen: dict[str, AppCommand] = {}
     for context in contexts:
         for command in of_context(context):
             if command.footer:

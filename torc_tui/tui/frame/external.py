@@ -61,23 +61,23 @@ def temporary_file(name: str, suffix: str) -> Path:
 # -- the clipboard ---------------------------------------------------------------------------------
 
 
-class Copied(NamedTuple):
+class CopiedText(NamedTuple):
     """A text for the clipboard, or the ``file`` with the text if it is too large."""
 
     text: str
     file: Path | None = None
 
 
-def for_clipboard(text: str, name: str, suffix: str) -> Copied:
+def for_clipboard(text: str, name: str, suffix: str) -> CopiedText:
     """Write a text that is too large for the clipboard to a file."""
     if len(text.encode("utf-8", "replace")) <= CLIPBOARD:
-        return Copied(text)
+        return CopiedText(text)
     path = temporary_file(name, suffix)
     path.write_text(text + "\n", encoding="utf-8")
-    return Copied("", path)
+    return CopiedText("", path)
 
 
-def take_copy(torc: AppPort, copied: Copied, what: str) -> None:
+def take_copy(torc: AppPort, copied: CopiedText, what: str) -> None:
     """Copy a text to the clipboard, or report its file; ``what`` is its length in words."""
     if copied.file is not None:
         text = f"{what}: too large for the clipboard, written to\n{copied.file}"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from torc_tui.config_file import toml_error
 from torc_tui.errors import SettingsError
-from torc_tui.tui.frame.command import CONTEXTS, PRESETS, Command
+from torc_tui.tui.frame.command import CONTEXTS, PRESETS, AppCommand
 from torc_tui.tui.frame.commands import BY_ID, COMMANDS
 
 FILE = "keys.toml"
@@ -42,7 +42,7 @@ class KeyMap:
         self.preset = preset
         self.changes = {key: tuple(value) for key, value in (changes or {}).items()}
         self._keys: dict[str, tuple[str, ...]] = {}
-        self._table: dict[tuple[str, str], Command] = {}
+        self._table: dict[tuple[str, str], AppCommand] = {}
         self._beginnings: set[tuple[str, str]] = set()
         self.conflicts: list[str] = []
         # Keys of the user take precedence over the preset, so they are entered first.
@@ -67,7 +67,7 @@ class KeyMap:
                     kept.append(key)
             self._keys[command.id] = tuple(kept)
 
-    def find(self, keys: str, contexts: Iterable[str]) -> Command | str | None:
+    def find(self, keys: str, contexts: Iterable[str]) -> AppCommand | str | None:
         """Return the command for pressed keys in the first context that has one.
 
         ``PENDING`` stands for the beginning of a chord.

@@ -13,7 +13,7 @@ from textual.containers import Vertical
 
 from torc_tui.model import Event, Job
 from torc_tui.tui.feed.reader import ReadError
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.ports import AppPort, PaneHost
 from torc_tui.tui.widgets.command_node import CommandNode
 
@@ -86,7 +86,7 @@ class Pane(CommandNode, Vertical):
     def ask(
         self,
         what: str,
-        read: Callable[[Source], T],
+        read: Callable[[FeedReader], T],
         then: Callable[[T], None],
         failed: Callable[[ReadError], None] | None = None,
         *,

@@ -16,7 +16,7 @@ from torc_tui.tui.look.text_layout import Span
 
 if TYPE_CHECKING:
     from torc_tui.tui.feed.feed_worker import FeedWorker
-    from torc_tui.tui.feed.machine import MachineWatch, Meter
+    from torc_tui.tui.feed.machine import MachineHistory, Meter
     from torc_tui.tui.feed.reader import Reader
     from torc_tui.tui.feed.watches import Watch, Watches
     from torc_tui.tui.frame.action_runner import ActionRunner, Severity
@@ -41,7 +41,7 @@ class AppPort(Protocol):
     planner: Reader
     """A second reader, for questions that take long."""
     actions: ActionRunner
-    machine: MachineWatch
+    machine: MachineHistory
     watches: Watches
     meters: tuple[Meter, ...]
     lost: str | None

@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 
 from torc_tui.model import Event, Job, Workflow
 from torc_tui.status import JobStatus
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.external import absolute, file_name, write_new, written
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import AppPort, PaneHost
@@ -23,8 +23,8 @@ from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Ask
 from torc_tui.tui.widgets.line_canvas import LineCanvas
-from torc_tui.views.graph_drawing import Drawing
-from torc_tui.views.graph_model import Graph
+from torc_tui.views.graph_drawing import GraphDrawing
+from torc_tui.views.graph_model import JobGraph
 from torc_tui.views.graph_scene import Scene
 from torc_tui.views.workflow_view import WorkflowView
 
@@ -44,7 +44,7 @@ FORMATS: dict[str, Format] = {
 """The format of a graph by the extension of its file."""
 
 
-class Excerpt(NamedTuple):
+class GraphExcerpt(NamedTuple):
     """A part of the graph: what a job depends on (``up``), or what depends on it (``down``)."""
 
     job_id: int
@@ -60,12 +60,12 @@ class GraphPane(Pane):
 
     def __init__(self, host: PaneHost) -> None:
         super().__init__(host)
-        self.graph: Graph | None = None
+        self.graph: JobGraph | None = None
         self.picture: GraphPicture | None = None
         self.expanded: frozenset[str] = frozenset()
         self.zoom = 1
         self.data = False
-        self.excerpt: Excerpt | None = None
+        self.excerpt: GraphExcerpt | None = None
         self.critical = False
         self.direct = False
         self.canvas = GraphCanvas(empty="laying out …")
@@ -112,7 +112,7 @@ class GraphPane(Pane):
             "graph", lambda source: read_graph(source, workflow_id, jobs, data), self._take_graph
         )
 
-    def _take_graph(self, graph: Graph) -> None:
+    def _take_graph(self, graph: JobGraph) -> None:
         self.graph = graph
         self._lay_out()
 
@@ -123,18 +123,20 @@ class GraphPane(Pane):
         expanded, data, zoom, direct = self.expanded, self.data, self.zoom, self.direct
         excerpt = self.excerpt
 
-        def draw(_source: Source) -> Drawing:
+        def draw(_source: FeedReader) -> GraphDrawing:
             scene = graph.scene(expanded=expanded, data=data)
             node = None if excerpt is None else scene.node_of(excerpt.job_id)
             if excerpt is not None and node is not None:
                 scene = scene.only(scene.around(node, up=excerpt.up, down=excerpt.down))
             if direct:
                 scene = scene.direct()
-            return Drawing(scene, zoom=zoom, sign=lambda status: STATUS[JobStatus(status)].sign)
+            return GraphDrawing(
+                scene, zoom=zoom, sign=lambda status: STATUS[JobStatus(status)].sign
+            )
 
         self.ask("scene", draw, self._take_drawing)
 
-    def _take_drawing(self, drawing: Drawing) -> None:
+    def _take_drawing(self, drawing: GraphDrawing) -> None:
         view = self.host.view
         if view is None:
             return
@@ -208,7 +210,7 @@ class GraphPane(Pane):
 
     def _show_excerpt(self, *, up: bool, down: bool) -> None:
         if self.job is not None:
-            self.excerpt = Excerpt(self.job.id, up, down)
+            self.excerpt = GraphExcerpt(self.job.id, up, down)
             self._lay_out()
 
     def _show_all(self) -> None:
@@ -268,15 +270,15 @@ class GraphPane(Pane):
 
 
 def read_graph(
-    source: Source, workflow_id: int, jobs: Sequence[Job], with_data: bool = False
-) -> Graph:
+    source: FeedReader, workflow_id: int, jobs: Sequence[Job], with_data: bool = False
+) -> JobGraph:
     """Return the graph; called in the reader thread."""
     from torc_tui.store import relations
 
     data = []
     if with_data:
         data = relations.artifacts(source.store, workflow_id)
-    return Graph(jobs, relations.edges(source.store, workflow_id), data)
+    return JobGraph(jobs, relations.edges(source.store, workflow_id), data)
 
 
 def export_graph(torc: AppPort, workflow: Workflow, scene: Scene) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torc_tui.tui.look.text_layout import Line, fit_line
 from torc_tui.tui.widgets.line_canvas import LineCanvas
-from torc_tui.views.graph_drawing import Drawing
+from torc_tui.views.graph_drawing import GraphDrawing
 from torc_tui.views.graph_layout import Box
 from torc_tui.views.graph_scene import Scene
 from torc_tui.views.graph_wires import Run
@@ -38,7 +38,7 @@ def style_of(role: str) -> str:
 class GraphPicture:
     """A laid-out scene, with the selected box, the highlighted boxes and a minimap."""
 
-    def __init__(self, drawing: Drawing) -> None:
+    def __init__(self, drawing: GraphDrawing) -> None:
         self.drawing = drawing
         self.selected: int | None = None
         self.lit: Sequence[int] = ()

@@ -9,11 +9,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from torc_tui.model import STATUS_EVENTS, Event, Job
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.look.status_icons import STATUS
-from torc_tui.tui.widgets.table_model import Cell, Column, Key, ListRows
+from torc_tui.tui.widgets.table_model import Cell, Key, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.ansi import one_line
 from torc_tui.wording import event_words, readable, time_of_day
@@ -24,12 +24,12 @@ KEPT = 5000
 """Events in the list; ``torc events list`` shows older ones."""
 
 COLUMNS = (
-    Column("seq", "#", 7, minimum=5, importance=4, align="right"),
-    Column("time", "time", 12, importance=1),
-    Column("kind", "event", 22, minimum=12, importance=0),
-    Column("job", "job", 20, minimum=10, importance=2, grow=1),
-    Column("data", "details", 30, minimum=10, importance=3, grow=2, sortable=False),
-    Column("actor", "by", 14, minimum=8, importance=5),
+    TableColumn("seq", "#", 7, minimum=5, importance=4, align="right"),
+    TableColumn("time", "time", 12, importance=1),
+    TableColumn("kind", "event", 22, minimum=12, importance=0),
+    TableColumn("job", "job", 20, minimum=10, importance=2, grow=1),
+    TableColumn("data", "details", 30, minimum=10, importance=3, grow=2, sortable=False),
+    TableColumn("actor", "by", 14, minimum=8, importance=5),
 )
 
 
@@ -163,7 +163,7 @@ class HistoryPane(EventTable):
         self.table.reload()
 
 
-def _newest(source: Source, workflow_id: int, job_id: int | None) -> Sequence[Event]:
+def _newest(source: FeedReader, workflow_id: int, job_id: int | None) -> Sequence[Event]:
     from torc_tui.store.feed import list_events
 
     return list_events(source.store, workflow_id, job_id=job_id, limit=KEPT, newest_first=True)

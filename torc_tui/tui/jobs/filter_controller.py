@@ -14,7 +14,7 @@ from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.filter_line import FilterLine
 
 if TYPE_CHECKING:
-    from torc_tui.views.graph_model import Graph
+    from torc_tui.views.graph_model import JobGraph
     from torc_tui.views.job_filter import Context
 
 PLACEHOLDER = "words · status:failed · cpus>4 · name~regex · exit:137 · after:job"
@@ -36,7 +36,7 @@ class FilterController:
         model: WorkflowModel,
         table: JobTable,
         show_all_key: Callable[[], str],
-        ask_graph: Callable[[Callable[[Graph], None]], None],
+        ask_graph: Callable[[Callable[[JobGraph], None]], None],
         gpus_of: Callable[[Job], Sequence[str]],
     ) -> None:
         self._model = model
@@ -45,7 +45,7 @@ class FilterController:
         self._ask_graph = ask_graph
         self._gpus_of = gpus_of
         self.line = FilterLine(self._complete, placeholder=PLACEHOLDER)
-        self.graph: Graph | None = None
+        self.graph: JobGraph | None = None
         """The edges, for ``after:`` and ``before:``; None until they are known."""
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -67,7 +67,7 @@ class FilterController:
         if _GPU.search(self.line.text) and self.apply(self.line.text):
             self._table.reorder()
 
-    def _take_graph(self, graph: Graph) -> None:
+    def _take_graph(self, graph: JobGraph) -> None:
         self.graph = graph
         self.changed(self.line.text)
 

@@ -10,24 +10,24 @@ from collections.abc import Callable, Mapping
 from torc_tui.model import Job, ResourceRequirements
 from torc_tui.status import JobStatus
 from torc_tui.tui.look.text_layout import Span
-from torc_tui.tui.widgets.table_model import Column
+from torc_tui.tui.widgets.table_model import TableColumn
 from torc_tui.units import format_memory
 from torc_tui.wording import optional_sentence
 
 COLUMNS = (
-    Column("sign", "", 1, importance=0, sortable=False),
-    Column("id", "id", 6, minimum=4, importance=4, align="right"),
-    Column("name", "name", 24, minimum=16, importance=0, grow=2),
-    Column("status", "status", 13, minimum=10, importance=2),
-    Column("why", "why", 34, minimum=18, importance=1, grow=3),
-    Column("time", "time", 8, minimum=7, importance=3, align="right"),
-    Column("exit", "exit", 5, minimum=4, importance=7, align="right"),
-    Column("cpus", "cpus", 5, minimum=4, importance=8, align="right"),
-    Column("memory", "mem", 6, minimum=5, importance=9, align="right"),
-    Column("gpus", "gpus", 5, minimum=4, importance=10, align="right"),
-    Column("attempt", "attempt", 7, minimum=7, importance=11, align="right"),
-    Column("priority", "prio", 5, minimum=4, importance=12, align="right"),
-    Column("values", "parameters", 24, minimum=12, importance=13),
+    TableColumn("sign", "", 1, importance=0, sortable=False),
+    TableColumn("id", "id", 6, minimum=4, importance=4, align="right"),
+    TableColumn("name", "name", 24, minimum=16, importance=0, grow=2),
+    TableColumn("status", "status", 13, minimum=10, importance=2),
+    TableColumn("why", "why", 34, minimum=18, importance=1, grow=3),
+    TableColumn("time", "time", 8, minimum=7, importance=3, align="right"),
+    TableColumn("exit", "exit", 5, minimum=4, importance=7, align="right"),
+    TableColumn("cpus", "cpus", 5, minimum=4, importance=8, align="right"),
+    TableColumn("memory", "mem", 6, minimum=5, importance=9, align="right"),
+    TableColumn("gpus", "gpus", 5, minimum=4, importance=10, align="right"),
+    TableColumn("attempt", "attempt", 7, minimum=7, importance=11, align="right"),
+    TableColumn("priority", "prio", 5, minimum=4, importance=12, align="right"),
+    TableColumn("values", "parameters", 24, minimum=12, importance=13),
 )
 
 VOLATILE = frozenset({"status", "why", "time", "exit", "attempt"})

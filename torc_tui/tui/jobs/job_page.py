@@ -13,7 +13,7 @@ from torc_tui.tui.jobs.page import (
     LABEL,
     NEIGHBORS,
     Details,
-    Page,
+    LinkedLines,
     Record,
     folded,
     heading,
@@ -37,7 +37,7 @@ REASONS = 12
 """Lines of the chain of reasons on the page; enter opens all of them."""
 
 
-class JobFacts(NamedTuple):
+class JobPageInput(NamedTuple):
     """The input of the page.
 
     ``details`` is None until the database has answered. ``gpus`` are the numbers of the GPUs of
@@ -59,9 +59,9 @@ def attention(status: JobStatus) -> tuple[bool, int]:
     return status not in TROUBLED | UNSUCCESSFUL, MOST_TELLING.index(status)
 
 
-def job_page(facts: JobFacts, width: int) -> Page:
+def job_page(facts: JobPageInput, width: int) -> LinkedLines:
     """Return the page about a job."""
-    out, job, details = Page(), facts.job, facts.details
+    out, job, details = LinkedLines(), facts.job, facts.details
     out.add(*_title(job))
     out.add(*_reasons(facts.reasons, width))
     out.add(*_stale(facts.stale, width))
@@ -129,7 +129,7 @@ def _warnings(warnings: Sequence[str], width: int) -> list[Line]:
 # -- the run ---------------------------------------------------------------------------------------
 
 
-def _run(facts: JobFacts) -> list[Line]:
+def _run(facts: JobPageInput) -> list[Line]:
     job = facts.job
     lines = _times(job, facts.now)
     if job.return_code is not None:
@@ -180,7 +180,7 @@ def _device(uuid: str, share: int, memory: int, gpus: Mapping[str, int]) -> str:
 
 
 def _add_neighbors(
-    out: Page,
+    out: LinkedLines,
     title: str,
     listed: Sequence[Dependency],
     count: int,
@@ -255,9 +255,9 @@ def group_page(
     use: Sequence[GroupUse] = (),
     reason: Callable[[Job], str],
     width: int,
-) -> Page:
+) -> LinkedLines:
     """Return the page about a group; ``reason`` returns the reason for the status of a job."""
-    out = Page()
+    out = LinkedLines()
     total = sum(group.counts)
     strip = [(text, status.word) for text, status in group.strip(min(60, width - 4))]
     out.add([], [("  ", ""), (sanitize(group.name), "group"), (f" ×{total}", "accent")])
@@ -289,7 +289,7 @@ def _status_line(group: JobGroup, status: JobStatus, total: int) -> Line:
 
 
 def _add_jobs(
-    out: Page,
+    out: LinkedLines,
     group: JobGroup,
     status: JobStatus,
     jobs: Mapping[int, Job],

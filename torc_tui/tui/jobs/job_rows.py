@@ -17,7 +17,7 @@ from torc_tui.tui.jobs.job_groups import JobGroup, JobGroups
 from torc_tui.tui.jobs.job_reasons import JobReasons
 from torc_tui.tui.look.status_icons import STATUS, of_job
 from torc_tui.tui.look.text_layout import Span, bar, fit
-from torc_tui.tui.widgets.table_model import Cell, Column, Key
+from torc_tui.tui.widgets.table_model import Cell, Key, TableColumn
 from torc_tui.views.status_bar import MOST_TELLING
 from torc_tui.views.workflow_view import WorkflowView
 from torc_tui.wording import clock, elapsed
@@ -38,7 +38,7 @@ class JobRows:
         self.groups.opened = {name for name, size in sizes.items() if size <= FOLD_FROM}
         self._longest = max((len(job.name) for job in view.jobs.values()), default=0)
         self._id_width = len(str(max(view.jobs, default=0)))
-        self.columns: Sequence[Column] = ()
+        self.columns: Sequence[TableColumn] = ()
         self.measure()
         self.test: Callable[[Job], bool] | None = None
         self._shown: set[int] = set()
@@ -203,7 +203,9 @@ class JobRows:
 
     # -- cells -------------------------------------------------------------------------------------
 
-    def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
+    def cells(
+        self, key: Key, columns: Sequence[TableColumn], widths: Sequence[int]
+    ) -> Sequence[Cell]:
         group = self.group(key)
         if group is not None:
             cell = partial(self._group_cell, group)

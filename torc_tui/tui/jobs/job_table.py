@@ -127,7 +127,7 @@ def reveal(table: JobTable, job_id: int) -> bool:
     return table.select(job_id)
 
 
-class JobStarter(Protocol):
+class JobActionStarter(Protocol):
     """Starts actions on jobs; each asks first where the catalog says so."""
 
     def start(self, action: UserAction, chosen: Sequence[Job], *, ask: bool = ...) -> None:
@@ -144,7 +144,7 @@ class WorkflowHost(PaneHost, Protocol):
     """What panes about jobs need of the workflow screen."""
 
     @property
-    def job_actions(self) -> JobStarter:
+    def job_actions(self) -> JobActionStarter:
         """Return what starts actions on jobs."""
 
     @property

@@ -11,9 +11,9 @@ from torc_tui.model import Event, Job
 from torc_tui.status import HELD, TROUBLED, JobStatus
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_groups import JobGroup
-from torc_tui.tui.jobs.job_page import JobFacts, attention, group_page, job_page
+from torc_tui.tui.jobs.job_page import JobPageInput, attention, group_page, job_page
 from torc_tui.tui.jobs.job_table import WorkflowHost
-from torc_tui.tui.jobs.page import Details, Page
+from torc_tui.tui.jobs.page import Details, LinkedLines
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
@@ -38,7 +38,7 @@ READ = 200
 class LinkedText(TextDrawing):
     """Lines with links to jobs, one of which may be under the cursor."""
 
-    def __init__(self, shown: Page, cursor: int | None) -> None:
+    def __init__(self, shown: LinkedLines, cursor: int | None) -> None:
         super().__init__(shown.lines, shown.links)
         self.cursor = cursor
 
@@ -69,7 +69,7 @@ class OverviewPane(Pane):
         self._told: JobVerdict | None = None
         """The verdict that the page was last written for."""
         self.details: Details | None = None
-        self.shown = Page()
+        self.shown = LinkedLines()
         self.cursor: int | None = None
         """The line under the cursor, one of those with a link."""
         self.canvas = OverviewCanvas(empty="no job selected")
@@ -191,7 +191,7 @@ class OverviewPane(Pane):
         job, group = self.job, self.group
         self._width = self.size.width
         if job is None:
-            self.shown = Page()
+            self.shown = LinkedLines()
             self.canvas.set_drawing(None)
             return
         width = max(30, self._width)
@@ -202,12 +202,12 @@ class OverviewPane(Pane):
             self.cursor = next(same, None)
         self.canvas.set_drawing(LinkedText(self.shown, self.cursor))
 
-    def _job_page(self, job: Job, width: int) -> Page:
+    def _job_page(self, job: Job, width: int) -> LinkedLines:
         view, details = self.model.view, self.details
         self._told = self._stale_verdict(job)
         if details is not None and details.record["id"] != job.id:
             details = None
-        facts = JobFacts(
+        facts = JobPageInput(
             job=job,
             reasons=self.host.reasons(job),
             requirement=view.requirements.get(job.requirement_id),
@@ -234,7 +234,7 @@ class OverviewPane(Pane):
         if len(view.jobs) <= PLANNED and (self.plans.is_cheap or not view.count(*HELD)):
             self.plans.want(self.torc)
 
-    def _group_page(self, group: JobGroup, width: int) -> Page:
+    def _group_page(self, group: JobGroup, width: int) -> LinkedLines:
         view = self.model.view
         return group_page(
             group,
@@ -300,7 +300,7 @@ def read_details(store: Store, job_id: int) -> Details:
     from torc_tui.operations import stderr_tail
     from torc_tui.store import queries, relations
     from torc_tui.store.feed import warnings_of
-    from torc_tui.store.selection import Selection
+    from torc_tui.store.selection import ListSelection
     from torc_tui.wording import sentence
 
     record = queries.get_job(store, job_id)
@@ -308,7 +308,7 @@ def read_details(store: Store, job_id: int) -> Details:
     io = relations.job_io(store, job_id)
     troubled = JobStatus.from_word(str(record["status"])) in TROUBLED
     tail = stderr_tail.of_job(store, job_id, STDERR_LINES) if troubled else None
-    wanted = Selection(job_id=job_id, reverse=True, limit=50)
+    wanted = ListSelection(job_id=job_id, reverse=True, limit=50)
     results = queries.list_results(store, record["workflow_id"], wanted)
     return Details(
         record=record,

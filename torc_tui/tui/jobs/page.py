@@ -41,7 +41,7 @@ class Details:
 
 
 @dataclass(slots=True)
-class Page:
+class LinkedLines:
     """Lines, and ``links``: the job ids by line number."""
 
     lines: list[Line] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Page:
         self.links[len(self.lines)] = job_id
         self.lines.append(line)
 
-    def fit(self, width: int) -> Page:
+    def fit(self, width: int) -> LinkedLines:
         """Cut the lines that are too long; return the page."""
         self.lines = [
             fit_line(line, width) if line_width(line) > width else line for line in self.lines

@@ -15,7 +15,7 @@ from torc_tui.model import Job
 from torc_tui.reasons import Kind
 from torc_tui.status import JobStatus
 from torc_tui.tui.feed.reader import ReadError
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.views.rerun_estimate import Estimate, estimate, most_at_once
 
@@ -101,7 +101,7 @@ class PlanReader:
         self._asked, self._took, self._answered = False, took, time.monotonic()
 
 
-def read_forecast(source: Source, workflow_id: int) -> Forecast:
+def read_forecast(source: FeedReader, workflow_id: int) -> Forecast:
     """Return what would run again, and for how long; called in a reader thread."""
     from torc_tui.operations.rerun import plan_rerun
     from torc_tui.store import relations
@@ -123,10 +123,10 @@ def read_forecast(source: Source, workflow_id: int) -> Forecast:
 
 def _rank(verdict: JobVerdict) -> int:
     """Return where a job is listed: changed, follows for certain, perhaps, new, unknown."""
-    from torc_tui.lifecycle.rerun_plan import Verdict
+    from torc_tui.lifecycle.rerun_plan import RerunDecision
 
     kinds = {reason.kind for reason in verdict.reasons}
-    if verdict.verdict is Verdict.UNKNOWN:
+    if verdict.verdict is RerunDecision.UNKNOWN:
         return 4
     if kinds == {Kind.FOLLOWS}:
         return 1 if verdict.certain else 2

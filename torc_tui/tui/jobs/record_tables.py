@@ -13,7 +13,7 @@ from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.jobs.page import Record
 from torc_tui.tui.look.status_icons import STATUS
-from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
+from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.wording import elapsed, moment, size
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class RecordPane(Pane):
     """A table of records; ``read`` runs in the reader thread."""
 
-    COLUMNS: ClassVar[Sequence[Column]] = ()
+    COLUMNS: ClassVar[Sequence[TableColumn]] = ()
     PER_JOB: ClassVar[bool] = False
     NOTHING: ClassVar[str] = "nothing here"
     RELOADS: ClassVar[frozenset[str]] = frozenset()
@@ -70,17 +70,17 @@ class ResultsPane(RecordPane):
     NOTHING = "no job has finished yet"
     RELOADS = frozenset({"job_completed", "job_failed", "job_terminated", "job_canceled"})
     COLUMNS = (
-        Column("job_name", "job", 24, minimum=12, importance=0, grow=2),
-        Column("run_id", "run", 4, minimum=3, importance=4, align="right"),
-        Column("attempt_id", "attempt", 7, minimum=7, importance=5, align="right"),
-        Column("status", "status", 12, importance=1),
-        Column("return_code", "exit", 5, minimum=4, importance=2, align="right"),
-        Column("exec_time_minutes", "time", 9, minimum=7, importance=2, align="right"),
-        Column("peak_memory_bytes", "peak mem", 10, minimum=8, importance=3, align="right"),
-        Column("peak_cpu_percent", "peak cpu", 9, minimum=7, importance=6, align="right"),
-        Column("peak_gpu_memory_bytes", "gpu mem", 10, minimum=8, importance=8, align="right"),
-        Column("avg_gpu_percent", "gpu use", 8, minimum=7, importance=9, align="right"),
-        Column("completion_time", "ended", 19, importance=7),
+        TableColumn("job_name", "job", 24, minimum=12, importance=0, grow=2),
+        TableColumn("run_id", "run", 4, minimum=3, importance=4, align="right"),
+        TableColumn("attempt_id", "attempt", 7, minimum=7, importance=5, align="right"),
+        TableColumn("status", "status", 12, importance=1),
+        TableColumn("return_code", "exit", 5, minimum=4, importance=2, align="right"),
+        TableColumn("exec_time_minutes", "time", 9, minimum=7, importance=2, align="right"),
+        TableColumn("peak_memory_bytes", "peak mem", 10, minimum=8, importance=3, align="right"),
+        TableColumn("peak_cpu_percent", "peak cpu", 9, minimum=7, importance=6, align="right"),
+        TableColumn("peak_gpu_memory_bytes", "gpu mem", 10, minimum=8, importance=8, align="right"),
+        TableColumn("avg_gpu_percent", "gpu use", 8, minimum=7, importance=9, align="right"),
+        TableColumn("completion_time", "ended", 19, importance=7),
     )
 
     def show(self, records: Sequence[Record]) -> None:
@@ -93,9 +93,9 @@ class ResultsPane(RecordPane):
 
     def read(self, store: Store, workflow_id: int) -> Sequence[Record]:
         from torc_tui.store import queries
-        from torc_tui.store.selection import Selection
+        from torc_tui.store.selection import ListSelection
 
-        return queries.list_results(store, workflow_id, Selection())
+        return queries.list_results(store, workflow_id, ListSelection())
 
     def cell(self, record: Record, column: str, width: int) -> Cell:
         value = record.get(column)
@@ -125,10 +125,10 @@ class FilesPane(RecordPane):
     NOTHING = "no job uses a file"
     RELOADS = frozenset({"job_completed", "job_failed"})
     COLUMNS = (
-        Column("name", "name", 24, minimum=12, importance=0, grow=1),
-        Column("path", "path", 34, minimum=14, importance=1, grow=2),
-        Column("st_size", "size", 10, minimum=8, importance=2, align="right"),
-        Column("st_mtime", "modified", 19, importance=3),
+        TableColumn("name", "name", 24, minimum=12, importance=0, grow=1),
+        TableColumn("path", "path", 34, minimum=14, importance=1, grow=2),
+        TableColumn("st_size", "size", 10, minimum=8, importance=2, align="right"),
+        TableColumn("st_mtime", "modified", 19, importance=3),
     )
 
     def read(self, store: Store, workflow_id: int) -> Sequence[Record]:

@@ -22,7 +22,7 @@ ATTEMPTS = 10
 """Attempts that are listed."""
 
 
-class Usage(NamedTuple):
+class ResourceUsage(NamedTuple):
     """One resource: the requested amount, the used share, and the use in words.
 
     ``limited``: a job that uses more is stopped.
@@ -78,17 +78,17 @@ def group_table(groups: Sequence[GroupUse], width: int) -> list[Line]:
     ]
 
 
-def _group_usage(one: GroupUse) -> Usage:
+def _group_usage(one: GroupUse) -> ResourceUsage:
     label = {Resource.CPU: "CPUs", Resource.GPU_MEMORY: "GPU memory", Resource.RUNTIME: "time"}
     wanted = "–" if one.requested is None else one.words(one.requested)
     text = f"peak {one.words(one.peak)}, mean {one.words(one.mean)}"
     if one.resource is Resource.CPU:
         wanted, text = wanted.partition(" ")[0], text.replace(" CPUs", "").replace(" CPU", "")
     limited = one.resource is not Resource.CPU
-    return Usage(label.get(one.resource, "memory"), wanted, one.share, text, limited)
+    return ResourceUsage(label.get(one.resource, "memory"), wanted, one.share, text, limited)
 
 
-def _usage_line(row: Usage, cells: int) -> Line:
+def _usage_line(row: ResourceUsage, cells: int) -> Line:
     spans: list[Span] = [(fit(row.requested, 10) + " ", "text")]
     used = row.used
     if row.share is not None:
@@ -98,44 +98,48 @@ def _usage_line(row: Usage, cells: int) -> Line:
     return labeled(row.label, *spans, (used, "text"))
 
 
-def _cpus(requirement: ResourceRequirements, used: Record) -> Usage:
+def _cpus(requirement: ResourceRequirements, used: Record) -> ResourceUsage:
     peak, average = used.get("peak_cpu_percent"), used.get("avg_cpu_percent")
     if peak is None:
-        return Usage("CPUs", str(requirement.num_cpus), None, "", False)
+        return ResourceUsage("CPUs", str(requirement.num_cpus), None, "", False)
     text = f"peak {peak / 100:.2f}" + (f", average {average / 100:.2f}" if average else "")
     share = peak / 100 / max(1, requirement.num_cpus)
-    return Usage("CPUs", str(requirement.num_cpus), share, text, False)
+    return ResourceUsage("CPUs", str(requirement.num_cpus), share, text, False)
 
 
-def _memory(requirement: ResourceRequirements, used: Record) -> Usage:
+def _memory(requirement: ResourceRequirements, used: Record) -> ResourceUsage:
     return _bytes("memory", requirement.memory, used.get("peak_memory_bytes"))
 
 
-def _bytes(label: str, wanted: int | None, peak: int | None) -> Usage:
+def _bytes(label: str, wanted: int | None, peak: int | None) -> ResourceUsage:
     shown = size(wanted) if wanted else "–"
     share = peak / wanted if peak and wanted else None
-    return Usage(label, shown, share, f"peak {size(peak)}" if peak else "", True)
+    return ResourceUsage(label, shown, share, f"peak {size(peak)}" if peak else "", True)
 
 
-def _time(job: Job, requirement: ResourceRequirements, now: float, *, running: bool) -> Usage:
+def _time(
+    job: Job, requirement: ResourceRequirements, now: float, *, running: bool
+) -> ResourceUsage:
     limit = "–"
     if requirement.runtime:
         limit = duration(requirement.runtime)
     if job.started_at is None:
-        return Usage("time", limit, None, "", True)
+        return ResourceUsage("time", limit, None, "", True)
     took = (now if job.ended_at is None else job.ended_at) - job.started_at
     share = took / requirement.runtime if requirement.runtime else None
-    return Usage("time", limit, share, (clock if running else elapsed)(took), True)
+    return ResourceUsage("time", limit, share, (clock if running else elapsed)(took), True)
 
 
-def _gpus(requirement: ResourceRequirements, used: Record) -> list[Usage]:
+def _gpus(requirement: ResourceRequirements, used: Record) -> list[ResourceUsage]:
     if not (requirement.num_gpus or requirement.gpu_memory):
         return []
     text = f"{requirement.num_gpus:g}" if requirement.num_gpus else "1"
     text += f" of {sanitize(requirement.gpu_model)}" if requirement.gpu_model else ""
     busy = used.get("avg_gpu_percent")
     share = None if busy is None else busy / 100
-    rows = [Usage("GPUs", text, share, "" if busy is None else f"average {busy:.0f} %", False)]
+    rows = [
+        ResourceUsage("GPUs", text, share, "" if busy is None else f"average {busy:.0f} %", False)
+    ]
     peak, wanted = used.get("peak_gpu_memory_bytes"), max(requirement.gpu_memory or 0, 0)
     return [*rows, _bytes("GPU memory", wanted or None, peak)] if wanted or peak else rows
 

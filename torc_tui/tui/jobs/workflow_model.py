@@ -17,7 +17,7 @@ from torc_tui.reasons import BY_USER, Kind, Reason, decode
 from torc_tui.status import HELD, JobStatus
 from torc_tui.tui.feed.machine import MachineReading
 from torc_tui.tui.feed.reader import Reader
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.jobs.job_rows import JobRows
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Span
@@ -32,7 +32,7 @@ ASKED_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ModelChanges:
     """What events changed: jobs, rows, the order of rows, and held jobs."""
 
     jobs: Set[int] = frozenset()
@@ -71,7 +71,7 @@ class WorkflowModel:
         self.loaded, self.gone = True, None
         self.measure()
 
-    def apply(self, events: Sequence[Event]) -> Changed | None:
+    def apply(self, events: Sequence[Event]) -> ModelChanges | None:
         """Apply events; return what they changed, or None if a reload is needed."""
         view, rows = self.view, self.rows
         jobs = view.apply(events)
@@ -84,7 +84,7 @@ class WorkflowModel:
         if any(event.kind.startswith(("node_", "workflow_")) for event in events):
             touched |= view.jobs.keys()  # they change the reasons of all jobs that wait
         holds = any(event.kind in JOB_FLAGS for event in events)
-        return Changed(jobs, touched, moved, holds)
+        return ModelChanges(jobs, touched, moved, holds)
 
     def tick(self, now: float) -> None:
         """Set the time."""
@@ -229,7 +229,7 @@ class DependencyReader:
         self._then(set(found))
 
 
-def read_dependencies(source: Source, wanted: Sequence[int], *, follow: bool = False) -> Found:
+def read_dependencies(source: FeedReader, wanted: Sequence[int], *, follow: bool = False) -> Found:
     """Return the dependencies of jobs; with ``follow`` also theirs in turn, up to a limit.
 
     Called in the reader thread.

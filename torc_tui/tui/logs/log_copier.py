@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torc_tui.errors import TorcError
-from torc_tui.tui.frame.external import Copied, for_clipboard, run_program
+from torc_tui.tui.frame.external import CopiedText, for_clipboard, run_program
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.logs.log_reader import LogReader
 from torc_tui.tui.logs.merged_log import Place, Stream
@@ -19,11 +19,11 @@ LONGEST = 1 << 20
 """Characters of a line that are copied."""
 
 
-class Copy(NamedTuple):
+class CopiedLines(NamedTuple):
     """Lines that were read, or the error of writing them to a file."""
 
     lines: int
-    copied: Copied | OSError
+    copied: CopiedText | OSError
 
 
 def read_copy(
@@ -31,7 +31,7 @@ def read_copy(
     first: Place | None,
     last: Place | None,
     name: str,
-    then: Callable[[Copy], None],
+    then: Callable[[CopiedLines], None],
 ) -> None:
     """Read lines, and pass them to ``then`` in the log thread.
 
@@ -41,9 +41,9 @@ def read_copy(
 
     def give(data: bytes, lines: int) -> None:
         try:
-            then(Copy(lines, for_clipboard(plain(data, cut=LONGEST), name, ".txt")))
+            then(CopiedLines(lines, for_clipboard(plain(data, cut=LONGEST), name, ".txt")))
         except OSError as error:
-            then(Copy(lines, error))
+            then(CopiedLines(lines, error))
 
     reader.request(reader.text, first, last, give)
 

@@ -21,7 +21,7 @@ LIMIT = 16 * 1024
 """Bytes of a line, at most; the rest is cut off."""
 
 
-class Change(Enum):
+class FileChange(Enum):
     """What happened to a file since the last check."""
 
     NONE = "none"
@@ -30,7 +30,7 @@ class Change(Enum):
     GONE = "gone"
 
 
-class LogLine(NamedTuple):
+class LogFileLine(NamedTuple):
     """A line: ``start`` and the start of the next one, ``end``; ``data`` may be cut off."""
 
     start: int
@@ -86,33 +86,39 @@ class LogFile:
             return None
         return self._newlines + (1 if self._open_line else 0)
 
-    def refresh(self) -> Change:
+    def refresh(self) -> FileChange:
         """Find out whether the file grew, shrank, or was replaced."""
         try:
             status = os.stat(self.path)  # noqa: PTH116 - called ten times a second, and pathlib is slower
         except OSError:
-            return Change.GONE
+            return FileChange.GONE
         identity = (status.st_dev, status.st_ino)
         if identity != self._identity:
             try:
                 descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             except OSError:
-                return Change.GONE
+                return FileChange.GONE
             first = self._identity is None
             self.close()
             self._fd, self._identity = descriptor, identity
             status = os.fstat(descriptor)
             self._reset()
             self.size = status.st_size
-            return Change.GREW if first and self.size else Change.NONE if first else Change.REPLACED
+            return (
+                FileChange.GREW
+                if first and self.size
+                else FileChange.NONE
+                if first
+                else FileChange.REPLACED
+            )
         if status.st_size < self.size:
             self._reset()
             self.size = status.st_size
-            return Change.REPLACED
+            return FileChange.REPLACED
         if status.st_size > self.size:
             self.size = status.st_size
-            return Change.GREW
-        return Change.NONE
+            return FileChange.GREW
+        return FileChange.NONE
 
     def advance(self, blocks: int = 64) -> bool:
         """Index more blocks; return whether the index is complete."""
@@ -130,9 +136,9 @@ class LogFile:
             self._open_line = not whole.endswith(b"\n")
         return self.complete
 
-    def before(self, offset: int, count: int) -> list[LogLine]:
+    def before(self, offset: int, count: int) -> list[LogFileLine]:
         """Return the ``count`` lines before ``offset``: a line start, or the end of the file."""
-        out: list[LogLine] = []
+        out: list[LogFileLine] = []
         end = min(offset, self.size)
         while len(out) < count and end > 0:
             start = self._line_start(end - 1)
@@ -140,9 +146,9 @@ class LogFile:
             end = start
         return out[::-1]
 
-    def after(self, offset: int, count: int) -> list[LogLine]:
+    def after(self, offset: int, count: int) -> list[LogFileLine]:
         """Return the ``count`` lines from ``offset`` (the start of a line) on."""
-        out: list[LogLine] = []
+        out: list[LogFileLine] = []
         while len(out) < count and offset < self.size:
             end = self._line_end(offset)
             out.append(self._line(offset, end))
@@ -161,7 +167,7 @@ class LogFile:
         """Return the start of the line that holds an offset."""
         return self._line_start(min(offset, max(0, self.size - 1)))
 
-    def text_of(self, line: LogLine, limit: int = 1 << 20) -> bytes:
+    def text_of(self, line: LogFileLine, limit: int = 1 << 20) -> bytes:
         """Return a whole line that was cut, up to ``limit`` bytes."""
         return self._read(line.start, min(limit, line.end - line.start)).removesuffix(b"\n")
 
@@ -218,6 +224,6 @@ class LogFile:
             offset, step = offset + len(data), self._block
         return self.size
 
-    def _line(self, start: int, end: int) -> LogLine:
+    def _line(self, start: int, end: int) -> LogFileLine:
         data = self._at(start, min(end - start, self.limit + 1))
-        return LogLine(start, end, data.removesuffix(b"\n")[: self.limit])
+        return LogFileLine(start, end, data.removesuffix(b"\n")[: self.limit])

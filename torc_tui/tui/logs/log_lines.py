@@ -11,7 +11,7 @@ import re
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 
-from torc_tui.tui.logs.log_window import Window
+from torc_tui.tui.logs.log_window import LogWindow
 from torc_tui.tui.logs.merged_log import MergedLine, Place
 from torc_tui.tui.look.text_layout import cut, highlighted, sanitize, width_of
 from torc_tui.tui.look.theme import DEFAULT, Palette
@@ -98,7 +98,7 @@ class LogLines:
     """The lines of a window, laid out. ``laid_out`` counts decoded lines, for tests."""
 
     def __init__(self) -> None:
-        self.window = Window()
+        self.window = LogWindow()
         self.palette: Palette = DEFAULT
         self.pattern = ""
         self.wrap = False

@@ -14,11 +14,11 @@ from textual.app import ComposeResult
 from textual.message import Message
 
 from torc_tui.status import HELD
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.external import take_copy
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
-from torc_tui.tui.logs.log_copier import Copy, open_pager, read_copy
+from torc_tui.tui.logs.log_copier import CopiedLines, open_pager, read_copy
 from torc_tui.tui.logs.log_grep import LogHit
 from torc_tui.tui.logs.log_view import LogView
 from torc_tui.tui.logs.log_words import (
@@ -77,10 +77,10 @@ class LogPane(Pane):
     NAME: ClassVar[str] = "log"
 
     @dataclass
-    class Copied(Message):
+    class LinesCopied(Message):
         """Lines were read to be copied."""
 
-        copy: Copy
+        copy: CopiedLines
 
     def __init__(self, host: PaneHost) -> None:
         super().__init__(host)
@@ -118,7 +118,7 @@ class LogPane(Pane):
             return
         job_id = job.id
 
-        def read(source: Source) -> Sequence[AttemptLog]:
+        def read(source: FeedReader) -> Sequence[AttemptLog]:
             from torc_tui.store import log_files
 
             return log_files.attempts(source.store, job_id)
@@ -175,7 +175,7 @@ class LogPane(Pane):
     def reasons_changed(self) -> None:
         self._say()
 
-    def on_log_view_moved(self) -> None:
+    def on_log_view_position_changed(self) -> None:
         self._say()
 
     # -- what is said ------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ class LogPane(Pane):
             self._origin, self._followed = self.log_view.scroll.here, self.log_view.follow
             self.search_line.begin()
 
-    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+    def on_filter_line_filter_changed(self, event: FilterLine.FilterChanged) -> None:
         event.stop()
         self.log_view.find(event.text, self._origin)
 
@@ -285,13 +285,13 @@ class LogPane(Pane):
             self._copy(lines[0].place, lines[-1].place)
 
     def _copy(self, first: Place | None, last: Place | None) -> None:
-        def then(copy: Copy) -> None:
-            self.post_message(self.Copied(copy))
+        def then(copy: CopiedLines) -> None:
+            self.post_message(self.LinesCopied(copy))
 
         name = f"job{self.of_job}-{self.stream}"
         read_copy(self.log_view.reader, first, last, name, then)
 
-    def on_log_pane_copied(self, event: LogPane.Copied) -> None:
+    def on_log_pane_lines_copied(self, event: LogPane.LinesCopied) -> None:
         event.stop()
         if isinstance(event.copy.copied, OSError):
             self.torc.complain(event.copy.copied)

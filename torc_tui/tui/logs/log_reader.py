@@ -1,6 +1,6 @@
 """The thread that reads a log: it follows the files, counts lines and goes from hit to hit.
 
-Input: files, lines and searches, from the app's thread. Output: the newest ``Window``, taken by
+Input: files, lines and searches, from the app's thread. Output: the newest ``LogWindow``, taken by
 ``take()``. The thread calls ``told`` after each answer; the app notices growth with its tick.
 
 Invariant: no other part of the app reads a log.
@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ParamSpec
 
-from torc_tui.tui.logs.log_window import Want, Window
+from torc_tui.tui.logs.log_window import LogWindow, Want
 from torc_tui.tui.logs.merged_log import MergedLine, MergedLog, Place, Stream
 from torc_tui.tui.logs.merged_search import MergedSearch, PendingStep
 
@@ -42,7 +42,7 @@ class LogReader:
         self._live = True
         self._serial = 0
         self._opened = 0
-        self._news: Window | None = None
+        self._news: LogWindow | None = None
         # Used by the thread only:
         self._log: MergedLog | None = None
         self._want = Want(None, 200, 0)
@@ -69,7 +69,7 @@ class LogReader:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
-    def take(self) -> Window | None:
+    def take(self) -> LogWindow | None:
         """Return the newest window unless it was taken already."""
         news, self._news = self._news, None
         return news
@@ -139,7 +139,7 @@ class LogReader:
         except Exception as error:  # reported in place of the log; the thread continues
             self._leave()
             problem = f"{type(error).__name__}: {error}"
-            self._news = Window(serial, self._answer, problem=problem)
+            self._news = LogWindow(serial, self._answer, problem=problem)
             self._told()
 
     def _turn(self, work: deque[Callable[[], None]], serial: int) -> None:
@@ -225,11 +225,11 @@ class LogReader:
     def _publish(self, serial: int) -> None:
         log = self._log
         if log is None:
-            self._news = Window(serial, self._answer)
+            self._news = LogWindow(serial, self._answer)
             return
         shown = log.numbered(self._wanted_lines(log))
         size = log.size
-        self._news = Window(
+        self._news = LogWindow(
             serial=serial,
             opened=self._answer,
             generation=log.generation,

@@ -14,14 +14,14 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from torc_tui.tui.feed.reader import ReadError
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.logs.log_grep import KEPT, LogGrep, LogHit, LogSource
 from torc_tui.tui.logs.merged_log import Stream
 from torc_tui.tui.look.text_layout import Line, Span
 from torc_tui.tui.widgets.command_node import move_by_key
 from torc_tui.tui.widgets.overlay import Overlay, Words
-from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
+from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.wording import count
 
@@ -30,10 +30,10 @@ TAKE_EVERY = 0.1
 
 
 COLUMNS = (
-    Column("job", "job", 18, minimum=8, importance=0),
-    Column("stream", "", 6, minimum=6, importance=3, sortable=False),
-    Column("line", "line", 7, minimum=5, importance=2, align="right", sortable=False),
-    Column("text", "text", 40, minimum=12, importance=1, grow=1, sortable=False),
+    TableColumn("job", "job", 18, minimum=8, importance=0),
+    TableColumn("stream", "", 6, minimum=6, importance=3, sortable=False),
+    TableColumn("line", "line", 7, minimum=5, importance=2, align="right", sortable=False),
+    TableColumn("text", "text", 40, minimum=12, importance=1, grow=1, sortable=False),
 )
 
 
@@ -199,7 +199,7 @@ def _progress(grep: LogGrep) -> Line:
     return said
 
 
-def _logs(source: Source, workflow_id: int) -> list[LogSource]:
+def _logs(source: FeedReader, workflow_id: int) -> list[LogSource]:
     """Return the files of the newest attempts; called in the reader thread."""
     from torc_tui.store import log_files
 

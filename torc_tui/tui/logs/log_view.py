@@ -1,8 +1,8 @@
 """The log on screen: follows its end, scrolls and searches logs of any size.
 
-Input: windows of lines from the `LogReader`, and commands. Output: painted lines, and ``Moved``
-when place, size or search changed. Scrolling within the loaded lines is immediate; more lines are
-requested before the edge is reached. Never: file access.
+Input: windows of lines from the `LogReader`, and commands. Output: painted lines, and
+``PositionChanged`` when place, size or search changed. Scrolling within the loaded lines is
+immediate; more lines are requested before the edge is reached. Never: file access.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from textual.widget import Widget
 from torc_tui.tui.logs.log_lines import LogLines, sliced
 from torc_tui.tui.logs.log_reader import LogReader
 from torc_tui.tui.logs.log_scroll import SIDEWAYS, LogScroll, LogSelection
-from torc_tui.tui.logs.log_window import Window
+from torc_tui.tui.logs.log_window import LogWindow
 from torc_tui.tui.logs.log_windows import LogWindows
 from torc_tui.tui.logs.merged_log import MergedLine, Place, Stream
 from torc_tui.tui.look.text_layout import Line, paint, width_of
@@ -42,7 +42,7 @@ class LogView(CommandNode, Widget, can_focus=True):
     class Arrived(Message):
         """The reader has an answer."""
 
-    class Moved(Message):
+    class PositionChanged(Message):
         """The place, the size or the search changed."""
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -64,7 +64,7 @@ class LogView(CommandNode, Widget, can_focus=True):
     # -- what the owner calls ----------------------------------------------------------------------
 
     @property
-    def window(self) -> Window:
+    def window(self) -> LogWindow:
         return self.log_lines.window
 
     @property
@@ -127,7 +127,7 @@ class LogView(CommandNode, Widget, can_focus=True):
     def _changed(self) -> None:
         self.scroll.changed()
         self.refresh()
-        self.post_message(self.Moved())
+        self.post_message(self.PositionChanged())
 
     def on_log_view_arrived(self, event: LogView.Arrived) -> None:
         event.stop()

@@ -30,7 +30,7 @@ class Want(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class LogWindow:
     """Lines, and the state of the files.
 
     ``anchor`` is the line that the request was about; ``jumped`` means that the view has to go

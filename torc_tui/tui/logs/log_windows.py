@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from torc_tui.tui.logs.log_reader import LogReader
 from torc_tui.tui.logs.log_scroll import LogScroll, LogSelection
-from torc_tui.tui.logs.log_window import Want, Window
+from torc_tui.tui.logs.log_window import LogWindow, Want
 from torc_tui.tui.logs.merged_log import Place, Stream
 
 FIRST = 150
@@ -39,7 +39,7 @@ class LogWindows:
         """Read these files from their end."""
         self.lines.set_pattern("")
         self.marked, self._marks = None, False
-        self.lines.window = Window(streams=streams)
+        self.lines.window = LogWindow(streams=streams)
         self.scroll.reset()
         self.selection.clear()
         lines = max(FIRST, 3 * self.scroll.height)
@@ -115,14 +115,14 @@ class LogWindows:
         self.ask_if_needed()
         return True
 
-    def _moved_on(self, window: Window, here: Place | None) -> bool:
+    def _moved_on(self, window: LogWindow, here: Place | None) -> bool:
         """Return whether the window lacks the current place."""
         settled = self.scroll.follow or window.jumped or here is None
         if settled or window.generation != self.lines.window.generation:
             return False
         return here not in [line.place for line in window.lines]
 
-    def _keep_lines(self, window: Window, here: Place | None) -> Window:
+    def _keep_lines(self, window: LogWindow, here: Place | None) -> LogWindow:
         """Return a late answer with the current lines, and request those on screen again."""
         before = self.lines.window
         if self.asked <= window.serial:
@@ -132,7 +132,7 @@ class LogWindows:
             window, lines=before.lines, at_start=before.at_start, at_end=at_end, follows=False
         )
 
-    def _begin_again(self, window: Window) -> None:
+    def _begin_again(self, window: LogWindow) -> None:
         """Start over after the file was replaced."""
         self.lines.forget()
         self.selection.clear()
@@ -146,7 +146,7 @@ class LogWindows:
         if self.marked in places:
             self.scroll.put_with_context(places.index(self.marked))
 
-    def _put(self, window: Window, here: Place | None) -> None:
+    def _put(self, window: LogWindow, here: Place | None) -> None:
         """Scroll the window to the previous place, or to the target of a request."""
         places, scroll = [line.place for line in window.lines], self.scroll
         if window.jumped and window.anchor is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torc_tui.model import Job
 from torc_tui.status import HELD, JobStatus
 from torc_tui.tui.logs.log_scroll import LogScroll
-from torc_tui.tui.logs.log_window import Window
+from torc_tui.tui.logs.log_window import LogWindow
 from torc_tui.tui.logs.merged_log import Stream
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, sanitize
@@ -38,7 +38,7 @@ class ShownLog(NamedTuple):
     """Whether lines are selected."""
 
     @property
-    def window(self) -> Window:
+    def window(self) -> LogWindow:
         return self.scroll.lines.window
 
 
@@ -128,7 +128,7 @@ def position(scroll: LogScroll) -> str:
     return f"{name}line {line.number + 1:,}" + (f" of {known:,}" if known is not None else "")
 
 
-def _total(window: Window) -> int | None:
+def _total(window: LogWindow) -> int | None:
     """Return how many lines the log has; None until they are counted."""
     counts = [count for count in window.counts if count is not None]
     return sum(counts) if len(counts) == len(window.counts) else None

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from torc_tui.tui.logs.log_file import Change, LogFile, LogLine
+from torc_tui.tui.logs.log_file import FileChange, LogFile, LogFileLine
 
 HEADING = -1
 """The offset of the heading of a piece."""
@@ -136,17 +136,17 @@ class MergedLog:
         before = [file.size for file in self.files]
         changes = [file.refresh() for file in self.files]
         gone = [
-            change is Change.GONE and file.exists
+            change is FileChange.GONE and file.exists
             for change, file in zip(changes, self.files, strict=True)
         ]
         changed = gone != self.gone
         self.gone = gone
-        if Change.REPLACED in changes:
+        if FileChange.REPLACED in changes:
             self.generation += 1
             self._begin()
             return True
         for number, change in enumerate(changes):
-            if change is Change.GREW:
+            if change is FileChange.GREW:
                 self._grew(number, before[number])
                 changed = True
         return changed
@@ -193,7 +193,7 @@ class MergedLog:
             return line.data
         start = line.place.offset
         return self.files[line.stream].text_of(
-            LogLine(start, start + len(line.data) + line.missing + 1, b""), limit
+            LogFileLine(start, start + len(line.data) + line.missing + 1, b""), limit
         )
 
     def numbered(self, lines: Sequence[MergedLine]) -> list[MergedLine]:
@@ -312,14 +312,14 @@ class MergedLog:
             Place(index, HEADING), piece.stream, b"", at=piece.base, heading=piece.heading
         )
 
-    def _line(self, index: int, line: LogLine) -> MergedLine:
+    def _line(self, index: int, line: LogFileLine) -> MergedLine:
         piece = self.pieces[index]
         data, missing = line.data, line.missing
         if missing:
             start = max(line.start, line.end - LAST)
             last = (
                 self.files[piece.stream]
-                .text_of(LogLine(start, line.end, b""), LAST)
+                .text_of(LogFileLine(start, line.end, b""), LAST)
                 .rstrip(b"\r\n")
             )
             if b"\r" in last:

@@ -9,7 +9,7 @@ from torc_tui.operations.machine_state import MachineState
 from torc_tui.reasons import Kind
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_state import GpuState
-from torc_tui.tui.feed.machine import MachineWatch, Ring
+from torc_tui.tui.feed.machine import MachineHistory, Ring
 from torc_tui.tui.look.status_icons import SUSPENDED
 from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line, line_width, sanitize
 from torc_tui.tui.machine.sheet_parts import (
@@ -37,7 +37,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def draw(
-    machine: MachineWatch, workflow_id: int, width: int, height: int
+    machine: MachineHistory, workflow_id: int, width: int, height: int
 ) -> tuple[list[Line], dict[int, int]]:
     """Return the sheet in ``width`` cells, with as much detail as fits in ``height`` lines.
 
@@ -53,7 +53,7 @@ def draw(
 class MachineSheet:
     """Writes one sheet, section by section."""
 
-    def __init__(self, machine: MachineWatch, workflow_id: int, width: int, detail: int) -> None:
+    def __init__(self, machine: MachineHistory, workflow_id: int, width: int, detail: int) -> None:
         assert machine.host is not None
         self.machine = machine
         self.host: MachineState = machine.host

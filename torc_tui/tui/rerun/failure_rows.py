@@ -10,17 +10,17 @@ from typing import NamedTuple
 
 from torc_tui.model import Job
 from torc_tui.tui.look.status_icons import STATUS
-from torc_tui.tui.widgets.table_model import Cell, Column, Key
+from torc_tui.tui.widgets.table_model import Cell, Key, TableColumn
 from torc_tui.views.failure_groups import FailureGroup, Member
 from torc_tui.wording import canceled_sentence, failure_line, listed, moment
 
 COLUMNS = (
-    Column("jobs", "jobs", 5, importance=0, align="right"),
-    Column("reason", "reason", 34, minimum=14, importance=1, grow=3, sortable=False),
-    Column("names", "which", 12, minimum=8, importance=2),
-    Column("canceled", "canceled", 8, importance=3, align="right"),
-    Column("last", "last", 19, importance=4),
-    Column("first", "first", 19, importance=5),
+    TableColumn("jobs", "jobs", 5, importance=0, align="right"),
+    TableColumn("reason", "reason", 34, minimum=14, importance=1, grow=3, sortable=False),
+    TableColumn("names", "which", 12, minimum=8, importance=2),
+    TableColumn("canceled", "canceled", 8, importance=3, align="right"),
+    TableColumn("last", "last", 19, importance=4),
+    TableColumn("first", "first", 19, importance=5),
 )
 SIGNS = {"closed": "▸", "open": "▾"}
 
@@ -83,7 +83,9 @@ class FailureRows:
             yield from (RowKey("failed", number, job.job_id) for job in group.jobs)
             yield from (RowKey("canceled", number, job_id) for job_id in group.canceled)
 
-    def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
+    def cells(
+        self, key: Key, columns: Sequence[TableColumn], widths: Sequence[int]
+    ) -> Sequence[Cell]:
         """Return the cells of a row."""
         group = self.group(key)
         if group is None or not isinstance(key, RowKey):

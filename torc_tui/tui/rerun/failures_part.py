@@ -15,7 +15,7 @@ from textual.containers import Vertical
 
 from torc_tui.model import Job
 from torc_tui.operations.catalog import DISABLE, RETRY
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.logs.log_view import LogView
@@ -106,7 +106,7 @@ class FailuresPart(CommandNode, Vertical):
         workflow_id, begin = view.workflow.id, time.monotonic()
         self._asked, self._changed = True, False
 
-        def read(source: Source) -> Sequence[FailureGroup]:
+        def read(source: FeedReader) -> Sequence[FailureGroup]:
             from torc_tui.operations.failures import failure_groups
 
             return failure_groups(source.store, workflow_id)
@@ -177,7 +177,7 @@ class FailuresPart(CommandNode, Vertical):
             self.log_view.say([])
             return
 
-        def read(source: Source) -> Sequence[AttemptLog]:
+        def read(source: FeedReader) -> Sequence[AttemptLog]:
             from torc_tui.store import log_files
 
             return log_files.attempts(source.store, member.job_id)
@@ -200,7 +200,7 @@ class FailuresPart(CommandNode, Vertical):
         if signature.offset is not None and chosen:
             self.log_view.go_to(chosen[0].name, signature.offset, mark=True)
 
-    def on_log_view_moved(self) -> None:
+    def on_log_view_position_changed(self) -> None:
         """Say why there is no log, once its files were looked at."""
         window = self.log_view.window
         if window.serial and not window.lines:

@@ -13,7 +13,7 @@ from torc_tui.tui.look.text_layout import Line, Span, line_width, width_of
 from torc_tui.tui.widgets.painted import Painted, Zones
 
 
-class Part(NamedTuple):
+class RerunPart(NamedTuple):
     """A part. Of the texts that say how much it has, the first one that has room is shown."""
 
     name: str
@@ -27,17 +27,19 @@ class PartBar(Painted):
     BASE = "header"
 
     @dataclass
-    class Chosen(Message):
+    class PartClicked(Message):
         """A part was clicked."""
 
         part: str
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: tuple[Sequence[Part], str, str, Sequence[str]] = ((), "", "", ())
+        self._shown: tuple[Sequence[RerunPart], str, str, Sequence[str]] = ((), "", "", ())
         self._zones = Zones()
 
-    def show(self, parts: Sequence[Part], current: str, key: str, notes: Sequence[str]) -> None:
+    def show(
+        self, parts: Sequence[RerunPart], current: str, key: str, notes: Sequence[str]
+    ) -> None:
         """Show other amounts, or another part; ``key`` switches between the parts.
 
         Of the notes, the first one that has room is shown.
@@ -57,7 +59,7 @@ class PartBar(Painted):
         note = next((note for note in notes if width_of(note) <= room), "")
         return [[*spans, (" " * (room - width_of(note)), ""), (note, "muted")]]
 
-    def _parts(self, parts: Sequence[Part], current: str, key: str, rank: int) -> list[Span]:
+    def _parts(self, parts: Sequence[RerunPart], current: str, key: str, rank: int) -> list[Span]:
         spans: list[Span] = [(f" {key} ", "key")]
         self._zones.clear()
         self._zones.add(line_width(spans))
@@ -74,4 +76,4 @@ class PartBar(Painted):
     async def _on_click(self, event: events.Click) -> None:
         event.stop()
         if part := self._zones.at(event.x):
-            self.post_message(self.Chosen(part))
+            self.post_message(self.PartClicked(part))

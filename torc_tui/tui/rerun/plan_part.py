@@ -17,7 +17,7 @@ from torc_tui.model import Job
 from torc_tui.operations.catalog import ACCEPT
 from torc_tui.reasons import Kind
 from torc_tui.status import HELD, JobStatus
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.jobs.plan_reader import Forecast
@@ -172,7 +172,7 @@ class PlanPart(CommandNode, Vertical):
         return [] if view is None else [view.jobs[one] for one in ids if one in view.jobs]
 
 
-def _read_changes(source: Source, workflow_id: int, verdict: JobVerdict) -> Changes:
+def _read_changes(source: FeedReader, workflow_id: int, verdict: JobVerdict) -> Changes:
     """Return the changes of the records that a job reads; called in the reader thread."""
     from torc_tui.operations.rerun import data_before_and_after
     from torc_tui.views.json_diff import diff

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torc_tui.lifecycle.rerun_plan import JobVerdict, Verdict
+from torc_tui.lifecycle.rerun_plan import JobVerdict, RerunDecision
 from torc_tui.tui.look.status_icons import Sign
-from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
+from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.wording import duration, sentence
 
 LONGEST = 30
@@ -24,7 +24,7 @@ SIGNS = {
 
 def sign_of(verdict: JobVerdict) -> Sign:
     """Return the icon of a listed job."""
-    if verdict.verdict is Verdict.UNKNOWN:
+    if verdict.verdict is RerunDecision.UNKNOWN:
         return SIGNS["unknown"]
     return SIGNS["run" if verdict.certain else "maybe"]
 
@@ -58,11 +58,11 @@ class PlanRows(ListRows):
         return ("" if took is None else duration(took), "faint")
 
 
-def _columns(width: int) -> Sequence[Column]:
+def _columns(width: int) -> Sequence[TableColumn]:
     return (
-        Column("job", "job", width, minimum=min(12, width), importance=0),
-        Column("why", "why", 34, minimum=14, importance=1, grow=1),
-        Column("time", "time", 11, importance=2, align="right"),
+        TableColumn("job", "job", width, minimum=min(12, width), importance=0),
+        TableColumn("why", "why", 34, minimum=14, importance=1, grow=1),
+        TableColumn("time", "time", 11, importance=2, align="right"),
     )
 
 

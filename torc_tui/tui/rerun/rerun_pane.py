@@ -11,7 +11,7 @@ from torc_tui.model import Event
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.rerun.failures_part import FailuresPart
-from torc_tui.tui.rerun.part_bar import Part, PartBar
+from torc_tui.tui.rerun.part_bar import PartBar, RerunPart
 from torc_tui.tui.rerun.plan_part import PlanPart, amount, estimated
 from torc_tui.tui.widgets.command_node import Handler
 
@@ -81,8 +81,8 @@ class RerunPane(Pane):
                 self._show_part(focus=True)
         self.bar.show(
             (
-                Part("failures", "Failures", self.failures.amount),
-                Part("plan", "Plan", amount(forecast)),
+                RerunPart("failures", "Failures", self.failures.amount),
+                RerunPart("plan", "Plan", amount(forecast)),
             ),
             self.part,
             self.torc.keymap.key("rerun-part"),
@@ -92,7 +92,7 @@ class RerunPane(Pane):
     def handlers(self) -> Mapping[str, Handler]:
         return {"rerun-part": lambda: self._choose("failures" if self.part == "plan" else "plan")}
 
-    def on_part_bar_chosen(self, event: PartBar.Chosen) -> None:
+    def on_part_bar_part_clicked(self, event: PartBar.PartClicked) -> None:
         event.stop()
         self._choose(event.part)
 

@@ -27,14 +27,14 @@ from torc_tui import settings
 from torc_tui.errors import SettingsError, TorcError
 from torc_tui.tui.feed.feed_worker import FeedWorker
 from torc_tui.tui.feed.handovers import Handover
-from torc_tui.tui.feed.machine import MachineReading, MachineWatch, Meter
+from torc_tui.tui.feed.machine import MachineHistory, MachineReading, Meter
 from torc_tui.tui.feed.reader import Reader
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.feed.watches import Watch, Watches
 from torc_tui.tui.frame import keymap as keymaps
 from torc_tui.tui.frame.action_runner import ActionRunner
 from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.frame.command import PRESETS, Command
+from torc_tui.tui.frame.command import PRESETS, AppCommand
 from torc_tui.tui.frame.commands import BY_ID
 from torc_tui.tui.frame.keymap import KeyMap
 from torc_tui.tui.frame.ui_state import UiState
@@ -79,7 +79,7 @@ class TorcApp(App[int]):
         spec_file: str | None = None,
         read_only: bool = False,
         *,
-        source: Callable[[], Source] | None = None,
+        source: Callable[[], FeedReader] | None = None,
         environ: Mapping[str, str] | None = None,
         state_file: Path | None = None,
     ) -> None:
@@ -100,13 +100,13 @@ class TorcApp(App[int]):
         self.keymap = KeyMap()
         self.lost: str | None = None
         self.meters: tuple[Meter, ...] = ()
-        self.machine = MachineWatch()
+        self.machine = MachineHistory()
         self.last_line: str | None = None
         self.exit_message: str | None = None
         """The message for the terminal after the app is closed."""
         self.watches = Watches()
         self.inbox: deque[Handover] = deque()
-        open_source = source or (lambda: Source(store_url, read_only=read_only))
+        open_source = source or (lambda: FeedReader(store_url, read_only=read_only))
         self.feed = FeedWorker(open_source, self.inbox)
         self.reader = Reader(open_source, self.inbox)
         self.planner = Reader(open_source, self.inbox)
@@ -236,11 +236,11 @@ class TorcApp(App[int]):
         found = self.dispatcher.find(keys, printable=event.is_printable)
         if found is None:
             return
-        if isinstance(found, Command) and found.id not in self.handlers_here():
+        if isinstance(found, AppCommand) and found.id not in self.handlers_here():
             return
         event.prevent_default()
         event.stop()
-        if isinstance(found, Command):
+        if isinstance(found, AppCommand):
             await self.dispatcher.carry_out(found)
 
     def handlers(self) -> Mapping[str, Handler]:

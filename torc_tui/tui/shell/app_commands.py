@@ -11,7 +11,7 @@ from torc_tui.docs import topics
 from torc_tui.model import Job
 from torc_tui.tui.frame import keymap as keymaps
 from torc_tui.tui.frame.base_screen import contexts
-from torc_tui.tui.frame.command import Command
+from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.commands import COMMANDS
 from torc_tui.tui.frame.keymap import KeyMap
 from torc_tui.tui.look.text_layout import Line
@@ -19,9 +19,9 @@ from torc_tui.tui.look.theme import THEMES
 from torc_tui.tui.shell.help import KEYS, HelpDialog
 from torc_tui.tui.shell.shell_app import ShellApp
 from torc_tui.tui.widgets.command_node import Handler
-from torc_tui.tui.widgets.dialogs import Finder, FoundRow, Reading
+from torc_tui.tui.widgets.dialogs import Finder, FoundRow, TextDialog
 
-Found = Command | Job | str
+Found = AppCommand | Job | str
 """A result of the palette: a command, a job, or a help topic."""
 
 
@@ -64,7 +64,7 @@ class AppCommands:
                 for at in range(0, len(part) or 1, width)
             ]
 
-        self._app.push(Reading("Command line of the last action", wrapped, copy=line))
+        self._app.push(TextDialog("Command line of the last action", wrapped, copy=line))
 
     def _palette(self) -> None:
         app, front = self._app, self._app.front()
@@ -78,7 +78,7 @@ class AppCommands:
             return [*rows, *job_rows(jobs), *topic_rows(words)]
 
         def take(chosen: Found | None) -> None:
-            if isinstance(chosen, Command):
+            if isinstance(chosen, AppCommand):
                 app.run_command(chosen.id)
             elif isinstance(chosen, str):
                 self._help(chosen)
@@ -122,7 +122,7 @@ def _focus(screen: Screen[Any], *, next_one: bool) -> None:
         screen.focus_previous()
 
 
-def usable(contexts: Sequence[str], handlers: Mapping[str, Handler]) -> list[Command]:
+def usable(contexts: Sequence[str], handlers: Mapping[str, Handler]) -> list[AppCommand]:
     """Return the available commands: those about the selection first, those of the app last."""
     here = [*contexts, "app"]
     found = [
@@ -137,7 +137,9 @@ def usable(contexts: Sequence[str], handlers: Mapping[str, Handler]) -> list[Com
     return found
 
 
-def command_rows(commands: Iterable[Command], keymap: KeyMap, typed: str) -> list[FoundRow[Found]]:
+def command_rows(
+    commands: Iterable[AppCommand], keymap: KeyMap, typed: str
+) -> list[FoundRow[Found]]:
     """Return the commands that contain all words."""
     words = typed.lower().split()
     return [

@@ -7,7 +7,7 @@ from inspect import isawaitable
 
 from torc_tui.errors import TorcError
 from torc_tui.tui.frame.base_screen import contexts, handlers_of
-from torc_tui.tui.frame.command import Command
+from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.keymap import PENDING
 from torc_tui.tui.shell.shell_app import ShellApp
 from torc_tui.tui.widgets.command_node import Handler
@@ -20,7 +20,7 @@ class Dispatcher:
         self._app = app
         self._pressed = ""
 
-    def find(self, keys: str, *, printable: bool) -> Command | str | None:
+    def find(self, keys: str, *, printable: bool) -> AppCommand | str | None:
         """Return the command of a key; ``PENDING`` for the beginning of a chord."""
         here = contexts(self._app.screen)
         before, self._pressed = self._pressed, ""
@@ -36,7 +36,7 @@ class Dispatcher:
         """Return the handlers of the available commands, from the focus outwards."""
         return {**self._app.handlers(), **handlers_of(self._app.screen)}
 
-    async def carry_out(self, command: Command) -> None:
+    async def carry_out(self, command: AppCommand) -> None:
         """Run a command, and show its errors."""
         app = self._app
         if command.writes and app.read_only:

@@ -21,14 +21,14 @@ from textual.containers import Container, Vertical
 from textual.widgets import Input
 
 from torc_tui.docs import topics
-from torc_tui.tui.frame.command import CONTEXTS, Command
+from torc_tui.tui.frame.command import CONTEXTS, AppCommand
 from torc_tui.tui.frame.commands import COMMANDS
 from torc_tui.tui.frame.keymap import KeyMap, shown
 from torc_tui.tui.look.text_layout import Line, Span, fit, highlighted
 from torc_tui.tui.widgets.command_node import move_by_key
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 from torc_tui.tui.widgets.overlay import Overlay, box_title
-from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
+from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 KEYS = "keys"
@@ -63,12 +63,12 @@ _STYLES = {
 
 def topic_lines(topic: str, width: int) -> list[Line]:
     """Return the page of a topic in ``width`` cells."""
-    from torc_tui.docs.markdown import Page
+    from torc_tui.docs.markdown import DocumentPage
 
     # The names of the palette travel as meta data: Rich knows no theme of the app.
     theme = Theme({name: Style(meta={"name": own}) for name, own in _STYLES.items()})
     console = Console(width=width, theme=theme, color_system=None, file=None)
-    page = Page(topics.text_of(topic), hyperlinks=False, code_theme="default")
+    page = DocumentPage(topics.text_of(topic), hyperlinks=False, code_theme="default")
     return [
         [
             (segment.text, segment.style.meta.get("name", "text") if segment.style else "text")
@@ -103,7 +103,7 @@ def key_lines(here: Sequence[str], keymap: KeyMap, width: int) -> list[Line]:
     return out
 
 
-def _command_lines(command: Command, keymap: KeyMap, width: int) -> Iterator[Line]:
+def _command_lines(command: AppCommand, keymap: KeyMap, width: int) -> Iterator[Line]:
     """Yield the keys, the title and the help of a command, and the command line that does it."""
     known = keymap.keys(command.id)
     keys = "  ".join(map(shown, known)) or keymap.key("palette")
@@ -149,7 +149,7 @@ class HelpDialog(Overlay[None]):
         self.here = here
         self.keymap = keymap
         self.topic = topic
-        columns = (Column("name", "topics", LIST - 4, minimum=8, grow=1, sortable=False),)
+        columns = (TableColumn("name", "topics", LIST - 4, minimum=8, grow=1, sortable=False),)
         self.rows = ListRows(columns, _topic_cell, lambda name, column: name)
         self.table = VirtualTable(self.rows, empty="no matches")
         self.table.can_focus = False

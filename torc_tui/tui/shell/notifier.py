@@ -11,12 +11,12 @@ import threading
 from collections.abc import Mapping
 
 from torc_tui.errors import SettingsError, TorcError
-from torc_tui.tui.feed.watches import Ended
+from torc_tui.tui.feed.watches import WatchResult
 from torc_tui.tui.shell.shell_app import ShellApp
 from torc_tui.views.ansi import osc9
 
 
-def announce(app: ShellApp, ended: Ended) -> None:
+def announce(app: ShellApp, ended: WatchResult) -> None:
     """Notify in the app, by bell and OSC 9, and with the user's command."""
     app.notify(ended.text, severity="error" if ended.bad else "information", timeout=20)
     app.bell()

@@ -20,7 +20,7 @@ from torc_tui.tui.feed.handovers import (
     Loaded,
     Lost,
 )
-from torc_tui.tui.feed.watches import Ended
+from torc_tui.tui.feed.watches import WatchResult
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.shell.notifier import announce
 from torc_tui.tui.shell.shell_app import ShellApp
@@ -67,7 +67,7 @@ class Tick:
                 "watches", lambda source: app.watches.check(source.store), self._announce
             )
 
-    def _announce(self, ended: Sequence[Ended]) -> None:
+    def _announce(self, ended: Sequence[WatchResult]) -> None:
         for one in ended:
             announce(self._app, one)
 

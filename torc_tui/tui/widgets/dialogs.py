@@ -18,7 +18,7 @@ from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.command_node import move_by_key
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 from torc_tui.tui.widgets.overlay import Button, Overlay, Words, box_title
-from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
+from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 K = TypeVar("K")
@@ -148,12 +148,12 @@ class Form(Overlay[dict[str, str]]):
             (self.focus_previous if event.key == "up" else self.focus_next)()
 
 
-class Reading(Overlay[None]):
+class TextDialog(Overlay[None]):
     """A dialog with a text, such as reasons or a command line."""
 
     DEFAULT_CSS = """
-    Reading > .box { width: 104; height: auto; }
-    Reading LineCanvas { height: auto; max-height: 85vh; background: $surface; }
+    TextDialog > .box { width: 104; height: auto; }
+    TextDialog LineCanvas { height: auto; max-height: 85vh; background: $surface; }
     """
 
     def __init__(
@@ -215,9 +215,9 @@ class Finder(Overlay[K], Generic[K]):
         self.search = search
         self.found: Sequence[FoundRow[K]] = ()
         columns = (
-            Column("title", "", 24, minimum=10, importance=0, grow=1, sortable=False),
-            Column("detail", "", 40, minimum=10, importance=2, grow=2, sortable=False),
-            Column("note", "", 10, importance=1, align="right", sortable=False),
+            TableColumn("title", "", 24, minimum=10, importance=0, grow=1, sortable=False),
+            TableColumn("detail", "", 40, minimum=10, importance=2, grow=2, sortable=False),
+            TableColumn("note", "", 10, importance=1, align="right", sortable=False),
         )
         self.rows = ListRows(columns, _found_cell, lambda record, column: None)
         self.table = VirtualTable(self.rows, empty="no matches")

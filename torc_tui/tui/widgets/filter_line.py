@@ -90,7 +90,7 @@ class FilterLine(CommandNode, Horizontal):
     """
 
     @dataclass
-    class Changed(Message):
+    class FilterChanged(Message):
         """The text changed."""
 
         text: str
@@ -174,7 +174,7 @@ class FilterLine(CommandNode, Horizontal):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.post_message(self.Changed(event.value))
+        self.post_message(self.FilterChanged(event.value))
 
 
 class GhostText(Suggester):

@@ -1,7 +1,7 @@
 """A viewport over a drawing of any size: base of the graph and of all pages.
 
-Input: a ``Drawing``. Output: its visible part, painted, and messages about clicks. Never: computing
-a layout, or asking for parts out of view.
+Input: a ``CellDrawing``. Output: its visible part, painted, and messages about clicks. Never:
+computing a layout, or asking for parts out of view.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torc_tui.tui.widgets.command_node import CommandNode, Handler
 from torc_tui.tui.widgets.painted import FramePainter
 
 
-class Drawing(Protocol):
+class CellDrawing(Protocol):
     """A picture of text cells."""
 
     @property
@@ -59,7 +59,7 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
 
     def __init__(
         self,
-        drawing: Drawing | None = None,
+        drawing: CellDrawing | None = None,
         *,
         id: str | None = None,
         empty: str = "nothing to draw",
@@ -73,7 +73,7 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
         self._drag: tuple[Offset, Offset] | None = None
         self._dragged = False
 
-    def set_drawing(self, drawing: Drawing | None) -> None:
+    def set_drawing(self, drawing: CellDrawing | None) -> None:
         self.drawing = drawing
         self.redraw()
 

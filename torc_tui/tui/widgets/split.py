@@ -1,6 +1,6 @@
 """Two panes with a movable border; the split can be rotated, and a pane maximized.
 
-Input: two widgets, the ratio. Output: ``Changed`` when the user changed the layout.
+Input: two widgets, the ratio. Output: ``LayoutChanged`` when the user changed the layout.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Split(Container):
     Split > .pane { width: 1fr; height: 1fr; min-width: 1; min-height: 1; }
     """
 
-    class Changed(Message):
+    class LayoutChanged(Message):
         """The user moved the border, turned the panes or maximized one."""
 
     def __init__(
@@ -145,17 +145,17 @@ class Split(Container):
     def _set(self, ratio: float) -> None:
         self.ratio = max(0.1, min(0.9, ratio))
         self.place()
-        self.post_message(self.Changed())
+        self.post_message(self.LayoutChanged())
 
     def turn(self) -> None:
         self.turned = not self.turned
         self.place()
-        self.post_message(self.Changed())
+        self.post_message(self.LayoutChanged())
 
     def show_alone(self, which: Literal["first", "second"] | None) -> None:
         self.alone = which
         self.place()
-        self.post_message(self.Changed())
+        self.post_message(self.LayoutChanged())
 
     def toggle_alone(self, focused: Widget | None) -> None:
         """Show only the focused pane, or both again."""

@@ -23,7 +23,7 @@ class TabBar(Painted):
     """
 
     @dataclass
-    class Chosen(Message):
+    class TabClicked(Message):
         """A tab was clicked."""
 
         tab: str
@@ -96,4 +96,4 @@ class TabBar(Painted):
     async def _on_click(self, event: events.Click) -> None:
         event.stop()
         if name := self._zones.at(event.x):
-            self.post_message(self.Chosen(name))
+            self.post_message(self.TabClicked(name))

@@ -23,7 +23,7 @@ EXTRA = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """One column.
 
     ``importance`` 0 is always shown; higher ones are left out first when the table gets narrow. A
@@ -50,13 +50,15 @@ class Rows(Protocol):
     """The rows of a table."""
 
     @property
-    def columns(self) -> Sequence[Column]:
+    def columns(self) -> Sequence[TableColumn]:
         """Return all columns."""
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
         """Return the keys of all rows to show, filtered and sorted (None: the natural order)."""
 
-    def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
+    def cells(
+        self, key: Key, columns: Sequence[TableColumn], widths: Sequence[int]
+    ) -> Sequence[Cell]:
         """Return the cells of a row; the table cuts text that is longer than its column."""
 
 
@@ -65,7 +67,7 @@ class ListRows:
 
     def __init__(
         self,
-        columns: Sequence[Column],
+        columns: Sequence[TableColumn],
         cell: Callable[[Any, str, int], Cell],
         value: Callable[[Any, str], Any],
         records: Sequence[tuple[Key, Any]] = (),
@@ -95,7 +97,9 @@ class ListRows:
             keys.reverse()
         return keys
 
-    def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
+    def cells(
+        self, key: Key, columns: Sequence[TableColumn], widths: Sequence[int]
+    ) -> Sequence[Cell]:
         """Return the cells of one record."""
         record = self.records[key]
         return [
@@ -105,8 +109,8 @@ class ListRows:
 
 
 def layout(
-    columns: Sequence[Column], width: int, *, everything: bool = False
-) -> list[tuple[Column, int]]:
+    columns: Sequence[TableColumn], width: int, *, everything: bool = False
+) -> list[tuple[TableColumn, int]]:
     """Return the columns that are shown in ``width`` cells, each with its width.
 
     With ``everything``, no column is left out.
@@ -126,7 +130,7 @@ def layout(
     return [(column, sizes[column.key]) for column in shown]
 
 
-def _chosen(columns: Sequence[Column], room: int) -> list[Column]:
+def _chosen(columns: Sequence[TableColumn], room: int) -> list[TableColumn]:
     """Return the columns that fit, in their order.
 
     Important columns get their full width before an extra one is shown. Once a column has no room,
@@ -148,7 +152,7 @@ def _chosen(columns: Sequence[Column], room: int) -> list[Column]:
     return [column for column in columns if column.key in chosen]
 
 
-def _share(spare: int, growing: Sequence[Column], sizes: dict[str, int]) -> None:
+def _share(spare: int, growing: Sequence[TableColumn], sizes: dict[str, int]) -> None:
     """Add ``spare`` cells to the growing columns, by their weight."""
     weight = sum(column.grow for column in growing)
     if not weight:
@@ -170,12 +174,12 @@ class ColumnLayout:
 
     def __init__(self) -> None:
         self.wide = False
-        self.columns: list[Column] = []
+        self.columns: list[TableColumn] = []
         self.sizes: list[int] = []
         self.made_for = -1
         """The width that the layout was made for."""
 
-    def make(self, columns: Sequence[Column], width: int) -> None:
+    def make(self, columns: Sequence[TableColumn], width: int) -> None:
         """Choose the columns for a width."""
         found = layout(columns, width, everything=self.wide)
         self.columns = [column for column, _ in found]
@@ -219,7 +223,7 @@ class ColumnLayout:
         return None
 
 
-def next_sort(columns: Sequence[Column], current: str | None) -> str | None:
+def next_sort(columns: Sequence[TableColumn], current: str | None) -> str | None:
     """Return the next column to sort by; None after the last one."""
     names: list[str | None] = [None, *(column.key for column in columns if column.sortable)]
     place = names.index(current) if current in names else 0

@@ -20,7 +20,7 @@ from torc_tui.status import JobStatus
 
 if TYPE_CHECKING:
     from torc_tui.model import Artifact
-    from torc_tui.views.graph_model import Graph
+    from torc_tui.views.graph_model import JobGraph
 
 Kind = Literal["spec", "import"]
 
@@ -45,7 +45,7 @@ class Preview:
     path: str
     plan: Plan | None = None
     jobs: Mapping[int, Job] = field(default_factory=dict)
-    graph: Graph | None = None
+    graph: JobGraph | None = None
     problems: Sequence[Problem] = ()
     warnings: Sequence[Problem] = ()
     never: Sequence[tuple[str, int]] = ()
@@ -112,14 +112,14 @@ def preview(path: str, machine: Machine, kind: Kind = "spec", *, folder: str = "
     except TorcError as error:
         problem = Problem(error.message, file=path, hint=error.hint)
         return Preview(path=path, problems=[problem], source=_source(path))
-    from torc_tui.views.graph_model import Graph
+    from torc_tui.views.graph_model import JobGraph
 
     jobs = jobs_of(plan)
     return Preview(
         path=path,
         plan=plan,
         jobs=jobs,
-        graph=Graph(list(jobs.values()), _edges(plan), _data(plan)),
+        graph=JobGraph(list(jobs.values()), _edges(plan), _data(plan)),
         warnings=list(plan.warnings),
         never=_never(plan, machine),
         missing=missing_files(plan, folder),

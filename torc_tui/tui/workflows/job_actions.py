@@ -15,8 +15,8 @@ from torc_tui.errors import Refused
 from torc_tui.model import Job, ResourceRequirements
 from torc_tui.operations.catalog import CATALOG, HOLD, PRIORITY, RETRY, UPDATE
 from torc_tui.operations.user_action import (
+    ActionSelection,
     JobLike,
-    Selection,
     Target,
     UserAction,
     and_dependents,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 JOB_ACTIONS = {
     action.id: action for action in CATALOG if action.target is Target.JOBS and action.contexts
 }
-Found = Selection[JobLike]
+Found = ActionSelection[JobLike]
 LISTED = 8
 """Names in a question."""
 IDS = 20
@@ -207,7 +207,7 @@ class JobActions:
         if any(job.status in HELD and job.id in refused for job in chosen):
             self._select(action, chosen, lambda found: self._pass(action, found, then))
         else:
-            self._pass(action, Selection(jobs, refused), then)
+            self._pass(action, ActionSelection(jobs, refused), then)
 
     def _pass(
         self, action: UserAction, found: Found, then: Callable[[Sequence[JobLike]], None]

@@ -14,7 +14,7 @@ from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.look.status_icons import of_job
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.command_node import Handler
-from torc_tui.tui.widgets.dialogs import Reading
+from torc_tui.tui.widgets.dialogs import TextDialog
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.workflows.tab_host import TabHost
 
@@ -79,7 +79,7 @@ class JobCommands:
             for piece in folded(text, room)
         ]
         lines = lines or [[(f"{job.name} is {sign.word}", sign.style)]]
-        host.torc.push(Reading(f"Why is {job.name} {sign.word}?", lines))
+        host.torc.push(TextDialog(f"Why is {job.name} {sign.word}?", lines))
 
     # -- groups ------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from textual.containers import Horizontal
 
 from torc_tui.model import Machine, Plan, Workflow
 from torc_tui.status import JobStatus
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.bars import FooterBar, HeaderBar, HeaderState
 from torc_tui.tui.frame.base_screen import CoveringScreen, TorcScreen
 from torc_tui.tui.look.status_icons import STATUS
@@ -30,7 +30,7 @@ from torc_tui.tui.workflows.file_preview import Kind, Preview, expanded
 from torc_tui.tui.workflows.path_picker import Matches, PathPicker
 from torc_tui.tui.workflows.plan_summary import summary
 from torc_tui.tui.workflows.preview_panes import PreviewPanes, problem_line
-from torc_tui.views.graph_drawing import Drawing
+from torc_tui.views.graph_drawing import GraphDrawing
 from torc_tui.wording import count
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Checked(NamedTuple):
 
     text: str
     found: Preview | None = None
-    drawing: Drawing | None = None
+    drawing: GraphDrawing | None = None
 
 
 class NewWorkflow(CoveringScreen):
@@ -113,11 +113,11 @@ class NewWorkflow(CoveringScreen):
         text, folder, kind = self.picker.text, self.folder, self.kind
         path, target, data, zoom = self.path, self.target, self.with_data, self.zoom
 
-        def read_matches(source: Source) -> Matches:
+        def read_matches(source: FeedReader) -> Matches:
             names = file_preview.completions(text, folder, kind)
             return Matches(text, names, Path(path).is_file(), Path(path).is_dir())
 
-        def check(source: Source) -> Checked:
+        def check(source: FeedReader) -> Checked:
             if not text.strip() or not Path(path).is_file():
                 return Checked(text)
             found = file_preview.preview(path, self._this_machine(), kind, folder=target)
@@ -215,7 +215,7 @@ class NewWorkflow(CoveringScreen):
     def on_path_picker_typed(self) -> None:
         self.look()
 
-    def on_path_picker_accepted(self) -> None:
+    def on_path_picker_path_accepted(self) -> None:
         if self.found is not None and self.found.plan is not None:
             self.create_button.focus()
         elif self.found is not None:
@@ -223,7 +223,7 @@ class NewWorkflow(CoveringScreen):
         else:
             self.picker.choose()
 
-    def on_preview_panes_chosen(self, event: PreviewPanes.Chosen) -> None:
+    def on_preview_panes_problem_selected(self, event: PreviewPanes.ProblemSelected) -> None:
         if event.problem is not None and self.found is not None:
             self.note.say(problem_line(self.found.problems, event.problem))
             self.panes.show_line(event.problem)
@@ -307,8 +307,8 @@ def _current_folder() -> str:
         return str(Path.home())
 
 
-def _drawing(found: Preview, data: bool, zoom: int) -> Drawing:
+def _drawing(found: Preview, data: bool, zoom: int) -> GraphDrawing:
     assert found.graph is not None
     scene = found.graph.scene(data=data)
     scene.refresh(found.jobs)
-    return Drawing(scene, zoom=zoom, sign=lambda status: STATUS[JobStatus(status)].sign)
+    return GraphDrawing(scene, zoom=zoom, sign=lambda status: STATUS[JobStatus(status)].sign)

@@ -19,7 +19,7 @@ from textual.widgets import Input
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.filter_line import GhostText
 from torc_tui.tui.widgets.overlay import Words
-from torc_tui.tui.widgets.table_model import Column, ListRows
+from torc_tui.tui.widgets.table_model import ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows.file_preview import common
 from torc_tui.wording import count
@@ -43,7 +43,7 @@ class PathField(Input):
     """A field that leaves tab, enter and the arrows to the list of completions."""
 
     @dataclass
-    class Moved(Message):
+    class ListKeyPressed(Message):
         """A key for the list was pressed."""
 
         key: str
@@ -52,7 +52,7 @@ class PathField(Input):
         if event.key in ("tab", "enter", "up", "down"):
             event.stop()
             event.prevent_default()
-            self.post_message(self.Moved(event.key))
+            self.post_message(self.ListKeyPressed(event.key))
 
 
 class PathPicker(Vertical):
@@ -71,14 +71,14 @@ class PathPicker(Vertical):
     class Typed(Message):
         """The text changed, after a pause in typing."""
 
-    class Accepted(Message):
+    class PathAccepted(Message):
         """The user accepted the path."""
 
     def __init__(self, path: str, placeholder: str) -> None:
         super().__init__()
         self.matches = Matches("", (), False, False)
         self.rows = ListRows(
-            (Column("name", "", 40, minimum=10, importance=0, grow=1, sortable=False),),
+            (TableColumn("name", "", 40, minimum=10, importance=0, grow=1, sortable=False),),
             lambda name, column, width: (name, "accent" if name.endswith("/") else "text"),
             lambda name, column: name,
         )
@@ -138,7 +138,7 @@ class PathPicker(Vertical):
         if self._waiting is not None:
             self._waiting.stop()
 
-    def on_path_field_moved(self, event: PathField.Moved) -> None:
+    def on_path_field_list_key_pressed(self, event: PathField.ListKeyPressed) -> None:
         event.stop()
         if event.key == "tab":
             self._complete()
@@ -147,7 +147,7 @@ class PathPicker(Vertical):
         elif event.key == "down" and self.table.display:
             self.table.move_by(1)
         else:
-            self.post_message(self.Accepted())
+            self.post_message(self.PathAccepted())
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         event.stop()

@@ -16,16 +16,16 @@ from torc_tui.tui.graph.graph_picture import GraphCanvas, GraphPicture
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.line_canvas import LineCanvas, PageCanvas
 from torc_tui.tui.widgets.split import SIDE_FROM, Split
-from torc_tui.tui.widgets.table_model import Cell, Column, Key, ListRows
+from torc_tui.tui.widgets.table_model import Cell, Key, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows.file_preview import Preview
-from torc_tui.views.graph_drawing import Drawing
+from torc_tui.views.graph_drawing import GraphDrawing
 from torc_tui.wording import count
 
 PROBLEM_COLUMNS = (
-    Column("line", "line", 5, minimum=4, importance=0, align="right"),
-    Column("message", "problem", 40, minimum=20, importance=0, grow=3, sortable=False),
-    Column("hint", "hint", 24, minimum=14, importance=1, grow=2, sortable=False),
+    TableColumn("line", "line", 5, minimum=4, importance=0, align="right"),
+    TableColumn("message", "problem", 40, minimum=20, importance=0, grow=3, sortable=False),
+    TableColumn("hint", "hint", 24, minimum=14, importance=1, grow=2, sortable=False),
 )
 
 
@@ -68,7 +68,7 @@ class PreviewPanes(Split):
     """
 
     @dataclass
-    class Chosen(Message):
+    class ProblemSelected(Message):
         """Another problem is selected; ``entered``: the user pressed enter on it."""
 
         problem: Problem | None
@@ -102,7 +102,7 @@ class PreviewPanes(Split):
             self.summary.write = write
             self.summary.rewrite()
 
-    def show_graph(self, drawing: Drawing | None) -> None:
+    def show_graph(self, drawing: GraphDrawing | None) -> None:
         if drawing is not None:
             self.graph.set_drawing(GraphPicture(drawing))
 
@@ -133,11 +133,11 @@ class PreviewPanes(Split):
 
     def on_line_list_selected(self, event: VirtualTable.Selected) -> None:
         event.stop()
-        self.post_message(self.Chosen(self._problem(event.key), entered=False))
+        self.post_message(self.ProblemSelected(self._problem(event.key), entered=False))
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         event.stop()
-        self.post_message(self.Chosen(self._problem(event.key), entered=True))
+        self.post_message(self.ProblemSelected(self._problem(event.key), entered=True))
 
     def _problem(self, key: Key | None) -> Problem | None:
         known = isinstance(key, int) and key < len(self.problems)

@@ -15,7 +15,7 @@ from torc_tui.model import Workflow
 from torc_tui.operations.catalog import INITIALIZE, REINITIALIZE
 from torc_tui.operations.user_action import shell_line, workflow_refusal
 from torc_tui.status import FINISHED, HELD, number_of
-from torc_tui.tui.feed.source import Source
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.widgets.choice import Choice, Option
 from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck
@@ -157,7 +157,7 @@ def _reinitialize(torc: AppPort, workflow: Workflow) -> None:
 def _read_plan(torc: AppPort, workflow: Workflow, then: Callable[[RerunPlan], None]) -> None:
     """Pass on what would run again; it is computed by the thread for slow questions."""
 
-    def read(source: Source) -> RerunPlan:
+    def read(source: FeedReader) -> RerunPlan:
         from torc_tui.operations.rerun import plan_rerun
 
         return plan_rerun(source.store, workflow.id)

@@ -165,7 +165,7 @@ def _check(name: str, before: str, text: str) -> str | None:
 class CommandField(TextArea):
     """A field in which enter accepts a command of one line; ctrl+s accepts any."""
 
-    class Accepted(Message):
+    class CommandAccepted(Message):
         """The user is ready."""
 
     def __init__(self, command: str) -> None:
@@ -176,7 +176,7 @@ class CommandField(TextArea):
         if event.key == "ctrl+s" or (event.key == "enter" and self.is_one_line):
             event.stop()
             event.prevent_default()
-            self.post_message(self.Accepted())
+            self.post_message(self.CommandAccepted())
         else:
             await super()._on_key(event)
 
@@ -261,7 +261,7 @@ class EditCommand(Overlay[str]):
             return after
         return substitution(before, after)
 
-    def on_command_field_accepted(self, event: CommandField.Accepted) -> None:
+    def on_command_field_command_accepted(self, event: CommandField.CommandAccepted) -> None:
         event.stop()
         if self.option is not None:
             self.dismiss(self.option)

@@ -8,23 +8,23 @@ from torc_tui.model import Workflow
 from torc_tui.status import NOT_STARTED, SETTLED, TROUBLED, JobStatus, number_of
 from torc_tui.tui.look.status_icons import STATUS, workflow_state
 from torc_tui.tui.look.text_layout import shares
-from torc_tui.tui.widgets.table_model import Cell, Column, Key, ListRows
+from torc_tui.tui.widgets.table_model import Cell, Key, ListRows, TableColumn
 from torc_tui.views.status_bar import ORDER
 from torc_tui.wording import age
 
 COLUMNS = (
-    Column("sign", "", 1, importance=0, sortable=False),
-    Column("id", "id", 5, minimum=3, importance=1, align="right"),
-    Column("name", "name", 28, minimum=10, importance=0, grow=2),
-    Column("state", "state", 13, minimum=9, importance=2),
-    Column("progress", "progress", 24, minimum=10, importance=3, grow=1),
-    Column("jobs", "jobs", 13, minimum=9, importance=3, align="right"),
-    Column("failed", "failed", 7, minimum=6, importance=3, align="right"),
-    Column("run", "run", 4, minimum=3, importance=7, align="right"),
-    Column("age", "created", 10, minimum=8, importance=6, align="right"),
-    Column("user", "user", 10, minimum=6, importance=8),
-    Column("project", "project", 14, minimum=8, importance=9),
-    Column("description", "description", 30, minimum=14, importance=10, grow=2),
+    TableColumn("sign", "", 1, importance=0, sortable=False),
+    TableColumn("id", "id", 5, minimum=3, importance=1, align="right"),
+    TableColumn("name", "name", 28, minimum=10, importance=0, grow=2),
+    TableColumn("state", "state", 13, minimum=9, importance=2),
+    TableColumn("progress", "progress", 24, minimum=10, importance=3, grow=1),
+    TableColumn("jobs", "jobs", 13, minimum=9, importance=3, align="right"),
+    TableColumn("failed", "failed", 7, minimum=6, importance=3, align="right"),
+    TableColumn("run", "run", 4, minimum=3, importance=7, align="right"),
+    TableColumn("age", "created", 10, minimum=8, importance=6, align="right"),
+    TableColumn("user", "user", 10, minimum=6, importance=8),
+    TableColumn("project", "project", 14, minimum=8, importance=9),
+    TableColumn("description", "description", 30, minimum=14, importance=10, grow=2),
 )
 _QUIET = NOT_STARTED | {JobStatus.DISABLED}
 """Statuses that the bar shows as not done."""

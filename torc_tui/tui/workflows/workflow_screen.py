@@ -19,7 +19,7 @@ from torc_tui.tui.feed.handovers import Handover
 from torc_tui.tui.feed.machine import MachineReading
 from torc_tui.tui.frame.bars import FooterBar, HeaderBar, HeaderState
 from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.frame.command import Command
+from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.jobs.filter_controller import FilterController
 from torc_tui.tui.jobs.job_columns import SORTABLE
 from torc_tui.tui.jobs.job_table import JobTable, reveal
@@ -40,7 +40,7 @@ from torc_tui.tui.workflows.workflow_updates import WorkflowUpdates
 from torc_tui.views.workflow_view import WorkflowView
 
 if TYPE_CHECKING:
-    from torc_tui.views.graph_model import Graph
+    from torc_tui.views.graph_model import JobGraph
 
 SPLIT_STEP = 0.05
 """Share of the screen by which a key moves the border."""
@@ -192,7 +192,7 @@ class WorkflowScreen(TorcScreen):
             "split-turn": self.split.turn,
         }
 
-    def is_idle(self, command: Command) -> bool:
+    def is_idle(self, command: AppCommand) -> bool:
         runs = self.model.loaded and self.model.has_runner
         idle = "workflow-run" if runs else "workflow-stop"
         return (
@@ -203,13 +203,13 @@ class WorkflowScreen(TorcScreen):
         """Reload everything from the database."""
         self.model.turn = self.torc.feed.follow(self.workflow_id)
 
-    def _ask_graph(self, then: Callable[[Graph], None]) -> None:
+    def _ask_graph(self, then: Callable[[JobGraph], None]) -> None:
         from torc_tui.tui.graph.graph_pane import read_graph
 
         view = self.model.view
         jobs = list(view.jobs.values())
 
-        def take(graph: Graph) -> None:
+        def take(graph: JobGraph) -> None:
             if view is self.model.view:
                 then(graph)
 
@@ -245,10 +245,10 @@ class WorkflowScreen(TorcScreen):
 
     # -- messages ----------------------------------------------------------------------------------
 
-    async def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
+    async def on_tab_bar_tab_clicked(self, event: TabBar.TabClicked) -> None:
         await self.choose_tab(event.tab)
 
-    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+    def on_filter_line_filter_changed(self, event: FilterLine.FilterChanged) -> None:
         self.filter.changed(event.text)
 
     def on_filter_line_left(self) -> None:
@@ -269,6 +269,6 @@ class WorkflowScreen(TorcScreen):
             self.torc.state.set("jobs.sort", self.table.sort)
             self.torc.state.set("jobs.reverse", self.table.reverse)
 
-    def on_split_changed(self) -> None:
+    def on_split_layout_changed(self) -> None:
         self.torc.state.set("workflow.split", round(self.split.ratio, 3))
         self.torc.state.set("workflow.turned", self.split.turned)

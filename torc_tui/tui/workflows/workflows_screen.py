@@ -15,7 +15,7 @@ from torc_tui.tui.feed.handovers import Found, Handover, Listed, Lost
 from torc_tui.tui.feed.watches import Watch
 from torc_tui.tui.frame.bars import FooterBar, HeaderBar, HeaderState
 from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.frame.command import Command
+from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.commands import ACTIONS
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.filter_line import FilterLine
@@ -112,7 +112,7 @@ class WorkflowsScreen(TorcScreen):
             "all-users": self._toggle_users,
         }
 
-    def is_idle(self, command: Command) -> bool:
+    def is_idle(self, command: AppCommand) -> bool:
         nothing_to_leave = command.id == "back" and not self.filter_line.display
         needs_rows = command.id in {*ACTIONS, "filter"} or "list" in command.where
         return (
@@ -157,7 +157,7 @@ class WorkflowsScreen(TorcScreen):
         if isinstance(event.key, int):
             self.torc.open_workflow(event.key)
 
-    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+    def on_filter_line_filter_changed(self, event: FilterLine.FilterChanged) -> None:
         self.rows.words = event.text.lower().split()
         self._reload()
 
