@@ -10,11 +10,11 @@ of the data flow, and a record may hold records of an earlier section.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any, Literal, NamedTuple
 
 from torc_tui.reasons import Reason
+from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus, WorkflowState, workflow_state
 
 Value = int | float | str

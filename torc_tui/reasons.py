@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Union
 
 from torc_tui.reason_kinds import Kind as Kind
+from torc_tui.records import dataclass
 
 Argument = Union[str, int, float, bool, None, "Reason", tuple["Argument", ...]]
 """A value of a reason: hashable, and equal to itself after a round trip through JSON."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import sys
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from torc_tui.cli.command_table import BY_NAME, COMMANDS
 from torc_tui.model import Machine
 from torc_tui.operations.catalog import CATALOG
 from torc_tui.operations.user_action import Target, UserAction, shell_line
+from torc_tui.records import replace
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes
 from torc_tui.store.database import Store

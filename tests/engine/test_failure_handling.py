@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from torc_tui.model import AttemptUsage, Cause, Machine
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.job_changes import parse_changes
 from torc_tui.operations.job_facts import JobFacts
+from torc_tui.records import replace
 from torc_tui.store import queries, workflows
 from torc_tui.store.feed import list_events
 from torc_tui.views import why as views

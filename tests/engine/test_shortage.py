@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from torc_tui.model import NotStarted
 from torc_tui.reasons import Kind, because
+from torc_tui.records import replace
 from torc_tui.wording import sentence
 
 TEN = "name: w\njobs:\n  - {name: 'j{i}', command: 'true', parameters: {i: '1:10'}}\n"

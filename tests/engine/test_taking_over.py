@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from torc_tui.executors.exit_file import read_exit_file, write_reserve
 from torc_tui.executors.local import LocalExecutor
 from torc_tui.operations.lost_runners import drop_runner
 from torc_tui.reasons import Kind, Reason, because, decode
+from torc_tui.records import replace
 from torc_tui.resources.process_identity import process_started
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes

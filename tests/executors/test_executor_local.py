@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +46,7 @@ from torc_tui.model import (
     Report,
     Started,
 )
+from torc_tui.records import replace
 from torc_tui.resources import process_identity as resources_processes
 from torc_tui.resources.process_identity import process_started
 from torc_tui.resources.usage_series import Metric, unpack

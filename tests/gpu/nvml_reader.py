@@ -14,17 +14,18 @@ from tests.waiting import DEADLINE
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 _CHILD = """
-import dataclasses, json, os, sys
+import json, os, sys
+from torc_tui.records import fields
 from torc_tui.resources.gpu_monitor import GpuMonitor
 from torc_tui.wording import sentence
 monitor = GpuMonitor(os.environ)
 def read(own=()):
     return monitor.read({pid: "" for pid in own}).gpus
+def values(record):
+    return {one.name: getattr(record, one.name) for one in fields(record)}
 for line in sys.stdin:
     result = eval(line)
-    if isinstance(result, tuple) and result and dataclasses.is_dataclass(result[0]):
-        result = [dataclasses.asdict(item) for item in result]
-    print(json.dumps(result), flush=True)
+    print(json.dumps(result, default=values), flush=True)
 """
 
 

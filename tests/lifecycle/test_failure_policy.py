@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from torc_tui.model import (
     ResourceRequirements,
 )
 from torc_tui.reasons import Kind, because
+from torc_tui.records import replace
 from torc_tui.status import JobStatus as S
 
 MIB, GIB = 1 << 20, 1 << 30

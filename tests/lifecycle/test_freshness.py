@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,6 +31,7 @@ from torc_tui.lifecycle.freshness import (
 from torc_tui.lifecycle.rerun_plan import Follows, JobVerdict, RerunDecision, keeps, plan
 from torc_tui.model import EdgeKind
 from torc_tui.reasons import Kind, because
+from torc_tui.records import replace
 from torc_tui.status import JobStatus
 
 SECOND = 1_000_000_000

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +17,7 @@ from torc_tui.lifecycle.liveness import (
     relation,
 )
 from torc_tui.model import MachineIdentity
+from torc_tui.records import replace
 
 HERE = MachineIdentity(
     machine_id="m1", boot_id="b1", pid_namespace="pid:[1]", hostname="box", booted_at=1000.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from torc_tui.operations.job_changes import parse_changes
 from torc_tui.operations.user_action import Target, function_of
 from torc_tui.plan.resolve import resolve
 from torc_tui.reasons import Kind, Reason, because, decode
+from torc_tui.records import replace
 from torc_tui.status import HELD, JobStatus
 from torc_tui.store import compute_nodes, runner_liveness, workflows
 from torc_tui.store.database import Store

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from torc_tui.operations import jobs as acts
 from torc_tui.operations import workflows as operations
 from torc_tui.operations.user_action import function_of
 from torc_tui.plan.resolve import resolve
+from torc_tui.records import replace
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, user_data, workflows
 from torc_tui.store.database import Store

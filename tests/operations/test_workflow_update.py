@@ -129,9 +129,8 @@ def test_nothing_is_written(it: Any) -> None:
 
 def test_grown_and_prioritized(it: Any) -> None:
     """A request that a retry has increased stays, too, and is one of the edits."""
-    from dataclasses import replace
-
     from torc_tui.operations.jobs import set_priority
+    from torc_tui.records import replace
     from torc_tui.store import growth
 
     with it.outside.write() as conn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from torc_tui.model import Allocation, Gpu, GpuProcess, Machine, ResourceRequirements
 from torc_tui.reasons import Kind
+from torc_tui.records import replace
 from torc_tui.resources.explain import explain, never
 from torc_tui.resources.gpu_claims import JobEnd, Tenant
 from torc_tui.resources.gpus import GpuRules

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from torc_tui.model import Allocation, Gpu, GpuProcess, Machine, ResourceRequirements
+from torc_tui.records import replace
 from torc_tui.resources.explain import explain, never
 from torc_tui.resources.gpus import WHOLE, GpuNeed, GpuRules, gpu_need
 from torc_tui.resources.placement import Candidate, place, rank

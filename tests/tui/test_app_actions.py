@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from torc_tui.model import Event, Machine
 from torc_tui.operations import user_action
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
+from torc_tui.records import replace
 from torc_tui.resources.machine_identity import hostname
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, event_log, workflows

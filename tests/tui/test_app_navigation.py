@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from torc_tui.model import Machine
 from torc_tui.operations import job_holds
 from torc_tui.operations import jobs as job_acts
 from torc_tui.operations import workflows as workflow_acts
+from torc_tui.records import replace
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, feed
 from torc_tui.tui.look.theme import THEMES

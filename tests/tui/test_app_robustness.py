@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from tests.tui import driving
 from tests.tui.driving import Workspace, screen, screen_text, sees
 from torc_tui.errors import StoreUnavailable
 from torc_tui.operations import workflows as acts
+from torc_tui.records import replace
 from torc_tui.status import JobStatus
 from torc_tui.store.event_log import append
 from torc_tui.tui.feed.source import FeedReader

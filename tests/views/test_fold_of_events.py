@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from torc_tui.operations import job_holds
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.workflows import create_workflow, initialize
 from torc_tui.plan.resolve import resolve
+from torc_tui.records import fields
 from torc_tui.resources.pool import Pool
 from torc_tui.store import compute_nodes, run_context, workflows
 from torc_tui.store.database import Store
@@ -60,7 +60,7 @@ STEPS = st.lists(
 
 def rows(view: WorkflowView) -> list[dict[str, Any]]:
     return [
-        {key: value for key, value in asdict(job).items() if key not in UNTOLD}
+        {one.name: getattr(job, one.name) for one in fields(job) if one.name not in UNTOLD}
         for job in view.jobs.values()
     ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from torc_tui.errors import SpecError, SpecSyntaxError
 from torc_tui.model import NOWHERE, WorkflowSpec
+from torc_tui.records import fields, replace
 from torc_tui.workflow_file.load import load, loads
 
 DATA = Path(__file__).parent / "data"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from torc_tui.cli.diagnostics import FAILED, WRONG_USE, say
 from torc_tui.errors import Refused, SpecError, UsageError
 from torc_tui.model import Plan
 from torc_tui.quoting import quoted
+from torc_tui.records import replace
 from torc_tui.status import FINISHED
 from torc_tui.wording import in_lines, listed, sentence
 

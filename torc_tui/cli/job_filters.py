@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from torc_tui.cli import output
@@ -15,6 +14,7 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import say
 from torc_tui.errors import UsageError
 from torc_tui.model import Cause, cause_word
+from torc_tui.records import dataclass
 from torc_tui.status import RETRYABLE, JobStatus
 from torc_tui.store import relations, sql
 from torc_tui.store.database import Store

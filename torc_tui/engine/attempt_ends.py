@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from signal import SIGKILL
 
 from torc_tui.engine.in_flight import InFlight
@@ -26,6 +25,7 @@ from torc_tui.lifecycle.decide import (
 from torc_tui.lifecycle.failure_policy import NO_POLICIES, Policies, RetryRequest
 from torc_tui.model import AttemptKey, AttemptUsage, Cause, Exited, FailureRule, Machine
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.records import replace
 from torc_tui.resources.pool import Pool
 from torc_tui.status import TROUBLED, JobStatus
 from torc_tui.store import scheduling, sql

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from torc_tui.lifecycle.fingerprint import FileState, Fingerprint
 from torc_tui.operations.file_states import combined
+from torc_tui.records import dataclass, field, replace
 
 States = dict[int, FileState | None]
 Hasher = Callable[[str, FileState], FileState]

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 
 from torc_tui.engine.attempt_ends import AttemptEnds
@@ -43,6 +42,7 @@ from torc_tui.model import (
 )
 from torc_tui.operations.file_states import FileStates, hash_limit
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.records import dataclass, field
 from torc_tui.resources.gpu_claims import JobEnd
 from torc_tui.resources.gpu_health import GpuEnd
 from torc_tui.resources.pool import Pool

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torc_tui.engine.attempt_record import Start
 from torc_tui.engine.outputs import OutputCheck
 from torc_tui.model import Allocation, AttemptKey
 from torc_tui.reasons import Reason
+from torc_tui.records import dataclass
 from torc_tui.store.compute_nodes import HeldAttempt
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import ReadyJob

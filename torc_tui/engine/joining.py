@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from torc_tui.errors import StoreUnavailable, UsageError
 from torc_tui.executors.base import Executor
 from torc_tui.model import Json, Machine
 from torc_tui.reasons import Kind, because
+from torc_tui.records import replace
 from torc_tui.resources.gpu_service import GpuService
 from torc_tui.resources.pool import Pool
 from torc_tui.resources.stand_ins import stand_ins

@@ -18,9 +18,9 @@ import stat
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from torc_tui.records import dataclass, field
 from torc_tui.store import sql
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import dumps

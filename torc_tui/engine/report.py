@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from torc_tui.model import Event, Machine
 from torc_tui.reasons import Reason
+from torc_tui.records import dataclass, field
 from torc_tui.resources.gpus import DEFAULT_RULES, GpuRules
 from torc_tui.status import JobStatus
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from torc_tui.engine.engine import Engine
 from torc_tui.engine.gpu_guard import GpuGuard
@@ -17,6 +16,7 @@ from torc_tui.engine.run_summary import RunSummary
 from torc_tui.engine.transaction import EventQueue
 from torc_tui.model import Allocation, Cause, Exited, Gpu, Report
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.records import replace
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_claims import Tenant
 from torc_tui.resources.gpu_health import GpuHealth

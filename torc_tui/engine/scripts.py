@@ -12,13 +12,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from torc_tui.engine.start_backoff import LIMIT, LONGEST_PAUSE_IDLE
 from torc_tui.executors.job_files import check_directory, open_log
 from torc_tui.executors.spawn import prepare, shortage, spawn
 from torc_tui.executors.wrapper import find_bash
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.records import dataclass
 
 KILL_SECONDS = 5.0
 """Time from SIGTERM to SIGKILL for a command that takes too long."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.errors import StoreUnavailable
 from torc_tui.model import Allocation
+from torc_tui.records import dataclass
 from torc_tui.resources.gpu_claims import JobEnd, Tenant
 from torc_tui.resources.pool import Pool
 from torc_tui.store import compute_nodes, run_context, scheduling, sql

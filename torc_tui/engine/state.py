@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.orders import OrderMaker
@@ -14,6 +13,7 @@ from torc_tui.engine.series_writer import SeriesWriter
 from torc_tui.engine.shared_state import NodeIdentity, SharedState
 from torc_tui.engine.start_backoff import StartBackoff
 from torc_tui.model import Allocation, AttemptKey, Cause
+from torc_tui.records import dataclass, field
 from torc_tui.resources.gpu_health import GpuEnd
 from torc_tui.resources.pool import Pool
 from torc_tui.store.database import Store

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from torc_tui.engine.attempt_ends import AttemptEnds
 from torc_tui.engine.attempt_record import Record, Seen
@@ -24,6 +23,7 @@ from torc_tui.lifecycle.decide import CANCEL
 from torc_tui.lifecycle.fingerprint import Fingerprint
 from torc_tui.model import AttemptKey, Event, Exited, Measured, NotStarted, Started
 from torc_tui.reasons import Kind, Reason, because, decode
+from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints, run_context, scheduling, sql, workflows
 from torc_tui.store.connection import Connection

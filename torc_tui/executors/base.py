@@ -8,10 +8,10 @@ and never raises for what a job does.
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
 from typing import Protocol
 
 from torc_tui.model import Allocation, AttemptKey, Cause, JobLimits, Order, Report
+from torc_tui.records import dataclass
 from torc_tui.resources.usage_series import Series
 
 NO_LIMITS = JobLimits()

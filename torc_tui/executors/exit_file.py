@@ -28,9 +28,9 @@ import fcntl
 import os
 import shlex
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from torc_tui.executors.session_processes import LINUX, pids
+from torc_tui.records import dataclass
 from torc_tui.resources.process_identity import process_started
 
 RESERVED = 64

@@ -20,10 +20,10 @@ import re
 import shlex
 import shutil
 import signal
-from dataclasses import dataclass
 
 from torc_tui.executors.exit_file import shell_lines
 from torc_tui.model import Order
+from torc_tui.records import dataclass
 from torc_tui.shell_text import interpreter, invocation_kind
 
 ARGUMENT_BYTES = 131_000

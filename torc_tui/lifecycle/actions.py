@@ -6,9 +6,9 @@ Input: the trigger of an action, the jobs that it watches, what happened. Nothin
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from torc_tui.reasons import BY_USER, Reason
+from torc_tui.records import dataclass
 from torc_tui.status import TROUBLED, JobStatus
 
 QUIET_SECONDS = 1.0

@@ -14,7 +14,6 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from torc_tui.lifecycle.failure_policy import (
@@ -27,6 +26,7 @@ from torc_tui.lifecycle.failure_policy import (
 )
 from torc_tui.model import Cause, Exited, FailureRule, ResourceRequirements
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.records import dataclass, field, replace
 from torc_tui.status import UNSUCCESSFUL, JobStatus
 
 

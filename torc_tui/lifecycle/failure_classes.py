@@ -7,11 +7,11 @@ written here. The classes are those of upstream: out of memory, time-out and unk
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from torc_tui.lifecycle.failure_policy import KILLED, Growth, RetryRequest, grow
 from torc_tui.model import AttemptUse, Cause, FailureRule, JobUse, Machine, ResourceRequirements
+from torc_tui.records import dataclass
 from torc_tui.status import JobStatus
 
 NEAR_LIMIT = 0.9

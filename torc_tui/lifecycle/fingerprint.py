@@ -8,9 +8,10 @@ Invariant: equal content is no change, whatever the times are, unless the file i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
+
+from torc_tui.records import dataclass, field
 
 RACY_NS = 2_000_000_000
 """A file that was modified this shortly before it was recorded, or later, may change again without

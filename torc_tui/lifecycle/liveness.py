@@ -15,10 +15,10 @@ Invariants
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from torc_tui.model import MachineIdentity
+from torc_tui.records import dataclass
 
 SILENT_SECONDS = 15.0
 """Time without a heartbeat after which a runner is shown as silent."""

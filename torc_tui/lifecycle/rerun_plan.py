@@ -13,7 +13,6 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from graphlib import TopologicalSorter
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from typing import NamedTuple
 from torc_tui.lifecycle.freshness import Aspect, CurrentJob, Findings
 from torc_tui.model import EdgeKind
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
 
 NAMED = 3

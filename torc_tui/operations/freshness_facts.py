@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from torc_tui.lifecycle.fingerprint import Baseline, FileState, Fingerprint, baselines
@@ -18,6 +17,7 @@ from torc_tui.model import EdgeKind, Json
 from torc_tui.operations.file_states import FileStates, file_checks, hash_limit, is_combined
 from torc_tui.operations.files_now import FilesNow
 from torc_tui.reasons import Kind
+from torc_tui.records import dataclass, replace
 from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints, relations, run_context, sql
 from torc_tui.store.connection import Connection

@@ -12,12 +12,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torc_tui.errors import Conflict, UsageError
 from torc_tui.model import ResourceRequirements
 from torc_tui.patterns import Pattern, PatternError
+from torc_tui.records import dataclass, field, replace
 from torc_tui.status import HELD
 from torc_tui.store import additions, job_definitions, sql, workflows
 from torc_tui.store.connection import Connection

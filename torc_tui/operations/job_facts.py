@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from torc_tui.model import EdgeKind, Job, Machine, ResourceRequirements, Workflo
 from torc_tui.operations.machine_state import MachineReader, MachineState, machine_of
 from torc_tui.plan.changes import key_of
 from torc_tui.reasons import Kind, Reason, because, decode
+from torc_tui.records import dataclass, fields
 from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.explain import Shortfall
 from torc_tui.resources.explain import explain as shortfalls_of

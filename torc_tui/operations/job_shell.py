@@ -6,7 +6,6 @@ Input: an open database and a job. Output: its directory, command and variables.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from torc_tui.operations.job_environment import (
     attempt_variables,
@@ -16,6 +15,7 @@ from torc_tui.operations.job_environment import (
     user_environment,
     workflow_variables,
 )
+from torc_tui.records import dataclass
 from torc_tui.store import run_context
 from torc_tui.store.database import Store
 from torc_tui.store.log_files import output_folder

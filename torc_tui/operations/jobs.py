@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from torc_tui.errors import NotFound
@@ -28,6 +27,7 @@ from torc_tui.operations.lost_runners import free_lost_jobs
 from torc_tui.operations.retries import PutBack, plan_put_back
 from torc_tui.operations.user_action import ActionSelection, UserAction, narrow
 from torc_tui.reasons import Kind, Reason, because, decode
+from torc_tui.records import dataclass, field
 from torc_tui.status import CANCELABLE, HELD, RETRYABLE, JobStatus
 from torc_tui.store import dependency_counters, growth, job_definitions, sql, user_actions
 from torc_tui.store.database import Store

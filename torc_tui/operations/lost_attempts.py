@@ -12,12 +12,12 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from torc_tui.executors.exit_file import ExitFile, read_exit_file
 from torc_tui.lifecycle.decide import REQUESTED, AttemptFacts, outcome, reruns_left
 from torc_tui.model import AttemptKey, Cause, Exited
 from torc_tui.reasons import Reason
+from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
 from torc_tui.store import (
     compute_nodes,

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
 
 from torc_tui.errors import NotFound, Refused
 from torc_tui.executors.exit_file import ExitFile
@@ -28,6 +27,7 @@ from torc_tui.operations.lost_attempts import (
 )
 from torc_tui.operations.user_action import UserAction
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.records import dataclass
 from torc_tui.status import HELD
 from torc_tui.store import compute_nodes, runner_liveness, sql
 from torc_tui.store.compute_nodes import HeldAttempt, Node

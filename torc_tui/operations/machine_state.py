@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from torc_tui.model import Allocation, Gpu, Machine
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.records import dataclass, replace
 from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_claims import Tenant

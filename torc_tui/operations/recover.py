@@ -7,12 +7,12 @@ are in `lifecycle.failure_classes`; all jobs are changed and retried in one tran
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
 from torc_tui.lifecycle.failure_classes import Recovery, RecoveryRules, plan_recovery
 from torc_tui.model import Gpu, Machine
 from torc_tui.operations.jobs import retry_jobs
 from torc_tui.operations.lost_runners import sync_status
+from torc_tui.records import dataclass, field, replace
 from torc_tui.resources.detect import detect_machine
 from torc_tui.store import queries
 from torc_tui.store.database import Store

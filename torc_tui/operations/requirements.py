@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from torc_tui.errors import Refused, UsageError
 from torc_tui.model import ResourceRequirements
 from torc_tui.operations.job_changes import Amount, Refusal, new_requirements
+from torc_tui.records import dataclass, replace
 from torc_tui.status import HELD, JobStatus, number_of
 from torc_tui.store import additions, job_definitions, queries, sql, user_actions, workflows
 from torc_tui.store.connection import Connection

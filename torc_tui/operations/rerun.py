@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 
 from torc_tui.errors import Refused
 from torc_tui.lifecycle.freshness import examine
@@ -21,6 +20,7 @@ from torc_tui.operations.lost_runners import sync_status
 from torc_tui.operations.user_action import check_workflow
 from torc_tui.operations.workflows import check_required, init_check
 from torc_tui.reasons import Reason
+from torc_tui.records import dataclass, field
 from torc_tui.status import HELD, JobStatus, number_of
 from torc_tui.store import (
     dependency_counters,

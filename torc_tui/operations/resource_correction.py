@@ -7,10 +7,10 @@ Input: a database, a workflow, rules. Output: the adjustments. The rules are in
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from torc_tui.operations import catalog
 from torc_tui.operations.user_action import check_workflow
+from torc_tui.records import dataclass
 from torc_tui.store import additions, job_definitions, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store

@@ -10,10 +10,10 @@ changed here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from torc_tui.operations.user_action import UserAction
 from torc_tui.reasons import Kind, because
+from torc_tui.records import dataclass, field
 from torc_tui.status import HELD, JobStatus
 from torc_tui.store import user_actions
 from torc_tui.store.connection import Connection

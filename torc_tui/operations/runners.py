@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +19,7 @@ from typing import BinaryIO
 from torc_tui.errors import NotFound, Refused, TorcError
 from torc_tui.operations import catalog
 from torc_tui.operations.job_environment import user_environment
+from torc_tui.records import dataclass
 from torc_tui.resources.machine_identity import hostname
 from torc_tui.store import compute_nodes, runner_liveness, sql, workflows
 from torc_tui.store.database import Store

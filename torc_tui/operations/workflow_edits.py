@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from torc_tui.model import Json
 from torc_tui.plan.changes import ColumnChange
+from torc_tui.records import dataclass, field
 from torc_tui.store import sql, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store

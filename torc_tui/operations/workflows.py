@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from torc_tui.errors import Refused
@@ -19,6 +18,7 @@ from torc_tui.operations.lost_attempts import end_orphans
 from torc_tui.operations.lost_runners import sync_status
 from torc_tui.operations.user_action import check_workflow
 from torc_tui.reasons import Kind, because
+from torc_tui.records import dataclass, field
 from torc_tui.status import HELD, UNSETTLED, UNTOUCHED, JobStatus, number_of
 from torc_tui.store import creation, dependency_counters, scheduling, sql, workflows
 from torc_tui.store.database import Store

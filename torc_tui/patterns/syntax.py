@@ -7,9 +7,10 @@ serves only to answer whether a text holds a match, so lazy and greedy repetitio
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from math import inf, log2
 from typing import NamedTuple
+
+from torc_tui.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from torc_tui.plan.names import PlanProblems, called
 from torc_tui.plan.references import JobTokens, Token, TokenReader
 from torc_tui.plan.topology import report_cycles
 from torc_tui.quoting import quoted
+from torc_tui.records import dataclass, replace
 from torc_tui.workflow_file.load import load
 
 

@@ -7,11 +7,11 @@ if the pool would serve the request.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from torc_tui.model import Gpu, GpuProcess, Machine, ResourceRequirements
 from torc_tui.reasons import Argument, Kind, Reason, because
+from torc_tui.records import replace
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.resources.gpus import (
     LASTING,

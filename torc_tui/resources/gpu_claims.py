@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from torc_tui.model import GpuGrant
+from torc_tui.records import dataclass
 
 
 class Tenant(NamedTuple):

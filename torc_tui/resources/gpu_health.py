@@ -14,8 +14,9 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from torc_tui.records import dataclass, field
 
 FAILURES = 3
 EARLY_SECONDS = 30.0

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from itertools import combinations
 
 from torc_tui.model import Gpu, GpuProcess
 from torc_tui.reasons import Reason
+from torc_tui.records import replace
 from torc_tui.resources.gpu_processes import GpuProcesses
 from torc_tui.resources.gpu_reading import (
     NVLINK_DISTANCE,

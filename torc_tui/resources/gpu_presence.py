@@ -13,10 +13,10 @@ Invariants
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 
 from torc_tui.model import Gpu
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.records import dataclass, field
 from torc_tui.resources.gpu_reading import GpuReading
 
 GOOD_READINGS = 3

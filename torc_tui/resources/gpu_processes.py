@@ -8,10 +8,10 @@ a size above that of the GPU.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from torc_tui.model import GpuProcess
+from torc_tui.records import dataclass
 from torc_tui.resources.process_identity import (
     leader_of,
     process_began,

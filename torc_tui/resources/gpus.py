@@ -5,7 +5,6 @@ Input: requirements and readings. Output: plain values. Pure.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 from math import ceil
@@ -13,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from torc_tui.model import Gpu, ResourceRequirements
 from torc_tui.patterns import Pattern, PatternError, is_found
+from torc_tui.records import replace
 
 WHOLE = 1000
 """The share of a whole GPU, in thousandths."""

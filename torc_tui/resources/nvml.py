@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torc_tui.reasons import Kind, because
+from torc_tui.records import dataclass
 from torc_tui.resources.driver_library import LIBRARY, library_present
 from torc_tui.resources.gpu_reading import GpuNotices
 from torc_tui.resources.nvml_lists import COMPUTE, LISTS, ProcessLists

@@ -14,9 +14,10 @@ import struct
 import zlib
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
+
+from torc_tui.records import dataclass
 
 POINTS = 240
 MOST_BYTES = 8192

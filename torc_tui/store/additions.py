@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from torc_tui.model import ResourceRequirements
+from torc_tui.records import replace
 from torc_tui.resources.placement import rank
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection

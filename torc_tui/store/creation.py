@@ -7,11 +7,11 @@ Input: a plan, whose names are resolved. Output: the id of the workflow. Jobs ar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from hashlib import blake2b
 from typing import Any
 
 from torc_tui.model import ExecutionConfig, Json, Plan, ResourceRequirements, WorkflowSpec
+from torc_tui.records import fields
 from torc_tui.store import event_log, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any
 
 from torc_tui.errors import UsageError
@@ -27,6 +26,7 @@ from torc_tui.model import (
     SlurmScheduler,
     UserDataSpec,
 )
+from torc_tui.records import fields
 from torc_tui.store.creation import FILE_SETTINGS
 from torc_tui.store.encoding import dumps
 from torc_tui.workflow_file import checks

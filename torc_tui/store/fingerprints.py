@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from hashlib import blake2b
 from operator import attrgetter
 from typing import Any
 
 from torc_tui.lifecycle.fingerprint import Baseline, FileState, Fingerprint, baselines
+from torc_tui.records import fields
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.encoding import loads

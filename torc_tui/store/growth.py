@@ -10,12 +10,12 @@ the entry of the file, and ``grown`` the amounts before and after.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torc_tui.lifecycle.failure_policy import GROWING
 from torc_tui.model import Json, ResourceRequirements
 from torc_tui.reasons import Kind, because
+from torc_tui.records import replace
 from torc_tui.resources.placement import rank
 from torc_tui.store import additions, job_definitions, sql
 from torc_tui.store.connection import Connection

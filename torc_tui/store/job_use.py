@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import NamedTuple
 
 from torc_tui.errors import NotFound
 from torc_tui.model import AttemptUse, Cause, JobUse, ResourceRequirements, cause_word
+from torc_tui.records import fields
 from torc_tui.status import JobStatus
 from torc_tui.store import sql, workflows
 from torc_tui.store.connection import Connection

@@ -7,7 +7,6 @@ Nothing is read or written here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
 
@@ -21,6 +20,7 @@ from torc_tui.model import (
     ResourceRequirements,
     render,
 )
+from torc_tui.records import dataclass, fields
 from torc_tui.resources.placement import rank
 from torc_tui.store.encoding import dumps
 

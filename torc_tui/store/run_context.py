@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from typing import Any
 
 from torc_tui.model import (
@@ -19,6 +18,7 @@ from torc_tui.model import (
     Json,
     ResourceRequirements,
 )
+from torc_tui.records import dataclass, fields
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import execution_of

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.lifecycle.decide import Outcome
@@ -27,6 +26,7 @@ from torc_tui.model import (
     Started,
 )
 from torc_tui.reasons import Reason
+from torc_tui.records import fields
 from torc_tui.status import JobStatus
 from torc_tui.store import job_definitions, sql, user_actions, workflows
 from torc_tui.store.connection import Connection

@@ -11,7 +11,6 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import literal_column
@@ -23,6 +22,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import ClauseElement, Select
 from sqlalchemy.sql.selectable import Join
 
+from torc_tui.records import dataclass
 from torc_tui.store import schema, statements
 from torc_tui.store.statements.terms import Bulk, ByDialect, Paged, Parameter, parameters_of
 

@@ -12,10 +12,10 @@ created), ``written`` (by a job, or when the workflow was created).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torc_tui.errors import NotFound, Refused, UsageError
+from torc_tui.records import dataclass
 from torc_tui.status import JobStatus
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection

@@ -10,7 +10,6 @@ have ``depends_on_job_ids``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from torc_tui.errors import UsageError
@@ -28,6 +27,7 @@ from torc_tui.plan.edge_reasons import edge_arrays
 from torc_tui.plan.topology import find_cycles
 from torc_tui.quoting import quoted, shorten
 from torc_tui.reasons import decode
+from torc_tui.records import dataclass
 from torc_tui.status import JobStatus
 from torc_tui.store.document_entries import (
     ANY_WHOLE,

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, fields
 from typing import Any
 
 from torc_tui.errors import Refused
 from torc_tui.model import Job, Json, ResourceRequirements, Workflow
 from torc_tui.reasons import Kind, Reason, because, decode
+from torc_tui.records import dataclass, fields
 from torc_tui.status import UNSUCCESSFUL, JobStatus
 from torc_tui.store import event_log, sql
 from torc_tui.store.connection import Connection

@@ -15,10 +15,10 @@ exit turns off before anything else joins. So each line can be followed from box
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import ceil, sqrt
 from typing import Literal, NamedTuple
 
+from torc_tui.records import dataclass, field
 from torc_tui.views.graph_layers import Layers
 from torc_tui.views.graph_routing import Hop, route
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from torc_tui.model import Artifact, Job
+from torc_tui.records import dataclass
 
 if TYPE_CHECKING:
     from torc_tui.views.graph_scene import Scene

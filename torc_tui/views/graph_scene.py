@@ -6,11 +6,11 @@ Input: `JobGraph`, the keys of opened groups. Output: `Scene`, which follows the
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
 from torc_tui.model import Artifact, EdgeKind, Job
+from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
 from torc_tui.views.graph_model import DIGITS, JobGraph, parents_first, reachable
 from torc_tui.views.status_bar import MOST_TELLING

@@ -7,12 +7,12 @@ for rows. A test looks at no other row.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 from torc_tui.model import Job, ResourceRequirements
 from torc_tui.patterns import is_found
+from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
 from torc_tui.views.filter_syntax import All, Either, Node, Not, Term, Word, parse
 

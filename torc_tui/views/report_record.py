@@ -6,10 +6,10 @@ where they are. What was not measured is left out of a result.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from torc_tui.model import JobUse
+from torc_tui.records import fields
 from torc_tui.views.report import Report
 from torc_tui.views.resource_use import by_group
 from torc_tui.wording import failure_line
@@ -91,7 +91,8 @@ def _failures(report: Report) -> list[dict[str, Any]]:
 def _result(job: JobUse) -> dict[str, Any]:
     used: dict[str, Any] = {}
     if job.attempt is not None:
-        used = {**asdict(job.attempt), "seconds": job.attempt.seconds}
+        used = {one.name: getattr(job.attempt, one.name) for one in fields(job.attempt)}
+        used["seconds"] = job.attempt.seconds
         used = {
             name: round(value, 3) if isinstance(value, float) else value
             for name, value in used.items()

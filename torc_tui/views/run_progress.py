@@ -11,9 +11,10 @@ bounds with the measured spread.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from math import sqrt
 from typing import NamedTuple
+
+from torc_tui.records import dataclass
 
 MINIMUM_ENDED = 3
 """Finished jobs that an estimate needs."""

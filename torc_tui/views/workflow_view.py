@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from types import UnionType
 from typing import Any
 
 from torc_tui.model import RELOAD_EVENTS, STATUS_EVENTS, Event, Job, ResourceRequirements, Workflow
 from torc_tui.reasons import BY_USER, decode
+from torc_tui.records import replace
 from torc_tui.status import HELD, SETTLED, UNSUCCESSFUL, JobStatus, WorkflowState, workflow_state
 from torc_tui.views.run_progress import Durations, Progress, estimate
 

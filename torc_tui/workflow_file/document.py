@@ -7,11 +7,10 @@ is wrong in a text that it can read, such as a key that is given twice. Keys hav
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from torc_tui.errors import Problem, SpecSyntaxError
 from torc_tui.model import Json
 from torc_tui.quoting import quoted, shorten
+from torc_tui.records import dataclass, field
 
 MAX_DEPTH = 64
 """Levels of nesting. Values within this limit can be walked recursively."""

@@ -7,13 +7,13 @@ records of one name are merged into one. Other entries are not known here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Protocol, TypeVar
 
 from torc_tui.model import FileSpec, JobSpec, Json, UserDataSpec
 from torc_tui.quoting import CONTROL, quoted
+from torc_tui.records import replace
 from torc_tui.workflow_file.templates import ParameterRows
 from torc_tui.workflow_file.values import InvalidValue
 

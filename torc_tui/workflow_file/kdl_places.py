@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import ckdl
 
 from torc_tui.quoting import quoted
+from torc_tui.records import dataclass, field
 from torc_tui.workflow_file.document import MAX_DEPTH, too_deep
 
 _TOKEN = re.compile(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
+from torc_tui.records import dataclass, field
 from torc_tui.workflow_file.checks import Check
 
 Shape = Literal["scalar", "list", "map", "json", "record", "records"]

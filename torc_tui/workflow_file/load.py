@@ -11,7 +11,6 @@ import re
 import stat
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +18,7 @@ from typing import BinaryIO
 from torc_tui.errors import Problem, SpecError, SpecSyntaxError
 from torc_tui.model import WorkflowSpec
 from torc_tui.quoting import quoted, shorten
+from torc_tui.records import replace
 from torc_tui.workflow_file.document import Document, Map, syntax_error
 from torc_tui.workflow_file.parameters import ReadText
 from torc_tui.workflow_file.parse import parse

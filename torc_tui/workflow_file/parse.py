@@ -7,7 +7,6 @@ checks whether names that are used exist. No file is opened here.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -23,6 +22,7 @@ from torc_tui.model import (
     WorkflowSpec,
 )
 from torc_tui.quoting import CONTROL, quoted, shorten
+from torc_tui.records import fields as record_fields
 from torc_tui.workflow_file.braces import lint_braces
 from torc_tui.workflow_file.checks import variables
 from torc_tui.workflow_file.document import Document, List, Map
@@ -303,7 +303,7 @@ class _WorkflowParser:
 
 def _with_settings(given: Fields, record: type[Action | ExecutionConfig]) -> Fields:
     """Return the fields of a record; keys that are no fields of it become its settings."""
-    names = {field.name for field in dataclasses.fields(record)}
+    names = {field.name for field in record_fields(record)}
     settings = {key: value for key, value in given.items() if key not in names}
     return {key: given[key] for key in given.keys() - settings.keys()} | {"settings": settings}
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from torc_tui.model import JobSpec, WorkflowSpec
+from torc_tui.records import fields
 from torc_tui.workflow_file.checks import (
     STDIO_MODES,
     Check,

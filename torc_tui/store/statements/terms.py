@@ -11,7 +11,6 @@ against `status.TRANSITIONS`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
@@ -37,6 +36,7 @@ from sqlalchemy.sql.expression import ClauseElement, Select
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
+from torc_tui.records import dataclass, field
 from torc_tui.status import TRANSITIONS, JobStatus, is_legal
 from torc_tui.store.schema import job, workflow
 

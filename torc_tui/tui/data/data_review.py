@@ -10,12 +10,12 @@ import json
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torc_tui.errors import Conflict
 from torc_tui.json_errors import JsonError
 from torc_tui.model import Json
+from torc_tui.records import dataclass
 from torc_tui.tui.data.data_texts import Record, change_lines, diff_lines, heading
 from torc_tui.tui.data.json_editor import fits
 from torc_tui.tui.data.json_text_view import readable

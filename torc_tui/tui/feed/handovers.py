@@ -6,9 +6,9 @@ All records except `Answer` are plain data. An answer carries its receiver.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 
 from torc_tui.model import Event, Workflow
+from torc_tui.records import dataclass
 from torc_tui.views.workflow_view import WorkflowView
 
 

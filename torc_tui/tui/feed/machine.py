@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui.model import ResourceRequirements
 from torc_tui.reasons import Reason
+from torc_tui.records import dataclass
 
 if TYPE_CHECKING:
     from torc_tui.operations.job_facts import RequestLacks

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui.errors import NotFound
+from torc_tui.records import dataclass, field
 from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus, is_complete, number_of
 from torc_tui.wording import status_counts
 

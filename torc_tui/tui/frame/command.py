@@ -6,8 +6,9 @@ separated by a space: ``g g``; alternatives by two.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from torc_tui.records import dataclass
 
 PRESETS = ("default", "vim")
 

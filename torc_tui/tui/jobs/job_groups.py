@@ -7,9 +7,9 @@ which are kept up to date step by step. A group of one job is shown as that job.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from torc_tui.model import Job
+from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
 from torc_tui.views.status_bar import strip
 

@@ -8,11 +8,11 @@ line per job, and the chain of reasons. Missing facts are collected for the read
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torc_tui.model import EdgeKind, Job
 from torc_tui.reasons import Kind
+from torc_tui.records import replace
 from torc_tui.status import FOLLOWING, JobStatus
 from torc_tui.views.why import Blocker, Facts, explain, reason_of, why
 from torc_tui.views.why import lines as chain_lines

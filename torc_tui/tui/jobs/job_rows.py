@@ -7,10 +7,10 @@ for the table. Keys are job ids, and names of groups where groups are folded.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from functools import partial
 
 from torc_tui.model import Job
+from torc_tui.records import replace
 from torc_tui.status import TROUBLED, JobStatus
 from torc_tui.tui.jobs.job_columns import COLUMNS, order, plain_cell
 from torc_tui.tui.jobs.job_groups import JobGroup, JobGroups

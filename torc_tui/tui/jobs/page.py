@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from torc_tui.records import dataclass, field
 from torc_tui.tui.look.text_layout import Line, Span, fit_line, line_width, sanitize
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torc_tui.model import Job
 from torc_tui.reasons import Kind
+from torc_tui.records import dataclass
 from torc_tui.status import JobStatus
 from torc_tui.tui.feed.reader import ReadError
 from torc_tui.tui.feed.source import FeedReader

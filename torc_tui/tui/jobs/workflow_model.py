@@ -8,12 +8,12 @@ reader thread for dependencies; the model itself reads nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from torc_tui.errors import NotFound
 from torc_tui.model import Event, Job, ResourceRequirements, Workflow
 from torc_tui.reasons import BY_USER, Kind, Reason, decode
+from torc_tui.records import dataclass, replace
 from torc_tui.status import HELD, JobStatus
 from torc_tui.tui.feed.machine import MachineReading
 from torc_tui.tui.feed.reader import Reader

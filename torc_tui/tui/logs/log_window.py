@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from torc_tui.records import dataclass
 from torc_tui.tui.logs.merged_log import MergedLine, Place, Stream
 
 

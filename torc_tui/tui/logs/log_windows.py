@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
 
+from torc_tui.records import replace
 from torc_tui.tui.logs.log_reader import LogReader
 from torc_tui.tui.logs.log_scroll import LogScroll, LogSelection
 from torc_tui.tui.logs.log_window import LogWindow, Want

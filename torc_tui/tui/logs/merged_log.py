@@ -15,9 +15,9 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from torc_tui.records import dataclass
 from torc_tui.tui.logs.log_file import FileChange, LogFile, LogFileLine
 
 HEADING = -1

@@ -6,13 +6,13 @@ Input: lines and answers. Output: the value of the chosen answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 
+from torc_tui.records import dataclass
 from torc_tui.tui.look.text_layout import Line, width_of
 from torc_tui.tui.widgets.command_node import move_by_key
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from torc_tui.records import dataclass
 from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line
 
 Key = Hashable

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from torc_tui.errors import Problem, SpecError, TorcError
 from torc_tui.json_errors import why_no_json
 from torc_tui.model import Job, Machine, Plan
+from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
 
 if TYPE_CHECKING:
