@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from torc_tui import records
-from torc_tui.model import Limits
+from torc_tui.model import JobLimits
 
 
 def point(module: Any, **options: Any) -> Any:
@@ -121,8 +121,8 @@ def test_inheritance(module: Any) -> None:
 @pytest.mark.parametrize(
     "duplicate", [copy.copy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"]
 )
-def test_copies(duplicate: Callable[[Limits], Limits]) -> None:
-    limits = Limits(memory=7)
+def test_copies(duplicate: Callable[[JobLimits], JobLimits]) -> None:
+    limits = JobLimits(memory=7)
     assert (found := duplicate(limits)) == limits and found is not limits
 
 
