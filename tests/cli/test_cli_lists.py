@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +121,40 @@ def test_tables_fit_the_terminal(
     assert "not shown" not in wide.err and len(wide.out) >= len(answer.out)
     if width == 80 and command.names[0] == "results list":
         assert "--wide shows all columns" in answer.err
+
+
+TIMES = (
+    "jobs list",
+    "jobs get first",
+    "results list",
+    "compute-nodes list",
+    "workflows list",
+    "user-data history note",
+    "failures",
+    "report",
+)
+
+
+@pytest.mark.parametrize("line", TIMES)
+def test_times_in_json(torc: Any, place: Path, line: str) -> None:
+    """Times in JSON are ISO 8601 with a zone, except those that upstream gives as numbers."""
+    command = "torc user-data update note --data 1; exit 3"
+    jobs = f"[{{name: first, command: '{command}'}}]"
+    (place / "w.yaml").write_text(f"name: w\njobs: {jobs}\nuser_data: [{{name: note}}]\n")
+    torc("run", "w.yaml", "-q")
+    torc("user-data", "update", "note", "--data", "2")
+    times = dict(_times_of(torc(*line.split(), "-f", "json").json))
+    assert times
+    for key, value in times.items():
+        assert datetime.fromisoformat(value).tzinfo is not None, key
+
+
+def _times_of(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _times_of(one)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            if key.endswith("_at") or key in ("timestamp", "start_time", "completion_time"):
+                yield key, one
+            yield from _times_of(one)

@@ -143,6 +143,29 @@ def test_unshortened_columns(width: int) -> None:
     assert cells(line) <= max(width, 21)
 
 
+def test_worthless_columns_are_narrowed_first() -> None:
+    """A long command does not take the room of a name."""
+    row = ["1", "n" * 40, "ready", "c" * 200]
+    shapes = [Shape(1, ""), Shape(1, "middle"), Shape(1, ""), Shape(3, "right")]
+    wide, narrow = (
+        render(["ID", "Name", "Status", "Command"], [row], width, shapes=shapes).text
+        for width in (100, 50)
+    )
+    assert f" {'n' * 40} " in wide and "c…" in wide
+    assert "Command" not in narrow and "n…n" in narrow
+
+
+def test_names_that_differ_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names of a job group stay different in a narrow table."""
+    names = [f"preprocess_the_measurements_of_the_station_{number}" for number in range(3)]
+    shapes = [column.shape for column in columns.JOBS[:3]]
+    rows = [[str(number), name, "ready"] for number, name in enumerate(names)]
+    lines = render(["ID", "Name", "Status"], rows, 40, shapes=shapes).text.splitlines()[3:6]
+    assert [line.split("│")[2].strip()[-9:] for line in lines] == [
+        f"station_{number}" for number in range(3)
+    ]
+
+
 def test_a_wide_terminal_shows_everything() -> None:
     assert render(["A"] * 5, [ROW], 200, shapes=SHAPES).left_out == []
     assert render(["A"] * 5, [ROW], None, shapes=SHAPES).left_out == []
@@ -159,6 +182,9 @@ def test_a_wide_terminal_shows_everything() -> None:
         ("日本語文", 5, "right", "…", "日本…"),
         ("日本語文", 5, "left", "…", "…語文"),
         ("日本語文", 6, "right", "…", "日本… "),
+        ("train_with_a_long_name_17", 12, "middle", "…", "train_…me_17"),
+        ("abcdef", 5, "middle", "...", "a...f"),
+        ("日本語の名前_1", 9, "middle", "…", "日本…前_1"),
     ],
 )
 def test_cuts(text: str, width: int, cut: str, mark: str, shown: str) -> None:

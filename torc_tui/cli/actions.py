@@ -30,7 +30,7 @@ from torc_tui.operations.user_action import (
     must_confirm,
 )
 from torc_tui.status import number_of
-from torc_tui.wording import count, listed, size
+from torc_tui.wording import count, listed, size, with_timestamps
 
 DEPENDENTS = 8
 """Number of dependents that a question names."""
@@ -204,7 +204,7 @@ def print_jobs(call: Call, ids: Sequence[int], sentence: str) -> None:
     from torc_tui.store import queries
 
     if call.json:
-        found = [queries.get_job(call.store, job_id) for job_id in ids]
+        found = [with_timestamps(queries.get_job(call.store, job_id)) for job_id in ids]
         output.json_value({"jobs": found} if call.wrapped else found)
     elif ids:
         output.line(sentence)

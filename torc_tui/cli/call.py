@@ -16,6 +16,7 @@ from torc_tui.cli import lists, output, targets
 from torc_tui.cli.diagnostics import say
 from torc_tui.errors import UsageError
 from torc_tui.status import JobStatus
+from torc_tui.wording import with_timestamps
 
 if TYPE_CHECKING:
     from torc_tui.cli.command_table import CliCommand
@@ -104,14 +105,14 @@ class Call:
     def done(self, record: dict[str, Any], sentence: str) -> None:
         """Print what a command did: the record as JSON, or one sentence."""
         if self.json:
-            output.json_value(record)
+            output.json_value(with_timestamps(record))
         else:
             output.line(sentence)
 
     def show_record(self, record: Mapping[str, Any]) -> None:
         """Print one record: as JSON, or one value per line."""
         if self.json:
-            output.json_value(record)
+            output.json_value(with_timestamps(record))
         else:
             output.record(record)
 

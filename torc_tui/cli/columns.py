@@ -98,7 +98,7 @@ def _json(key: str) -> Callable[[Record], object]:
 
 
 ID = OutputColumn("ID", "id")
-NAME = OutputColumn("Name", "name", cut="right")
+NAME = OutputColumn("Name", "name", cut="middle")
 STATUS = OutputColumn("Status", "status")
 
 USER_DATA = (
@@ -111,8 +111,8 @@ USER_DATA = (
 WORKFLOWS = (
     ID,
     NAME,
-    OutputColumn("User", "user", 2, some=True),
     OutputColumn("State", "state"),
+    OutputColumn("User", "user", 2, some=True),
     OutputColumn("Jobs", lambda record: f"{record['completed_jobs']}/{record['total_jobs']}"),
     OutputColumn("Failed", "failed_jobs", 2),
     OutputColumn("Age", shown("created_at", lambda at: age(_since(at))), 2),
@@ -144,7 +144,7 @@ EVENTS = (
     OutputColumn("Level", "level", 4),
     OutputColumn("Event Type", "event_type"),
     OutputColumn("Job ID", "job_id", 2),
-    OutputColumn("Data", "data", 3, "right"),
+    OutputColumn("Data", lambda record: record["details"], 2, "right"),
 )
 REQUIREMENTS = (
     ID,
@@ -172,28 +172,28 @@ FAILURE_HANDLERS = (ID, NAME, OutputColumn("Rules", "rules", cut="right"))
 RESULTS = (
     OutputColumn("ID", "id", 3),
     OutputColumn("Job ID", "job_id", 2),
-    OutputColumn("Job Name", "job_name", cut="right"),
-    OutputColumn("WF ID", "workflow_id", 8),
-    OutputColumn("Run", "run_id", 4),
-    OutputColumn("Attempt", "attempt_id", 3),
+    OutputColumn("Job Name", "job_name", cut="middle"),
     STATUS,
     OutputColumn("Code", "return_code"),
     OutputColumn("Time", lambda record: _duration(record["exec_time_minutes"] * 60)),
+    OutputColumn("Run", "run_id", 4),
+    OutputColumn("Attempt", "attempt_id", 3),
     OutputColumn("Peak Memory", shown("peak_memory_bytes", size), 5),
     OutputColumn("Peak CPU %", shown("peak_cpu_percent", _rounded), 6),
     OutputColumn("GPUs", "devices", 5, some=True),
     OutputColumn("Peak GPU Memory", shown("peak_gpu_memory_bytes", size), 6, some=True),
     OutputColumn("Avg GPU %", shown("avg_gpu_percent", _rounded), 7, some=True),
     OutputColumn("Ended", shown("ended_at", when), 4),
+    OutputColumn("WF ID", "workflow_id", 8),
 )
 NODES = (
     ID,
-    OutputColumn("Hostname", "hostname", cut="right"),
+    OutputColumn("Hostname", "hostname", cut="middle"),
+    OutputColumn("Active", "is_active"),
     OutputColumn("PID", "pid", 2),
     OutputColumn("CPUs", "num_cpus", 2),
     OutputColumn("Memory", lambda record: f"{record['memory_gb']:.1f} GiB", 2),
     OutputColumn("GPUs", "num_gpus", 3),
-    OutputColumn("Active", "is_active"),
     OutputColumn("Start Time", shown("started_at", when)),
     OutputColumn("Duration", shown("duration_seconds", _duration)),
 )
@@ -239,9 +239,9 @@ GPUS = (
 HELD = (
     OutputColumn("WF ID", "workflow_id", 2),
     OutputColumn("Job ID", "job_id"),
-    OutputColumn("Job Name", "job_name", cut="right"),
-    OutputColumn("User", "user", 3),
+    OutputColumn("Job Name", "job_name", cut="middle"),
     STATUS,
+    OutputColumn("User", "user", 3),
     OutputColumn("Hold", _hold, some=True),
     OutputColumn("Time", shown("seconds", _duration)),
     OutputColumn("CPUs", "num_cpus"),
@@ -250,11 +250,11 @@ HELD = (
 )
 OVERUSE = (
     OutputColumn("Job ID", "job_id"),
-    OutputColumn("Job Name", "job_name", cut="right"),
+    OutputColumn("Job Name", "job_name", cut="middle"),
     OutputColumn("Resource", "resource_type"),
     OutputColumn("Specified", "specified"),
     OutputColumn("Peak Used", "peak_used"),
-    OutputColumn("Over-Utilization", "over_utilization"),
+    OutputColumn("Over-Utilization", "over_utilization", 2),
 )
 CORRECTIONS = (
     OutputColumn("Requirements", "name", cut="right"),

@@ -10,7 +10,7 @@ from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import INTERRUPTED, OK
 from torc_tui.model import Event
-from torc_tui.wording import moment, readable
+from torc_tui.wording import event_words, moment, readable
 
 _LEVELS = {
     "job_failed": "error",
@@ -51,7 +51,11 @@ def list_(call: Call) -> int:
     if newest:
         found.reverse()
     if not options.follow:
-        call.show_list("events", columns.EVENTS, [record_of(event) for event in found])
+        records = [record_of(event) for event in found]
+        if call.format == "table":
+            words = [event_words(event).detail for event in found]
+            records = [{**one, "details": told} for one, told in zip(records, words, strict=True)]
+        call.show_list("events", columns.EVENTS, records)
         return OK
     for event in found:
         _print(call, event)
@@ -102,7 +106,8 @@ def _print(call: Call, event: Event) -> None:
     else:
         job = "" if event.job_id is None else f"  job {event.job_id}"
         who = "" if event.actor is None else f"  by {event.actor}"
-        data = "" if not event.data else "  " + json.dumps(record["data"], ensure_ascii=False)
-        text = f"{record['timestamp_formatted']}  {event.kind}{job}{who}{data}"
+        told = event_words(event).detail
+        details = f"  {told}" if told else ""
+        text = f"{record['timestamp_formatted']}  {event.kind}{job}{who}{details}"
     output.line(text)
     sys.stdout.flush()

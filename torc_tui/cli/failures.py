@@ -19,7 +19,7 @@ from torc_tui.operations.failures import failure_group, failure_groups
 from torc_tui.store import log_files
 from torc_tui.store.database import Store
 from torc_tui.views.failure_groups import FailureGroup
-from torc_tui.wording import count, failure_line, kind_words, listed
+from torc_tui.wording import count, failure_line, kind_words, listed, with_timestamps
 
 _ACTS = ("show", "retry", "skip")
 _REASONS = 8
@@ -112,7 +112,7 @@ def record_of(group: FailureGroup) -> dict[str, Any]:
 def _show(call: Call, workflow_id: int, group: FailureGroup) -> None:
     """Print a sample of a group, its jobs, and what can be done."""
     if call.format != "table":
-        output.json_value(record_of(group))
+        output.json_value(with_timestamps(record_of(group)))
         return
     signature, sample = group.signature, group.sample
     kind = f" [{kind_words(signature.kind)}]" if signature.kind and signature.message else ""

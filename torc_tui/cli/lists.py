@@ -14,6 +14,7 @@ from torc_tui.cli.columns import OutputColumn
 from torc_tui.cli.diagnostics import note, say
 from torc_tui.cli.terminal_text import json_text, sanitize
 from torc_tui.errors import UsageError
+from torc_tui.wording import with_timestamps
 
 if TYPE_CHECKING:
     from torc_tui.cli.call import Call
@@ -32,6 +33,8 @@ def show(
 
     Only the list goes to standard output; totals and remarks go to standard error.
     """
+    if call.format != "table":
+        records = list(map(with_timestamps, records))
     if call.format == "json":
         output.json_value({key: records} if call.wrapped else records)
     elif call.format == "json-items":

@@ -3,7 +3,7 @@
 Input: headings, cells, what each column is worth, and the width. Output: lines of text.
 
 Invariants: a cell that must not be cut (an id, a time) is shown in full or its column is left out;
-of two columns, the one that is worth less is left out first.
+of two columns, the one that is worth less is left out and narrowed first.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 _NARROWEST = 4
 """Columns of the terminal below which no cell is cut."""
-_READABLE = 12
+_READABLE = 20
 """Width to which cells are cut before columns are left out."""
+_READABLE_NAME = 24
+"""The same for columns that are always shown."""
 
 
 class Shape(NamedTuple):
@@ -22,7 +24,7 @@ class Shape(NamedTuple):
 
     worth: int = 1
     cut: str = "right"
-    """``right``, ``left`` (paths) or empty."""
+    """``right``, ``left`` (paths), ``middle`` (names that differ at their ends) or empty."""
 
 
 class Frame(NamedTuple):
@@ -97,24 +99,30 @@ def _choose(shapes: Sequence[Shape], widths: Sequence[int], width: int) -> list[
 
 
 def _least(shape: Shape, width: int) -> int:
-    return min(width, _READABLE) if shape.cut else width
+    return min(width, _READABLE_NAME if shape.worth == 1 else _READABLE) if shape.cut else width
 
 
 def _squeeze(kept: Sequence[int], shapes: Sequence[Shape], widths: list[int], room: int) -> None:
-    """Narrow the widest columns that may be cut until the table fits."""
-    while sum(widths[index] for index in kept) > room:
-        flexible = [i for i in kept if shapes[i].cut and widths[i] > _NARROWEST]
-        if not flexible:
+    """Narrow the columns that may be cut until the table fits, those of the least worth first."""
+    flexible = [index for index in kept if shapes[index].cut]
+    for worth in sorted({shapes[index].worth for index in flexible}, reverse=True):
+        same = [index for index in flexible if shapes[index].worth == worth]
+        _narrow(same, widths, sum(widths[index] for index in kept) - room, _READABLE)
+    _narrow(flexible, widths, sum(widths[index] for index in kept) - room, _NARROWEST)
+
+
+def _narrow(columns: Sequence[int], widths: list[int], excess: int, narrowest: int) -> None:
+    """Take the excess from the widest columns, which become equally wide."""
+    while excess > 0:
+        widest = max(widths[index] for index in columns)
+        if widest <= narrowest:
             return
-        widest = max(widths[index] for index in flexible)
-        same = [index for index in flexible if widths[index] == widest]
-        second = max(
-            (widths[index] for index in flexible if widths[index] < widest), default=_NARROWEST
-        )
-        excess = sum(widths[index] for index in kept) - room
-        goal = max(second, widest - -(-excess // len(same)), _NARROWEST)
+        same = [index for index in columns if widths[index] == widest]
+        second = max((widths[i] for i in columns if widths[i] < widest), default=narrowest)
+        goal = max(second, widest - -(-excess // len(same)), narrowest)
         for index in same:
             widths[index] = goal
+        excess -= len(same) * (widest - goal)
 
 
 def _draw(
@@ -140,24 +148,26 @@ def _draw(
 
 
 def fit(text: str, width: int, cut: str = "right", mark: str = UNICODE.cut) -> str:
-    """Return the text with exactly that width: padded, or cut at one end."""
-    if text.isascii():
-        if len(text) <= width:
-            return text.ljust(width)
-        rest = max(0, width - len(mark))
-        shown = mark + text[len(text) - rest :] if cut == "left" else text[:rest] + mark
-        return shown[:width]
+    """Return the text with exactly that width: padded, or cut at an end or in the middle."""
     size = cells(text)
     if size <= width:
         return text + " " * (width - size)
+    rest = max(0, width - len(mark))
+    last = rest if cut == "left" else rest // 2 if cut == "middle" else 0
+    shown = _start(text, rest - last) + mark + _end(text, last)
+    return shown[:width] if shown.isascii() else shown + " " * (width - cells(shown))
+
+
+def _start(text: str, width: int) -> str:
+    if text.isascii():
+        return text[:width]
     from rich.cells import set_cell_size
 
-    rest = max(0, width - len(mark))
-    if cut == "left":
-        end = text
-        while cells(end) > rest:
-            end = end[1:]
-        shown = mark + end
-    else:
-        shown = set_cell_size(text, rest).rstrip() + mark
-    return shown + " " * (width - cells(shown))
+    return set_cell_size(text, width).rstrip()
+
+
+def _end(text: str, width: int) -> str:
+    end = text[max(0, len(text) - width) :]
+    while cells(end) > width:
+        end = end[1:]
+    return end

@@ -19,7 +19,7 @@ from torc_tui.status import NOT_STARTED, TROUBLED, JobStatus, number_of
 from torc_tui.store import runner_liveness, sql, workflows
 from torc_tui.views import why
 from torc_tui.views.why import Facts
-from torc_tui.wording import count, status_counts
+from torc_tui.wording import count, status_counts, with_timestamps
 
 _SAMPLES = 100
 """Jobs of one request that are read to find one that is not held."""
@@ -50,7 +50,7 @@ def explain_workflow(call: Call, workflow_id: int) -> None:
                 "workflow_id": workflow_id,
                 "name": workflow.name,
                 "state": workflow.state.value,
-                "failures": [failures.record_of(group) for group in groups],
+                "failures": [with_timestamps(failures.record_of(group)) for group in groups],
                 "waiting": [{**one._asdict(), "status": one.status.word} for one in waiting],
                 "held": [{**reason.to_json(), "number": number} for reason, number in held],
                 "runners_not_alive": [reason.to_json() for reason in absent],

@@ -194,7 +194,7 @@ def import_(call: Call) -> None:
 
 def record_of(workflow: Workflow) -> dict[str, Any]:
     """Return a workflow as JSON shows it; keys without a value are left out."""
-    from torc_tui.store.queries import timestamp
+    from torc_tui.wording import timestamp
 
     record: dict[str, Any] = {
         "id": workflow.id,

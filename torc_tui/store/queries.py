@@ -7,7 +7,6 @@ Nothing is written. `relations` reads how jobs depend on each other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from torc_tui.errors import NotFound, UsageError
@@ -21,6 +20,7 @@ from torc_tui.store.prepared import record
 from torc_tui.store.relations import no_job, relationships
 from torc_tui.store.selection import ListSelection
 from torc_tui.units import format_duration, format_memory
+from torc_tui.wording import timestamp
 
 Record = dict[str, Json]
 R = TypeVar("R")
@@ -254,8 +254,3 @@ def _node(row: sql.ComputeNodeRow) -> Record:
         "start_time": timestamp(row.started_at),
         "duration_seconds": (row.ended_at or row.heartbeat_at) - row.started_at,
     }
-
-
-def timestamp(at: float) -> str:
-    """Return a time as ISO 8601 in UTC, to the millisecond: ``2026-01-31T12:00:00.000Z``."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -18,6 +18,7 @@ from torc_tui.store.creation import execution_dict
 from torc_tui.store.database import Store
 from torc_tui.store.prepared import record
 from torc_tui.store.selection import ListSelection
+from torc_tui.wording import timestamp
 
 EXPORT_VERSION = "1.0"
 
@@ -48,7 +49,7 @@ def export_workflow(
     with store.read() as conn:
         document: Document = {
             "export_version": EXPORT_VERSION,
-            "exported_at": queries.timestamp(time.time()),
+            "exported_at": timestamp(time.time()),
             "workflow": _workflow(conn, workflow_id),
             "files": queries.list_files(store, workflow_id),
             "user_data": [

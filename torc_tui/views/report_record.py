@@ -12,7 +12,7 @@ from torc_tui.model import JobUse
 from torc_tui.records import fields
 from torc_tui.views.report import Report
 from torc_tui.views.resource_use import by_group
-from torc_tui.wording import failure_line
+from torc_tui.wording import failure_line, timestamp, with_timestamps
 
 
 def record(report: Report) -> dict[str, Any]:
@@ -26,11 +26,11 @@ def record(report: Report) -> dict[str, Any]:
         "directory": workflow.directory,
         "run_id": workflow.run_id,
         "state": str(workflow.state),
-        "made_at": report.made_at,
+        "made_at": timestamp(report.made_at),
         "total_jobs": len(report.jobs),
         "counts": {status.word: number for status, number in workflow.counts.items()},
-        "started_at": report.span[0] if report.span else None,
-        "ended_at": report.span[1] if report.span else None,
+        "started_at": timestamp(report.span[0]) if report.span else None,
+        "ended_at": timestamp(report.span[1]) if report.span else None,
         "cpu_seconds": report.cpu_seconds,
         "failures": _failures(report),
         "timeline": [
@@ -39,8 +39,8 @@ def record(report: Report) -> dict[str, Any]:
                 "compute_node_id": one.node_id,
                 **({"gpus": list(one.gpus)} if one.gpus else {}),
                 "status": "running" if one.running else one.status.word,
-                "started_at": round(one.started_at, 3),
-                "ended_at": None if one.running else round(one.ended_at, 3),
+                "started_at": timestamp(one.started_at),
+                "ended_at": None if one.running else timestamp(one.ended_at),
             }
             for one in report.attempts
         ],
@@ -55,7 +55,7 @@ def record(report: Report) -> dict[str, Any]:
             {
                 "name": one.name,
                 "version": one.version,
-                "versions": [version._asdict() for version in one.versions],
+                "versions": [with_timestamps(version._asdict()) for version in one.versions],
             }
             for one in report.data
         ],
@@ -99,7 +99,7 @@ def _result(job: JobUse) -> dict[str, Any]:
             if value is not None
         }
     return {
-        **used,
+        **with_timestamps(used),
         "job_id": job.id,
         "job_name": job.name,
         "group": job.group,

@@ -30,7 +30,9 @@ from torc_tui.wording.quantities import size as size
 from torc_tui.wording.quantities import status_counts as status_counts
 from torc_tui.wording.quantities import time_of_day as time_of_day
 from torc_tui.wording.quantities import time_range as time_range
+from torc_tui.wording.quantities import timestamp as timestamp
 from torc_tui.wording.quantities import two_sizes as two_sizes
+from torc_tui.wording.quantities import with_timestamps as with_timestamps
 from torc_tui.wording.sentences import canceled_sentence as canceled_sentence
 from torc_tui.wording.sentences import end_sentence as end_sentence
 from torc_tui.wording.sentences import optional_sentence as optional_sentence

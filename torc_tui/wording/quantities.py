@@ -7,8 +7,9 @@ local (`2026-11-28 12:26:31`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from math import ceil, inf
+from typing import Any
 
 from torc_tui.status import JobStatus
 
@@ -151,6 +152,19 @@ def ago(seconds: float) -> str:
 def moment(at: float | None) -> str:
     """Return a time in the local zone, ``2026-11-28 12:26:31``; nothing for None."""
     return "" if at is None else datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def timestamp(at: float) -> str:
+    """Return a time as ISO 8601 in UTC, to the millisecond: ``2026-01-31T12:00:00.000Z``."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def with_timestamps(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record for JSON: its times (keys that end with ``_at``) in ISO 8601."""
+    return {
+        key: timestamp(value) if key.endswith("_at") and isinstance(value, (int, float)) else value
+        for key, value in record.items()
+    }
 
 
 def time_of_day(at: float, *, milliseconds: bool = False) -> str:
