@@ -53,6 +53,17 @@ def _has_terminals() -> bool:
     return True
 
 
+SYSTEM = {"benchmarks", "gpu", "robust", "storms", "triage"}
+"""Directories whose tests run whole workflows in real processes, many with kills and outages."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the directories above, which a quick run leaves out."""
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).parts[0] in SYSTEM:
+            item.add_marker(pytest.mark.system)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip tests with the mark ``terminal`` on a system without pseudo-terminals."""
     if item.get_closest_marker("terminal") and not _has_terminals():
