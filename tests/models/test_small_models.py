@@ -14,7 +14,7 @@ from torc_tui.status import JobStatus
 from torc_tui.tui.feed.machine import Ring
 from torc_tui.tui.frame.ui_state import UiState
 from torc_tui.tui.jobs.job_groups import JobGroup, JobGroups
-from torc_tui.tui.machine.sheet_parts import blocks
+from torc_tui.tui.look.block_chart import blocks
 
 S = JobStatus
 NUMBERS = st.none() | st.floats(0, 100)

@@ -46,6 +46,11 @@ class Pane(CommandNode, Vertical):
     def job(self) -> Job | None:
         return self.host.selected_job
 
+    @property
+    def listed(self) -> int | None:
+        """Return the number of records that the pane lists, for its frame; None for no list."""
+        return None
+
     # -- what the tab host calls -------------------------------------------------------------------
 
     @property

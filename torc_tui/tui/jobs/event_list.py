@@ -109,6 +109,10 @@ class EventTable(Pane):
     def compose(self) -> ComposeResult:
         yield self.table
 
+    @property
+    def listed(self) -> int | None:
+        return len(self.rows.records)
+
 
 class EventsPane(EventTable):
     """All events of the workflow."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
 from torc_tui.model import Job, Json
@@ -14,6 +14,7 @@ from torc_tui.tui.jobs.job_groups import JobGroup
 from torc_tui.tui.jobs.job_rows import JobRows
 from torc_tui.tui.jobs.plan_reader import PlanReader
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
+from torc_tui.tui.widgets.table_model import Key
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 REORDER_EVERY = 0.5
@@ -65,6 +66,12 @@ class JobTable(VirtualTable):
     def __init__(self, rows: JobRows, *, empty: str) -> None:
         super().__init__(rows, empty=empty, id="jobs")
         self.reordering = Reordering()
+        self.rows_changed: Callable[[], None] = lambda: None
+        """Called when the number of rows may have changed."""
+
+    def _set_order(self, order: list[Key]) -> None:
+        super()._set_order(order)
+        self.rows_changed()
 
     @property
     def selected_job(self) -> Job | None:

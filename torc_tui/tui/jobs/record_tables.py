@@ -38,6 +38,10 @@ class RecordPane(Pane):
     def compose(self) -> ComposeResult:
         yield self.table
 
+    @property
+    def listed(self) -> int | None:
+        return len(self.rows.records)
+
     def refresh_content(self) -> None:
         view = self.host.view
         if view is not None:

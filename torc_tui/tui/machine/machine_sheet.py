@@ -10,6 +10,7 @@ from torc_tui.reasons import Kind
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.tui.feed.machine import MachineHistory, Ring
+from torc_tui.tui.look.block_chart import blocks
 from torc_tui.tui.look.status_icons import SUSPENDED
 from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line, line_width, sanitize
 from torc_tui.tui.machine.sheet_parts import (
@@ -17,7 +18,6 @@ from torc_tui.tui.machine.sheet_parts import (
     OTHERS,
     OWN,
     RESERVED,
-    blocks,
     device_words,
     figures,
     memory_bar,

@@ -1,4 +1,4 @@
-"""The parts of the machine sheet: one GPU in words and as a bar, and curves of samples.
+"""The parts of the machine sheet: one GPU in words and as a bar.
 
 No Textual, no I/O.
 """
@@ -16,7 +16,6 @@ from torc_tui.wording.gpu_sentences import LEAST_IDLE
 
 OWN, RESERVED, OTHERS, FREE = ("█", "bar"), ("▒", "accent"), ("×", "warning"), ("░", "bar-rest")
 """The parts of a memory bar, distinguished by characters as well as colors."""
-_BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
@@ -111,28 +110,3 @@ def device_words(one: Holding, index: Mapping[str, int]) -> str:
         memory = f"·{size(grant.memory)}" if grant.memory and not grant.share else ""
         words.append(name + share + memory)
     return ", ".join(words)
-
-
-def blocks(
-    values: Sequence[float | None], height: int, *, low: float = 0.0, high: float | None = None
-) -> list[str]:
-    """Return a chart of ``height`` rows, top first, with a column per value.
-
-    Without ``high``, the largest value fills the whole height.
-    """
-    top = high
-    if top is None:
-        top = max((value for value in values if value is not None), default=low)
-    levels = [_level(value, low, top, 8 * height) for value in values]
-    return [
-        "".join(_BLOCKS[max(0, min(8, level - 8 * row))] for level in levels)
-        for row in range(height - 1, -1, -1)
-    ]
-
-
-def _level(value: float | None, low: float, high: float, steps: int) -> int:
-    """Return 0 to ``steps``; a value above ``low`` is at least 1."""
-    if value is None or value != value or high <= low:
-        return 0
-    part = (value - low) / (high - low)
-    return 0 if part <= 0 else max(1, min(steps, round(part * steps)))

@@ -27,7 +27,7 @@ from torc_tui.tui.widgets.command_node import CommandNode, Handler
 from torc_tui.tui.widgets.empty_state import EmptyState
 from torc_tui.tui.widgets.line_list import LineList
 from torc_tui.tui.widgets.overlay import Words
-from torc_tui.tui.widgets.split import Side
+from torc_tui.tui.widgets.sides import Side
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.failure_groups import FailureGroup, Member
 from torc_tui.wording import count, failure_line, listed, moment, optional_sentence, sentence

@@ -29,7 +29,7 @@ from torc_tui.tui.widgets.command_node import CommandNode, Handler
 from torc_tui.tui.widgets.empty_state import EmptyState
 from torc_tui.tui.widgets.line_canvas import PageCanvas
 from torc_tui.tui.widgets.line_list import LineList
-from torc_tui.tui.widgets.split import Side
+from torc_tui.tui.widgets.sides import Side
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.json_diff import JsonChange
 from torc_tui.wording import time_range

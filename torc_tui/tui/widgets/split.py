@@ -10,13 +10,14 @@ from typing import Literal
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Container, Vertical
+from textual.containers import Container
 from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.painted import Painted
+from torc_tui.tui.widgets.sides import Side
 
 Shape = Literal["side", "stack", "single"]
 
@@ -24,6 +25,8 @@ SIDE_FROM = 100
 """Smallest width with panes side by side, unless rotated."""
 STACK_FROM = 18
 """Smallest height with panes above each other; below, one pane is shown."""
+FRAMES_FROM = (100, 28)
+"""Smallest size of a split whose sides have frames."""
 
 
 class Handle(Painted, can_focus=False):
@@ -32,8 +35,11 @@ class Handle(Painted, can_focus=False):
     def __init__(self) -> None:
         super().__init__()
         self.upright = True
+        self.visible_line = True
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
+        if not self.visible_line:
+            return ()
         if self.upright:
             return [[("│", "rule")]] * height
         return [[("─" * width, "rule")]]
@@ -49,12 +55,6 @@ class Handle(Painted, can_focus=False):
     def _on_mouse_move(self, event: events.MouseMove) -> None:
         if self.app.mouse_captured is self and isinstance(self.parent, Split):
             self.parent.drag_to(int(event.screen_x), int(event.screen_y))
-
-
-class Side(Vertical):
-    """A pane of a split, which is never painted because its children cover it."""
-
-    BLANK = True
 
 
 class Split(Container):
@@ -120,6 +120,10 @@ class Split(Container):
         self.handle.display = alone is None
         self.styles.layout = "vertical" if shape == "stack" else "horizontal"
         side = shape == "side"
+        framed = width >= FRAMES_FROM[0] and height >= FRAMES_FROM[1]
+        for pane in (self.first, self.second):
+            if isinstance(pane, Side) and pane.is_framed is not framed:
+                pane.set_framed(framed)
         if alone is not None:
             sizes: tuple[int | str, ...] = ("1fr", "1fr", "1fr")
         elif side:
@@ -129,6 +133,7 @@ class Split(Container):
         for widget, cells in zip((self.first, self.handle, self.second), sizes, strict=True):
             widget.styles.width, widget.styles.height = (cells, "1fr") if side else ("1fr", cells)
         self.handle.upright = side
+        self.handle.visible_line = not (isinstance(self.first, Side) and self.first.is_framed)
         self.handle.repaint()
 
     def drag_to(self, x: int, y: int) -> None:

@@ -13,7 +13,7 @@ from torc_tui.model import Event
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.widgets.command_node import Handler
-from torc_tui.tui.widgets.split import Side
+from torc_tui.tui.widgets.sides import FramedSide, Side
 from torc_tui.tui.widgets.tab_bar import TabBar
 
 TabChooser = Callable[[str], Awaitable[None]]
@@ -51,7 +51,7 @@ TABS = (
 BY_NAME = {tab.name: tab for tab in TABS}
 
 
-class TabHost(Side):
+class TabHost(FramedSide):
     """The right side of the workflow screen. Panes are made when they are first shown."""
 
     DEFAULT_CSS = """
@@ -99,11 +99,25 @@ class TabHost(Side):
         keymap = self._host.torc.keymap
         self.bar.keys = {tab.name: keymap.key(f"tab-{tab.name}") for tab in TABS}
         self.bar.choose(name)
+        self._name_frame()
         return pane
+
+    def _name_frame(self) -> None:
+        """Show in the frame what the pane is about: the selected job, or the records listed."""
+        pane, table = self.pane, self._host.table
+        group, job = table.selected_group, table.selected_job
+        if pane is None or not pane.PER_JOB or job is None:
+            listed = None if pane is None else pane.listed
+            self.set_title(BY_NAME[self.current].title, "" if listed is None else str(listed))
+        elif group is not None:
+            self.set_title(group.name, f"×{len(group.jobs)}")
+        else:
+            self.set_title(job.name)
 
     def refresh_visible(self) -> None:
         """Update the visible pane if it is out of date."""
         pane = self.visible_pane
+        self._name_frame()
         if pane is not None and pane.stale:
             pane.stale = False
             pane.refresh_content()
@@ -156,6 +170,7 @@ class TabHost(Side):
         pane = self.pane
         if pane is not None and pane.is_attached:
             pane.every_second(now)
+            self._name_frame()
 
     def every_tick(self) -> None:
         """Let the visible pane do postponed work."""

@@ -23,12 +23,13 @@ from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.jobs.filter_controller import FilterController
 from torc_tui.tui.jobs.job_columns import SORTABLE
 from torc_tui.tui.jobs.job_table import JobTable, reveal
+from torc_tui.tui.jobs.jobs_side import JobsSide
 from torc_tui.tui.jobs.plan_reader import PlanReader
 from torc_tui.tui.jobs.workflow_model import DependencyReader, WorkflowModel
 from torc_tui.tui.look.text_layout import Span
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.filter_line import FilterLine
-from torc_tui.tui.widgets.split import Side, Split
+from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.tab_bar import TabBar
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows.job_actions import JobActions
@@ -65,7 +66,8 @@ class WorkflowScreen(TorcScreen):
         )
         self.tabs = TabHost(self)
         self.header = HeaderBar(HeaderState(title=f"workflow {workflow_id}", note="loading …"))
-        self.split = Split(Side(self.filter.line, self.table, id="jobs-pane"), self.tabs)
+        self.jobs_side = JobsSide(self, self.filter.line, self.table)
+        self.split = Split(self.jobs_side, self.tabs)
         self.updates = WorkflowUpdates(self)
         self.dependencies = DependencyReader(self.model, self.updates.reasons_changed)
         self.plans = PlanReader(workflow_id, self.tabs.plan_changed)

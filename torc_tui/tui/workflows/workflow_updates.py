@@ -16,6 +16,7 @@ from torc_tui.tui.frame.ports import AppPort, HasApp
 from torc_tui.tui.jobs.filter_controller import FilterController
 from torc_tui.tui.jobs.job_columns import VOLATILE
 from torc_tui.tui.jobs.job_table import JobTable, recall_folds
+from torc_tui.tui.jobs.jobs_side import JobsSide
 from torc_tui.tui.jobs.plan_reader import PlanReader
 from torc_tui.tui.jobs.workflow_model import DependencyReader, WorkflowModel, outcomes
 from torc_tui.tui.look.status_icons import STATES, STATUS, Sign
@@ -39,6 +40,7 @@ class UpdatedScreen(HasApp, Protocol):
     header: HeaderBar
     dependencies: DependencyReader
     plans: PlanReader
+    jobs_side: JobsSide
 
     @property
     def is_attached(self) -> bool:
@@ -89,6 +91,7 @@ class WorkflowUpdates:
         screen.table.set_rows(model.rows)
         screen.plans.changed()
         self.show_header()
+        screen.jobs_side.loaded(len(view.jobs))
         screen.tabs.all_changed()
 
     def _change(self, events: Sequence[Event]) -> None:
@@ -108,6 +111,7 @@ class WorkflowUpdates:
             screen.torc.burst(word, [(one, jobs[one].name) for one in ids if one in jobs])
         self.show_header()
         screen.tabs.data_changed(changed.jobs, events)
+        screen.jobs_side.activity.changed(changed.jobs)
         selected = table.selected_job
         if changed.holds or (selected is not None and selected.id in changed.jobs):
             screen.show_keys()
@@ -165,6 +169,7 @@ class WorkflowUpdates:
             model.measure()
             self.show_header()
             self._screen.tabs.every_second(now)
+            self._screen.jobs_side.activity.write()
 
     def every_tick(self, now: float) -> None:
         screen = self._screen

@@ -1,0 +1,139 @@
+"""The left side of the workflow screen: the job table, and the activity below it.
+
+Input: the height of the side, the number of rows of the table. Output: the activity is shown where
+the rows leave room. Invariant: hidden, it costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+
+from torc_tui.tui.jobs.activity import Activity, Room
+from torc_tui.tui.jobs.job_table import JobTable, WorkflowHost
+from torc_tui.tui.jobs.page import Page
+from torc_tui.tui.widgets.empty_state import EmptyState
+from torc_tui.tui.widgets.filter_line import FilterLine
+from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
+from torc_tui.tui.widgets.sides import FramedSide, Side
+
+if TYPE_CHECKING:
+    from torc_tui.store.database import Store
+
+ACTIVITY_FROM = 9
+"""Lines that the job table must leave for the activity."""
+FRAME = 2
+"""Lines of a frame."""
+
+
+class ActivityPanel(FramedSide):
+    """What runs, the newest failures, finished jobs over time; a click on a job selects it."""
+
+    DEFAULT_CSS = """
+    ActivityPanel LineCanvas { height: 1fr; }
+    """
+
+    def __init__(self, host: WorkflowHost) -> None:
+        self._host = host
+        self.canvas = LineCanvas(empty="")
+        self.canvas.can_focus = False
+        self.nothing = EmptyState()
+        self.nothing.can_focus = False
+        super().__init__(self.canvas, self.nothing, title="Activity", id="activity")
+        self._activity: Activity | None = None
+        self._page = Page()
+
+    def changed(self, jobs: Collection[int]) -> None:
+        """Handle changed jobs."""
+        if self._activity is not None:
+            self._activity.update(jobs)
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.write()
+
+    def write(self) -> None:
+        """Write what goes on; called only while visible."""
+        view, room = self._host.view, self.size
+        if view is None or not room.width or not self.display:
+            return
+        activity = self._activity
+        if activity is None or activity.view is not view:
+            activity = self._activity = Activity(view)
+        self._page = activity.page(Room(room.width, room.height), self._host.model.now)
+        self.canvas.display = bool(self._page.lines)
+        self.nothing.display = not self._page.lines
+        if self._page.lines:
+            self.canvas.set_drawing(TextDrawing(self._page.lines, self._page.links))
+        else:
+            key = self._host.torc.keymap.key("workflow-run")
+            self.nothing.say("no job has run yet", f"{key} starts a runner")
+        self._ask_tails(activity)
+
+    def _ask_tails(self, activity: Activity) -> None:
+        wanted = activity.untold
+        if not wanted:
+            return
+        activity.tails |= dict.fromkeys(wanted, "")  # asked for once
+
+        def take(found: dict[int, str]) -> None:
+            activity.tails |= found
+
+        self._host.torc.reader.ask(
+            ("tails", tuple(wanted)), lambda source: read_tails(source.store, wanted), take
+        )
+
+    def on_line_canvas_hit(self, event: LineCanvas.Hit) -> None:
+        self._host.go_to_job(event.what)
+
+
+class JobsSide(Side):
+    """The job table, its filter, and the activity."""
+
+    def __init__(self, host: WorkflowHost, filter_line: FilterLine, table: JobTable) -> None:
+        super().__init__(id="jobs-pane")
+        self.filter_line = filter_line
+        self.table = table
+        self.jobs = FramedSide(filter_line, table, title="Jobs")
+        self.activity = ActivityPanel(host)
+        table.rows_changed = self.place
+        self.activity.display = False
+
+    def compose(self) -> ComposeResult:
+        yield self.jobs
+        yield self.activity
+
+    @property
+    def is_framed(self) -> bool:
+        return self.jobs.is_framed
+
+    def set_framed(self, framed: bool) -> None:
+        self.jobs.set_framed(framed)
+        self.activity.set_framed(framed)
+        self.place()
+
+    def on_resize(self) -> None:
+        self.place()
+
+    def place(self) -> None:
+        """Show the activity if the rows of the table leave room for it."""
+        needed = len(self.table.order) + 1 + self.filter_line.display + FRAME * self.is_framed
+        shows = self.is_framed and self.size.height - needed >= ACTIVITY_FROM
+        self.jobs.styles.height = needed if shows else "1fr"
+        if self.activity.display is not shows:
+            self.activity.display = shows
+
+    def loaded(self, jobs: int) -> None:
+        """Handle a new snapshot."""
+        self.jobs.set_title("Jobs", str(jobs))
+        self.activity.write()
+
+
+def read_tails(store: Store, job_ids: Collection[int]) -> dict[int, str]:
+    """Return the last line that each job wrote to its standard error; for the reader thread."""
+    from torc_tui.operations import stderr_tail
+
+    found = {job_id: stderr_tail.of_job(store, job_id, 1) for job_id in job_ids}
+    return {job_id: "" if tail is None else tail.lines[-1] for job_id, tail in found.items()}
