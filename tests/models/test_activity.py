@@ -7,7 +7,7 @@ import pytest
 from torc_tui.model import Job, Workflow
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
-from torc_tui.tui.jobs.activity import NEWEST, Activity, Room
+from torc_tui.tui.jobs.activity import NEWEST, Activity, PanelRoom
 from torc_tui.views.workflow_view import WorkflowView
 
 NOW = 10_000.0
@@ -27,7 +27,7 @@ def view(*jobs: Job) -> WorkflowView:
 
 
 def shown(activity: Activity, width: int = 60, height: int = 30) -> list[str]:
-    page = activity.page(Room(width, height), NOW)
+    page = activity.page(PanelRoom(width, height), NOW)
     assert len(page.lines) <= height + 1  # the empty line after the last part
     lines = ["".join(text for text, _ in line) for line in page.lines]
     assert all(len(line) <= width for line in lines)
@@ -80,9 +80,9 @@ def test_the_chart_covers_a_finished_run() -> None:
 def test_any_room(room: tuple[int, int]) -> None:
     jobs = [job(n, JobStatus.FAILED, float(n), n + 10.0) for n in range(40)]
     jobs += [job(n, JobStatus.RUNNING, NOW - n) for n in range(40, 60)]
-    Activity(view(*jobs)).page(Room(*room), NOW)
+    Activity(view(*jobs)).page(PanelRoom(*room), NOW)
 
 
 def test_links_lead_to_the_jobs() -> None:
-    page = Activity(view(job(7, JobStatus.FAILED, 1.0, 2.0))).page(Room(60, 20), NOW)
+    page = Activity(view(job(7, JobStatus.FAILED, 1.0, 2.0))).page(PanelRoom(60, 20), NOW)
     assert page.links[1] == 7

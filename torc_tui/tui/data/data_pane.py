@@ -91,10 +91,6 @@ class DataPane(Pane):
         return self.list.table
 
     @property
-    def listed(self) -> int | None:
-        return len(self.rows.records)
-
-    @property
     def chosen(self) -> Record | None:
         key = self.table.cursor
         return self.records.get(key) if isinstance(key, int) else None

@@ -36,6 +36,8 @@ class Pane(CommandNode, Vertical):
         super().__init__(id=f"pane-{self.NAME}")
         self.host = host
         self.stale = True
+        self.listed: int | None = None
+        """The number of records in the list of the pane, for its frame."""
         self._asked: dict[str, int] = {}
 
     @property
@@ -45,11 +47,6 @@ class Pane(CommandNode, Vertical):
     @property
     def job(self) -> Job | None:
         return self.host.selected_job
-
-    @property
-    def listed(self) -> int | None:
-        """Return the number of records that the pane lists, for its frame; None for no list."""
-        return None
 
     # -- what the tab host calls -------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from torc_tui.model import Job
 from torc_tui.status import TROUBLED
-from torc_tui.tui.jobs.page import Page, heading
+from torc_tui.tui.jobs.page import LinkedLines, heading
 from torc_tui.tui.look.block_chart import blocks
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, bar, fit, fit_line, line_width, sanitize
@@ -33,7 +33,7 @@ GUESSED_FROM = 3
 """Finished jobs of a group from which the progress of its running jobs is estimated."""
 
 
-class Room(NamedTuple):
+class PanelRoom(NamedTuple):
     """The cells that the activity has."""
 
     width: int
@@ -76,9 +76,9 @@ class Activity:
         """Return the newest failed jobs whose last line is not known."""
         return [key for key in self.failed if key not in self.tails]
 
-    def page(self, room: Room, now: float) -> Page:
+    def page(self, room: PanelRoom, now: float) -> LinkedLines:
         """Return what has room, the most important first."""
-        out = Page()
+        out = LinkedLines()
         width = room.width - 1
         parts = [self._running(width, now), self._failures(width, now)]
         left = room.height
@@ -185,7 +185,7 @@ Entry = tuple[Line, int | None]
 """A line, and the job that it stands for."""
 
 
-def _append(page: Page, part: Sequence[Entry], most: int) -> int:
+def _append(page: LinkedLines, part: Sequence[Entry], most: int) -> int:
     """Add a part with at most so many lines, and an empty line; return the number of lines."""
     shown = list(part[:most])
     for line, job_id in shown:

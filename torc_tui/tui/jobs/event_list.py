@@ -109,10 +109,6 @@ class EventTable(Pane):
     def compose(self) -> ComposeResult:
         yield self.table
 
-    @property
-    def listed(self) -> int | None:
-        return len(self.rows.records)
-
 
 class EventsPane(EventTable):
     """All events of the workflow."""
@@ -126,7 +122,7 @@ class EventsPane(EventTable):
         if view is None:
             return
         self.rows.jobs = view.jobs
-        workflow_id = view.workflow.id
+        workflow_id, self.listed = view.workflow.id, len(self.rows.records)
         if not self.shows:
             self.shows = workflow_id
             self.ask("events", lambda source: _newest(source, workflow_id, None), self._take)
@@ -139,6 +135,7 @@ class EventsPane(EventTable):
 
     def _take(self, events: Sequence[Event]) -> None:
         self.rows.add(events)
+        self.listed = len(self.rows.records)
         self.table.reload()
 
 

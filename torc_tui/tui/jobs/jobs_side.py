@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 
-from torc_tui.tui.jobs.activity import Activity, Room
+from torc_tui.tui.jobs.activity import Activity, PanelRoom
 from torc_tui.tui.jobs.job_table import JobTable, WorkflowHost
-from torc_tui.tui.jobs.page import Page
+from torc_tui.tui.jobs.page import LinkedLines
 from torc_tui.tui.widgets.empty_state import EmptyState
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
@@ -43,7 +43,7 @@ class ActivityPanel(FramedSide):
         self.nothing.can_focus = False
         super().__init__(self.canvas, self.nothing, title="Activity", id="activity")
         self._activity: Activity | None = None
-        self._page = Page()
+        self._page = LinkedLines()
 
     def changed(self, jobs: Collection[int]) -> None:
         """Handle changed jobs."""
@@ -62,7 +62,7 @@ class ActivityPanel(FramedSide):
         activity = self._activity
         if activity is None or activity.view is not view:
             activity = self._activity = Activity(view)
-        self._page = activity.page(Room(room.width, room.height), self._host.model.now)
+        self._page = activity.page(PanelRoom(room.width, room.height), self._host.model.now)
         self.canvas.display = bool(self._page.lines)
         self.nothing.display = not self._page.lines
         if self._page.lines:

@@ -38,10 +38,6 @@ class RecordPane(Pane):
     def compose(self) -> ComposeResult:
         yield self.table
 
-    @property
-    def listed(self) -> int | None:
-        return len(self.rows.records)
-
     def refresh_content(self) -> None:
         view = self.host.view
         if view is not None:
@@ -55,6 +51,7 @@ class RecordPane(Pane):
     def show(self, records: Sequence[Record]) -> None:
         """Show the records."""
         self.rows.records = {record["id"]: record for record in records}
+        self.listed = len(records)
         self.table.empty = self.NOTHING
         self.table.reload()
 
