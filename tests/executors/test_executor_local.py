@@ -4,6 +4,7 @@ of sleeps."""
 from __future__ import annotations
 
 import errno
+import math
 import os
 import resource
 import signal
@@ -581,6 +582,18 @@ class TestUsage:
                 file.write("go\n")
             usage = finish(local)[0].usage
         assert (usage.peak_gpu_memory, usage.avg_gpu_percent) == (5 << 30, 40.0)
+
+    def test_the_last_reading_counts_at_the_end(self, order, tmp_path):
+        """A reading that is newer than the last sample of a job is not lost."""
+        usage: dict[int, tuple[int, float | None]] = {}
+        with closing(LocalExecutor(gpu_usage=lambda: usage)) as local:
+            local._supervisor._gpus._sampled_at = math.inf  # no sample is due any more
+            held = Allocation(1, 0, (GpuGrant("GPU-0"),))
+            local.submit([order("sleep 0.3", allocation=held)])
+            [attempt] = local._attempts.values()
+            usage[attempt.pid] = (5 << 30, None)
+            found = finish(local)[0].usage
+        assert found.peak_gpu_memory == 5 << 30
 
     def test_arithmetic(self):
         def one(cpu: float) -> session_processes.SessionProcess:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping
 
 from torc_tui.executors.attempt import RunningAttempt
 
 GpuUsage = Callable[[], Mapping[int, tuple[int, float | None]]]
-"""Return pid -> (bytes, percent or None) over all GPUs, without asking the driver."""
+"""Return pid -> (bytes, percent or None) over all GPUs, without asking the driver.
+
+Processes that are known to belong to a job count for its leader.
+"""
 
 _SAMPLE_SECONDS = 1.0
 _FIRST_SAMPLES_SECONDS = 0.2
@@ -48,9 +52,19 @@ class GpuSampler:
         self._sampled_at = now
         usage = self._usage()
         for attempt in holders:
-            used = [usage[member.pid] for member in attempt.members if member.pid in usage]
-            loads = [percent for _, percent in used if percent is not None]
-            if used:
-                memory = sum(size for size, _ in used)
-                attempt.measures.sample_gpu(now, memory, sum(loads) if loads else None)
+            _measure(attempt, usage, now)
         return every
+
+    def finish(self, attempt: Attempt) -> None:
+        """Measure an attempt that has ended: the last reading may be newer than its last sample."""
+        if self._usage is not None and attempt.allocation.gpus:
+            _measure(attempt, self._usage(), time.monotonic())
+
+
+def _measure(attempt: Attempt, usage: Mapping[int, tuple[int, float | None]], now: float) -> None:
+    pids = {attempt.pid, *(member.pid for member in attempt.members)}
+    used = [usage[pid] for pid in pids if pid in usage]
+    loads = [percent for _, percent in used if percent is not None]
+    if used:
+        memory = sum(size for size, _ in used)
+        attempt.measures.sample_gpu(now, memory, sum(loads) if loads else None)

@@ -118,6 +118,7 @@ class Supervisor:
     def remove(self, attempt: RunningAttempt) -> None:
         """Forget an attempt whose leader ended. Call this under the lock that protects reaping."""
         self._running.discard(attempt)
+        self._gpus.finish(attempt)
 
     def end_background(self, attempt: RunningAttempt) -> None:
         """End the background processes of an attempt, or wait for them; then call ``emptied``."""
