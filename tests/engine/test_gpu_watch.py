@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 
 from tests.waiting import wait_for
+from torc_tui.engine.gpu_guard import presumed_use
 from torc_tui.engine.gpu_readings import GpuWatch
-from torc_tui.model import Gpu
+from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
 from torc_tui.reasons import Kind
-from torc_tui.resources.gpu_reading import GpuReading
+from torc_tui.records import replace
+from torc_tui.resources.gpu_claims import Tenant
+from torc_tui.resources.gpu_reading import GpuReading, GpuUse
+from torc_tui.resources.gpus import GpuRules
+from torc_tui.resources.pool import Pool
 
 BOTH = (Gpu(uuid="a", index=0), Gpu(uuid="b", index=1))
 
@@ -91,5 +96,37 @@ def test_driver_failure_and_return(service: Any) -> None:
         service.reading = GpuReading(BOTH)
         wait_for(lambda: uuids(watch) == ["a", "b"])
         assert Kind.GPU_SILENT not in {one.kind for one in watch.notices()}
+    finally:
+        watch.close()
+
+
+def test_use_of_a_job_with_its_containers(service: Any) -> None:
+    """The processes of a job count for its leader; so does what only the pool counts for it."""
+    first = Gpu(
+        uuid="a",
+        index=0,
+        memory=80,
+        memory_free=60,
+        processes=(
+            GpuProcess(pid=5, memory=5, own=True, leader=4),
+            GpuProcess(pid=900, memory=7, since=20.0),
+        ),
+    )
+    second = Gpu(uuid="b", index=1, memory=80, memory_free=80)
+    use = {5: GpuUse(5, 30.0), 900: GpuUse(7, 50.0), 8: GpuUse(1, None)}
+    service.reading = GpuReading((first, second), use)
+    rules = GpuRules(headroom=0, idle_memory=0)
+    pool = Pool(Machine(hostname="h", num_cpus=1, memory=1, gpus=(first, second)), rules=rules)
+    pool.update([replace(first, processes=(), memory_free=80), second], at=1.0)
+    job = Allocation(1, 0, (GpuGrant("a", 0, 40),))
+    pool.hold(job)
+    pool.update([first, second], [(Tenant(4, 10.0), job)], 2.0)
+    watch = GpuWatch(service, every=0.01)
+    watch.start(lambda: None)
+    try:
+        wait_for(lambda: watch.take() is not None)
+        assert watch.use() == {4: (5, 30.0), 900: (7, 50.0), 8: (1, None)}
+        watch.presume(*presumed_use(pool))
+        assert watch.use() == {4: (20, 80.0), 8: (1, None)}
     finally:
         watch.close()

@@ -43,6 +43,10 @@ JOB_VARIABLES: tuple[tuple[str, str], ...] = (
         "TORC_GPU_UUIDS, TORC_GPU_SHARE, TORC_GPU_MEMORY_MB",
         "the UUIDs of the GPUs of the job, its share of each, and its memory on each in MiB",
     ),
+    (
+        "TORC_CGROUP",
+        "for jobs with GPUs: a name for the parent control group of a container of the job",
+    ),
     ("PATH", "the user's own, with a directory in front that contains only `torc`"),
 )
 """Variables that a job gets in addition to the user's environment."""

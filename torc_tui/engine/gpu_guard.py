@@ -6,6 +6,7 @@ GPUs that are set aside.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 
 from torc_tui.engine.in_flight import InFlight
@@ -75,3 +76,20 @@ class GpuGuard:
         self._told.add(key)
         data = {"message": reason.to_json(), "attempt": flight.key.attempt_id}
         self.rows.append(("job_warning", flight.key.job_id, data))
+
+
+def presumed_use(pool: Pool) -> tuple[dict[int, int], dict[int, int]]:
+    """Return what the pool counts for jobs although nothing names them.
+
+    That is the leader of each such process, and for leaders the bytes that no process shows. Both
+    occur on GPUs with one job only.
+    """
+    leaders: dict[int, int] = {}
+    hidden: Counter[int] = Counter()
+    for state in pool.gpu_states:
+        tenant = state.claims[0].tenant if len(state.claims) == 1 else None
+        if tenant is not None:
+            leaders |= {one.pid: tenant.pid for one in state.own if not one.leader}
+            listed = sum(one.memory or 0 for one in state.own)
+            hidden[tenant.pid] += max(state.claims[0].used - listed, 0)
+    return leaders, {pid: memory for pid, memory in hidden.items() if memory}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from torc_tui.model import Gpu
 from torc_tui.reasons import Reason
 from torc_tui.resources.gpu_presence import WAIT_SECONDS, Presence
-from torc_tui.resources.gpu_reading import Distances, GpuUse
+from torc_tui.resources.gpu_reading import NO_USE, Distances, GpuUse
 from torc_tui.resources.gpu_service import GpuService
 
 READ_SECONDS = 0.5
@@ -52,7 +52,10 @@ class GpuWatch:
         self._every = every
         self._frequent_until = 0.0
         self._latest: tuple[float, tuple[Gpu, ...]] | None = None
-        self._use: Mapping[int, GpuUse] = {}
+        self._use: tuple[Mapping[int, GpuUse], Mapping[int, int]] = ({}, {})
+        """What each process uses, and the leaders of those that belong to jobs."""
+        self._presumed: Mapping[int, int] = {}
+        self._hidden: Mapping[int, int] = {}
         self._awaited: tuple[Gpu, ...] | None = None
         self._signature: object = None
         self._notices: list[Reason] = []
@@ -91,8 +94,22 @@ class GpuWatch:
         return fresh
 
     def use(self) -> Mapping[int, GpuUse]:
-        """Return what each process used of the GPUs in the latest reading."""
-        return self._use
+        """Return what each process used of the GPUs in the latest reading.
+
+        Processes of a job count for its leader, also those in a container.
+        """
+        use, leaders = self._use
+        found: dict[int, GpuUse] = {}
+        for pid, one in use.items():
+            leader = leaders.get(pid) or self._presumed.get(pid, pid)
+            found[leader] = found.get(leader, NO_USE).plus(one)
+        for leader, memory in self._hidden.items():
+            found[leader] = found.get(leader, NO_USE).plus(GpuUse(memory, None))
+        return found
+
+    def presume(self, leaders: Mapping[int, int], hidden: Mapping[int, int]) -> None:
+        """Count processes, and bytes that no process shows, for leaders, as the pool does."""
+        self._presumed, self._hidden = leaders, hidden
 
     def awaited(self) -> tuple[Gpu, ...] | None:
         """Return the GPUs for which jobs may wait; None while that is not known."""
@@ -141,7 +158,8 @@ class GpuWatch:
         presence.read(reading, now)
         presence.check(now)
         if reading is not None:
-            self._use = reading.use
+            processes = (one for gpu in reading.gpus for one in gpu.processes)
+            self._use = (reading.use, {one.pid: one.leader for one in processes if one.leader})
             self.distances = reading.distances
         self.lost = presence.missing()
         self._notices += presence.notices

@@ -30,6 +30,7 @@ from torc_tui.operations.job_environment import (
     with_commands,
     workflow_variables,
 )
+from torc_tui.resources.attempt_tag import attempt_tag
 from torc_tui.resources.binding import hints, unset, with_hints
 from torc_tui.store.log_files import attempt_files as attempt_files
 from torc_tui.store.run_context import RunContext, failure_rule
@@ -55,6 +56,7 @@ class OrderMaker:
         inherited: Mapping[str, str] | None = None,
     ) -> None:
         self.context = context
+        self._database = store_url
         self.output_dir = output_dir
         self.log_location = log_location or output_dir
         self.gpus = gpus
@@ -130,8 +132,10 @@ class OrderMaker:
             gpus_by_index=self.gpus_by_index,
             gpu_rules=self.gpu_rules,
         )
-        if self.gives_gpu_hints and allocation.gpus:
-            environment = with_hints(environment, hints(allocation, self.gpus, self.gpu_rules))
+        if allocation.gpus:
+            environment["TORC_CGROUP"] = attempt_tag(self._database, key)
+            if self.gives_gpu_hints:
+                environment = with_hints(environment, hints(allocation, self.gpus, self.gpu_rules))
         for variable in unset(allocation):
             environment.pop(variable, None)
         stdout, stderr, exit_file = attempt_files(

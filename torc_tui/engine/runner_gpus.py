@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterable, Mapping
 
 from torc_tui.engine.engine import Engine
-from torc_tui.engine.gpu_guard import GpuGuard
+from torc_tui.engine.gpu_guard import GpuGuard, presumed_use
 from torc_tui.engine.gpu_readings import GpuWatch
 from torc_tui.engine.run_summary import RunSummary
 from torc_tui.engine.transaction import EventQueue
 from torc_tui.model import Allocation, Cause, Exited, Gpu, Report
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.records import replace
+from torc_tui.resources.attempt_tag import attempt_tag
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_claims import Tenant
 from torc_tui.resources.gpu_health import GpuHealth
@@ -105,6 +106,7 @@ class RunnerGpus:
         pool.distances = watch.distances
         at, gpus = latest
         pool.update(gpus, self._tenants(), at)
+        watch.presume(*presumed_use(pool))
         self._events.put_notices(pool.unreturned())
         self._check_jobs()
         self._set_aside(now)
@@ -217,17 +219,11 @@ class RunnerGpus:
         return own + self._engine.shared.tenants
 
     def _own_pids(self) -> dict[int, str]:
-        """Return the processes of the same jobs with their tags ``workflow/run/job/attempt``.
-
-        Those of other runners have an empty tag.
-        """
-        own = dict.fromkeys(self._engine.shared.other_pids, "")
-        for flight in self._engine.in_flight.values():
-            if flight.pid:
-                key = flight.key
-                tag = f"{key.workflow_id}/{key.run_id}/{key.job_id}/{key.attempt_id}"
-                own[flight.pid] = tag
-        return own
+        """Return the processes of the same jobs with their tags."""
+        flights = self._engine.in_flight.values()
+        keys = self._engine.shared.others | {one.pid: one.key for one in flights if one.pid}
+        database = self._engine.state.store.url
+        return {pid: attempt_tag(database, key) for pid, key in keys.items()}
 
     def close(self) -> None:
         """Stop reading."""

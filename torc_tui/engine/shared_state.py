@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.errors import StoreUnavailable
-from torc_tui.model import Allocation
+from torc_tui.model import Allocation, AttemptKey
 from torc_tui.records import dataclass
 from torc_tui.resources.gpu_claims import JobEnd, Tenant
 from torc_tui.resources.pool import Pool
@@ -75,9 +75,13 @@ class SharedState:
         ]
 
     @property
-    def other_pids(self) -> list[int]:
+    def others(self) -> dict[int, AttemptKey]:
         """The processes of the jobs that other runners hold on this host."""
-        return [row.pid for row, _ in self._counted if row.pid]
+        return {
+            row.pid: AttemptKey(row.workflow_id, row.id, row.run_id, row.attempt_id)
+            for row, _ in self._counted
+            if row.pid
+        }
 
     def has_changed(self) -> bool:
         """Return whether others have written since the last call of `update`.

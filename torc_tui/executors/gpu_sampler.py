@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from torc_tui.executors.attempt import RunningAttempt
 
-GpuUsage = Callable[[], Mapping[int, tuple[int, float | None]]]
+_ByPid = Mapping[int, tuple[int, float | None]]
+GpuUsage = Callable[[], _ByPid]
 """Return pid -> (bytes, percent or None) over all GPUs, without asking the driver.
 
 Processes that are known to belong to a job count for its leader.
@@ -55,13 +56,15 @@ class GpuSampler:
             _measure(attempt, usage, now)
         return every
 
-    def finish(self, attempt: Attempt) -> None:
+    def finish(self, attempt: RunningAttempt) -> None:
         """Measure an attempt that has ended: the last reading may be newer than its last sample."""
         if self._usage is not None and attempt.allocation.gpus:
             _measure(attempt, self._usage(), time.monotonic())
 
 
-def _measure(attempt: Attempt, usage: Mapping[int, tuple[int, float | None]], now: float) -> None:
+def _measure(
+    attempt: RunningAttempt, usage: Mapping[int, tuple[int, float | None]], now: float
+) -> None:
     pids = {attempt.pid, *(member.pid for member in attempt.members)}
     used = [usage[pid] for pid in pids if pid in usage]
     loads = [percent for _, percent in used if percent is not None]

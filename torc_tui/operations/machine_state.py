@@ -10,9 +10,10 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-from torc_tui.model import Allocation, Gpu, Machine
+from torc_tui.model import Allocation, AttemptKey, Gpu, Machine
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.records import dataclass, replace
+from torc_tui.resources.attempt_tag import attempt_tag
 from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_claims import Tenant
@@ -129,7 +130,7 @@ class MachineReader:
         runners = (
             runner_liveness.runners(store, location=self.location) if store is not None else []
         )
-        gpus = self._read_gpus(held)
+        gpus = self._read_gpus(held, "" if store is None else store.url)
         if self._machine is None:
             self._machine = detect_machine()
         percent: Sequence[float] = ()
@@ -157,9 +158,11 @@ class MachineReader:
             others=Ledger(store.url if store is not None else "").others(),
         )
 
-    def _read_gpus(self, held: Sequence[Holding]) -> tuple[Gpu, ...]:
+    def _read_gpus(self, held: Sequence[Holding], database: str) -> tuple[Gpu, ...]:
         own = {
-            one.pid: f"{one.workflow_id}/{one.run_id}/{one.job_id}/{one.attempt_id}"
+            one.pid: attempt_tag(
+                database, AttemptKey(one.workflow_id, one.job_id, one.run_id, one.attempt_id)
+            )
             for one in held
             if one.pid
         }

@@ -20,6 +20,7 @@ from torc_tui.reasons import Reason
 from torc_tui.records import replace
 from torc_tui.resources.gpu_processes import GpuProcesses
 from torc_tui.resources.gpu_reading import (
+    NO_USE,
     NVLINK_DISTANCE,
     Distances,
     GpuNotices,
@@ -65,7 +66,7 @@ class GpuMonitor:
         """Return the GPUs as they are now.
 
         ``own`` are the processes of our attempts (the leaders of their sessions) with their tags
-        ``workflow/run/job/attempt``, which tell our processes from those of others. Without
+        (`attempt_tag`), which tell our processes from those of others. Without
         ``figures`` the driver is not asked for load, temperature and power.
         """
         self._processes.begin(own or {}, time.time())
@@ -188,10 +189,7 @@ def _use(gpus: Collection[Gpu], loads: Collection[dict[int, float] | None]) -> d
     usage: dict[int, GpuUse] = {}
     for gpu, measured in zip(gpus, loads, strict=True):
         for process in gpu.processes:
-            before = usage.get(process.pid, GpuUse(0, None))
-            load = before.utilization
-            here = None if measured is None else measured.get(process.pid)
-            if here is not None:
-                load = (load or 0.0) + here
-            usage[process.pid] = GpuUse(before.memory + (process.memory or 0), load)
+            load = None if measured is None else measured.get(process.pid)
+            here = GpuUse(process.memory or 0, load)
+            usage[process.pid] = usage.get(process.pid, NO_USE).plus(here)
     return usage

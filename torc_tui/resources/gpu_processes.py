@@ -12,6 +12,7 @@ from pathlib import Path
 
 from torc_tui.model import GpuProcess
 from torc_tui.records import dataclass
+from torc_tui.resources.attempt_tag import is_tagged, tag_in_environment, tag_in_groups
 from torc_tui.resources.process_identity import (
     leader_of,
     process_began,
@@ -22,7 +23,6 @@ from torc_tui.resources.process_identity import (
 _MPS_SERVER = "nvidia-cuda-mps"
 _LARGEST_PID = 1 << 22
 """The limit of Linux. ``pid_max`` may be lower here than where the driver has its ids from."""
-_TAG = ("TORC_WORKFLOW_ID", "TORC_RUN_ID", "TORC_JOB_ID", "TORC_ATTEMPT_ID")
 
 
 @dataclass(slots=True)
@@ -108,15 +108,27 @@ class GpuProcesses:
             return leader
         if known.tag is None:
             known.tag = _tag(pid)
-        return next((one for one, tag in self._own.items() if tag and tag == known.tag), 0)
+        if not known.tag:
+            return 0
+        return next((one for one, tag in self._own.items() if is_tagged(tag, known.tag)), 0)
 
 
 def _tag(pid: int) -> str:
-    """Return ``workflow/run/job/attempt`` from the environment of a process; "" if it has none."""
+    """Return the tag of the attempt that a process names; "" if it names none.
+
+    The environment of a process of another user is hidden, such as that of root in a container. Its
+    control group is not.
+    """
+    return tag_in_environment(_environment(pid)) or tag_in_groups(_text(f"/proc/{pid}/cgroup"))
+
+
+def _environment(pid: int) -> dict[str, str]:
+    lines = _text(f"/proc/{pid}/environ").split("\0")
+    return {name: value for name, _, value in (line.partition("=") for line in lines)}
+
+
+def _text(path: str) -> str:
     try:
-        environment = Path(f"/proc/{pid}/environ").read_bytes()
+        return Path(path).read_bytes().decode(errors="replace")
     except OSError:
         return ""
-    found = dict(part.partition(b"=")[::2] for part in environment.split(b"\0"))
-    values = [found.get(name.encode(), b"").decode(errors="replace") for name in _TAG]
-    return "/".join(values) if all(values) else ""

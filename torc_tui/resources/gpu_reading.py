@@ -30,6 +30,14 @@ class GpuUse(NamedTuple):
     memory: int
     utilization: float | None
 
+    def plus(self, other: GpuUse) -> GpuUse:
+        """Return the use of both together."""
+        loads = [one.utilization for one in (self, other) if one.utilization is not None]
+        return GpuUse(self.memory + other.memory, sum(loads) if loads else None)
+
+
+NO_USE = GpuUse(0, None)
+
 
 class GpuReading(NamedTuple):
     """One reading.

@@ -511,10 +511,14 @@ class HeldAttemptsRow(NamedTuple):
     planned: str | None
 def HELD_ATTEMPTS(*, node_id: int) -> HeldAttemptsRow: ...
 class HeldByOthersRow(NamedTuple):
+    id: int
+    workflow_id: int
+    attempt_id: int
     allocation: str | None
     pid: int | None
     process_started: int | None
     started_at: float | None
+    run_id: int
     boot_id: str
     pid_namespace: str | None
     runner_pid: int

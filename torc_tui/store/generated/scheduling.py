@@ -58,15 +58,16 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "allocation:json job_id attempt_id",
     ),
     "HELD_BY_OTHERS": (
-        "SELECT job.allocation, job.pid, job.process_started, job.started_at, "
-        "compute_node.boot_id, compute_node.pid_namespace, compute_node.pid AS runner_pid, "
+        "SELECT job.id, job.workflow_id, job.attempt_id, job.allocation, job.pid, "
+        "job.process_started, job.started_at, compute_node.run_id, compute_node.boot_id, "
+        "compute_node.pid_namespace, compute_node.pid AS runner_pid, "
         "compute_node.process_started AS runner_started FROM job JOIN compute_node ON "
         "compute_node.id = job.compute_node_id WHERE job.status IN (3, 4) AND "
         "job.compute_node_id != ?1 AND coalesce(compute_node.location, compute_node.hostname) = "
         "?2 AND job.allocation IS NOT NULL",
         "node_id location",
-        "allocation:json pid process_started started_at boot_id pid_namespace runner_pid "
-        "runner_started",
+        "id workflow_id attempt_id allocation:json pid process_started started_at run_id boot_id "
+        "pid_namespace runner_pid runner_started",
     ),
     "HELD_JOBS": (
         "SELECT job.id, job.attempt_id, job.status, job.stop_requested, job.suspended, "

@@ -85,10 +85,10 @@ CLAIM = (
 GRANT = change(job, "allocation", _attempt, among(job.c.status, {JobStatus.PENDING}))
 HELD_BY_OTHERS = (
     select(
-        *columns(job, "allocation pid process_started started_at"),
+        *columns(job, "id workflow_id attempt_id allocation pid process_started started_at"),
         *columns(
             compute_node,
-            "boot_id pid_namespace pid:runner_pid process_started:runner_started",
+            "run_id boot_id pid_namespace pid:runner_pid process_started:runner_started",
         ),
     )
     .join(compute_node, compute_node.c.id == job.c.compute_node_id)
