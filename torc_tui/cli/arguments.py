@@ -157,6 +157,13 @@ def _gpu_size(value: str) -> int:
     return parse_gpu_memory(value)
 
 
+def _gpus(value: str) -> float:
+    number = _number_to(MOST_INTEGER)(value)
+    if number > 1 and number != int(number):
+        raise ValueError
+    return int(number) if number == int(number) else number
+
+
 def _duration(value: str) -> float:
     from torc_tui.units import parse_duration
 
@@ -193,6 +200,7 @@ INTEGER = _checked(_integer, "a whole number")
 SECONDS = _checked(_number_to(MOST_SECONDS), "a number of seconds")
 GIB = _checked(_number_to(MOST_GIB), f"a number of GiB from 0 to {MOST_GIB}")
 SPAN = _checked(_span, "a number of seconds or a duration")
+GPUS = _checked(_gpus, "a number of GPUs, or a share below 1")
 SIZE = _checked(_size, "a size")
 GPU_SIZE = _checked(_gpu_size, "a size from 16m, or a part of the GPU such as 50%")
 DURATION = _checked(_duration, "a duration")
@@ -209,6 +217,7 @@ _METAVARS: dict[Callable[[str], Any], str] = {
     INTEGER: "N",
     SECONDS: "SECONDS",
     GIB: "GIB",
+    GPUS: "N",
     SPAN: "TIME",
     SIZE: "SIZE",
     GPU_SIZE: "SIZE",

@@ -120,13 +120,14 @@ def plan_of(call: Call, path: str) -> Plan:
 
 def given_values(call: Call) -> dict[str, str]:
     """Return the values of ``--set``."""
-    return dict(map(_value, call.options.set or ()))
+    return dict(name_and_value("--set", text) for text in call.options.set or ())
 
 
-def _value(text: str) -> tuple[str, str]:
+def name_and_value(option: str, text: str) -> tuple[str, str]:
+    """Return both parts of ``NAME=VALUE``, which an option has given."""
     name, mark, value = text.partition("=")
     if not mark or not name.strip():
-        raise UsageError(f"--set: {text!r} is not NAME=VALUE")
+        raise UsageError(f"{option}: {text!r} is not NAME=VALUE")
     return name.strip(), value
 
 

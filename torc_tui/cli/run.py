@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from torc_tui.cli import notify, output
@@ -18,7 +19,13 @@ from torc_tui.cli.diagnostics import after_failure, note, say
 from torc_tui.cli.run_options import arguments_of, options_of
 from torc_tui.cli.targets import refuse_own_job
 from torc_tui.cli.terminal_text import is_id
-from torc_tui.engine.report import EXIT_STALE, EXIT_UNSUCCESSFUL, RunOptions, RunReport
+from torc_tui.engine.report import (
+    EXIT_STALE,
+    EXIT_UNSUCCESSFUL,
+    Observer,
+    RunOptions,
+    RunReport,
+)
 from torc_tui.errors import NotFound, Refused, UsageError
 from torc_tui.model import Workflow
 from torc_tui.reasons import Kind
@@ -38,7 +45,7 @@ def run(call: Call) -> int:
     from torc_tui.store import workflows
 
     given = call.options
-    options, notifiers = options_of(call), notify.notifiers(given)
+    options, notifiers = options_of(given), notify.notifiers(given)
     what = given.what or _only_file()
     if what is not None and names_file(what):
         from torc_tui.cli.run_file import attached, workflow_of_file
@@ -55,7 +62,7 @@ def run(call: Call) -> int:
     if given.tui or (given.detach and not is_idle):
         return _in_background(call, workflow, options)
     with notify.if_it_fails(notifiers, workflow):
-        report, summary = _here(call, workflow, options, stale, is_idle=is_idle)
+        report, summary = run_here(call, workflow, options, stale, is_idle=is_idle)
     if not is_idle:
         notify.of_end(notifiers, workflow.id, report.run_id, summary, report.exit_code)
     return report.exit_code
@@ -144,12 +151,19 @@ def _is_finished(workflow: Workflow) -> bool:
     return is_complete(workflow.counts) and not workflow.interrupted
 
 
-def _here(
-    call: Call, workflow: Workflow, options: RunOptions, stale: int, *, is_idle: bool
+def run_here(
+    call: Call,
+    workflow: Workflow,
+    options: RunOptions,
+    stale: int = 0,
+    *,
+    is_idle: bool = False,
+    wrap: Callable[[Observer], Observer] = lambda observer: observer,
 ) -> tuple[RunReport, str]:
     """Run the workflow in this process; return the report, also as one line.
 
-    A run without jobs to run is shown only if it failed.
+    A run without jobs to run is shown only if it failed. ``wrap`` returns what watches the run
+    instead of the observer that it gets.
     """
     from torc_tui.cli.lost_terminal import redirect
     from torc_tui.cli.progress import watcher
@@ -158,7 +172,7 @@ def _here(
     refuse_own_job(call, workflow.id, "run")
     quiet = call.options.quiet or call.json or is_idle
     with watcher(call.store, workflow, options.output_dir, quiet=quiet) as observer:
-        report = run_workflow(call.store, workflow.id, options, observer)
+        report = run_workflow(call.store, workflow.id, options, wrap(observer))
     if stale and not report.exit_code:
         report.jobs_code = EXIT_STALE
     summary = _summary(report, workflow, is_idle=is_idle)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from argparse import Namespace
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from torc_tui import settings
-from torc_tui.cli.call import Call
 from torc_tui.engine.report import RunOptions
 from torc_tui.errors import SettingsError
 from torc_tui.resources.gpu_presence import WAIT_SECONDS
@@ -29,30 +29,29 @@ _MOST_MEMORY = 4 << 30
 """The largest ``gpu_headroom`` and ``gpu_idle_memory``."""
 
 
-def options_of(call: Call) -> RunOptions:
+def options_of(given: Namespace) -> RunOptions:
     """Return what the runner may use: by the options, else the settings ``client.run.*``."""
-    given = call.options
     preset = settings.load()
 
     def value(name: str) -> Any:
-        own = getattr(given, name)
+        own = getattr(given, name, None)
         return preset.get(f"client.run.{name}") if own is None else own
 
     folder = value("output_dir")
     gpu_wait = value("gpu_wait")
     return RunOptions(
         **{name: value(name) for name in _PRESET},
-        time_limit=given.time_limit,
-        end_time=given.end_time,
+        time_limit=value("time_limit"),
+        end_time=value("end_time"),
         output_dir=None if folder is None else os.path.abspath(os.path.expanduser(folder)),  # noqa: PTH100, PTH111
-        limit_resources=not given.no_limit_resources,
+        limit_resources=not value("no_limit_resources"),
         gpu_rules=_gpu_rules(value),
-        gpus_by_index=given.gpu_by_index,
+        gpus_by_index=bool(value("gpu_by_index")),
         gpu_wait=WAIT_SECONDS if gpu_wait is None else gpu_wait,
-        virtual_gpus=given.virtual_gpus,
-        gpus=given.gpus,
-        on_oom=given.on_oom,
-        on_timeout=given.on_timeout,
+        virtual_gpus=value("virtual_gpus"),
+        gpus=value("gpus"),
+        on_oom=value("on_oom"),
+        on_timeout=value("on_timeout"),
     )
 
 

@@ -15,6 +15,7 @@ _DIRECTORY = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 
 ORDER = (
     "workflow-files",
     "jobs",
+    "batches",
     "user-data",
     "failures",
     "retries",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 from torc_tui.model import Event, Machine
 from torc_tui.reasons import Reason
@@ -15,13 +15,30 @@ EXIT_COMPLETED, EXIT_UNSUCCESSFUL, EXIT_UNSCHEDULABLE, EXIT_INTERRUPTED = 0, 1, 
 EXIT_STALE = 4
 
 
+class JobSource:
+    """Adds jobs to the workflow while it runs; this one adds none.
+
+    A runner waits for more jobs while the source is open. ``halt`` ends the run: ``soon`` when the
+    running jobs have ended, ``now`` by stopping them; the other jobs are left as they are.
+    """
+
+    is_open = False
+    halt: Literal["soon", "now"] | None = None
+    follows_failures = False
+    """Whether `failed` may end the run; then no job is claimed before the ends are known."""
+
+    def failed(self, job_ids: Iterable[int]) -> None:
+        """Take the jobs that have failed for good, before other jobs are claimed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """How to run.
 
     ``time_limit`` and ``grace`` are in seconds, ``end_time`` is in seconds since the epoch.
     ``on_oom`` and ``on_timeout`` are the factors by which memory and runtime grow for a retry. None
-    stands for no limit, for what is detected, or for what the workflow file says.
+    stands for no limit, for what is detected, or for what the workflow file says. ``source`` may
+    add jobs during the run.
     """
 
     num_cpus: int | None = None
@@ -40,6 +57,7 @@ class RunOptions:
     gpus_by_index: bool = False
     on_oom: float | None = None
     on_timeout: float | None = None
+    source: JobSource = field(default_factory=JobSource)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

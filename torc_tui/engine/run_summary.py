@@ -212,7 +212,9 @@ class RemainingWork:
         if claimed or engine.in_flight or engine.state.prefetched.jobs or self._is_deciding():
             self._idle_since = None
             return False
-        return self._must_leave() or not self._has_work(now)
+        return self._must_leave() or not (
+            engine.state.options.source.is_open or self._has_work(now)
+        )
 
     def _is_deciding(self) -> bool:
         """Return whether it is not known yet which jobs run."""
@@ -226,6 +228,7 @@ class RemainingWork:
             or self._interrupts.count
             or shared.stop_requested
             or shared.is_canceled
+            or state.options.source.halt
             or state.directory_is_gone
             or state.backoff.given_up(time.monotonic())
         )

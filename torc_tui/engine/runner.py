@@ -97,6 +97,7 @@ class Runner:
             deadline=self.deadline,
             recovery=self.recovery,
             is_in_use=runner_liveness.is_in_use,
+            source=options.source,
         )
         self.engine = Engine(
             store, executor, host.pool(options), self.maker, joined.node, engine_options

@@ -9,6 +9,7 @@ from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.recording import CutOff, Recorder
 from torc_tui.engine.recovery import RecoveryScripts
+from torc_tui.engine.report import JobSource
 from torc_tui.engine.series_writer import SeriesWriter
 from torc_tui.engine.shared_state import NodeIdentity, SharedState
 from torc_tui.engine.start_backoff import StartBackoff
@@ -111,13 +112,14 @@ class EngineOptions:
     """How an engine is connected to its runner.
 
     ``recovery`` runs recovery scripts; without it, none is run. ``is_in_use`` is explained in
-    `SharedState`.
+    `SharedState`, ``source`` in `JobSource`.
     """
 
     deadline: Deadline = field(default_factory=Deadline)
     recovery: RecoveryScripts | None = None
     is_in_use: Callable[[HeldElsewhere], bool] = lambda held: True
     monotonic: Callable[[], float] = time.monotonic
+    source: JobSource = field(default_factory=JobSource)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -162,12 +164,15 @@ class RunnerState:
             shared.is_paused
             or shared.is_canceled
             or self.stopping
+            or self.options.source.halt
             or shared.stop_requested
             or self.directory_is_gone
         )
 
     def may_prefetch(self) -> bool:
         """Return whether this runner may hold and start prefetched jobs."""
+        if self.options.source.follows_failures:
+            return False
         return self.may_claim() and self.backoff.cap is None
 
     def release(self, job_id: int) -> InFlight | None:

@@ -69,12 +69,18 @@ class StopRequests:
         self._handled_interrupts = 0
         self._handled_request: str | None = None
         self._has_hung_up = False
+        self._source = engine.state.options.source
+        self._handled_source = self._source.is_open, self._source.halt
         self._are_scripts_stopped = False
 
     def is_due(self, now: float) -> bool:
-        """Return whether a signal has arrived, or the time is over, and nothing was stopped yet."""
+        """Return whether a signal has arrived, or the time is over, and nothing was stopped yet.
+
+        The end of a source of jobs is such a signal, too.
+        """
         return (
-            self._interrupts.count != self._handled_interrupts
+            (self._source.is_open, self._source.halt) != self._handled_source
+            or self._interrupts.count != self._handled_interrupts
             or (self._interrupts.hung_up and not self._has_hung_up)
             or self._is_time_over(now)
         )
@@ -92,6 +98,13 @@ class StopRequests:
             self._scripts.stop(hard=hard)
             grace = 0.0 if hard else self._engine.maker.grace
             self._observer.stopping(len(self._engine.in_flight), grace)
+        self._check_source()
+
+    def _check_source(self) -> None:
+        """Stop the jobs if their source says so."""
+        self._handled_source = self._source.is_open, self._source.halt
+        if self._source.halt == "now" and not self._engine.state.stopping:
+            self._engine.stop()
 
     def check_time(self, now: float) -> None:
         """Stop when the time is over."""

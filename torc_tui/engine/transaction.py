@@ -24,7 +24,7 @@ from torc_tui.lifecycle.fingerprint import Fingerprint
 from torc_tui.model import AttemptKey, Event, Exited, Measured, NotStarted, Started
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.records import dataclass, field
-from torc_tui.status import JobStatus
+from torc_tui.status import TROUBLED, JobStatus
 from torc_tui.store import fingerprints, run_context, scheduling, sql, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
@@ -164,6 +164,11 @@ class StepTransaction:
         if not self.ended:
             return
         self._rows += scheduling.end(conn, state.node.node_id, self.ended)
+        state.options.source.failed(
+            one.exited.key.job_id
+            for one in self.ended
+            if one.outcome.status in TROUBLED and one.outcome.is_final
+        )
         if any(one.outcome.grown for one in self.ended):  # the next claim needs the new requests
             state.maker.follow(run_context.read(conn, state.context.workflow_id))
         for one in self.ended:
@@ -251,7 +256,8 @@ class StepTransaction:
         state = self._state
         workflow_id = state.context.workflow_id
         moved = self.ended or self.decided
-        if moved and not self.placed and len(state.in_flight) == len(self.ended):
+        is_open = state.options.source.is_open
+        if moved and not is_open and not self.placed and len(state.in_flight) == len(self.ended):
             self.is_complete = not scheduling.unsettled(conn, workflow_id)
         if self.is_complete:
             counts = {

@@ -163,6 +163,11 @@ class Outcome:
     rerun: bool = False
 
     @property
+    def is_final(self) -> bool:
+        """Whether the job does not run again by itself, and its failure counts."""
+        return not (self.retry or self.rerun or self.interrupted or self.ignored)
+
+    @property
     def seen_status(self) -> JobStatus:
         """The status of the job for the jobs that depend on it."""
         return JobStatus.COMPLETED if self.ignored else self.status

@@ -12,14 +12,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torc_tui.model import ResourceRequirements
+from torc_tui.model import FailureHandler, ResourceRequirements
 from torc_tui.records import replace
 from torc_tui.resources.placement import rank
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import insert_requirements
 from torc_tui.store.encoding import dumps, loads
-from torc_tui.store.plan_rows import REQUIREMENT_FIELDS
+from torc_tui.store.plan_rows import REQUIREMENT_FIELDS, encode_rules
 from torc_tui.store.workflows import read_requirements
 
 _NUMBERED = re.compile(r"job(\d{1,9})")
@@ -32,9 +32,7 @@ def add_jobs(
 
     The jobs are uninitialized and wait for nothing.
     """
-    names = (row.name for row in conn.rows(sql.NUMBERED_JOBS, workflow_id=workflow_id))
-    taken = [int(match[1]) for name in names if (match := _NUMBERED.fullmatch(name))]
-    number = max(taken, default=0) + 1
+    number = last_number(conn, workflow_id) + 1
     first = conn.allocate("job", len(commands))
     new = [f"job{number + i}" for i in range(len(commands))]
     ids = range(first, first + len(commands))
@@ -54,6 +52,29 @@ def add_jobs(
     conn.many(sql.SET_EDITED, [{"id": job_id, "edited": text} for job_id in ids])
     classify(conn, workflow_id)
     return list(ids)
+
+
+def last_number(conn: Connection, workflow_id: int) -> int:
+    """Return the largest number of the jobs named ``job1``, ``job2`` …; 0 without any."""
+    names = (row.name for row in conn.rows(sql.NUMBERED_JOBS, workflow_id=workflow_id))
+    return max((int(match[1]) for name in names if (match := _NUMBERED.fullmatch(name))), default=0)
+
+
+def failure_handler(conn: Connection, workflow_id: int, wanted: FailureHandler) -> int:
+    """Return the id of a failure handler with these rules; create it if necessary."""
+    rules = encode_rules(wanted.rules)
+    for row in conn.rows(sql.FAILURE_HANDLERS, workflow_id=workflow_id):
+        if row.rules == rules:
+            return row.id
+    number = conn.allocate("failure_handler")
+    conn.insert(
+        sql.INSERT_FAILURE_HANDLERS,
+        id=number,
+        workflow_id=workflow_id,
+        name=wanted.name,
+        rules=rules,
+    )
+    return number
 
 
 def requirement(conn: Connection, workflow_id: int, wanted: ResourceRequirements) -> int:
@@ -104,15 +125,19 @@ _NOT_OF_FILE = frozenset({"labels", "resource_class", "edited"})
 """Columns that no workflow file gives."""
 
 
+def classes(conn: Connection, workflow_id: int) -> dict[int, int]:
+    """Return the rank of all requirements of a workflow, by their ids."""
+    known = read_requirements(conn, workflow_id)
+    return dict(zip(known, rank(list(known.values())), strict=True))
+
+
 def classify(conn: Connection, workflow_id: int) -> None:
     """Recompute the rank of all requirements of the workflow."""
-    known = read_requirements(conn, workflow_id)
-    ranks = rank(list(known.values()))
     conn.many(
         sql.SET_RESOURCE_CLASS,
         [
             {"workflow_id": workflow_id, "requirement_id": number, "resource_class": place}
-            for number, place in zip(known, ranks, strict=True)
+            for number, place in classes(conn, workflow_id).items()
         ],
     )
 

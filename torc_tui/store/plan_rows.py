@@ -59,8 +59,13 @@ def handler_columns(plan: Plan) -> Columns:
     handlers = plan.spec.failure_handlers
     return {
         "name": [handler.name for handler in handlers],
-        "rules": [dumps([_rule(rule) for rule in each.rules]) for each in handlers],
+        "rules": [encode_rules(each.rules) for each in handlers],
     }
+
+
+def encode_rules(rules: Sequence[FailureRule]) -> str:
+    """Return the rules of a failure handler as the database holds them."""
+    return dumps([_rule(rule) for rule in rules])
 
 
 _RULE_KEYS = frozenset({"exit_codes", "match_all_exit_codes", "recovery_script", "max_retries"})

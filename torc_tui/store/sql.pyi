@@ -103,6 +103,17 @@ class AttemptsOfRunRow(NamedTuple):
     ended_at: float
     allocation: str | None
 def ATTEMPTS_OF_RUN(*, workflow_id: int, run_id: int) -> AttemptsOfRunRow: ...
+class BatchResultRow(NamedTuple):
+    id: int
+    name: str
+    command: str
+    parameter_values: str | None
+    status: JobStatus
+    return_code: int | None
+    started_at: float
+    ended_at: float
+    log_stem: str | None
+def BATCH_RESULT(*, job_id: int) -> BatchResultRow: ...
 def BEGIN_AGAIN(*, job_ids: str) -> None: ...
 class BlameRow(NamedTuple):
     name: str
@@ -133,6 +144,11 @@ def CLAIM(
     int
 ) -> None: ...
 def CLAIM_ACTION(*, executed_run_id: int, executed_at: float | None, action_id: int) -> None: ...
+class CommandsOfWorkflowRow(NamedTuple):
+    id: int
+    command: str
+    status: JobStatus
+def COMMANDS_OF_WORKFLOW(*, workflow_id: int) -> CommandsOfWorkflowRow: ...
 class CommandActionsRow(NamedTuple):
     id: int
     trigger_type: str

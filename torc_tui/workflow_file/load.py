@@ -96,7 +96,7 @@ def loads(
     name = Path(file).stem if file and file != STDIN else "stdin"
     document = _document(text, format, file)
     set_values(document, values or {})
-    spec = parse(document, _text_reader(directory), name=name, text=text)
+    spec = parse(document, text_reader(directory), name=name, text=text)
     return replace(spec, set_values=dict(values or {}))
 
 
@@ -198,7 +198,7 @@ def _read(stream: BinaryIO) -> bytes:
     return content
 
 
-def _text_reader(directory: Path | None) -> ReadText:
+def text_reader(directory: Path | None) -> ReadText:
     """Return the function that reads files with values, relative to a directory.
 
     Where the directory has no such file, that of the current directory is read.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Text, func, select
+from sqlalchemy import Text, and_, func, select
 
 from torc_tui.store.schema import (
     JOB_DEFINITION,
@@ -15,13 +15,22 @@ from torc_tui.store.schema import (
     gate,
     job,
     resource_requirements,
+    result,
     slurm_scheduler,
     user_data,
     user_data_group,
     workflow,
     workflow_text,
 )
-from torc_tui.store.statements.terms import Bulk, change, is_listed, of_workflow, param, pick
+from torc_tui.store.statements.terms import (
+    Bulk,
+    change,
+    columns,
+    is_listed,
+    of_workflow,
+    param,
+    pick,
+)
 
 INSERT_WORKFLOW = Bulk(workflow)
 INSERT_WORKFLOW_TEXT = Bulk(workflow_text)
@@ -40,6 +49,21 @@ INSERT_FILE_GROUPS = Bulk(file_group)
 
 
 NUMBERED_JOBS = select(job.c.name).where(of_workflow(job), job.c.name.like("job%"))
+COMMANDS_OF_WORKFLOW = pick(job, "id command status").where(of_workflow(job), ~job.c.removed)
+BATCH_RESULT = (
+    select(
+        *columns(job, "id name command parameter_values status return_code"),
+        *columns(result, "started_at ended_at log_stem"),
+    )
+    .outerjoin(
+        result,
+        and_(result.c.job_id == job.c.id, result.c.attempt_id == job.c.attempt_id),
+    )
+    .where(job.c.id == param("job_id"))
+    .order_by(result.c.id.desc())
+    .limit(1)
+)
+"""A job with its last attempt, if that has ended."""
 SET_RESOURCE_CLASS = change(
     job, "resource_class", of_workflow(job), job.c.requirement_id == param(job.c.requirement_id)
 )

@@ -1,0 +1,173 @@
+"""Write what the jobs of a batch printed, and how they ended, in the order of the input.
+
+Input: the events of the run, the ids of the jobs in their order. Output: the outputs of the jobs on
+standard output and standard error, and one record per job in a CSV or JSONL file.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sys
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+from torc_tui.cli.progress import SafeObserver
+from torc_tui.cli.terminal_text import sanitize
+from torc_tui.engine.report import Observer
+from torc_tui.errors import UsageError
+from torc_tui.model import Event
+from torc_tui.status import SETTLED, JobStatus
+from torc_tui.store import sql
+from torc_tui.store.database import Store
+from torc_tui.store.log_files import stream_paths
+
+_ENDS = frozenset(
+    {"job_completed", "job_failed", "job_terminated", "job_canceled", "job_pending_failed"}
+)
+_OVER = SETTLED | {JobStatus.PENDING_FAILED}
+_LARGEST_OUTPUT = 1 << 20
+"""Bytes of an output that a record holds."""
+
+
+class ResultsFile:
+    """The file of ``--results``; it is created before the first job starts."""
+
+    def __init__(self, path: str, columns: Sequence[str]) -> None:
+        self._is_csv = path.lower().endswith(".csv")
+        if not self._is_csv and not path.lower().endswith((".jsonl", ".ndjson")):
+            raise UsageError(f"--results {path}: the file must end in .csv or .jsonl")
+        try:
+            self._file = open(path, "w", encoding="utf-8", newline="")  # noqa: SIM115 - until `close`
+        except OSError as error:
+            raise UsageError(f"--results {path}: cannot be written: {error.strerror}") from error
+        self._values = columns
+        self._names = (
+            *("seq", "job_id", "name", "command", *columns, "status", "return_code"),
+            *("started_at", "exec_time_s", "stdout", "stderr"),
+        )
+        self._writer = csv.writer(self._file) if self._is_csv else None
+        if self._writer is not None:
+            self._writer.writerow(self._names)
+
+    def write(self, seq: int, row: sql.BatchResultRow, outputs: tuple[str | None, ...]) -> None:
+        """Write the record of a job."""
+        values = json.loads(row.parameter_values) if row.parameter_values else {}
+        lasted = None
+        if row.started_at is not None and row.ended_at is not None:
+            lasted = round(row.ended_at - row.started_at, 6)
+        record: dict[str, Any] = {
+            "seq": seq,
+            "job_id": row.id,
+            "name": row.name,
+            "command": row.command,
+            **{name: values.get(name) for name in self._values},
+            "status": row.status.word,
+            "return_code": row.return_code,
+            "started_at": row.started_at,
+            "exec_time_s": lasted,
+            "stdout": _text(outputs[0]),
+            "stderr": _text(outputs[1]) if outputs[1] != outputs[0] else None,
+        }
+        if self._writer is not None:
+            self._writer.writerow([record[name] for name in self._names])
+        else:
+            self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class BatchResults(SafeObserver):
+    """An observer that also writes the results of the jobs whose predecessors have ended."""
+
+    def __init__(
+        self,
+        store: Store,
+        stdio_mode: str,
+        *,
+        prints: bool,
+        file: ResultsFile | None,
+    ) -> None:
+        self.order: deque[int] = deque()
+        """The jobs that were not written yet, in their order; another thread appends to it."""
+        self._store = store
+        self._mode = stdio_mode
+        self._prints = prints
+        self._file = file
+        self._ended: set[int] = set()
+        self._seq = 0
+
+    def around(self, observer: Observer) -> BatchResults:
+        """Pass everything on to another observer."""
+        super().__init__(observer)
+        return self
+
+    def events(self, events: Sequence[Event]) -> None:
+        """Write the results that are complete now."""
+        self.guard(lambda: self.observer.events(events))
+        self._ended |= {one.job_id for one in events if one.kind in _ENDS and one.job_id}
+        self.guard(self._write_ended)
+
+    def finish(self) -> None:
+        """Write the records of the jobs that are left, as they are after the run."""
+        while self.order:
+            self._write(self._row(self.order.popleft()))
+        if self._file is not None:
+            self._file.close()
+
+    def _write_ended(self) -> None:
+        while self.order and self.order[0] in self._ended:
+            row = self._row(self.order[0])
+            if row is not None and row.status not in _OVER:
+                self._ended.discard(row.id)  # it is retried
+                return
+            self._ended.discard(self.order.popleft())
+            self._write(row)
+
+    def _row(self, job_id: int) -> sql.BatchResultRow | None:
+        with self._store.read() as conn:
+            return conn.one(sql.BATCH_RESULT, job_id=job_id)
+
+    def _write(self, row: sql.BatchResultRow | None) -> None:
+        if row is None:
+            return
+        self._seq += 1
+        outputs: tuple[str | None, ...] = (None, None)
+        if row.log_stem is not None:
+            outputs = stream_paths(row.log_stem, self._mode)
+        if self._prints:
+            for path, stream in zip(dict.fromkeys(outputs), (sys.stdout, sys.stderr), strict=False):
+                _copy(path, stream)
+        if self._file is not None:
+            self._file.write(self._seq, row, outputs)
+
+
+def _copy(path: str | None, stream: TextIO) -> None:
+    """Print a file: its bytes into a pipe, printable characters on a terminal."""
+    if path is None:
+        return
+    with suppress(FileNotFoundError), Path(path).open("rb") as file:  # empty files are deleted
+        if stream.isatty():
+            for line in file:
+                stream.write(sanitize(line.decode("utf-8", "surrogateescape"), "\n\t"))
+        else:
+            stream.flush()
+            shutil.copyfileobj(file, stream.buffer)
+        stream.flush()
+
+
+def _text(path: str | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(_LARGEST_OUTPUT).decode("utf-8", "backslashreplace")
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,220 @@
+"""Store commands as the jobs of one workflow, while they arrive.
+
+Input: an open store, commands with the values they were made from. Output: ids of jobs. A batch is
+an ordinary workflow: a run, the app and every other command treat it like one from a file.
+
+Invariants
+* Each call of `Batch.add` is one transaction, whose jobs are ready at once.
+* A resumed batch keeps the jobs that it has: commands that have completed are left alone, others
+  run again, and only unknown ones become new jobs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from torc_tui.errors import Refused
+from torc_tui.model import (
+    ExecutionConfig,
+    FailureHandler,
+    FailureRule,
+    ResourceRequirements,
+    Value,
+    Workflow,
+    WorkflowSpec,
+)
+from torc_tui.operations.rerun_jobs import rerun_jobs
+from torc_tui.operations.runners import active_runners
+from torc_tui.operations.workflows import create_workflow, initialize, needs_initialization
+from torc_tui.plan.resolve import resolve
+from torc_tui.records import dataclass
+from torc_tui.status import UNSUCCESSFUL, JobStatus
+from torc_tui.store import additions, sql, workflows
+from torc_tui.store.database import Store
+from torc_tui.store.encoding import dumps
+from torc_tui.store.event_log import append
+
+Command = tuple[str, Sequence[tuple[str, Value]]]
+"""A text for bash, and the values it was made from."""
+
+_RERUN = UNSUCCESSFUL | {JobStatus.PENDING_FAILED, JobStatus.DISABLED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOptions:
+    """What all jobs of a batch have in common; ``retries`` follow every failure."""
+
+    name: str
+    description: str | None = None
+    requirements: ResourceRequirements
+    retries: int = 0
+    stdio_mode: str | None = None
+
+
+class Batch:
+    """A workflow to which commands are added; use `begin` or `resume`."""
+
+    def __init__(
+        self, store: Store, workflow_id: int, options: BatchOptions, actor: str | None
+    ) -> None:
+        self.store = store
+        self.workflow_id = workflow_id
+        self.actor = actor
+        self.is_resumed = False
+        self.skipped = 0
+        """How many commands had completed before."""
+        self._known = _KnownCommands(store, workflow_id)
+        now = time.time()
+        with store.write() as conn:
+            append(conn, workflow_id, [], at=now)
+            self._requirement = additions.requirement(conn, workflow_id, options.requirements)
+            self._handler: int | None = None
+            if options.retries:
+                wanted = _retry_handler(options.retries)
+                self._handler = additions.failure_handler(conn, workflow_id, wanted)
+            additions.classify(conn, workflow_id)
+            self._class = additions.classes(conn, workflow_id)[self._requirement]
+            self._number = additions.last_number(conn, workflow_id)
+
+    def add(self, commands: Sequence[Command]) -> list[int]:
+        """Add jobs, and return the ids of those that run because of it, in their order."""
+        places: list[int | None] = []
+        for command, _ in commands:
+            known = self._known.take(command)
+            if known is None:
+                places.append(None)
+            elif known > 0:
+                places.append(known)
+            else:
+                places.append(0)
+                self.skipped += 1
+        new = [one for one, place in zip(commands, places, strict=True) if place is None]
+        ids = iter(self._insert(new) if new else ())
+        again = [place for place in places if place]
+        if again:
+            self._run_again(again)
+        return [next(ids) if place is None else place for place in places if place != 0]
+
+    def _insert(self, commands: Sequence[Command]) -> Sequence[int]:
+        number, now = len(commands), time.time()
+        names = [f"job{self._number + place}" for place in range(1, number + 1)]
+        values = [dumps(dict(pairs)) if pairs else None for _, pairs in commands]
+        with self.store.write() as conn:
+            told = ("jobs_created", None, {"jobs": number})
+            append(conn, self.workflow_id, [told], at=now, actor=self.actor)
+            first = conn.allocate("job", number)
+            ids = range(first, first + number)
+            conn.insert(
+                sql.INSERT_JOBS,
+                id=ids,
+                workflow_id=self.workflow_id,
+                name=names,
+                group=[
+                    "job_{line}" if pairs else name
+                    for name, pairs in zip(names, values, strict=True)
+                ],
+                command=[command for command, _ in commands],
+                parameter_values=values,
+                status=int(JobStatus.READY),
+                priority=0,
+                resource_class=self._class,
+                cancel_on_blocking_job_failure=True,
+                requirement_id=self._requirement,
+                failure_handler_id=self._handler,
+            )
+        self._number += number
+        return ids
+
+    def _run_again(self, job_ids: Sequence[int]) -> None:
+        failed = [one for one in job_ids if self._known.is_unsuccessful(one)]
+        if failed:
+            rerun_jobs(self.store, failed, alone=True, actor=self.actor)
+
+
+class _KnownCommands:
+    """The jobs that a workflow has, by their commands; each is taken once."""
+
+    def __init__(self, store: Store, workflow_id: int) -> None:
+        self._jobs: dict[bytes, list[int]] = defaultdict(list)
+        self._unsuccessful: set[int] = set()
+        with store.read() as conn:
+            rows = conn.rows(sql.COMMANDS_OF_WORKFLOW, workflow_id=workflow_id)
+        # The last of a list is taken first: completed jobs before others, by their ids.
+        for row in sorted(rows, key=lambda one: (one.status is JobStatus.COMPLETED, -one.id)):
+            completed = row.status is JobStatus.COMPLETED
+            self._jobs[_digest(row.command)].append(0 if completed else row.id)
+            if row.status in _RERUN:
+                self._unsuccessful.add(row.id)
+
+    def take(self, command: str) -> int | None:
+        """Return the id of a job with this command, 0 if it has completed, None without one."""
+        found = self._jobs.get(_digest(command)) if self._jobs else None
+        return found.pop() if found else None
+
+    def is_unsuccessful(self, job_id: int) -> bool:
+        """Return whether a job must be reset before it runs."""
+        return job_id in self._unsuccessful
+
+
+def _digest(command: str) -> bytes:
+    return blake2b(command.encode(), digest_size=16).digest()
+
+
+def begin(
+    store: Store, options: BatchOptions, *, user: str, directory: str, actor: str | None
+) -> Batch:
+    """Create the workflow of a batch, initialized and without jobs."""
+    execution = ExecutionConfig()
+    if options.stdio_mode is not None:
+        execution = ExecutionConfig(stdio_mode=options.stdio_mode)  # type: ignore[arg-type]  # checked
+    spec = WorkflowSpec(
+        name=options.name,
+        description=options.description,
+        resource_requirements=[options.requirements],
+        failure_handlers=[_retry_handler(options.retries)] if options.retries else [],
+        execution_config=execution,
+    )
+    plan = resolve(spec)
+    workflow_id = create_workflow(store, plan, user=user, directory=directory, actor=actor)
+    initialize(store, workflow_id, actor=actor)
+    return Batch(store, workflow_id, options, actor)
+
+
+def resume(store: Store, options: BatchOptions, *, user: str, actor: str | None) -> Batch | None:
+    """Return the newest batch of that name to be continued; None if there is none.
+
+    Refused while it runs.
+    """
+    with store.read() as conn:
+        rows = conn.rows(sql.WORKFLOWS_OF_NAME, name=options.name)
+        own = [row.id for row in rows if row.user == user]
+        if not own:
+            return None
+        workflow = workflows.read_workflow(conn, own[0])
+    if active_runners(store, workflow.id):
+        raise Refused(
+            f"cannot resume workflow {workflow.id} ({workflow.name}): it is running",
+            hint=f"`torc wait {workflow.id}` waits for its end",
+        )
+    _reopen(store, workflow, actor)
+    batch = Batch(store, workflow.id, options, actor)
+    batch.is_resumed = True
+    return batch
+
+
+def _reopen(store: Store, workflow: Workflow, actor: str | None) -> None:
+    """Make a workflow ready for a run with more jobs."""
+    if needs_initialization(workflow):
+        initialize(store, workflow.id, actor=actor)
+    elif workflow.is_canceled:
+        with store.write() as conn:
+            append(conn, workflow.id, [], at=time.time())
+            conn.execute(sql.SET_CANCELED, workflow_id=workflow.id, is_canceled=False)
+
+
+def _retry_handler(retries: int) -> FailureHandler:
+    rule = FailureRule(match_all_exit_codes=True, max_retries=retries)
+    return FailureHandler(name=f"retry_{retries}", rules=(rule,))
