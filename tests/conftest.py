@@ -109,6 +109,7 @@ def state_directory(tmp_path_factory: pytest.TempPathFactory) -> None:
     """
     os.environ.pop("PYTHONUNBUFFERED", None)
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    os.environ["TORC_GPU_LEDGER"] = str(tmp_path_factory.mktemp("host") / "ledger")
 
 
 @pytest.fixture(autouse=True)
@@ -242,6 +243,7 @@ def user_shell(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
         "HOME": str(home),
         "USER": "ada",
         "TORC_DATABASE": str(tmp_path / "store.db"),
+        "TORC_GPU_LEDGER": str(tmp_path / "ledger"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 

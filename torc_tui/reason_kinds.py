@@ -74,6 +74,7 @@ class Kind(StrEnum):
     CPUS = "cpus", "requested free total"
     MEMORY = "memory", "requested free total"
     NODES = "nodes", "requested"
+    OTHER_DATABASES = "other_databases", "users num_cpus memory"  # not counted, for display
     # `number` is None for a share of one GPU, `memory` is requested on each GPU.
     GPUS = "gpus", "number model memory joined usable prohibited"
     GPU_MEMORY = "gpu_memory", "requested largest"

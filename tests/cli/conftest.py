@@ -44,6 +44,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("USER", "ada")
     monkeypatch.setenv("TORC_DATABASE", str(tmp_path / "store.db"))
+    monkeypatch.setenv("TORC_GPU_LEDGER", str(tmp_path / "ledger"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     work = tmp_path / "work"
     work.mkdir()

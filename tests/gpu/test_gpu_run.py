@@ -185,3 +185,42 @@ def test_hints_are_given_on_request(bench: Bench, wanted: bool) -> None:
     assert code == 0, said
     assert bench.seen("part") == ("0.250 0=20480M" if wanted else "")
     assert bench.seen("whole") == ""
+
+
+def test_cpus_and_memory_of_another_database_are_shown(bench: Bench) -> None:
+    bench.fake.gpus = []
+    bench.fake.write()
+    other = other_user(bench)
+    holding = f"while [ ! -e {other.folder}/go ]; do sleep 0.02; done"
+    theirs = {f"t{n}": (holding, {"num_cpus": 2, "memory": "1g"}) for n in range(3)}
+    holder = other.start(theirs, "--num-cpus=6")
+    try:
+        other.running(*theirs)
+        user = getpass.getuser()
+        wait_for(lambda: bench.json("resources")["other_databases"], "what they hold")
+        shown = bench.json("resources")
+        assert shown["other_databases"] == [
+            {
+                "user": user,
+                "workflow": "gpus",
+                "jobs": 3,
+                "num_cpus": 6,
+                "memory_bytes": 3 << 30,
+                "gpus": [],
+            }
+        ]
+        assert shown["cpus_held"] == 0, "they are shown and not counted"
+        assert "Other User" in bench.torc("resources")
+        mine = {"m1": (holding, {}), "m2": (holding, {})}
+        runner = bench.start(mine, "--num-cpus=1")
+        bench.running("m1")
+        assert bench.why("m2") == (
+            "m2 is ready\n"
+            "├─ needs 1 CPU, 0 free\n"
+            f"└─ jobs of other databases hold 6 CPUs and 3 GiB here, too ({user})\n"
+        )
+    finally:
+        (other.folder / "go").touch()
+    assert (ended(holder)[0], ended(runner)[0]) == (0, 0)
+    assert bench.json("resources")["other_databases"] == []
+    other.close()

@@ -95,6 +95,29 @@ def test_a_directory_that_cannot_be_trusted_is_not_used(tmp_path: Path, kind: st
     assert found.others() == []
 
 
+def test_the_jobs_of_a_runner_are_one_entry(ledger: Callable[[str], Ledger]) -> None:
+    a, b = ledger("a"), ledger("b")
+    name = a.name(7)
+    for jobs, cpus in ((3, 4), (100, 64), (1, 1)):
+        a.publish(name, "w" * 5000, jobs, Allocation(cpus, cpus << 30))
+        [entry] = b.others()
+        assert (entry.workflow, entry.job, entry.jobs) == ("w" * 200, "", jobs)
+        assert entry.allocation == Allocation(cpus, cpus << 30)
+    a.release(name)
+    assert b.others() == []
+
+
+def test_placing_removes_the_files_of_killed_runners(ledger: Callable[[str], Ledger]) -> None:
+    a, b = ledger("a"), ledger("b")
+    left, kept = claim(a, 1), claim(a, 2)
+    a.started(left)  # no process has inherited its lock
+    (a.path / "notes").write_text("a file of somebody else")
+    assert [entry.name for entry in b.others()] == [kept]
+    with b.placing():
+        assert {path.name for path in a.path.iterdir()} == {kept, "notes"}
+    a.release(kept)
+
+
 GARBAGE = [
     b"",
     b"\xff\x00",

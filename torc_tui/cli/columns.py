@@ -248,6 +248,14 @@ HELD = (
     OutputColumn("Memory", shown("memory_bytes", size)),
     OutputColumn("GPUs", "devices", cut="right", some=True),
 )
+OTHER_USE = (
+    OutputColumn("Other User", "user"),
+    OutputColumn("Workflow", "workflow", cut="middle"),
+    OutputColumn("Jobs", "jobs"),
+    OutputColumn("CPUs", "num_cpus"),
+    OutputColumn("Memory", shown("memory_bytes", size)),
+    OutputColumn("GPUs", "devices", cut="right", some=True),
+)
 OVERUSE = (
     OutputColumn("Job ID", "job_id"),
     OutputColumn("Job Name", "job_name", cut="middle"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
-from torc_tui.operations.machine_state import MachineReader, MachineState
+from torc_tui.operations.machine_state import MachineReader, MachineState, OtherUse, other_use
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.store import queries
 from torc_tui.wording import sentence, size
@@ -40,6 +40,7 @@ def resources(call: Call) -> None:
         "num_gpus": len(usable.gpus),
         "gpus": [_gpu(host, state, mine) for state in host.gpu_states()],
         "held": [_holding(host, one) for one in host.holdings],
+        "other_databases": [_other(host, one) for one in other_use(host.others)],
         "notices": [sentence(one) for one in host.notices],
     }
     if call.json:
@@ -86,7 +87,8 @@ def _print(record: Record) -> None:
             for gpu in record["gpus"]
         ],
     )
-    output.table(columns.HELD, [{**one, "devices": devices(one["gpus"])} for one in record["held"]])
+    for shown, key in ((columns.HELD, "held"), (columns.OTHER_USE, "other_databases")):
+        output.table(shown, [{**one, "devices": devices(one["gpus"])} for one in record[key]])
 
 
 def _gpu(host: MachineState, state: GpuState, usable: set[str]) -> Record:
@@ -148,6 +150,18 @@ def _holding(host: MachineState, one: Any) -> Record:
         "num_cpus": one.allocation.num_cpus,
         "memory_bytes": one.allocation.memory,
         "gpus": grants(one.allocation.gpus, index),
+    }
+
+
+def _other(host: MachineState, one: OtherUse) -> Record:
+    index = {gpu.uuid: gpu.index for gpu in host.machine.gpus}
+    return {
+        "user": one.user,
+        "workflow": one.workflow,
+        "jobs": one.jobs,
+        "num_cpus": one.held.num_cpus,
+        "memory_bytes": one.held.memory,
+        "gpus": grants(one.held.gpus, index),
     }
 
 

@@ -46,7 +46,7 @@ class GpuLedger:
         """
         with contextlib.ExitStack() as stack:
             try:
-                self._count(stack.enter_context(self._ledger.placing()))
+                self._count(_with_gpus(stack.enter_context(self._ledger.placing())))
             except LedgerUnavailable as error:
                 self._tell(error.reason)
                 may_place = self._is_second_reading(read_at)
@@ -100,7 +100,7 @@ class GpuLedger:
         if now - self._looked_at < CHECK_SECONDS:
             return False
         self._looked_at = now
-        entries = self._ledger.others()
+        entries = _with_gpus(self._ledger.others())
         return entries != self._counted and self._count(entries)
 
     def _count(self, entries: list[LedgerEntry]) -> bool:
@@ -125,6 +125,10 @@ class GpuLedger:
         """Return the notices since the last call."""
         fresh, self._notices = self._notices, []
         return fresh
+
+
+def _with_gpus(entries: list[LedgerEntry]) -> list[LedgerEntry]:
+    return [entry for entry in entries if entry.allocation.gpus]
 
 
 def _gpus(entry: LedgerEntry) -> Allocation:

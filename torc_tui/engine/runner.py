@@ -16,6 +16,7 @@ from typing import TypeVar
 from torc_tui.engine.actions import Actions
 from torc_tui.engine.database_retry import DEFAULT_MINUTES, Outage
 from torc_tui.engine.engine import Engine
+from torc_tui.engine.host_use import HostUse
 from torc_tui.engine.joining import RunnerHost, examine_host, join, join_when_available
 from torc_tui.engine.machine_watch import MachineSampler
 from torc_tui.engine.membership import Membership
@@ -120,6 +121,7 @@ class Runner:
         self.machine_watch = MachineSampler(
             store, self.context, joined.node.node_id, self.gpus.figures
         )
+        self.host_use = HostUse(self.engine.state)
         self.membership = Membership(self.engine, joined.process)
         self._pending: list[Report] = []
         self._last_step = self._began
@@ -144,6 +146,7 @@ class Runner:
                 return self._retry_until_available(self._report)
         finally:
             self.gpus.close()
+            self.host_use.close()
             self.scripts.stop(hard=True)
             self.engine.recording.close()
             self.machine_watch.close()
@@ -233,6 +236,7 @@ class Runner:
         self._pending = []
         self._last_step = time.monotonic()
         self.gpus.follow_step()
+        self.host_use.update()
         self.events.put_notices(step.notices)
         if step.events:
             self.observer.events(step.events)

@@ -15,7 +15,12 @@ from typing import Any, NamedTuple
 from torc_tui.errors import NotFound
 from torc_tui.lifecycle.failure_policy import GROWING
 from torc_tui.model import EdgeKind, Job, Machine, ResourceRequirements, Workflow
-from torc_tui.operations.machine_state import MachineReader, MachineState, machine_of
+from torc_tui.operations.machine_state import (
+    MachineReader,
+    MachineState,
+    held_by_others,
+    machine_of,
+)
 from torc_tui.plan.changes import key_of
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.records import dataclass, fields
@@ -25,6 +30,7 @@ from torc_tui.resources.explain import explain as shortfalls_of
 from torc_tui.resources.explain import never as never_of
 from torc_tui.resources.gpu_service import read_once
 from torc_tui.resources.gpus import gpu_need, rules_of
+from torc_tui.resources.host_ledger import Ledger
 from torc_tui.resources.pool import Pool
 from torc_tui.status import FINISHED, FOLLOWING, STARTABLE, JobStatus
 from torc_tui.store import queries, relations, runner_liveness, sql, workflows
@@ -85,10 +91,20 @@ def request_lacks(
             found = Lack((), never) if never else Lack((*full, *_reasons(shortfalls_of(one, pool))))
             if is_here and state is not None and state.gpu_problem and gpu_need(one):
                 found = Lack((state.gpu_problem,))
+            elif is_here and not never:
+                found = _with_others(found, state, store)
             best = lacks.get(key)
             if best is None or _worse(best) > _worse(found):
                 lacks[key] = found
     return RequestLacks(len(runners), lacks)
+
+
+def _with_others(lack: Lack, state: MachineState | None, store: Store) -> Lack:
+    """Return what a request lacks now, with what other databases hold where CPUs or memory lack."""
+    if not any(one.kind in (Kind.CPUS, Kind.MEMORY) for one in lack.now):
+        return lack
+    others = held_by_others(Ledger(store.url).others() if state is None else state.others)
+    return lack if others is None else Lack((*lack.now, others))
 
 
 def this_machine(requests: Collection[ResourceRequirements]) -> Machine:

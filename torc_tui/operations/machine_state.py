@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from torc_tui.model import Allocation, AttemptKey, Gpu, Machine
 from torc_tui.reasons import Kind, Reason, because
@@ -101,6 +102,40 @@ class MachineState:
             if gpu.fault is not None
         }
         return pool
+
+
+class OtherUse(NamedTuple):
+    """What the jobs of a workflow in another database hold here."""
+
+    user: str
+    workflow: str
+    jobs: int
+    held: Allocation
+
+
+def other_use(entries: Iterable[LedgerEntry]) -> list[OtherUse]:
+    """Return what the workflows of other databases hold, the largest first."""
+    found: dict[tuple[str, str], OtherUse] = {}
+    for entry in entries:
+        key, more = (entry.user, entry.workflow), entry.allocation
+        known = found.get(key, OtherUse(*key, 0, Allocation()))
+        held = Allocation(
+            known.held.num_cpus + more.num_cpus,
+            known.held.memory + more.memory,
+            (*known.held.gpus, *more.gpus),
+        )
+        found[key] = OtherUse(*key, known.jobs + entry.jobs, held)
+    return sorted(found.values(), key=lambda one: (-one.held.num_cpus, one.user, one.workflow))
+
+
+def held_by_others(entries: Iterable[LedgerEntry]) -> Reason | None:
+    """Return what jobs of other databases hold of CPUs and memory; None for nothing."""
+    use = other_use(entries)
+    cpus, memory = sum(one.held.num_cpus for one in use), sum(one.held.memory for one in use)
+    if not cpus and not memory:
+        return None
+    users = tuple(sorted({one.user for one in use}))
+    return because(Kind.OTHER_DATABASES, users=users, num_cpus=cpus, memory=memory)
 
 
 class MachineReader:

@@ -1,11 +1,13 @@
-"""Keep the GPUs that jobs hold in a directory that all users and databases of this host share.
+"""Keep what jobs hold in a directory that all users and databases of this host share.
 
-Input: grants. Output: files, and the grants of others. There is one file per attempt, which its
-process keeps locked: the kernel frees the lock when the last process of the job has ended, however
-that happens. Whoever places jobs holds the lock of the directory meanwhile.
+Input: grants. Output: files, and the grants of others. There is one file per attempt with GPUs,
+which its process keeps locked: the kernel frees the lock when the last process of the job has
+ended, however that happens. Whoever places jobs holds the lock of the directory meanwhile. A runner
+keeps one more file, with the CPUs and the memory of its other jobs, which others only show.
 
 Invariants
-* A file without a lock counts as nothing, and so does one that is no ledger entry.
+* A file without a lock counts as nothing, and so does one that is no ledger entry. Its owner
+  removes a file without a lock when placing.
 * The user of a grant is the owner of its file. Only the owner removes it (sticky directory).
 * Never: a symbolic link is followed, a wait for the lock of longer than `LOCK_SECONDS`.
 """
@@ -17,6 +19,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator
@@ -31,6 +34,10 @@ from torc_tui.resources.process_identity import user_name
 LOCK_SECONDS = 1.0
 _MOST_FILES = 10_000
 _MOST_BYTES = 1 << 16
+_LENGTH = 4096
+"""Bytes of a file: a new text of the same length is written at once."""
+_LONGEST_NAME = 200
+_NAME = re.compile(r"[0-9a-f]{16}(-[0-9]+)+")
 
 
 class LedgerUnavailable(Exception):
@@ -42,7 +49,10 @@ class LedgerUnavailable(Exception):
 
 
 class LedgerEntry(NamedTuple):
-    """What an attempt of another database holds."""
+    """What an attempt of another database holds, or all jobs of a runner without GPUs.
+
+    ``job`` is "" for those of a runner; ``jobs`` is how many they are.
+    """
 
     name: str
     user: str
@@ -50,6 +60,7 @@ class LedgerEntry(NamedTuple):
     job: str
     pid: int
     allocation: Allocation
+    jobs: int = 1
 
 
 def ledger_path() -> Path:
@@ -82,7 +93,7 @@ class Ledger:
         directory = self._open()
         try:
             _lock(directory, self.path)
-            yield self._read(directory)
+            yield self._read(directory, sweep=True)
         finally:
             os.close(directory)
 
@@ -102,9 +113,24 @@ class Ledger:
 
         Raise LedgerUnavailable if that fails.
         """
-        grants = [[one.uuid, one.share, one.memory] for one in allocation.gpus]
-        held = [allocation.num_cpus, allocation.memory, grants]
-        entry = {"workflow": workflow, "job": job, "pid": os.getpid(), "held": held}
+        self._create(name, _text(workflow, job, 1, allocation))
+
+    def publish(self, name: str, workflow: str, jobs: int, held: Allocation) -> None:
+        """Write what the jobs of a runner hold, in a file that this process keeps locked.
+
+        Raise LedgerUnavailable if that fails.
+        """
+        text, file = _text(workflow, "", jobs, held), self._locks.get(name)
+        if file is None:
+            with self.placing():
+                self._create(name, text)
+            return
+        try:
+            os.pwrite(file, text, 0)  # readers see the old or the new text, of one length
+        except OSError as error:
+            raise LedgerUnavailable(_unavailable(self.path, error.strerror)) from None
+
+    def _create(self, name: str, text: bytes) -> None:
         path = self.path / name
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -114,7 +140,7 @@ class Ledger:
             self._locks[name] = file
             os.fchmod(file, 0o644)
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.write(file, json.dumps(entry).encode())
+            os.write(file, text)
         except OSError as error:
             self.release(name)
             raise LedgerUnavailable(_unavailable(self.path, error.strerror)) from None
@@ -157,20 +183,24 @@ class Ledger:
             raise LedgerUnavailable(_unavailable(self.path, problem))
         return directory
 
-    def _read(self, directory: int) -> list[LedgerEntry]:
-        """Return the entries of other databases whose files are locked."""
+    def _read(self, directory: int, *, sweep: bool = False) -> list[LedgerEntry]:
+        """Return the entries of other databases whose files are locked.
+
+        With ``sweep``, remove files of this user that are not, such as those of killed runners.
+        Call that with the lock of the directory: a file that is just made is not locked yet.
+        """
         found = []
         with os.scandir(directory) as files:
             for number, file in enumerate(files):
                 if number >= _MOST_FILES:
                     break
                 if not file.name.startswith(self._mine):
-                    entry = self._entry(file.name, directory)
+                    entry = self._entry(file.name, directory, sweep)
                     if entry is not None:
                         found.append(entry)
         return sorted(found)
 
-    def _entry(self, name: str, directory: int) -> LedgerEntry | None:
+    def _entry(self, name: str, directory: int, sweep: bool) -> LedgerEntry | None:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             file = os.open(name, flags, dir_fd=directory)
@@ -178,7 +208,11 @@ class Ledger:
             return None
         try:
             status = os.fstat(file)
-            if not stat.S_ISREG(status.st_mode) or not _is_locked(file):
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            if not _is_locked(file):
+                if sweep and status.st_uid == os.geteuid() and _NAME.fullmatch(name):
+                    os.unlink(name, dir_fd=directory)
                 return None
             key = name, status.st_ino, status.st_mtime_ns
             if key not in self._parsed:
@@ -188,6 +222,19 @@ class Ledger:
             return None
         finally:
             os.close(file)
+
+
+def _text(workflow: str, job: str, jobs: int, held: Allocation) -> bytes:
+    """Return the contents of a file, of a fixed length unless it names many GPUs."""
+    grants = [[one.uuid, one.share, one.memory] for one in held.gpus]
+    entry = {
+        "workflow": workflow[:_LONGEST_NAME],
+        "job": job[:_LONGEST_NAME],
+        "jobs": jobs,
+        "pid": os.getpid(),
+        "held": [held.num_cpus, held.memory, grants],
+    }
+    return json.dumps(entry).encode().ljust(_LENGTH)
 
 
 def _lock(directory: int, path: Path) -> None:
@@ -226,8 +273,9 @@ def _parse(name: str, text: bytes, owner: int) -> LedgerEntry | None:
             for uuid, share, size in grants
         )
         allocation = Allocation(int(num_cpus), int(memory), gpus)
-        workflow, job = str(value["workflow"])[:200], str(value["job"])[:200]
-        return LedgerEntry(name, user_name(owner), workflow, job, int(value["pid"]), allocation)
+        names = str(value["workflow"])[:_LONGEST_NAME], str(value["job"])[:_LONGEST_NAME]
+        jobs = max(int(value.get("jobs", 1)), 0)
+        return LedgerEntry(name, user_name(owner), *names, int(value["pid"]), allocation, jobs)
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
 

@@ -311,6 +311,10 @@ _SENTENCES: Mapping[Kind, str | Callable[[Reason], str]] = {
     Kind.NODES: lambda reason: (
         f"needs {count(reason['requested'] or 0, 'node')}, a local runner is one"
     ),
+    Kind.OTHER_DATABASES: lambda reason: (
+        f"jobs of other databases hold {count(reason['num_cpus'] or 0, 'CPU')} and"
+        f" {size(reason['memory'] or 0)} here, too ({', '.join(reason['users'] or ())})"
+    ),
     **gpu_sentences(sentence),
     **notice_sentences(sentence),
     Kind.RUNTIME_TOO_LONG: _runtime_too_long,

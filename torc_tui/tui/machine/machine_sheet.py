@@ -5,7 +5,7 @@ Input: the readings of the app. Output: lines, and those that represent jobs.
 
 from __future__ import annotations
 
-from torc_tui.operations.machine_state import MachineState
+from torc_tui.operations.machine_state import MachineState, other_use
 from torc_tui.reasons import Kind
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_state import GpuState
@@ -25,7 +25,7 @@ from torc_tui.tui.machine.sheet_parts import (
     process_words,
     wrapped,
 )
-from torc_tui.wording import clock, gpu_label, sentence, size
+from torc_tui.wording import clock, count, gpu_label, sentence, size
 
 SHORTEST, LONGEST = 60.0, 300.0
 """Seconds that the histories show: all that is known, within these."""
@@ -275,6 +275,15 @@ class MachineSheet:
             )
 
     def _elsewhere(self) -> None:
+        for other in other_use(self.host.others):
+            held = f"{count(other.held.num_cpus, 'CPU')}, {size(other.held.memory)}"
+            if number := len({grant.uuid for grant in other.held.gpus}):
+                held += f", {count(number, 'GPU')}"
+            self.add(
+                (f" × {sanitize(other.user)}", "warning"),
+                (f" {sanitize(other.workflow)} ", "text"),
+                (f"{count(other.jobs, 'job')} of another database: {held}", "muted"),
+            )
         for reason in self.machine.reports:
             self.add((f" ⚠ {sanitize(sentence(reason))}", "warning"))
         for one in self.machine.elsewhere:
