@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,17 @@ def test_failed(torc: Any, workflow: None) -> None:
     assert answer.code == 0 and "fit_3" in answer.out
 
 
+def test_several_causes_and_statuses(torc: Any, workflow: None) -> None:
+    assert torc("run", 1, "-q").code == 1
+    shown = torc("jobs", "retry", 1, "--cause", "oom,exit", "--dry-run", "-f", "json").json
+    assert {job["name"] for job in shown["jobs"]} == {"fit_1", "fit_2", "fit_3"}
+    assert torc("jobs", "retry", 1, "--cause", "oom,zz").code == 2
+    for words in (["jobs", "list", "-l", "9"], ["results", "list"]):
+        found = torc(*words, "--status", "failed,canceled", "-f", "json").json
+        assert {one["status"] for one in found} <= {"failed", "canceled"} and len(found) >= 3
+    assert torc("jobs", "list", "--status", "failed,zz").code == 2
+
+
 def test_nothing_selected(torc: Any, workflow: None) -> None:
     answer = torc("jobs", "hold", 1, "--failed")
     assert answer.code == 0 and "no job of workflow 1 matches; no changes made" in answer.err
@@ -89,11 +101,50 @@ def test_wrong(torc: Any, workflow: None, options: tuple[str, ...], message: str
 
 
 def test_every_action_on_jobs() -> None:
-    """Every command of an action on jobs has the filters and a dry run."""
+    """Every command that acts on jobs has the filters and a dry run."""
     for command in COMMANDS:
-        if command.action is None or command.action.target is not Target.JOBS:
-            continue
-        if any(name in ("accept", "failures", "jobs classify") for name in command.names):
-            continue
-        flags = {flag for argument in command.arguments for flag in argument.flags}
-        assert {"--failed", "--where", "--group"} <= flags, command.names
+        of_jobs = command.action is not None and command.action.target is Target.JOBS
+        if of_jobs or command.names == ("jobs classify",):
+            flags = {flag for argument in command.arguments for flag in argument.flags}
+            wanted = {"--failed", "--status", "--group", "--cause", "--where", "--dry-run"}
+            assert wanted <= flags, command.names
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (("fit_*",), {"fit_0", "fit_1", "fit_2", "fit_3"}),
+        (("bulk/fit_[12]", "after"), {"fit_1", "fit_2", "after"}),
+        (("@last/fit_{i}",), {"fit_0", "fit_1", "fit_2", "fit_3"}),
+        (("fit_?", "fit_1", "-w", "1"), {"fit_0", "fit_1", "fit_2", "fit_3"}),
+    ],
+)
+def test_globs(torc: Any, workflow: None, words: tuple[str, ...], names: set[str]) -> None:
+    assert torc("jobs", "hold", *words).code == 0
+    assert held(torc) == names
+
+
+def test_a_glob_without_jobs(torc: Any, workflow: None) -> None:
+    answer = torc("jobs", "hold", "zz*")
+    assert answer.code == 2 and "no job of workflow 1 matches 'zz*'" in answer.err
+    answer = torc("jobs", "hold", "fit_*", "--failed")
+    assert answer.code == 2 and "--group" in answer.err
+
+
+def test_dry_run_of_an_update(torc: Any, workflow: None) -> None:
+    answer = torc("jobs", "update", "fit_*", "--priority", "7", "--dry-run")
+    assert answer.code == 0 and "would update 4 jobs:" in answer.out
+    assert {job["priority"] for job in torc("jobs", "list", 1, "-f", "json").json} == {0}
+
+
+def test_nothing_selected_by_a_dry_run(torc: Any, workflow: None) -> None:
+    answer = torc("jobs", "hold", 1, "--failed", "--dry-run", "-f", "json")
+    assert answer.json == {"jobs": [], "dependents": [], "refused": []}
+
+
+def test_refusals_in_json(torc: Any, workflow: None) -> None:
+    """Jobs that an action does not apply to are one error on standard error."""
+    answer = torc("jobs", "release", "after", "fit_0", "-f", "json")
+    error = json.loads(answer.err)
+    assert answer.code == error["exit_code"] == 2 and answer.json == []
+    assert error["message"] == "2 jobs were not changed" and len(error["problems"]) == 2

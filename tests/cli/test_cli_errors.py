@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sqlite3
 import subprocess
@@ -398,3 +399,38 @@ def test_message_in_a_limited_encoding(
     monkeypatch.setattr(sys, "stderr", stream)
     diagnostics.say("no file 'ü'")
     assert stream.buffer.getvalue() == b"no file '\\xfc'\n"  # type: ignore[attr-defined]  # of BytesIO
+
+
+JSON_ERRORS = {
+    "status 99": "there is no workflow 99",
+    "frob": "there is no command frob",
+    "status 1 --frob": "torc status: unknown option --frob",
+    "jobs retry 1 --where cpu>>4": "column 5",
+    "user-data get 99": "there is no user data 99",
+    "run nofile.yaml": "cannot read 'nofile.yaml'",
+}
+
+
+@pytest.mark.parametrize("line", JSON_ERRORS)
+def test_errors_in_json(torc: Any, small: int, line: str) -> None:
+    """With ``-f json`` the last line of standard error is one JSON object."""
+    for option in (["-f", "json"], ["--format=json"]):
+        answer = torc(*line.split(), *option)
+        error = json.loads(answer.err.splitlines()[-1])
+        assert error["status"] == "error" and JSON_ERRORS[line] in error["message"]
+        assert answer.code == error["exit_code"] == 2 and answer.out == ""
+
+
+def test_errors_of_a_file_in_json(torc: Any, place: Path) -> None:
+    jobs = "[{name: a, command: x, depends_on: [zz]}, {name: b, comand: x}]"
+    (place / "w.yaml").write_text(f"name: w\njobs: {jobs}\n")
+    answer = torc("create", "w.yaml", "-f", "json")
+    error = json.loads(answer.err)
+    assert error["message"] == f"{len(error['problems'])} errors; no changes made"
+    assert {one["line"] for one in error["problems"]} == {2}
+    assert all(one["text"] and one["kind"] for one in error["problems"])
+
+
+def test_errors_after_two_dashes_are_text(torc: Any, small: int) -> None:
+    answer = torc("logs", "--", "-f", "json")
+    assert answer.code == 2 and answer.err.startswith("torc: ")

@@ -123,6 +123,13 @@ def test_tables_fit_the_terminal(
         assert "--wide shows all columns" in answer.err
 
 
+def test_a_computed_column_in_csv(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text('name: w\njobs: [{name: a, command: "true"}]\n')
+    torc("run", "w.yaml", "-q")
+    heading, row = torc("jobs", "list", "-f", "csv", "--columns", "name,time").out.splitlines()
+    assert heading == "name,time" and row.startswith("a,") and row.endswith(" s")
+
+
 TIMES = (
     "jobs list",
     "jobs get first",

@@ -15,7 +15,7 @@ from typing import Any
 from torc_tui import settings
 from torc_tui.cli import output, targets
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, say, without_runner
+from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, Failure, say, without_runner
 from torc_tui.errors import UsageError
 from torc_tui.model import Workflow
 from torc_tui.operations.user_action import (
@@ -44,10 +44,16 @@ def on_jobs(call: Call) -> int:
     """Carry out an action on the jobs that it is legal for, and name the others."""
     from torc_tui.cli.job_filters import chosen_jobs
 
-    ids = chosen_jobs(call)
-    if ids and call.options.dry_run:
-        return dry_run(call, call.action, ids)
-    return carry_out(call, call.action, ids) if ids else OK
+    return decide(call, call.action, chosen_jobs(call))
+
+
+def decide(call: Call, action: UserAction, ids: Sequence[int], **more: Any) -> int:
+    """Carry out an action on jobs, or only show them; do nothing for none."""
+    if not ids:
+        return OK
+    if call.options.dry_run:
+        return dry_run(call, action, ids)
+    return carry_out(call, action, ids, **more)
 
 
 def retry(call: Call) -> int:
@@ -55,10 +61,7 @@ def retry(call: Call) -> int:
     from torc_tui.cli.job_filters import chosen_jobs
 
     ids = chosen_jobs(call)
-    changes = changes_of(call)
-    if ids and call.options.dry_run:
-        return dry_run(call, call.action, ids)
-    return carry_out(call, call.action, ids, **changes) if ids else OK
+    return decide(call, call.action, ids, **changes_of(call))
 
 
 def update(call: Call) -> int:
@@ -71,7 +74,7 @@ def update(call: Call) -> int:
         raise UsageError("nothing to update", hint="give at least one option, such as --command")
     ids = chosen_jobs(call)
     action = update_action(when_done=when_done)
-    return carry_out(call, action, ids, **changes, when_done=when_done) if ids else OK
+    return decide(call, action, ids, **changes, when_done=when_done)
 
 
 def changes_of(call: Call) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def carry_out(
 
     more |= scope or {}
     selection = select(call.store, action, ids, actor=call.actor, **(scope or {}))
-    print_refusals(selection.refused.values())
+    report_refusals(call, selection.refused.values(), FAILED if selection.jobs else WRONG_USE)
     if not selection.jobs:
         print_jobs(call, [], "")
         return WRONG_USE
@@ -112,7 +115,7 @@ def carry_out(
         say(told)
     chosen = [job.id for job in selection.jobs]
     result = function_of(action)(call.store, chosen, *argument, actor=call.actor, **more)
-    print_refusals(result.refused.values())  # their status changed during the confirmation
+    report_refusals(call, result.refused.values())  # their status changed during the confirmation
     moved = [job for job in selection.jobs if job.id not in result.refused]
     sentence = action.done.format(**words, jobs=describe_jobs(moved))
     print_jobs(call, result.moved, sentence + and_dependents(len(moved), result.dependents))
@@ -136,7 +139,7 @@ def dry_run(
         dependents = list(found.dependents)
         output.json_value({"jobs": jobs, "dependents": dependents, "refused": refused})
         return OK if found.jobs else WRONG_USE
-    print_refusals(found.refused.values())
+    report_refusals(call, found.refused.values())
     output.line(f"would {action.verb} {count(len(found.jobs), 'job')}:")
     for job in found.jobs[:_LISTED]:
         output.line(f"  {job.name} (job {job.id}, {job.status.word})")
@@ -235,6 +238,16 @@ def _confirm(
     reason = action.confirm.reason if action.confirm is not None else None
     reasons = " ".join(one for one in (reason, told) if one)
     call.confirm(action.question.format(**words), reasons or None)
+
+
+def report_refusals(call: Call, refusals: Iterable[str], code: int = FAILED) -> None:
+    """Print why the action does not apply to jobs; in JSON as one error with the exit code."""
+    sentences = list(refusals)
+    if call.json and sentences:
+        message = f"{count(len(sentences), 'job was', 'jobs were')} not changed"
+        say(Failure(message, code, problems=sentences).json())
+    else:
+        print_refusals(sentences)
 
 
 def print_refusals(refusals: Iterable[str]) -> None:

@@ -15,7 +15,6 @@ from torc_tui import settings
 from torc_tui.cli import lists, output, targets
 from torc_tui.cli.diagnostics import say
 from torc_tui.errors import UsageError
-from torc_tui.status import JobStatus
 from torc_tui.wording import with_timestamps
 
 if TYPE_CHECKING:
@@ -137,18 +136,6 @@ class Call:
         }
 
     @property
-    def status(self) -> JobStatus | None:
-        """Return the status that ``--status`` names; raise UsageError for an unknown one."""
-        given: str | None = self.options.status
-        if given is None:
-            return None
-        try:
-            return JobStatus.from_word(given.lower().replace("-", "_"))
-        except (KeyError, ValueError):
-            words = ", ".join(status.word for status in JobStatus)
-            raise UsageError(f"there is no job status {given!r}", hint=f"one of {words}") from None
-
-    @property
     def limit(self) -> int:
         """Return how many records a list may have."""
         given: int | None = self.options.limit
@@ -156,7 +143,6 @@ class Call:
 
     workflow_id = targets.workflow_id
     job_id = targets.job_id
-    job_ids = targets.job_ids
     means_workflow = targets.means_workflow
 
     @property

@@ -80,7 +80,9 @@ def _of(
     return CliCommand(action.commands, handler, action.help, arguments, formats, action=action)
 
 
-SOME_JOBS = arg("jobs JOB", "names, WORKFLOW/NAME, or ids; with a filter, the workflow", nargs="*")
+SOME_JOBS = arg(
+    "jobs JOB", "names, WORKFLOW/NAME, ids, or train_*; with a filter, the workflow", nargs="*"
+)
 FILTERS = (
     arg("-s --status STATUS", "jobs with one of these: failed,terminated"),
     flag("--failed", "jobs that failed or were canceled or terminated"),
@@ -88,7 +90,7 @@ FILTERS = (
     arg("--group GROUP", "jobs of a job group, or jobs such as train_*"),
     arg(
         "--cause CAUSE",
-        "jobs whose last attempt ended because of this, such as timeout, oom or lost",
+        "jobs whose last attempt ended because of one of these: timeout,oom,lost",
     ),
     arg("--where FILTER", "jobs that match a filter of the app, such as 'cpu>4'"),
 )
@@ -534,7 +536,7 @@ WORKFLOW_COMMANDS = (
         ("workflows is-complete",),
         "workflow_status:is_complete_",
         "Show whether all jobs of a workflow have finished",
-        (WORKFLOW, _EXIT_STATUS),
+        (WORKFLOW, flag("--exit-status", "exit with 3 if some jobs have not finished")),
     ),
     CliCommand(
         ("workflows archive",),
@@ -644,7 +646,7 @@ JOB_COMMANDS = (
         "jobs list",
         "jobs:list_",
         "List jobs",
-        arg("-s --status STATUS", "only jobs with this status"),
+        arg("-s --status STATUS", "only jobs with one of these: failed,terminated"),
         flag("--failed", "only failed jobs"),
         arg("--name PATTERN", "only names like this (SQL LIKE: %% and _)"),
         arg(
@@ -686,6 +688,7 @@ JOB_COMMANDS = (
         arg("-n --name", "new name, for one job", type=label),
         arg("--resource-requirements-id ID", "id of other resource requirements", type=POSITIVE),
         flag("--when-done", "change running jobs, too: for their next attempt"),
+        DRY_RUN,
         NO_PROMPTS,
     ),
     CliCommand(
@@ -693,8 +696,10 @@ JOB_COMMANDS = (
         "recover:classify",
         "Retry jobs that wait as pending_failed, or let them fail",
         (
-            arg("jobs JOB", "names or ids, then retry or fail", nargs="+"),
+            arg("jobs JOB", "jobs (with a filter, the workflow), then retry or fail", nargs="+"),
             OF_WORKFLOW,
+            *FILTERS,
+            DRY_RUN,
             *CHANGES,
             NO_PROMPTS,
         ),
@@ -877,7 +882,7 @@ RECORD_COMMANDS = (
         arg("-r --run-id", "only of this run", type=POSITIVE),
         arg("--return-code", "only with this return code", type=INTEGER),
         flag("--failed", "only of failed jobs"),
-        arg("-s --status STATUS", "only with this status"),
+        arg("-s --status STATUS", "only with one of these: failed,terminated"),
         flag("--all-runs", "include every attempt of every run"),
         *LISTING,
     ),

@@ -20,6 +20,7 @@ from torc_tui.redaction import may_contain_secret, redact
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
 OK = 0
 FAILED = 1
@@ -37,30 +38,79 @@ _CORRECTABLE = (
 )
 
 
+class Failure:
+    """What went wrong: a message, what to do, the exit code, and the single problems if several."""
+
+    def __init__(
+        self, message: str, code: int = FAILED, *, hint: str | None = None, problems: Any = ()
+    ) -> None:
+        self.message = message
+        self.code = code
+        self.hint = hint
+        self.problems: Sequence[Any] = problems
+
+    def text(self, program: str) -> str:
+        """Return the lines for a user."""
+        lines = [f"error: {one}" for one in self.problems]
+        if len(lines) != 1:
+            lines.append(f"{program}: {self.message}" + (f"\n  {self.hint}" if self.hint else ""))
+        return "\n".join(lines)
+
+    def json(self) -> str:
+        """Return one line of JSON for a program."""
+        from torc_tui.cli.terminal_text import json_text
+
+        record: dict[str, Any] = {"status": "error", "message": self.message, "hint": self.hint}
+        record["exit_code"] = self.code
+        if self.problems:
+            record["problems"] = [_as_json(one) for one in self.problems]
+        return json_text(record, indent=None)
+
+
+def _as_json(problem: Any) -> dict[str, Any]:
+    return {**getattr(problem, "_asdict", dict)(), "text": str(problem)}
+
+
 def report(error: BaseException, program: str = "torc", words: Sequence[str] = ()) -> int:
-    """Print what went wrong and return the exit code."""
+    """Print what went wrong and return the exit code; in JSON if the line asks for it."""
     if isinstance(error, BrokenPipeError):
         _drop_output()
         return BROKEN_PIPE
     _flush_output()
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else OK if error.code is None else FAILED
+    failure = _failure_of(error, words)
+    say(failure.json() if _wants_json(words) else failure.text(program))
+    return failure.code
+
+
+def _failure_of(error: BaseException, words: Sequence[str]) -> Failure:
     if isinstance(error, KeyboardInterrupt):
-        say(f"{program}: interrupted")
-        return INTERRUPTED
+        return Failure("interrupted", INTERRUPTED)
     if isinstance(error, errors.SpecError):
-        return _report_spec(error, program)
+        number = len(error.problems)
+        message = str(error.problems[0]) if number == 1 else f"{number} errors; no changes made"
+        return Failure(message, WRONG_USE, problems=error.problems)
     if isinstance(error, errors.TorcError):
-        say(f"{program}: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
-        return WRONG_USE if isinstance(error, _CORRECTABLE) else FAILED
+        code = WRONG_USE if isinstance(error, _CORRECTABLE) else FAILED
+        return Failure(error.message, code, hint=error.hint)
     if isinstance(error, OSError):
-        return _report_os(error, program)
+        return _failure_of_system(error)
     if isinstance(error, MemoryError):
-        say(f"{program}: out of memory")
-        return FAILED
+        return Failure("out of memory")
     text = redact(str(error), _urls(words))
-    say(f"{program}: internal error: {type(error).__name__}: {text}\n  {_crash_log(error, words)}")
-    return FAILED
+    return Failure(f"internal error: {type(error).__name__}: {text}", hint=_crash_log(error, words))
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Return whether the line has ``-f json`` or ``-f json-items``."""
+    for word, following in zip(words, [*words[1:], ""], strict=False):
+        if word == "--":
+            return False
+        given = following if word in ("-f", "--format") else word.removeprefix("--format=")
+        if given in ("json", "json-items") and given != word:
+            return True
+    return False
 
 
 def say(text: str) -> None:
@@ -110,29 +160,20 @@ def say_notices() -> None:
         say(f"warning: {text}")
 
 
-def _report_spec(error: errors.SpecError, program: str) -> int:
-    for problem in error.problems:
-        say(f"error: {problem}")
-    if len(error.problems) > 1:
-        say(f"{program}: {len(error.problems)} errors; no changes made")
-    return WRONG_USE
-
-
-def _report_os(error: OSError, program: str) -> int:
+def _failure_of_system(error: OSError) -> Failure:
     try:
         os.getcwd()  # noqa: PTH109 - pathlib is not imported here, see `torc_tui.settings`
     except FileNotFoundError:
-        say(
-            f"{program}: the current directory does not exist any more\n"
-            "  change to another directory and run the command again"
+        return Failure(
+            "the current directory does not exist any more",
+            WRONG_USE,
+            hint="change to another directory and run the command again",
         )
-        return WRONG_USE
     except OSError:
         pass
     reason = error.strerror or str(error) or type(error).__name__
     place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-    say(f"{program}: {place}{reason}")
-    return FAILED
+    return Failure(f"{place}{reason}")
 
 
 def _crash_log(error: BaseException, words: Sequence[str]) -> str:

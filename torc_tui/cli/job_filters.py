@@ -6,13 +6,13 @@ Input: the options of a command. Output: ids of jobs.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
-from torc_tui.cli import output
+from torc_tui.cli import output, targets
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import say
-from torc_tui.errors import UsageError
+from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import Cause, cause_word
 from torc_tui.records import dataclass
 from torc_tui.status import RETRYABLE, JobStatus
@@ -39,12 +39,13 @@ def chosen_jobs(call: Call) -> list[int]:
         if not options.jobs:
             hint = "name jobs, or select them with --failed, --status, --group, --cause, --where"
             raise UsageError("JOB is missing", hint=hint)
-        return call.job_ids(options.jobs, options.workflow)
+        return named_jobs(call, options.jobs, options.workflow)
     given = [*options.jobs, *([options.workflow] if options.workflow else [])]
-    if len(given) > 1:
+    if len(given) > 1 or any(map(_is_pattern, given)):
         raise UsageError(
             "jobs and filters cannot be used together",
-            hint="with a filter, name only the workflow: `torc rerun WORKFLOW --failed`",
+            hint="with a filter, name only the workflow: `torc rerun WORKFLOW --failed`, and jobs"
+            " with --group 'train_*'",
         )
     workflow_id = call.workflow_id(given[0] if given else None)
     found = choose(call.store, workflow_id, wanted)
@@ -53,9 +54,42 @@ def chosen_jobs(call: Call) -> list[int]:
     return found
 
 
+def named_jobs(call: Call, given: Sequence[str], workflow: str | None) -> list[int]:
+    """Return the ids of jobs, each once, by name, id, glob (``train_*``) or group (``train_{i}``).
+
+    NotFound if a word matches no job.
+    """
+    found: list[int] = []
+    for text in given:
+        if _is_pattern(text):
+            found += _matching_names(call, text, workflow)
+        else:
+            found.append(call.job_id(text, workflow))
+    return list(dict.fromkeys(found))
+
+
+def _is_pattern(text: str) -> bool:
+    return any(char in text for char in "*?[{")
+
+
+def _matching_names(call: Call, text: str, workflow: str | None) -> list[int]:
+    if workflow is None:
+        workflow, text = targets.split_workflow(call, text)
+    workflow_id = call.workflow_id(workflow)
+    found = choose(call.store, workflow_id, JobFilter(group=text))
+    if not found:
+        raise NotFound(
+            f"no job of workflow {workflow_id} matches {text!r}",
+            hint=f"`torc jobs list {workflow_id}` shows all jobs",
+        )
+    return found
+
+
 def report_none(call: Call, workflow_id: int) -> None:
     """Say that no job passes the filter."""
-    if call.json:
+    if call.json and getattr(call.options, "dry_run", False):
+        output.json_value({"jobs": [], "dependents": [], "refused": []})
+    elif call.json:
         output.json_value({"jobs": []} if call.wrapped else [])
     else:
         say(f"no job of workflow {workflow_id} matches; no changes made")
@@ -65,24 +99,27 @@ def filter_of(call: Call) -> JobFilter:
     """Return the filter that the options make; UsageError for an unknown status."""
     options = call.options
     return JobFilter(
-        statuses=None if options.status is None else _statuses(options.status),
+        statuses=statuses_of(options.status),
         failed=options.failed,
         return_code=options.return_code,
         group=options.group,
-        cause=None if options.cause is None else _cause(options.cause),
+        causes=None if options.cause is None else _causes(options.cause),
         where=options.where,
     )
 
 
-def _cause(given: str) -> str:
+def _causes(given: str) -> frozenset[str]:
     words = [cause.value for cause in Cause]
-    if given not in words:
-        raise UsageError(f"there is no cause {given!r}", hint=f"one of {', '.join(words)}")
-    return given
+    found = frozenset(word.strip() for word in given.split(","))
+    for word in found.difference(words):
+        raise UsageError(f"there is no cause {word!r}", hint=f"one of {', '.join(words)}")
+    return found
 
 
-def _statuses(given: str) -> frozenset[JobStatus]:
-    """Return the statuses of ``failed,terminated``."""
+def statuses_of(given: str | None) -> frozenset[JobStatus] | None:
+    """Return the statuses of ``failed,terminated``; UsageError for an unknown one."""
+    if given is None:
+        return None
     found = set()
     for word in given.split(","):
         try:
@@ -98,15 +135,15 @@ class JobFilter:
     """Filters that a job must all pass; None passes every job.
 
     ``failed`` are all jobs that did not succeed. ``group`` is the name of a job group
-    (``train_{i}``) or a glob for names of jobs (``train_*``), ``cause`` why the last attempt ended,
-    ``where`` a filter of the app.
+    (``train_{i}``) or a glob for names of jobs (``train_*``), ``causes`` are possible reasons of
+    the end of the last attempt, ``where`` is a filter of the app.
     """
 
     statuses: frozenset[JobStatus] | None = None
     failed: bool = False
     return_code: int | None = None
     group: str | None = None
-    cause: str | None = None
+    causes: frozenset[str] | None = None
     where: str | None = None
 
     def __bool__(self) -> bool:
@@ -131,10 +168,10 @@ def _checks(wanted: JobFilter) -> list[Callable[[Row], bool]]:
     checks: list[Callable[[Row], bool]] = [lambda row: row.status in statuses]
     if wanted.return_code is not None:
         checks.append(lambda row: row.return_code == wanted.return_code)
-    if wanted.cause is not None:
-        checks.append(lambda row: cause_word(row.cause) == wanted.cause)
+    if (causes := wanted.causes) is not None:
+        checks.append(lambda row: cause_word(row.cause) in causes)
     if (group := wanted.group) is not None:
-        checks.append(lambda row: row.group == group or fnmatchcase(row.name, group))
+        checks.append(lambda row: group in (row.group, row.name) or fnmatchcase(row.name, group))
     return checks
 
 

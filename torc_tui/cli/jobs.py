@@ -9,6 +9,7 @@ import sys
 
 from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
+from torc_tui.cli.job_filters import statuses_of
 from torc_tui.cli.user_data_fast import file_bytes, standard_input
 from torc_tui.errors import UsageError
 from torc_tui.status import JobStatus
@@ -22,7 +23,7 @@ def list_(call: Call) -> None:
 
     options = call.options
     wanted = ListSelection(
-        status=call.status,
+        statuses=statuses_of(options.status),
         failed=options.failed or None,
         name=options.name,
         upstream_job_id=options.upstream_job_id,

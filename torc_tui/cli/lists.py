@@ -33,7 +33,7 @@ def show(
 
     Only the list goes to standard output; totals and remarks go to standard error.
     """
-    if call.format != "table":
+    if call.json:
         records = list(map(with_timestamps, records))
     if call.format == "json":
         output.json_value({key: records} if call.wrapped else records)
@@ -112,14 +112,11 @@ def _print_csv(
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(keys)
     for record in records:
-        writer.writerow(
-            [
-                _csv_cell(record[key] if key in record else by_key[key].value(record))
-                if key in record or key in by_key
-                else ""
-                for key in keys
-            ]
-        )
+        values = with_timestamps(record)
+        for key in keys:
+            if key not in record and key in by_key:
+                values[key] = by_key[key].value(record)
+        writer.writerow([_csv_cell(values.get(key)) for key in keys])
 
 
 def _csv_cell(value: object) -> str:

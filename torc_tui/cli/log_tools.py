@@ -12,6 +12,7 @@ from pathlib import Path
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, say
+from torc_tui.cli.job_filters import named_jobs
 from torc_tui.cli.logs import chosen_streams
 from torc_tui.errors import UsageError
 from torc_tui.operations.log_bundle import analyze, analyze_logs, log_name, write_bundle
@@ -38,7 +39,7 @@ def search(call: Call) -> int:
 
 def _search(call: Call, pattern: Pattern) -> bool:
     options = call.options
-    ids = call.job_ids(options.words, options.workflow)
+    ids = named_jobs(call, options.words, options.workflow)
     workflow = f"{_workflow_of(call, ids[0])}" if ids else options.workflow
     logs = chosen_logs(
         call.store, call.workflow_id(workflow), failed=options.failed, group=options.group

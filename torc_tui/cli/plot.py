@@ -13,6 +13,7 @@ from typing import Any
 from torc_tui.cli import output, targets
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import note
+from torc_tui.cli.job_filters import named_jobs
 from torc_tui.cli.terminal_text import is_id, json_text
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.operations.usage_plots import attempt_plot, machine_plots
@@ -66,7 +67,7 @@ def _is_workflow(call: Call) -> bool:
 
 def _plot_jobs(call: Call) -> None:
     options = call.options
-    ids = call.job_ids(options.words, options.workflow)
+    ids = named_jobs(call, options.words, options.workflow)
     if not ids:
         raise UsageError("name the jobs to plot", hint="`torc plot -w WORKFLOW JOB…`")
     if len(ids) > _MOST:

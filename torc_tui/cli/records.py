@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torc_tui.cli import columns, lists
 from torc_tui.cli.call import Call
+from torc_tui.cli.job_filters import statuses_of
 from torc_tui.cli.resources import devices, with_devices
 from torc_tui.store import queries
 from torc_tui.store.selection import ListSelection
@@ -40,7 +41,7 @@ def results(call: Call) -> None:
         run_id=options.run_id,
         return_code=options.return_code,
         failed=options.failed or None,
-        status=call.status,
+        statuses=statuses_of(options.status),
         current=None if options.all_runs or options.run_id is not None else True,
         **call.page,
     )

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torc_tui.cli import output
-from torc_tui.cli.actions import carry_out, changes_of, print_refusals
+from torc_tui.cli.actions import changes_of, decide, print_refusals
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, note, say, without_runner
+from torc_tui.cli.job_filters import chosen_jobs, filter_of
 from torc_tui.errors import Refused, TorcError, UsageError
 from torc_tui.lifecycle.failure_classes import FailureClass, Recovery, RecoveryRules
 from torc_tui.lifecycle.failure_policy import GROWING
@@ -214,18 +215,19 @@ def _number(verdicts: Sequence[Recovery], kind: FailureClass) -> int:
 def classify(call: Call) -> int:
     """Decide about jobs whose failure waits for a decision: ``JOBS retry`` or ``JOBS fail``."""
     *words, decision = call.options.jobs
-    if decision not in _DECISIONS or not words:
+    call.options.jobs = words
+    if decision not in _DECISIONS or not (words or filter_of(call)):
         raise UsageError(
             "the jobs are followed by retry or fail",
             hint="write `torc jobs classify JOB … retry` or `torc jobs classify JOB … fail`",
         )
-    ids = call.job_ids(words, call.options.workflow)
+    ids = chosen_jobs(call)
     changes = changes_of(call)
     if decision == "fail":
         if changes:
             raise UsageError("--memory, --command and the like are for retry")
-        return carry_out(call, catalog.FAIL, ids)
+        return decide(call, catalog.FAIL, ids)
     action = catalog.RETRY._replace(
         legal=frozenset({JobStatus.PENDING_FAILED}), refusal=catalog.FAIL.refusal
     )
-    return carry_out(call, action, ids, **changes)
+    return decide(call, action, ids, **changes)

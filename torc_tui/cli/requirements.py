@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from torc_tui.cli.call import Call
+from torc_tui.cli.job_filters import named_jobs
 from torc_tui.errors import UsageError
 from torc_tui.model import ResourceRequirements
 from torc_tui.operations.job_changes import Amount, new_requirements, parse_changes
@@ -51,7 +52,7 @@ def update(call: Call) -> None:
     amounts, others = _amounts(call), _others(call)
     if not amounts and not others:
         raise UsageError("nothing to update", hint="give at least one option, such as --memory")
-    only = call.job_ids(options.only, options.workflow) if options.only else []
+    only = named_jobs(call, options.only, options.workflow) if options.only else []
     done = update_requirements(call.store, options.id, amounts, others, only=only, actor=call.actor)
     verb = "uses" if done.jobs == 1 else "use"
     told = f"{count(done.jobs, 'job')} {verb} them"

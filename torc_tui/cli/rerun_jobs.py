@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torc_tui.cli.actions import carry_out, dry_run, print_refusals
+from torc_tui.cli.actions import carry_out, dry_run, report_refusals
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import OK
 from torc_tui.cli.job_filters import JobFilter, choose, chosen_jobs
@@ -44,7 +44,7 @@ def reset_status(call: Call) -> int:
         call.confirm(f"Reset {count(len(ids), f'{what} job')} of workflow {workflow_id}?")
         done = rerun_jobs(call.store, ids, stop=options.force, actor=call.actor)
         messages = [f"{count(len(done.moved), f'{what} job')} of workflow {workflow_id} reset"]
-        print_refusals(done.refused.values())
+        report_refusals(call, done.refused.values())
     if options.reinitialize:
         from torc_tui.operations.rerun import reinitialize
 

@@ -12,6 +12,7 @@ from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.columns import CORRECTIONS, OVERUSE
 from torc_tui.cli.diagnostics import note
+from torc_tui.cli.job_filters import named_jobs
 from torc_tui.errors import UsageError
 from torc_tui.lifecycle.failure_classes import out_of_memory, timed_out
 from torc_tui.model import JobUse, ResourceRequirements
@@ -209,7 +210,7 @@ def correct(call: Call) -> None:
 
 def _job_ids(call: Call, workflow_id: int) -> list[int]:
     given = [word for text in call.options.job_ids or () for word in text.split(",") if word]
-    found = call.job_ids(given, str(workflow_id))
+    found = named_jobs(call, given, str(workflow_id))
     if call.options.job_ids and not found:
         raise UsageError("--job-ids names no job")
     return found

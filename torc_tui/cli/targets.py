@@ -63,19 +63,21 @@ def job_id(call: Call, given: str, workflow: str | None = None) -> int:
     from torc_tui.store import queries
 
     if workflow is None:
-        first, slash, rest = given.partition("/")
-        if slash and rest and is_workflow(call.store, first):
-            workflow, given = first, rest
-        elif is_id(given):
+        workflow, given = split_workflow(call, given)
+    if workflow is None:
+        if is_id(given):
             return queries.find_job(call.store, None, given)
-        elif "TORC_WORKFLOW_ID" not in os.environ:
+        if "TORC_WORKFLOW_ID" not in os.environ:
             workflow = _workflow_with_job(call, given)
     return queries.find_job(call.store, workflow_id(call, workflow), given)
 
 
-def job_ids(call: Call, given: Sequence[str], workflow: str | None) -> list[int]:
-    """Return the ids of all jobs that a command is about, each once; NotFound if one is unknown."""
-    return list(dict.fromkeys(job_id(call, text, workflow) for text in given))
+def split_workflow(call: Call, given: str) -> tuple[str | None, str]:
+    """Return the workflow of ``WORKFLOW/JOB``, None if there is none, and the job."""
+    first, slash, rest = given.partition("/")
+    if slash and rest and is_workflow(call.store, first):
+        return first, rest
+    return None, given
 
 
 def means_workflow(call: Call, given: str) -> bool:

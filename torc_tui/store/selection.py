@@ -11,7 +11,7 @@ class ListSelection:
     """A part of a list: ``limit`` rows after the first ``offset``, in the order of ``sort_by``.
 
     All other keywords are filters, as the statement of the list defines them. None as the value of
-    a filter selects all rows.
+    a filter selects all rows, a set of statuses those with one of them.
     """
 
     def __init__(
@@ -28,7 +28,11 @@ class ListSelection:
         self.limit = limit
         self.offset = offset
         self.filters = {
-            name: int(value) if isinstance(value, JobStatus) else value
-            for name, value in filters.items()
-            if value is not None
+            name: _parameter(value) for name, value in filters.items() if value is not None
         }
+
+
+def _parameter(value: Any) -> Any:
+    if isinstance(value, frozenset):
+        return sum(1 << status for status in value)
+    return int(value) if isinstance(value, JobStatus) else value

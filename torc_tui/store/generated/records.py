@@ -136,6 +136,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         (
             {
                 "status": "job.status = {status}",
+                "statuses": "(1 << job.status) & {statuses} > 0",
                 "failed": "job.status IN (6, 8, 10)",
                 "name": "lower(job.name) LIKE lower({name})",
                 "upstream_job_id":
@@ -181,7 +182,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
                 "failed":
                     "(result.return_code != 0 OR result.return_code IS NULL OR result.status != "
                     "5)",
-                "status": "result.status = {status}",
+                "statuses": "(1 << result.status) & {statuses} > 0",
                 "compute_node_id": "result.compute_node_id = {compute_node_id}",
             },
             {

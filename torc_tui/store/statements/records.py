@@ -22,7 +22,16 @@ from torc_tui.store.schema import (
     workflow,
 )
 from torc_tui.store.statements.relations import members_of
-from torc_tui.store.statements.terms import Paged, among, columns, matches, of_workflow, param, pick
+from torc_tui.store.statements.terms import (
+    Paged,
+    among,
+    columns,
+    has_status,
+    matches,
+    of_workflow,
+    param,
+    pick,
+)
 
 # -- jobs ------------------------------------------------------------------------------------------
 
@@ -71,6 +80,7 @@ LIST_JOBS = Paged(
     },
     filters={
         "status": job.c.status == param(job.c.status),
+        "statuses": has_status(job.c.status),
         "failed": among(job.c.status, TROUBLED),
         "name": matches(job.c.name),
         "upstream_job_id": job.c.id.in_(_downstream),
@@ -163,7 +173,7 @@ LIST_RESULTS = Paged(
             result.c.return_code.is_(None),
             result.c.status != int(JobStatus.COMPLETED),
         ),
-        "status": result.c.status == param(result.c.status),
+        "statuses": has_status(result.c.status),
         "compute_node_id": result.c.compute_node_id == param(result.c.compute_node_id),
     },
 )

@@ -24,6 +24,7 @@ from sqlalchemy import (
     cast,
     func,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -157,6 +158,12 @@ def required(name: str, expression: ColumnElement[Any]) -> RequiredLabel:
 
 
 # -- statuses --------------------------------------------------------------------------------------
+
+
+def has_status(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that the bit of the status is set in the parameter ``statuses``."""
+    bit: ColumnElement[int] = literal_column("1", Integer()).bitwise_lshift(column)
+    return bit.bitwise_and(param("statuses", Integer())) > 0
 
 
 def among(column: ColumnElement[Any], statuses: Iterable[JobStatus]) -> ColumnElement[bool]:
