@@ -50,6 +50,8 @@ def test_most_telling_job() -> None:
     assert rows.lead("train_{i}") == 3
     rows.filter(lambda job: job.status is S.COMPLETED)
     assert rows.lead("train_{i}") == 1
+    assert cell(rows, "train_{i}", "why").startswith("2 completed")  # what matches
+    rows.filter(None)
     assert cell(rows, "train_{i}", "why").startswith("1 failed · 2 completed")
 
 
@@ -76,3 +78,22 @@ def test_many_jobs_fold_quickly() -> None:
     rows.lead("f0")
     before = rows._leads["f0"]
     assert rows.lead("f0") == before
+
+
+def test_few_matches_are_not_folded() -> None:
+    rows = rows_of(*[S.COMPLETED] * 30, S.FAILED, S.FAILED)
+    rows.page = 10
+    rows.filter(lambda job: job.status is S.FAILED)
+    assert list(rows.keys(None, False)) == [31, 32]
+    rows.page = 1
+    assert list(rows.keys(None, False)) == ["train_{i}"]
+
+
+def test_strip_counts_what_matches() -> None:
+    rows = rows_of(*[S.COMPLETED] * 30, S.FAILED, S.READY)
+    rows.filter(lambda job: job.status in (S.FAILED, S.READY))
+    group = rows.groups.by_name["train_{i}"]
+    assert sum(rows.counts_of(group)) == 2
+    rows.view.jobs[32].status = S.RUNNING
+    rows.view.version += 1
+    assert rows.counts_of(group)[S.RUNNING] == 1

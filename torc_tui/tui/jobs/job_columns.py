@@ -16,7 +16,7 @@ from torc_tui.wording import optional_sentence
 
 COLUMNS = (
     TableColumn("sign", "", 1, importance=0, sortable=False),
-    TableColumn("id", "id", 6, minimum=4, importance=4, align="right"),
+    TableColumn("id", "id", 6, minimum=4, importance=5, align="right"),
     TableColumn("name", "name", 24, minimum=16, importance=0, grow=2),
     TableColumn("status", "status", 13, minimum=10, importance=2),
     TableColumn("why", "why", 34, minimum=18, importance=1, grow=3),

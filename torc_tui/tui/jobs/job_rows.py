@@ -10,15 +10,15 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from torc_tui.model import Job
-from torc_tui.records import replace
 from torc_tui.status import TROUBLED, JobStatus
-from torc_tui.tui.jobs.job_columns import COLUMNS, order, plain_cell
+from torc_tui.tui.jobs.column_widths import WIDEST, ColumnWidths
+from torc_tui.tui.jobs.job_columns import order, plain_cell
 from torc_tui.tui.jobs.job_groups import JobGroup, JobGroups
 from torc_tui.tui.jobs.job_reasons import JobReasons
 from torc_tui.tui.look.status_icons import STATUS, of_job
 from torc_tui.tui.look.text_layout import Span, bar, fit
 from torc_tui.tui.widgets.table_model import Cell, Key, TableColumn
-from torc_tui.views.status_bar import MOST_TELLING
+from torc_tui.views.status_bar import MOST_TELLING, strip
 from torc_tui.views.workflow_view import WorkflowView
 from torc_tui.wording import clock, elapsed
 
@@ -38,11 +38,17 @@ class JobRows:
         self.groups.opened = {name for name, size in sizes.items() if size <= FOLD_FROM}
         self._longest = max((len(job.name) for job in view.jobs.values()), default=0)
         self._id_width = len(str(max(view.jobs, default=0)))
+        self.widths = ColumnWidths()
         self.columns: Sequence[TableColumn] = ()
-        self.measure()
         self.test: Callable[[Job], bool] | None = None
+        self.page = 0
+        """Rows that the table shows at once: with fewer matches of a filter, nothing is folded."""
+        self.is_flat = not self.folds
+        self.measure()
         self._shown: set[int] = set()
         self._leads: dict[str, int] = {}
+        self._counts: dict[str, tuple[int, Sequence[int]]] = {}
+        """Counts of groups under the filter, and the version of the view that they are of."""
 
     @property
     def now(self) -> float:
@@ -54,23 +60,24 @@ class JobRows:
         self.reasons.now = now
 
     def measure(self) -> None:
-        """Set the widths of the columns *id* and *name* by their contents."""
-        wanted = self._name_width()
-        name = max(12, min(40, wanted))
-        cut = wanted > name
-        least = self._id_width
-        self.columns = [
-            replace(column, width=name, minimum=min(column.minimum, name), grow=2 if cut else 0)
-            if column.key == "name"
-            else replace(column, width=max(column.width, least), minimum=max(column.minimum, least))
-            if column.key == "id"
-            else column
-            for column in COLUMNS
-        ]
+        """Fit the columns to their contents."""
+        folds = self._has_group_rows = not self.is_flat
+        self.columns = self.widths.columns(self._name_width(), self._id_width, folds=folds)
+
+    def fit(self, keys: Sequence[Key]) -> bool:
+        """Fit the columns to these rows too; return whether that changed them."""
+        fitted = [column for column in self.columns if column.key in WIDEST]
+        for key in keys:
+            self.cells(key, fitted, [WIDEST[column.key] for column in fitted])
+        outgrown = self.widths.are_outgrown or self._has_group_rows is self.is_flat
+        if outgrown:
+            self.measure()
+        return outgrown
 
     def _name_width(self) -> int:
         groups = self.groups.by_name.items()
-        many = [name for name, group in groups if len(group.jobs) > 1] if self.folds else []
+        many = [name for name, group in groups if len(group.jobs) > 1]
+        many = [] if self.is_flat else many
         if not many:
             return self._longest
         return max(self._longest, *(len(name) + 7 for name in many)) + 2
@@ -95,6 +102,8 @@ class JobRows:
         if unless_empty and not shown:
             return False
         self.test, self._shown = test, shown
+        self.widths.forget()
+        self._counts.clear()
         return True
 
     def update(self, changed: Collection[int]) -> bool:
@@ -122,7 +131,8 @@ class JobRows:
             keys.sort(key=lambda key: by(jobs[key]), reverse=reverse)
         elif reverse:
             keys.reverse()
-        if self.folds:
+        self.is_flat = not self.folds or (self.test is not None and len(keys) <= self.page)
+        if not self.is_flat:
             plain = self.test is None and sort is None and not reverse
             shown = self.groups.rows(None if plain else keys)
             return [row if isinstance(row, int) else row.name for row in shown]
@@ -156,9 +166,24 @@ class JobRows:
         group = self.group(key)
         if group is None:
             return None
-        statuses = (status for status in MOST_TELLING if group.counts[status])
+        counts = self.counts_of(group)
+        statuses = (status for status in MOST_TELLING if counts[status])
         found = (self._first(group, status) for status in statuses)
         return next((job_id for job_id in found if job_id is not None), None)
+
+    def counts_of(self, group: JobGroup) -> Sequence[int]:
+        """Return the number per `JobStatus` of the jobs of a group that match the filter."""
+        if self.test is None:
+            return group.counts
+        known = self._counts.get(group.name)
+        if known is not None and known[0] == self.view.version:
+            return known[1]
+        counts = [0] * len(JobStatus)
+        for job_id in group.jobs:
+            if job_id in self._shown:
+                counts[self.view.jobs[job_id].status] += 1
+        self._counts[group.name] = self.view.version, counts
+        return counts
 
     def _first(self, group: JobGroup, status: JobStatus) -> int | None:
         jobs, known = self.view.jobs, self._leads.get(group.name)
@@ -211,7 +236,11 @@ class JobRows:
             cell = partial(self._group_cell, group)
         else:
             cell = partial(self._cell, self.view.jobs[key])  # type: ignore[index]  # a job id
-        return [cell(column.key, width) for column, width in zip(columns, widths, strict=True)]
+        cells = [cell(column.key, width) for column, width in zip(columns, widths, strict=True)]
+        for column, one in zip(columns, cells, strict=True):
+            if group is None or column.key == "why":
+                self.widths.see(column.key, one)
+        return cells
 
     def _cell(self, job: Job, column: str, width: int) -> Cell:
         sign = of_job(job)
@@ -223,7 +252,8 @@ class JobRows:
             case "name":
                 return self._name(job)
             case "status":
-                return (sign.word, sign.style)
+                # Beside the strips of groups, the word may have no room: the icon stays.
+                return (sign.word if width >= len(sign.word) else "", sign.style)
             case "why":
                 return self._why(job, width)
             case "time":
@@ -232,7 +262,7 @@ class JobRows:
 
     def _name(self, job: Job) -> Span:
         group = self.groups.of(job.id)
-        member = self.folds and group is not None and len(group.jobs) > 1
+        member = not self.is_flat and group is not None and len(group.jobs) > 1
         style = "disabled" if job.status is JobStatus.DISABLED else "text"
         return (f"  {job.name}" if member else job.name, style)
 
@@ -264,12 +294,13 @@ class JobRows:
     def _group_cell(self, group: JobGroup, column: str, width: int) -> Cell:
         match column:
             case "sign":
-                sign = STATUS[_loudest(group)]
+                sign = STATUS[_loudest(self.counts_of(group))]
                 return (sign.sign, sign.style)
             case "name":
                 return self._group_name(group, width)
             case "status":
-                return [(text, status.word) for text, status in group.strip(width)]
+                parts = strip(self.counts_of(group), width)
+                return [(text, status.word) for text, status in parts]
             case "why":
                 return self._group_why(group)
         return ("", "")
@@ -278,22 +309,22 @@ class JobRows:
         mark = "▾" if group.name in self.groups.opened else "▸"
         many = f" ×{len(group.jobs)}"
         if self.test is not None:
-            shown = sum(job_id in self._shown for job_id in group.jobs)
-            many = f" ×{shown} of {len(group.jobs)}"
+            many = f" ×{sum(self.counts_of(group))} of {len(group.jobs)}"
         room = width - 2 - len(many)
         name = fit(group.name, max(4, room)) if len(group.name) > room else group.name
         return [(f"{mark} ", "faint"), (name, "group"), (many, "accent")]
 
     def _group_why(self, group: JobGroup) -> Cell:
         spans: list[Span] = []
+        counts = self.counts_of(group)
         for status in MOST_TELLING:
-            if group.counts[status]:
+            if counts[status]:
                 spans += [(" · ", "faint")] if spans else []
-                spans.append((f"{group.counts[status]} {status.word}", status.word))
+                spans.append((f"{counts[status]} {status.word}", status.word))
         lead = self.lead(group.name)
         reason = "" if lead is None else self.reasons.why(self.view.jobs[lead])
         return [*spans, (f"  {reason}", "faint")] if reason else spans
 
 
-def _loudest(group: JobGroup) -> JobStatus:
-    return next((status for status in MOST_TELLING if group.counts[status]), JobStatus.COMPLETED)
+def _loudest(counts: Sequence[int]) -> JobStatus:
+    return next((status for status in MOST_TELLING if counts[status]), JobStatus.COMPLETED)

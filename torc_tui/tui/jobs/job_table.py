@@ -14,9 +14,11 @@ from torc_tui.tui.jobs.job_groups import JobGroup
 from torc_tui.tui.jobs.job_rows import JobRows
 from torc_tui.tui.jobs.plan_reader import PlanReader
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
-from torc_tui.tui.widgets.table_model import Key
+from torc_tui.tui.widgets.table_model import NEVER, Key
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
+MEASURED = 60
+"""Rows whose cells are measured before the first of them is painted."""
 REORDER_EVERY = 0.5
 """Minimum seconds between two moves of rows, so that they can be read."""
 REORDER_SHARE = 30
@@ -66,10 +68,18 @@ class JobTable(VirtualTable):
     def __init__(self, rows: JobRows, *, empty: str) -> None:
         super().__init__(rows, empty=empty, id="jobs")
         self.reordering = Reordering()
+        self.page = 0
+        """Rows that have room at once, also where the table is lower now."""
         self.rows_changed: Callable[[], None] = lambda: None
         """Called when the number of rows may have changed."""
 
+    def read_keys(self) -> Sequence[Key]:
+        self.rows.page = self.page
+        return super().read_keys()
+
     def _set_order(self, order: list[Key]) -> None:
+        if self.rows.fit(order[:MEASURED]):
+            self._lay_out()
         super()._set_order(order)
         self.rows_changed()
 
@@ -92,6 +102,14 @@ class JobTable(VirtualTable):
             job_id for key in self.marked_or_selected for job_id in rows.jobs_of(key)
         )
         return [jobs[job_id] for job_id in ids]
+
+
+def fit_columns(table: JobTable) -> None:
+    """Fit the columns to the painted rows."""
+    if table.rows.widths.are_outgrown:
+        table.rows.measure()
+        table.layout_of_columns.made_for = NEVER  # it is made again before the next line
+        table.refresh()
 
 
 def remember_folds(state: UiState, rows: JobRows) -> None:

@@ -18,12 +18,15 @@ from torc_tui.tui.widgets.empty_state import EmptyState
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 from torc_tui.tui.widgets.sides import FramedSide, Side
+from torc_tui.tui.widgets.split import Split
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
 
 ACTIVITY_FROM = 9
 """Lines that the job table must leave for the activity."""
+EMPTY = 3
+"""Lines in which an empty table says why it is empty."""
 FRAME = 2
 """Lines of a frame."""
 
@@ -115,15 +118,19 @@ class JobsSide(Side):
         self.place()
 
     def on_resize(self) -> None:
+        self.table.page = max(0, self.size.height - 2 - FRAME * self.is_framed)
         self.place()
 
     def place(self) -> None:
         """Show the activity if the rows of the table leave room for it."""
-        needed = len(self.table.order) + 1 + self.filter_line.display + FRAME * self.is_framed
+        rows = len(self.table.order) or EMPTY
+        needed = rows + 1 + self.filter_line.display + FRAME * self.is_framed
         shows = self.is_framed and self.size.height - needed >= ACTIVITY_FROM
         self.jobs.styles.height = needed if shows else "1fr"
         if self.activity.display is not shows:
             self.activity.display = shows
+        if isinstance(self.parent, Split):
+            self.parent.limit_first(needed + 1)
 
     def loaded(self, jobs: int) -> None:
         """Handle a new snapshot."""

@@ -10,13 +10,15 @@ from torc_tui.reasons import Kind, Reason
 from torc_tui.status import HELD, JobStatus
 from torc_tui.tui.jobs.page import LABEL, Details, Record, folded, heading, labeled
 from torc_tui.tui.look.status_icons import STATUS
-from torc_tui.tui.look.text_layout import Line, Span, bar, fit, sanitize
+from torc_tui.tui.look.text_layout import Line, Span, bar, fit, line_width, sanitize
 from torc_tui.views.resource_use import GroupUse, Resource
 from torc_tui.wording import clock, duration, elapsed, moment, sentence, size
 
 HIGH = 0.9
 """Use of a limited resource is highlighted from this share on."""
-CPU_FROM, ENDED_FROM = 62, 83
+SHORTEST_BAR, LONGEST_BAR = 4, 20
+"""Cells of a bar; where the words leave fewer, there is none."""
+CPU_FROM, ENDED_FROM = 60, 81
 """Widths from which on attempts show the use of CPUs, and when they ended."""
 ATTEMPTS = 10
 """Attempts that are listed."""
@@ -55,7 +57,7 @@ def usage_table(
         _time(job, requirement, now, running=running),
         *_gpus(requirement, used),
     ]
-    cells = max(6, min(20, width - 50))
+    cells = _bar_cells(rows, width)
     head = (fit("requested", 11) + "used", "faint")
     out: list[Line] = [heading(fit("Resources", LABEL + 1), head)]
     if requirement.name:
@@ -70,12 +72,20 @@ def group_table(groups: Sequence[GroupUse], width: int) -> list[Line]:
     """Return requested and used of a job group; the bar is the share of the highest peak."""
     if not groups:
         return []
-    cells = max(6, min(20, width - 50))
+    rows = [_group_usage(one) for one in groups]
+    cells = _bar_cells(rows, width)
     head = (fit("requested", 11) + "used", "faint")
     return [
         heading(fit("Resources", LABEL + 1), head),
-        *(_usage_line(_group_usage(one), cells) for one in groups),
+        *(_usage_line(row, cells) for row in rows),
     ]
+
+
+def _bar_cells(rows: Sequence[ResourceUsage], width: int) -> int:
+    """Return the length of the bars: what the words beside them leave, or none."""
+    longest = max((len(_used_words(row)) for row in rows if row.share is not None), default=0)
+    cells = min(LONGEST_BAR, width - 2 - line_width(labeled("", (fit("", 12), ""))) - longest)
+    return cells if cells >= SHORTEST_BAR else 0
 
 
 def _group_usage(one: GroupUse) -> ResourceUsage:
@@ -90,12 +100,14 @@ def _group_usage(one: GroupUse) -> ResourceUsage:
 
 def _usage_line(row: ResourceUsage, cells: int) -> Line:
     spans: list[Span] = [(fit(row.requested, 10) + " ", "text")]
-    used = row.used
-    if row.share is not None:
+    if row.share is not None and cells:
         high = row.limited and row.share >= HIGH
         spans += [*bar(row.share, cells, style="warning" if high else "bar"), (" ", "")]
-        used = f"{row.share * 100:.0f} %  {used}"
-    return labeled(row.label, *spans, (used, "text"))
+    return labeled(row.label, *spans, (_used_words(row), "text"))
+
+
+def _used_words(row: ResourceUsage) -> str:
+    return row.used if row.share is None else f"{row.share * 100:.0f} %  {row.used}"
 
 
 def _cpus(requirement: ResourceRequirements, used: Record) -> ResourceUsage:
@@ -151,7 +163,7 @@ def attempts_table(results: Sequence[Record], width: int) -> list[Line]:
     """Return the attempts, the newest first."""
     if not results:
         return []
-    head = f"{'run':>5}{'attempt':>9}  {'status':<13}{'exit':>5}{'time':>11}{'peak mem':>10}"
+    head = f"{'run':>5}{'attempt':>9}  {'status':<13}{'exit':>5}{'time':>9}{'peak mem':>10}"
     head += f"{'CPU':>7}"
     columns = 7 if width >= ENDED_FROM else 6 if width >= CPU_FROM else 5
     head = head if columns > 5 else head.removesuffix(f"{'CPU':>7}")
@@ -174,7 +186,7 @@ def _attempt(result: Record, columns: int, width: int) -> list[Line]:
             (f"{result['run_id']:>5}{result['attempt_id']:>9}  ", "text"),
             (fit(f"{sign.sign} {sign.word}", 13), sign.style),
             (("" if code is None else f"{code}").rjust(5), "failed" if code else "text"),
-            (f"{elapsed(result['ended_at'] - result['started_at']):>11}", "text"),
+            (f"{elapsed(result['ended_at'] - result['started_at']):>9}", "text"),
             (f"{size(peak) if peak else '':>10}", "muted"),
             (("" if cpu is None else f"{cpu:.0f} %").rjust(7), "muted"),
             (f"  {moment(result['ended_at'])}", "faint"),

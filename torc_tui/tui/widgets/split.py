@@ -89,6 +89,7 @@ class Split(Container):
         self.handle = Handle()
         self.ratio = ratio
         self.turned = False
+        self._most: int | None = None
         self.alone: Literal["first", "second"] | None = None
         first.add_class("pane")
         second.add_class("pane")
@@ -129,12 +130,20 @@ class Split(Container):
         elif side:
             sizes = (max(10, min(width - 11, round(width * self.ratio))), 1, "1fr")
         else:
-            sizes = (max(3, min(height - 4, round(height * self.ratio))), 1, "1fr")
+            lines = min(round(height * self.ratio), self._most or height)
+            sizes = (max(3, min(height - 4, lines)), 1, "1fr")
         for widget, cells in zip((self.first, self.handle, self.second), sizes, strict=True):
             widget.styles.width, widget.styles.height = (cells, "1fr") if side else ("1fr", cells)
         self.handle.upright = side
         self.handle.visible_line = not (isinstance(self.first, Side) and self.first.is_framed)
         self.handle.repaint()
+
+    def limit_first(self, lines: int) -> None:
+        """Give the first of two stacked panes no more lines than it can use."""
+        if lines != self._most:
+            self._most = lines
+            if self.shape == "stack":
+                self.place()
 
     def drag_to(self, x: int, y: int) -> None:
         region = self.region

@@ -165,6 +165,8 @@ def _share(spare: int, growing: Sequence[TableColumn], sizes: dict[str, int]) ->
     sizes[growing[-1].key] += left
 
 
+NEVER = -1
+"""The width of a layout that has not been made."""
 Sort = tuple[str | None, bool]
 """The key of a column (None: the natural order), and whether the order is reversed."""
 
@@ -176,7 +178,7 @@ class ColumnLayout:
         self.wide = False
         self.columns: list[TableColumn] = []
         self.sizes: list[int] = []
-        self.made_for = -1
+        self.made_for = NEVER
         """The width that the layout was made for."""
 
     def make(self, columns: Sequence[TableColumn], width: int) -> None:

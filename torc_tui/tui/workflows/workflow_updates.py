@@ -15,7 +15,7 @@ from torc_tui.tui.frame.bars import HeaderBar, HeaderState
 from torc_tui.tui.frame.ports import AppPort, HasApp
 from torc_tui.tui.jobs.filter_controller import FilterController
 from torc_tui.tui.jobs.job_columns import VOLATILE
-from torc_tui.tui.jobs.job_table import JobTable, recall_folds
+from torc_tui.tui.jobs.job_table import JobTable, fit_columns, recall_folds
 from torc_tui.tui.jobs.jobs_side import JobsSide
 from torc_tui.tui.jobs.plan_reader import PlanReader
 from torc_tui.tui.jobs.workflow_model import DependencyReader, WorkflowModel, outcomes
@@ -158,7 +158,10 @@ class WorkflowUpdates:
     @property
     def busy(self) -> bool:
         screen, reasons = self._screen, self._model.rows.reasons
-        waiting = screen.table.reordering.is_due or bool(reasons.unexplained)
+        table = screen.table
+        waiting = (
+            table.reordering.is_due or table.rows.widths.are_outgrown or bool(reasons.unexplained)
+        )
         return waiting or screen.tabs.busy
 
     def every_second(self, now: float) -> None:
@@ -175,6 +178,7 @@ class WorkflowUpdates:
         screen = self._screen
         if screen.table.reordering.run(screen.table, now):
             screen.filter.say_shown()
+        fit_columns(screen.table)
         screen.dependencies.ask_visible(screen.torc.reader)
         screen.tabs.every_tick()
 

@@ -1,0 +1,49 @@
+"""Widths of the columns of the job table: they follow what the rows show."""
+
+from __future__ import annotations
+
+import pytest
+
+from torc_tui.tui.jobs.column_widths import WIDEST, ColumnWidths
+from torc_tui.tui.widgets.table_model import layout
+
+
+def shown(widths: ColumnWidths, room: int, *, folds: bool = False) -> dict[str, int]:
+    return {column.key: size for column, size in layout(widths.columns(10, 4, folds=folds), room)}
+
+
+def seen(**texts: str) -> ColumnWidths:
+    widths = ColumnWidths()
+    for column, text in texts.items():
+        widths.see(column, (text, "muted"))
+    return widths
+
+
+def test_the_icon_stays_where_why_needs_the_room() -> None:
+    widths = seen(why="waits for align_3, align_4 and 8 more", status="completed", time="0.3 s")
+    assert "status" not in shown(widths, 65) and shown(widths, 65)["why"] >= 37
+    assert shown(widths, 80)["status"] == len("completed")
+
+
+def test_columns_are_as_wide_as_their_cells() -> None:
+    widths = seen(status="failed", time="12:07")
+    assert shown(widths, 80)["status"] == len("failed")
+    assert shown(widths, 80)["time"] == len("12:07")
+
+
+@pytest.mark.parametrize("column", WIDEST)
+def test_widths_only_grow_until_other_rows_are_shown(column: str) -> None:
+    widths = seen(**{column: "x" * 9})
+    assert widths.are_outgrown
+    widths.columns(10, 4, folds=False)
+    widths.see(column, ("x", ""))
+    assert not widths.are_outgrown
+    widths.see(column, [("x" * 9, ""), ("y" * 99, "")])
+    assert widths.are_outgrown == (WIDEST[column] > 9)
+    widths.forget()
+    assert widths.are_outgrown
+
+
+def test_strips_of_groups_stay() -> None:
+    widths = seen(why="39 failed · 161 completed  exit 1 in every job of it")
+    assert shown(widths, 60, folds=True)["status"] >= 6
