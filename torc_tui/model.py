@@ -379,8 +379,8 @@ class Gpu:
     ``index`` is that of NVML. ``virtual`` GPUs exist only to try workflows without a GPU.
     ``memory`` includes ``memory_reserved``, which the driver keeps for itself; ``unified`` memory
     is that of the machine. ``lists_processes`` is False where the driver does not list the
-    processes on the GPU. ``fault`` is ``ecc`` or ``remap`` where the hardware is damaged.
-    ``order`` is its position among the GPUs that may be used, as the user has listed them.
+    processes on the GPU. ``order`` is its position among the GPUs that may be used, as the user
+    has listed them.
     """
 
     uuid: str
@@ -398,8 +398,28 @@ class Gpu:
     memory_reserved: int = 0
     unified: bool = False
     lists_processes: bool = True
-    fault: str | None = None
     order: int = 0
+
+
+class GpuDamage(NamedTuple):
+    """What is wrong with a GPU: all zero for nothing.
+
+    ``ecc`` counts the memory errors since the last reset that were not corrected. ``remap`` and
+    ``reset`` are 1 where a memory row could not be remapped, and where the GPU needs a reset.
+    ``xid`` is the last fatal error that the driver reported, at ``xid_at`` (epoch).
+    """
+
+    ecc: int = 0
+    remap: int = 0
+    reset: int = 0
+    xid: int = 0
+    xid_at: float = 0.0
+
+    def is_after(self, known: GpuDamage, *, counters: bool = False) -> bool:
+        """Return whether something is new since ``known``; with ``counters``, without the Xid."""
+        return any(one > other for one, other in zip(self[:3], known[:3], strict=True)) or (
+            not counters and self.xid_at > known.xid_at
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

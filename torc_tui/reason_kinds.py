@@ -127,7 +127,9 @@ class Kind(StrEnum):
     GPU_DRIVER_BACK = "gpu_driver_back"
     GPU_WITHOUT_INSTANCES = "gpu_without_instances", "index uuid"
     GPU_STRAY = "gpu_stray", "gpu pid name"  # a process of a job on a GPU that it was not given
-    GPU_SET_ASIDE = "gpu_set_aside", "gpu until problem"
+    # `problem`: failures, suspected, user, or a field of GpuDamage with its `number`
+    GPU_SET_ASIDE = "gpu_set_aside", "gpu until problem number user"
+    GPU_USED_AGAIN = "gpu_used_again", "gpu user"
     GPU_OUT_OF_MEMORY = "gpu_out_of_memory", "used limit"
     GPU_LIST = "gpu_list", "value"  # CUDA_VISIBLE_DEVICES that names a device twice
     GPU_LEDGER = "gpu_ledger", "path problem"

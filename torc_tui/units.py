@@ -121,13 +121,20 @@ def parse_duration(text: str) -> float:
     return float(total)
 
 
+def short_duration(text: str) -> int | None:
+    """Return the seconds of a duration such as ``2h`` or ``90 min``; None for another text."""
+    match = _SHORT.fullmatch(text.strip()[:20])
+    if match is None:
+        return None
+    return int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2][0].lower()]
+
+
 def _duration_hint(text: str) -> str:
     if match := _CLOCK.fullmatch(text.strip()):
         seconds = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3])
         return f"write {format_duration(seconds)}"
-    if match := _SHORT.fullmatch(text.strip()[:20]):
-        unit = {"s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2][0].lower()]
-        return f"write {format_duration(int(match[1]) * unit)}"
+    if (short := short_duration(text)) is not None:
+        return f"write {format_duration(short)}"
     return "write an ISO 8601 duration, such as PT30M, PT4H or P1DT12H"
 
 

@@ -98,10 +98,12 @@ def inventory(checks: Checks, monitor: GpuService, gpus: tuple[Gpu, ...]) -> Non
     print(f"     one reading takes {(time.perf_counter() - started) * 1e3:.1f} ms")
     checks.that(again is not None and len(again.gpus) == len(gpus), "it answers again, in time")
     print(f"     distances: {again.distances if again else None}")
+    for one in again.damaged if again else ():
+        print(f"     {one.gpu_index}: {one.damage}")
     for gpu in gpus:
         print(
             f"     {gpu.index}: {gpu.memory_reserved // MB} MiB reserved, unified {gpu.unified},"
-            f" processes listed {gpu.lists_processes}, fault {gpu.fault}"
+            f" processes listed {gpu.lists_processes}"
         )
         known = gpu.memory_free is not None and gpu.memory_free + gpu.memory_reserved <= gpu.memory
         checks.that(known or gpu.unified, f"the memory of GPU {gpu.index} adds up")

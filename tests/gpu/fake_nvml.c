@@ -10,9 +10,10 @@
  *   fail nvmlDeviceGetMemoryInfo 15 0                      NVML error code; the GPU may be left out: every GPU
  *   hang nvmlDeviceGetMemoryInfo 0                         the call does not return while this line is there
  *   mps 0 pid=77                                           a client of the MPS server on that GPU
+ *   xid 0 79                                               an error that is reported once to who listens before
  *
  * Further values of a `gpu` line: reserved=BYTES (memory call v2), ecc=N (uncorrected errors since the last reset),
- * remap=1 (a row remapping failed).  A `process` line with seen=PID is listed under that pid, as in another namespace.
+ * remap=1 (a row remapping failed), recovery=N (the recovery action).  A `process` line with seen=PID is listed under that pid, as in another namespace.
  *
  * Besides it, each file in the folder FAKE_NVML_STATE.d holds `process` lines of the process after which it is named;
  * files of processes that are gone do not count. In `process` lines a GPU may also be named by its id, or the id of an
@@ -30,11 +31,11 @@
 #include <unistd.h>
 
 enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NO_PERMISSION = 4, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7,
-       DRIVER_NOT_LOADED = 9 };
+       DRIVER_NOT_LOADED = 9, TIMEOUT = 10 };
 enum { GPUS = 16, INSTANCES = 8, PROCESSES = 512, LINKS = 128, FAILURES = 64 };
 
 typedef unsigned long long u64;
-typedef struct { int present, mode, mig, gi, ci, hidden; unsigned util, temp, power, remap; u64 memory, overhead, reserved, ecc;
+typedef struct { int present, mode, mig, gi, ci, hidden; unsigned util, temp, power, remap, recovery; u64 memory, overhead, reserved, ecc;
                  char uuid[80], name[96]; } gpu_t;
 typedef struct { int gpu, instance, mps; unsigned pid, sm; u64 memory; char kind; } process_t;
 typedef struct { int one, other, level, nvlink; } link_t;
@@ -45,8 +46,9 @@ typedef struct { unsigned pid; u64 stamp; unsigned sm, mem, enc, dec; } sample_t
 static gpu_t gpus[GPUS], instances[GPUS][INSTANCES];
 static process_t processes[PROCESSES];
 static link_t links[LINKS];
-static failure_t failures[FAILURES], hangs[FAILURES];
-static int count, process_count, link_count, failure_count, hang_count;
+static failure_t failures[FAILURES], hangs[FAILURES], xids[FAILURES];
+static int count, process_count, link_count, failure_count, hang_count, xid_count, xids_told;
+static unsigned listening; /* a bit for each GPU */
 static char slots[GPUS * (INSTANCES + 1)];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -86,6 +88,7 @@ static void read_gpu(gpu_t *gpu, const char *line) {
     gpu->reserved = number(line, "reserved", 0);
     gpu->ecc = number(line, "ecc", 0);
     gpu->remap = (unsigned)number(line, "remap", 0);
+    gpu->recovery = (unsigned)number(line, "recovery", 0);
     word(line, "uuid", gpu->uuid, sizeof gpu->uuid);
     word(line, "name", gpu->name, sizeof gpu->name);
 }
@@ -124,6 +127,9 @@ static void read_lines(FILE *file) {
         } else if (sscanf(line, "mps %d", &a) == 1 && process_count < PROCESSES) {
             process_t *process = &processes[process_count++];
             *process = (process_t){a, -1, 1, (unsigned)number(line, "pid", 0), 0, 0, 'M'};
+        } else if (sscanf(line, "xid %d %d", &a, &b) == 2 && xid_count < FAILURES) {
+            xids[xid_count].gpu = a;
+            xids[xid_count++].code = b;
         } else if (sscanf(line, "hang %79s", what) == 1 && hang_count < FAILURES) {
             failure_t *hang = &hangs[hang_count++];
             strcpy(hang->function, what);
@@ -161,7 +167,7 @@ static int load(void) {
     char folder[4096], name[4400];
     if (path && unchanged(path)) return SUCCESS;
     FILE *file = path ? fopen(path, "r") : NULL;
-    count = process_count = link_count = failure_count = hang_count = 0;
+    count = process_count = link_count = failure_count = hang_count = xid_count = 0;
     memset(gpus, 0, sizeof gpus);
     memset(instances, 0, sizeof instances);
     if (!file) return DRIVER_NOT_LOADED;
@@ -289,6 +295,48 @@ int nvmlDeviceGetRemappedRows(void *handle, unsigned *corrected, unsigned *uncor
                               unsigned *failed) {
     BEGIN(handle);
     if (!code) { *corrected = *uncorrected = *pending = 0; *failed = device->remap; }
+    END;
+}
+
+/* Events: those that are added while somebody listens. */
+typedef struct { void *device; u64 type, data; unsigned gi, ci; } event_t;
+
+int nvmlEventSetCreate(void **set) {
+    BEGIN(NULL);
+    xids_told = xid_count;
+    *set = &xids_told;
+    END;
+}
+
+int nvmlDeviceRegisterEvents(void *handle, u64 types, void *set) {
+    (void)types, (void)set;
+    BEGIN(handle);
+    if (!code && instance >= 0) code = NOT_SUPPORTED;
+    if (!code) listening |= 1u << gpu;
+    END;
+}
+
+int nvmlEventSetWait_v2(void *set, event_t *event, unsigned milliseconds) {
+    (void)set, (void)milliseconds;
+    BEGIN(NULL);
+    while (!code && xids_told < xid_count && !(listening >> xids[xids_told].gpu & 1)) xids_told++;
+    if (!code && xids_told >= xid_count) code = TIMEOUT;
+    if (!code) {
+        const failure_t *xid = &xids[xids_told++];
+        *event = (event_t){&slots[xid->gpu * (INSTANCES + 1)], 8, (u64)xid->code, 0, 0};
+    }
+    END;
+}
+
+typedef struct { unsigned field, scope; long long stamp, latency; int type, result; union { unsigned number; u64 wide; } value; } field_t;
+
+int nvmlDeviceGetFieldValues(void *handle, int n, field_t *fields) {
+    BEGIN(handle);
+    for (int i = 0; !code && i < n; i++) {
+        fields[i].result = fields[i].field == 230 ? SUCCESS : NOT_SUPPORTED;
+        fields[i].value.wide = 0;
+        fields[i].value.number = device->recovery;
+    }
     END;
 }
 

@@ -52,6 +52,7 @@ class FakeGpu:
     reserved: int = 0
     ecc: int = 0
     remap: int = 0
+    recovery: int = 0
     util: int = 0
     temp: int = 40
     power: int = 60000
@@ -96,6 +97,9 @@ class FakeNvml:
             tuple[str, int, int | None]
         ] = []  # function, error code, number of the GPU
         self.hangs: list[tuple[str, int | None]] = []  # function, number of the GPU
+        self.xids: list[
+            tuple[int, int]
+        ] = []  # number of the GPU, error; told to who listens before
         self.mps: list[tuple[int, int]] = []  # number of the GPU, pid of a client
         self.state = folder / "nvml_state"
         self.library = library if library is not None else compile_library(folder)
@@ -108,7 +112,7 @@ class FakeNvml:
                 continue
             lines.append(
                 f"gpu {number} uuid={gpu.uuid} memory={gpu.memory} overhead={gpu.overhead} util={gpu.util}"
-                f" reserved={gpu.reserved} ecc={gpu.ecc} remap={gpu.remap}"
+                f" reserved={gpu.reserved} ecc={gpu.ecc} remap={gpu.remap} recovery={gpu.recovery}"
                 f" temp={gpu.temp} power={gpu.power} mode={gpu.mode} mig={int(gpu.mig)} hidden={int(gpu.hidden)}"
                 f" name={gpu.name}\n"
             )
@@ -130,6 +134,7 @@ class FakeNvml:
             lines.append(
                 f"fail {function} {code}" + ("\n" if gpu_number is None else f" {gpu_number}\n")
             )
+        lines += [f"xid {gpu_number} {xid}\n" for gpu_number, xid in self.xids]
         lines += [f"mps {gpu_number} pid={pid}\n" for gpu_number, pid in self.mps]
         for function, hung in hangs:
             lines.append(f"hang {function}" + ("\n" if hung is None else f" {hung}\n"))

@@ -61,10 +61,33 @@ def test_one_bad_gpu_fails_few_jobs(box: Bench) -> None:
     assert told.startswith("GPU 0 is not used until ")
 
 
-@pytest.mark.parametrize(
-    ("fields", "text"), [({"ecc": 1}, "uncorrected memory errors"), ({"remap": 1}, "remapping")]
-)
-def test_a_damaged_gpu_is_not_used(box: Bench, fields: dict[str, int], text: str) -> None:
+def second(box: Bench) -> Bench:
+    """Return a bench with a database of its own on the same GPUs."""
+    (box.folder / "other").mkdir()
+    return Bench(box.fake, box.folder / "other")
+
+
+def test_databases_learn_of_a_bad_gpu_from_each_other(box: Bench) -> None:
+    command = f'[ "$CUDA_VISIBLE_DEVICES" = {uuid(0)} ] && exit 1; sleep 0.2'
+    jobs = {f"j{number}": (command, {"num_gpus": 1}) for number in range(12)}
+    other = second(box)
+    both = [one.start(jobs, "--num-cpus=4") for one in (box, other)]
+    assert [ended(one)[0] for one in both].count(1) >= 1
+    lost = [status for one in (box, other) for status in one.states().values()].count("failed")
+    assert 3 <= lost <= 4, "the second database may have begun one before it was told"
+    other.close()
+
+
+DAMAGES = {
+    "ecc": ({"ecc": 2}, "uncorrected memory errors (2)"),
+    "remap": ({"remap": 1}, "remapping"),
+    "reset": ({"recovery": 1}, "needs a reset"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_gpu_is_not_used(box: Bench, kind: str) -> None:
+    fields, text = DAMAGES[kind]
     box.fake.gpus = [fake_gpu(0, **fields), fake_gpu(1)]
     box.fake.write()
     jobs = {name: (box.holding(name), {"num_gpus": 1}) for name in ("a", "b")}
@@ -74,10 +97,75 @@ def test_a_damaged_gpu_is_not_used(box: Bench, fields: dict[str, int], text: str
     assert box.seen(running) == uuid(1)
     [waiting] = {"a", "b"} - {running}
     why = box.why(waiting)
-    assert "GPU 0 is not used" in why and text in why
+    assert "GPU 0 is not used" in why and text in why and "torc gpu use 0" in why
+    assert text in box.torc("resources")
+    assert box.torc("gpu", "use", uuid(0)[:13]) == "GPU 0 is used again\n"
+    box.running("a", "b")
+    assert box.seen(waiting) == uuid(0)
     box.release("a", "b")
     assert ended(runner)[0] == 0
-    assert sum(text in told for told in messages(box, "node_notice")) == 1
+    told = messages(box, "node_notice")
+    assert sum(text in one for one in told) == 1
+    assert sum(one.startswith("GPU 0 is used again: ") for one in told) == 1
+    assert ended(box.start({"c": ("true", {"num_gpus": 2})}))[0] == 0, "the user knows it"
+
+
+def test_a_fatal_error_sets_a_gpu_aside_for_all(box: Bench) -> None:
+    runner = box.start({"a": (box.holding("a"), {"num_gpus": 2})})
+    box.using(1)
+    box.fake.xids = [(1, 31), (1, 79)]
+    box.fake.write()
+    wait_for(lambda: messages(box, "node_notice"), "the notice")
+    [told] = messages(box, "node_notice")
+    assert "GPU 1 is not used: the driver reported the fatal error Xid 79" in told
+    box.release("a")
+    assert ended(runner)[0] == 0
+    other = second(box)
+    other.fake.xids = []
+    other.fake.write()
+    waits = other.start({"b": ("true", {"num_gpus": 2})})
+    wait_for(lambda: messages(other, "node_notice"), "what the first runner saw")
+    assert "Xid 79" in other.why("b")
+    assert other.torc("gpu", "use", "1") == "GPU 1 is used again\n"
+    assert ended(waits)[0] == 0
+    other.close()
+
+
+@pytest.mark.parametrize("ledger", ["ledger", "database"])
+def test_a_user_sets_gpus_aside(box: Bench, ledger: str) -> None:
+    if ledger == "database":
+        (box.folder / "ledger").write_text("no directory")
+        assert box.run({"first": ("true", {})})[0] == 0
+    assert box.torc("gpu", "avoid", f"0,{uuid(1)}", "--for", "2h").startswith(
+        "GPUs 0 and 1 are not used until "
+    )
+    jobs = {"a": (SEEN.format(name="a"), {"num_gpus": 1})}
+    runner = box.start(jobs)
+    number = 1 if ledger == "ledger" else 2
+    wait_for(lambda: len(box.events("node_notice", number)) > 1, "the notices")
+    notices = [event["message"] for event in box.events("node_notice", number)]
+    assert sum("has set it aside" in one for one in notices) == 2
+    assert "GPU 0 is not used until" in box.why("a", number)
+    assert [bool(gpu["set_aside"]) for gpu in box.json("resources")["gpus"]] == [True, True]
+    assert box.torc("gpu", "use", "1", "1") == "GPU 1 is used again\n"
+    assert box.seen("a") == uuid(1)
+    assert ended(runner)[0] == 0
+    assert box.torc("gpu", "use", "1") == "GPU 1 is not set aside\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["avoid", "7"], "no GPU is named '7'; this machine has 0 (GPU-00000000"),
+        (["use", "GPU-0000000"], "names several GPUs: "),
+        (["use", "GPU"], "no GPU is named 'GPU'"),
+        (["avoid", "0", "--for", "soon"], "'soon' is not a duration such as 2h"),
+    ],
+    ids=["index", "prefix", "short", "time"],
+)
+def test_gpus_that_do_not_exist(box: Bench, words: list[str], text: str) -> None:
+    code, said = ended(box.go("gpu", *words))
+    assert (code, text in said) == (2, True), said
 
 
 def test_cuda_out_of_memory_is_a_cause(box: Bench) -> None:

@@ -218,15 +218,61 @@ def test_impossible_entries_are_left_out(fake: FakeNvml, reader: Start) -> None:
     assert [(one["pid"], one["memory"]) for one in gpu["processes"]] == [(4711, None)]
 
 
+DAMAGED = "[[one.gpu_index, *one.damage[:4]] for one in monitor.read().damaged]"
+"""Index, uncorrected errors, failed remapping, needed reset and Xid of each GPU."""
+
+
 @pytest.mark.parametrize(
-    ("fields", "fault"), [({}, None), ({"ecc": 2}, "ecc"), ({"remap": 1}, "remap")]
+    ("fields", "damage"),
+    [
+        ({}, [0, 0, 0, 0]),
+        ({"ecc": 2}, [2, 0, 0, 0]),
+        ({"remap": 1}, [0, 1, 0, 0]),
+        ({"recovery": 1}, [0, 0, 1, 0]),
+        ({"recovery": 3}, [0, 0, 0, 0]),
+    ],
+    ids=["none", "ecc", "remap", "reset", "drain"],
 )
 def test_damaged_hardware(
-    fake: FakeNvml, reader: Start, fields: dict[str, int], fault: str | None
+    fake: FakeNvml, reader: Start, fields: dict[str, int], damage: list[int]
 ) -> None:
     fake.gpus = [fake_gpu(0, **fields)]
     fake.write()
-    assert [gpu["fault"] for gpu in reader().read()] == [fault]
+    assert reader().ask(DAMAGED) == [[0, *damage]]
+
+
+def test_damage_of_a_gpu_with_mig_instances(fake: FakeNvml, reader: Start) -> None:
+    instances = [FakeInstance(f"MIG-{n}", 10 * GB, gpu_instance=n) for n in (1, 2)]
+    fake.gpus = [fake_gpu(0, ecc=1, mig=True, instances=instances)]
+    fake.write()
+    assert reader().ask(DAMAGED) == [[0, 1, 0, 0, 0]]
+
+
+def test_a_gpu_that_must_be_reset_leaves_and_is_damaged(fake: FakeNvml, reader: Start) -> None:
+    fake.gpus = [fake_gpu(0), fake_gpu(1)]
+    fake.write()
+    one = reader()
+    assert one.uuids() == UUIDS[:2]
+    for function in ("nvmlDeviceGetMemoryInfo", "nvmlDeviceGetHandleByIndex_v2"):
+        fake.failures = [(function, 16, 1)]
+        fake.write()
+        assert one.uuids() == UUIDS[:1]
+        assert one.ask(DAMAGED) == [[0, 0, 0, 0, 0], [1, 0, 0, 1, 0]]
+
+
+@pytest.mark.parametrize(("xid", "seen"), [(79, 79), (31, 0)], ids=["fatal", "program"])
+def test_errors_that_the_driver_reports(fake: FakeNvml, reader: Start, xid: int, seen: int) -> None:
+    fake.gpus = [fake_gpu(0), fake_gpu(1)]
+    fake.xids = [(0, 79)]
+    fake.write()
+    one = reader()
+    assert one.ask(DAMAGED) == [[0, 0, 0, 0, 0], [1, 0, 0, 0, 0]], "before anybody listened"
+    fake.xids += [(1, xid)]
+    fake.write()
+    assert one.ask(DAMAGED) == [[0, 0, 0, 0, 0], [1, 0, 0, 0, seen]]
+    fake.gpus[1] = None
+    fake.write()
+    assert one.ask(DAMAGED) == [[0, 0, 0, 0, 0], [1, 0, 0, 0, seen]], "it is gone, and known"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from tests.waiting import DEADLINE, wait_for
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
 from torc_tui.operations.machine_state import MachineState
 from torc_tui.reasons import Kind, because
+from torc_tui.records import replace
+from torc_tui.resources.gpu_health import GpuHealth
 from torc_tui.status import JobStatus
 from torc_tui.store.runner_liveness import ActiveRunner, Holding
 from torc_tui.tui.feed.machine import MachineHistory, MachineReading
@@ -117,6 +120,19 @@ def test_full_size() -> None:
         "train": 1,
         "eval_[red]": 2,
     }
+
+
+def test_gpus_that_are_set_aside() -> None:
+    health = GpuHealth()
+    health.avoid("GPU-3", 3, 900.0, inf, "anna")
+    host = replace(box(), health=health)
+    for height in (60, 12):
+        lines = text(draw(watch(host), 1, 100, height)[0])
+        [place] = [
+            number for number, line in enumerate(lines) if "GPU 3" in line and "⚠" not in line
+        ]
+        found = [line for line in lines[place:] if "⚠ GPU 3 is not used: anna has set it" in line]
+        assert len(found) == 1, lines
 
 
 @pytest.mark.parametrize(("width", "height"), [(79, 20), (79, 8), (39, 12), (20, 3), (200, 60)])

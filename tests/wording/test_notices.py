@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from torc_tui.reasons import Kind, Reason, because
-from torc_tui.wording import sentence
+from torc_tui.wording import moment, sentence
 
 LACK = because(Kind.START_SHORTAGE, lack="disk", directory="/work")
 
@@ -55,6 +55,28 @@ LACK = because(Kind.START_SHORTAGE, lack="disk", directory="/work")
         (
             because(Kind.GPU_DRIVER, error="code 999"),
             "the NVIDIA driver fails; no NVIDIA GPU is used (code 999)",
+        ),
+        (
+            because(Kind.GPU_SET_ASIDE, gpu=(3, None), problem="failures", until=7200.0),
+            f"GPU 3 is not used until {moment(7200)}: jobs failed there one after another",
+        ),
+        (
+            because(Kind.GPU_SET_ASIDE, gpu=(3, None), problem="suspected"),
+            "GPU 3 is not used: jobs failed there one after another",
+        ),
+        (
+            because(Kind.GPU_SET_ASIDE, gpu=(3, None), problem="user", user="anna"),
+            "GPU 3 is not used: anna has set it aside (`torc gpu use 3` ends that)",
+        ),
+        (
+            because(Kind.GPU_SET_ASIDE, gpu=(0, "MIG-1c2d"), problem="xid", number=79),
+            "GPU 0 (MIG-1c2d) is not used: the driver reported the fatal error Xid 79"
+            " (`torc gpu use MIG-1c2d` ends that)",
+        ),
+        (because(Kind.GPU_USED_AGAIN, gpu=(3, None)), "GPU 3 is used again"),
+        (
+            because(Kind.GPU_USED_AGAIN, gpu=(3, None), user="anna"),
+            "GPU 3 is used again: anna has decided so",
         ),
         (because(Kind.GPUS_TOO_FEW, requested=5, usable=2), "5 GPUs requested, 2 usable here"),
     ],

@@ -145,6 +145,13 @@ def _span(value: str) -> float:
     return number
 
 
+def _any_span(value: str) -> float:
+    from torc_tui.units import short_duration
+
+    seconds = short_duration(value)
+    return _span(value if seconds is None else str(seconds))
+
+
 def _size(value: str) -> int:
     from torc_tui.units import parse_memory
 
@@ -201,6 +208,7 @@ SECONDS = _checked(_number_to(MOST_SECONDS), "a number of seconds")
 GIB = _checked(_number_to(MOST_GIB), f"a number of GiB from 0 to {MOST_GIB}")
 SPAN = _checked(_span, "a number of seconds or a duration")
 GPUS = _checked(_gpus, "a number of GPUs, or a share below 1")
+ANY_SPAN = _checked(_any_span, "a duration such as 2h")
 SIZE = _checked(_size, "a size")
 GPU_SIZE = _checked(_gpu_size, "a size from 16m, or a part of the GPU such as 50%")
 DURATION = _checked(_duration, "a duration")
@@ -219,6 +227,7 @@ _METAVARS: dict[Callable[[str], Any], str] = {
     GIB: "GIB",
     GPUS: "N",
     SPAN: "TIME",
+    ANY_SPAN: "TIME",
     SIZE: "SIZE",
     GPU_SIZE: "SIZE",
     DURATION: "TIME",

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from torc_tui.cli.arguments import (
+    ANY_SPAN,
     COUNT,
     DURATION,
     FACTOR,
@@ -95,6 +96,7 @@ FILTERS = (
     arg("--where FILTER", "jobs that match a filter of the app, such as 'cpu>4'"),
 )
 """Select jobs instead of naming them."""
+DEVICES = arg("gpus GPU", "index, UUID or the beginning of a UUID; several with commas", nargs="+")
 DRY_RUN = flag("--dry-run", "only show the jobs; change nothing")
 
 
@@ -463,6 +465,26 @@ WORKFLOW_COMMANDS = (
         ("resources",),
         "resources:resources",
         "Show the resources of this machine and the jobs that hold them",
+    ),
+    CliCommand(
+        ("gpu avoid",),
+        "gpu:avoid",
+        "Set GPUs of this machine aside, so that no job of any user starts there",
+        (
+            DEVICES,
+            arg(
+                "--for",
+                "how long, such as 2h (default: until `torc gpu use`)",
+                type=ANY_SPAN,
+                dest="time",
+            ),
+        ),
+    ),
+    CliCommand(
+        ("gpu use",),
+        "gpu:use",
+        "Use GPUs again that a user, failures or damage have set aside",
+        (DEVICES,),
     ),
     CliCommand(
         ("workflows check-resources", "reports check-resource-utilization"),
@@ -1046,6 +1068,7 @@ GROUPS = {
     "resource-requirements": "Resource requirements of jobs",
     "failure-handlers": "Failure handlers: the rules for retries",
     "compute-nodes": "Runners and their machines",
+    "gpu": "GPUs of this machine that are set aside",
     "database": "The database: check, backup, recover",
     "config": "Settings: show, paths, init, validate",
 }

@@ -11,6 +11,7 @@ from typing import Any
 from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
 from torc_tui.operations.machine_state import MachineReader, MachineState, OtherUse, other_use
+from torc_tui.reasons import Reason
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.store import queries
 from torc_tui.wording import sentence, size
@@ -29,6 +30,7 @@ def resources(call: Call) -> None:
     reader.close()
     mine = {gpu.uuid for gpu in usable.gpus}
     held = host.held
+    set_aside = host.set_aside()
     record: Record = {
         "hostname": usable.hostname,
         "num_cpus": usable.num_cpus,
@@ -38,7 +40,7 @@ def resources(call: Call) -> None:
         "memory_held_bytes": held.memory,
         "memory_used_bytes": host.memory_used,
         "num_gpus": len(usable.gpus),
-        "gpus": [_gpu(host, state, mine) for state in host.gpu_states()],
+        "gpus": [_gpu(host, state, mine, set_aside) for state in host.gpu_states()],
         "held": [_holding(host, one) for one in host.holdings],
         "other_databases": [_other(host, one) for one in other_use(host.others)],
         "notices": [sentence(one) for one in host.notices],
@@ -63,7 +65,8 @@ def _print(record: Record) -> None:
             ("GPUs", record["num_gpus"]),
         ]
     )
-    for text in record["notices"]:
+    set_aside = [gpu["set_aside"] for gpu in record["gpus"] if gpu["set_aside"]]
+    for text in [*record["notices"], *set_aside]:
         output.line(f"Note: {text}")
     hidden = any(not gpu["usable"] for gpu in record["gpus"])
     output.table(
@@ -91,9 +94,12 @@ def _print(record: Record) -> None:
         output.table(shown, [{**one, "devices": devices(one["gpus"])} for one in record[key]])
 
 
-def _gpu(host: MachineState, state: GpuState, usable: set[str]) -> Record:
+def _gpu(
+    host: MachineState, state: GpuState, usable: set[str], set_aside: Mapping[str, Reason]
+) -> Record:
     gpu = state.gpu
     assert gpu is not None  # gpu_states() returns those of a reading
+    reason = set_aside.get(gpu.uuid)
     return {
         "index": gpu.index,
         "uuid": gpu.uuid,
@@ -112,7 +118,7 @@ def _gpu(host: MachineState, state: GpuState, usable: set[str]) -> Record:
         "temperature": gpu.temperature,
         "power": gpu.power,
         "compute_mode": gpu.compute_mode,
-        "fault": gpu.fault,
+        "set_aside": None if reason is None else sentence(reason),
         "memory_hidden_bytes": state.hidden,
         "processes": [
             {

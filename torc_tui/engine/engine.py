@@ -283,9 +283,9 @@ class Engine:
         flight = self.state.in_flight.pop(ended.exited.key.job_id)
         end = JobEnd(ended.exited.ended_at, flight.job.name)
         self.state.pool.give(flight.allocation, end=end)
-        self.state.leave_ledger(flight.key, flight.allocation)
         if flight.allocation.gpus:
             self._note_gpu_end(flight, ended)
+        self.state.leave_ledger(flight.key, flight.allocation)
         self.state.prefetched.learn(ended.exited.ended_at - ended.exited.started_at)
         execution, stdio = self.state.context.execution, flight.job.stdio
         stdout, stderr, exit_file = attempt_files(flight.output_dir, flight.key, stdio, execution)
@@ -295,14 +295,14 @@ class Engine:
 
     def _note_gpu_end(self, flight: InFlight, ended: EndedAttempt) -> None:
         """Record whether the job has failed, for the health of its GPUs."""
-        outcome, exited = ended.outcome, ended.exited
+        outcome, exited, quarantine = ended.outcome, ended.exited, self.state.quarantine
         failed = outcome.status in (JobStatus.FAILED, JobStatus.PENDING_FAILED)
-        if not failed and outcome.status is not JobStatus.COMPLETED:
+        if quarantine is None or not (failed or outcome.status is JobStatus.COMPLETED):
             return
         uuids = tuple(grant.uuid for grant in flight.allocation.gpus)
         lasted = exited.ended_at - exited.started_at
-        end = GpuEnd(uuids, exited.key.job_id, not failed, lasted, exited.ended_at)
-        self.state.gpu_ends.append(end)
+        job = str(exited.key.job_id)
+        quarantine.ended(GpuEnd(uuids, job, not failed, lasted, exited.ended_at))
 
     def _abandon(self, exited: Sequence[Exited]) -> None:
         """Kill all jobs of a workflow that was deleted, reinitialized or taken from this runner."""

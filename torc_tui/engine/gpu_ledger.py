@@ -17,6 +17,10 @@ from torc_tui.reasons import Reason
 from torc_tui.resources.host_ledger import Ledger, LedgerEntry, LedgerUnavailable
 from torc_tui.resources.pool import Pool
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from torc_tui.engine.gpu_quarantine import GpuQuarantine
+
 CHECK_SECONDS = 0.5
 """Time between two looks at what others hold."""
 _MOST_DELAY = 2.0
@@ -27,11 +31,12 @@ Ids = tuple[int, int, int, int]
 class GpuLedger:
     """The ledger and one pool; a pool without GPUs that others could use needs none."""
 
-    def __init__(self, ledger: Ledger, pool: Pool) -> None:
+    def __init__(self, ledger: Ledger, pool: Pool, quarantine: GpuQuarantine | None = None) -> None:
         self._notices: list[Reason] = []
         self._told: set[Reason] = set()
         self._ledger = ledger
         self._pool = pool
+        self._quarantine = quarantine
         self._counted: list[LedgerEntry] = []
         self._looked_at = 0.0
         self._names: dict[int, str] = {}
@@ -52,6 +57,8 @@ class GpuLedger:
                 may_place = self._is_second_reading(read_at)
             else:
                 self._delay_until, may_place = None, True
+            if self._quarantine is not None:
+                self._quarantine.apply()
             yield may_place
 
     def _is_second_reading(self, read_at: float) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from torc_tui.model import Gpu
 from torc_tui.reasons import Reason
 from torc_tui.resources.gpu_presence import WAIT_SECONDS, Presence
-from torc_tui.resources.gpu_reading import NO_USE, Distances, GpuUse
+from torc_tui.resources.gpu_reading import NO_USE, Damaged, Distances, GpuUse
 from torc_tui.resources.gpu_service import GpuService
 
 READ_SECONDS = 0.5
@@ -41,6 +41,8 @@ class GpuWatch:
         self.distances: Distances | None = None
         self.lost: dict[str, float] = {}
         """The GPUs that do not answer, and since when, on the monotonic clock."""
+        self.damaged: tuple[Damaged, ...] = ()
+        """What is wrong with the GPUs, by the last reading."""
         self.figures: tuple[Gpu, ...] = ()
         """The last reading with load, temperature and power."""
         self._figures_at = 0.0
@@ -161,13 +163,15 @@ class GpuWatch:
             processes = (one for gpu in reading.gpus for one in gpu.processes)
             self._use = (reading.use, {one.pid: one.leader for one in processes if one.leader})
             self.distances = reading.distances
+            self.damaged = reading.damaged
         self.lost = presence.missing()
         self._notices += presence.notices
         presence.notices.clear()
         gpus = presence.usable(now)
         awaited = presence.awaited(now)
         signature = (
-            [(g.uuid, g.memory_free, g.compute_mode, g.fault) for g in gpus],
+            [(g.uuid, g.memory_free, g.compute_mode) for g in gpus],
+            self.damaged,
             [(p.pid, p.memory, p.leader, p.graphics) for g in gpus for p in g.processes],
             None if awaited is None else [gpu.uuid for gpu in awaited],
         )

@@ -6,8 +6,7 @@ and notices. GPUs are read only once a job requests some.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from torc_tui.engine.engine import Engine
 from torc_tui.engine.gpu_guard import GpuGuard, presumed_use
@@ -15,17 +14,13 @@ from torc_tui.engine.gpu_readings import GpuWatch
 from torc_tui.engine.run_summary import RunSummary
 from torc_tui.engine.transaction import EventQueue
 from torc_tui.model import Allocation, Cause, Exited, Gpu, Report
-from torc_tui.reasons import Kind, Reason, because
+from torc_tui.reasons import Kind, because
 from torc_tui.records import replace
 from torc_tui.resources.attempt_tag import attempt_tag
-from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_claims import Tenant
-from torc_tui.resources.gpu_health import GpuHealth
 from torc_tui.resources.gpus import gpu_need
 from torc_tui.store import compute_nodes
 
-SET_ASIDE_SECONDS = 5.0
-"""Time between two looks whether GPUs that are set aside may be used again."""
 HOLD_SECONDS = 3.0
 """Longest time that a failure waits for a reading of the GPUs."""
 
@@ -43,8 +38,6 @@ class RunnerGpus:
         self._machine = summary.machine
         self._context: object = None
         self._guard = GpuGuard(str(engine.state.context.execution.settings.get("gpu_over", "warn")))
-        self._health = GpuHealth()
-        self._told_damage: set[str] = set()
         self._waiting: list[Report] = []
         """Failures that wait for a reading."""
         self._recorded: tuple[str, ...] = ()
@@ -58,13 +51,15 @@ class RunnerGpus:
         """Whether `update` has something to do."""
         if self._watch is None or not self._watch.is_started:
             return False
-        ledger = self._engine.state.ledger
-        state, now = self._engine.state, time.time()
-        old = bool(state.pool.set_aside) and now - state.pool.read_at > SET_ASIDE_SECONDS
+        state = self._engine.state
         # The job of another runner may have ended without a change that a reading would show.
-        if self._waiting or state.gpu_ends or old or state.pool.is_returning:
+        if self._waiting or state.pool.is_returning:
             self._watch.refresh()
-        return self._watch.has_news or (ledger is not None and ledger.look())
+        return (
+            self._watch.has_news
+            or (state.ledger is not None and state.ledger.look())
+            or (state.quarantine is not None and state.quarantine.has_news())
+        )
 
     def _are_requested(self) -> bool:
         return any(map(gpu_need, self._engine.state.context.requirements.values()))
@@ -79,10 +74,15 @@ class RunnerGpus:
             self._watch.start(self._engine.executor.wake)
             self._summary.gpus_known = False
             from torc_tui.engine.gpu_ledger import GpuLedger  # 4 ms, for runs with GPUs only
+            from torc_tui.engine.gpu_quarantine import GpuQuarantine
+            from torc_tui.operations.gpu_health import SharedHealth
             from torc_tui.resources.host_ledger import Ledger
 
             state = self._engine.state
-            self._engine.use_ledger(GpuLedger(Ledger(state.store.url), state.pool))
+            ledger = Ledger(state.store.url)
+            shared = SharedHealth(ledger, state.store)
+            state.quarantine = GpuQuarantine(shared, state.pool, ledger.name())
+            self._engine.use_ledger(GpuLedger(ledger, state.pool, state.quarantine))
 
     def update(self, reports: Iterable[Report], now: float) -> bool:
         """Count in the pool what the GPUs report now, and put notices about them.
@@ -101,6 +101,7 @@ class RunnerGpus:
                 watch.refresh()
         latest = watch.take()
         if latest is None:
+            self._set_aside()
             return False
         pool = self._engine.state.pool
         pool.distances = watch.distances
@@ -109,7 +110,7 @@ class RunnerGpus:
         watch.presume(*presumed_use(pool))
         self._events.put_notices(pool.unreturned())
         self._check_jobs()
-        self._set_aside(now)
+        self._set_aside()
         awaited = watch.awaited()
         if awaited is None:
             return False
@@ -165,39 +166,14 @@ class RunnerGpus:
             engine.executor.stop([key], Cause.GPU_OOM)
         guard.stops.clear()
 
-    def _set_aside(self, now: float) -> None:
-        """Keep jobs from GPUs on which they fail one after another, and from damaged ones."""
-        state, health = self._engine.state, self._health
-        for end in state.gpu_ends:
-            health.ended(end)
-        state.gpu_ends.clear()
-        pool = state.pool
-        labels = {one.gpu.uuid: label(one.gpu) for one in pool.gpu_states if one.gpu is not None}
-        for uuid, until in health.decide(now).items():
-            if uuid in labels:
-                reason = because(
-                    Kind.GPU_SET_ASIDE, gpu=labels[uuid], until=until, problem="failures"
-                )
-                self._events.put_notices([reason])
-        in_use = [one.gpu.uuid for one in pool.gpu_states if one.gpu is not None and one.grants]
-        pool.set_aside = {
-            uuid: because(Kind.GPU_SET_ASIDE, gpu=labels[uuid], problem="failures")
-            for uuid in health.avoided(in_use, now)
-            if uuid in labels
-        } | self._damaged(labels)
-
-    def _damaged(self, labels: Mapping[str, tuple[int, str | None]]) -> dict[str, Reason]:
-        """Return the GPUs that report damage, and put a notice about each."""
-        found = {}
-        for state in self._engine.state.pool.gpu_states:
-            gpu = state.gpu
-            if gpu is not None and gpu.fault is not None:
-                reason = because(Kind.GPU_SET_ASIDE, gpu=labels[gpu.uuid], problem=gpu.fault)
-                found[gpu.uuid] = reason
-                if gpu.uuid not in self._told_damage:
-                    self._told_damage.add(gpu.uuid)
-                    self._events.put_notices([reason])
-        return found
+    def _set_aside(self) -> None:
+        """Keep jobs from GPUs on which jobs fail, from damaged ones and those a user avoids."""
+        assert self._watch is not None
+        quarantine = self._engine.state.quarantine
+        assert quarantine is not None  # made when the watch began
+        quarantine.read(self._watch.damaged)
+        self._events.put_notices(quarantine.notices)
+        quarantine.notices.clear()
 
     def follow_step(self) -> None:
         """Tell the watch which processes are ours now."""

@@ -15,7 +15,6 @@ from torc_tui.engine.shared_state import NodeIdentity, SharedState
 from torc_tui.engine.start_backoff import StartBackoff
 from torc_tui.model import Allocation, AttemptKey, Cause
 from torc_tui.records import dataclass, field
-from torc_tui.resources.gpu_health import GpuEnd
 from torc_tui.resources.pool import Pool
 from torc_tui.store.database import Store
 from torc_tui.store.run_context import RunContext
@@ -24,6 +23,7 @@ from torc_tui.store.scheduling import HeldElsewhere, ReadyJob
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from torc_tui.engine.gpu_ledger import GpuLedger
+    from torc_tui.engine.gpu_quarantine import GpuQuarantine
 
 
 SHORT_SECONDS = 0.1
@@ -140,8 +140,8 @@ class RunnerState:
     backoff: StartBackoff = field(default_factory=StartBackoff)
     ledger: GpuLedger | None = None
     """The ledger of the host, once this runner has GPUs that others could use."""
-    gpu_ends: list[GpuEnd] = field(default_factory=list)
-    """The ends of jobs on GPUs that `GpuHealth` has not seen."""
+    quarantine: GpuQuarantine | None = None
+    """The GPUs that are set aside, once GPUs are read."""
     stopping: Cause | None = None
     directory_is_gone: bool = False
     last_seq: int = 0

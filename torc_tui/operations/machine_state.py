@@ -12,12 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from torc_tui.model import Allocation, AttemptKey, Gpu, Machine
+from torc_tui.operations.gpu_health import SharedHealth, reasons
 from torc_tui.reasons import Kind, Reason, because
-from torc_tui.records import dataclass, replace
+from torc_tui.records import dataclass, field, replace
 from torc_tui.resources.attempt_tag import attempt_tag
 from torc_tui.resources.detect import detect_machine
-from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_claims import Tenant
+from torc_tui.resources.gpu_health import GpuHealth
+from torc_tui.resources.gpu_reading import GpuReading
 from torc_tui.resources.gpu_service import SILENT, GpuService
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.resources.gpus import rules_of
@@ -47,6 +49,7 @@ class MachineState:
     notices: Sequence[Reason] = ()
     location: str = ""
     others: Sequence[LedgerEntry] = ()
+    health: GpuHealth = field(default_factory=GpuHealth)
 
     @property
     def sees_gpus(self) -> bool:
@@ -70,6 +73,10 @@ class MachineState:
     def gpu_states(self) -> list[GpuState]:
         """Return the GPUs, also virtual ones, with what is held, reserved and used of each."""
         return self._with_holdings(Pool(self.machine), None).gpu_states
+
+    def set_aside(self) -> Mapping[str, Reason]:
+        """Return why no job starts on GPUs, by UUID."""
+        return self._with_holdings(Pool(self.machine), None).set_aside
 
     def holders(self, uuid: str) -> list[Holding]:
         """Return the jobs that hold a GPU or a part of it."""
@@ -96,11 +103,8 @@ class MachineState:
             pool.hold(Allocation(gpus=entry.allocation.gpus), other=True, owner=owner)
         gpus = [state.gpu for state in pool.gpu_states if state.gpu is not None]
         pool.update(gpus, tenants, self.at)
-        pool.set_aside = {
-            gpu.uuid: because(Kind.GPU_SET_ASIDE, gpu=label(gpu), problem=gpu.fault)
-            for gpu in gpus
-            if gpu.fault is not None
-        }
+        in_use = [state.gpu.uuid for state in pool.gpu_states if state.gpu and state.grants]
+        pool.set_aside = reasons(self.health, gpus, in_use, self.at)
         return pool
 
 
@@ -165,7 +169,10 @@ class MachineReader:
         runners = (
             runner_liveness.runners(store, location=self.location) if store is not None else []
         )
-        gpus = self._read_gpus(held, "" if store is None else store.url)
+        reading = self._read_gpus(held, "" if store is None else store.url)
+        ledger = Ledger(store.url if store is not None else "")
+        health = SharedHealth(ledger, store).load()
+        health.damaged(reading.damaged, time.time())  # a runner that sees it will write it
         if self._machine is None:
             self._machine = detect_machine()
         percent: Sequence[float] = ()
@@ -183,17 +190,18 @@ class MachineReader:
         }
         return MachineState(
             at=time.time(),
-            machine=replace(self._machine, gpus=(*gpus, *virtual.values())),
+            machine=replace(self._machine, gpus=(*reading.gpus, *virtual.values())),
             holdings=held,
             runners=runners,
             cpu_percent=percent,
             memory_used=used,
             notices=tuple(self._notices),
             location=self.location,
-            others=Ledger(store.url if store is not None else "").others(),
+            others=ledger.others(),
+            health=health,
         )
 
-    def _read_gpus(self, held: Sequence[Holding], database: str) -> tuple[Gpu, ...]:
+    def _read_gpus(self, held: Sequence[Holding], database: str) -> GpuReading:
         own = {
             one.pid: attempt_tag(
                 database, AttemptKey(one.workflow_id, one.job_id, one.run_id, one.attempt_id)
@@ -205,11 +213,11 @@ class MachineReader:
         if reading is None:
             if SILENT not in self._notices:
                 self._notices.append(SILENT)
-            return ()
+            return GpuReading()
         silent = [SILENT] if SILENT in self._notices and not reading.answers else []
         self._notices = [*(one for one in self._notices if one != SILENT), *silent]
         self._notices += [one for one in reading.notices if one not in self._notices]
-        return reading.gpus
+        return reading
 
     def close(self) -> None:
         """Close the driver."""

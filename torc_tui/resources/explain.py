@@ -65,9 +65,7 @@ def never(req: ResourceRequirements, machine: Machine) -> tuple[Shortfall, ...]:
     missing = _exceeding(req, machine.num_cpus, machine.memory)
     need = gpu_need(req)
     if need is not None:
-        idle = tuple(
-            replace(gpu, memory_free=None, processes=(), fault=None) for gpu in machine.gpus
-        )
+        idle = tuple(replace(gpu, memory_free=None, processes=()) for gpu in machine.gpus)
         missing += _gpus(need, Pool(replace(machine, gpus=idle)))
     return tuple(missing)
 

@@ -32,8 +32,6 @@ from torc_tui.resources.nvml import GpuError, GpuHandle, NvmlDriver
 _COMPUTE_MODES = {0: "default", 1: "exclusive_thread", 2: "prohibited", 3: "exclusive_process"}
 _LOAD_SECONDS = 0.8
 """Shortest time between two questions for the load of processes."""
-_HEALTH_SECONDS = 10.0
-"""Time between two questions for the health of a GPU."""
 
 
 class GpuMonitor:
@@ -53,7 +51,6 @@ class GpuMonitor:
         self._asked: dict[str, float] = {}
         """When the driver was last asked for samples, per GPU."""
         self._loads: dict[str, dict[int, float] | None] = {}
-        self._health: dict[str, tuple[float, str | None]] = {}
 
     @property
     def notices(self) -> list[Reason]:
@@ -73,11 +70,13 @@ class GpuMonitor:
         handles = self._driver.gpus()
         gpus: list[Gpu] = []
         loads: list[dict[int, float] | None] = []
+        reset: list[int] = []
         for order, handle in enumerate(handles):
             try:
                 gpu = replace(self._reading(handle, figures), order=order)
                 loads.append(self._process_loads(handle, gpu) if use or figures else None)
             except GpuError as error:
+                reset += [handle.index] if error.needs_reset else []
                 self._notices.does_not_answer(handle.index, str(error), handle.uuid)
             else:
                 gpus.append(gpu)
@@ -91,6 +90,7 @@ class GpuMonitor:
             notices=notices,
             distances=self._distances_between(handles),
             answers=self._driver.answers,
+            damaged=self._driver.damaged(handles, reset),
         )
 
     def close(self) -> None:
@@ -141,7 +141,6 @@ class GpuMonitor:
             parent=gpu.parent,
             processes=self._named(gpu, listed or {}, memory.total),
             lists_processes=listed is not None,
-            fault=self._fault(gpu),
         )
 
     def _named(
@@ -149,15 +148,6 @@ class GpuMonitor:
     ) -> tuple[GpuProcess, ...]:
         loads = self._loads.get(gpu.uuid)
         return self._processes.of(listed, total, loads)
-
-    def _fault(self, gpu: GpuHandle) -> str | None:
-        """Return what is wrong with a GPU that still answers, asked every few seconds."""
-        now = time.monotonic()
-        asked, fault = self._health.get(gpu.uuid, (-_HEALTH_SECONDS, None))
-        if gpu.parent is None and now - asked >= _HEALTH_SECONDS:
-            fault = self._driver.fault(gpu.handle)
-            self._health[gpu.uuid] = (now, fault)
-        return fault
 
     def _process_loads(self, gpu: GpuHandle, reading: Gpu) -> dict[int, float] | None:
         """Return pid -> mean percent of about the last second; None if the GPU has no samples.

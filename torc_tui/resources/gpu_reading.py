@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from torc_tui.model import Gpu
+from torc_tui.model import Gpu, GpuDamage
 from torc_tui.reasons import Kind, Reason, because
 
 Distances = Mapping[str, Mapping[str, int]]
@@ -39,12 +39,20 @@ class GpuUse(NamedTuple):
 NO_USE = GpuUse(0, None)
 
 
+class Damaged(NamedTuple):
+    """What is wrong with a whole GPU that was asked; it may not answer any more."""
+
+    uuid: str
+    gpu_index: int
+    damage: GpuDamage
+
+
 class GpuReading(NamedTuple):
     """One reading.
 
     ``use`` is by process id; ``notices`` are new since the last reading of the same process;
     ``distances`` are None where they are unknown. ``answers`` is False when there is a driver that
-    fails; then there are no GPUs in the reading.
+    fails; then there are no GPUs in the reading. ``damaged`` has every GPU whose health is known.
     """
 
     gpus: tuple[Gpu, ...] = ()
@@ -52,6 +60,7 @@ class GpuReading(NamedTuple):
     notices: tuple[Reason, ...] = ()
     distances: Distances | None = None
     answers: bool = True
+    damaged: tuple[Damaged, ...] = ()
 
 
 class GpuNotices:

@@ -32,6 +32,8 @@ from torc_tui.resources.machine_identity import boot_id
 from torc_tui.resources.process_identity import user_name
 
 LOCK_SECONDS = 1.0
+HEALTH = "health-"
+"""How the names of the files begin in which users record the health of GPUs (`host_health`)."""
 _MOST_FILES = 10_000
 _MOST_BYTES = 1 << 16
 _LENGTH = 4096
@@ -90,21 +92,37 @@ class Ledger:
 
         Raise LedgerUnavailable where it cannot be written or trusted.
         """
+        with self.locked() as directory:
+            yield self._read(directory, sweep=True)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[int]:
+        """Hold the lock of the ledger, whose directory is open.
+
+        Raise LedgerUnavailable where it cannot be written or trusted.
+        """
         directory = self._open()
         try:
             _lock(directory, self.path)
-            yield self._read(directory, sweep=True)
+            yield directory
         finally:
             os.close(directory)
 
     def others(self) -> list[LedgerEntry]:
         """Return what attempts of other databases hold; nothing where there is no ledger."""
+        with self.opened() as directory:
+            return [] if directory is None else self._read(directory)
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[int | None]:
+        """Open the directory; None where there is none that can be trusted."""
         try:
             directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:
-            return []
+            yield None
+            return
         try:
-            return self._read(directory) if _problem(directory) is None else []
+            yield directory if _problem(directory) is None else None
         finally:
             os.close(directory)
 
@@ -128,7 +146,7 @@ class Ledger:
         try:
             os.pwrite(file, text, 0)  # readers see the old or the new text, of one length
         except OSError as error:
-            raise LedgerUnavailable(_unavailable(self.path, error.strerror)) from None
+            raise LedgerUnavailable(unavailable(self.path, error.strerror)) from None
 
     def _create(self, name: str, text: bytes) -> None:
         path = self.path / name
@@ -143,7 +161,7 @@ class Ledger:
             os.write(file, text)
         except OSError as error:
             self.release(name)
-            raise LedgerUnavailable(_unavailable(self.path, error.strerror)) from None
+            raise LedgerUnavailable(unavailable(self.path, error.strerror)) from None
 
     def lock_of(self, name: str) -> int | None:
         """Return the descriptor that the process of the attempt must inherit."""
@@ -169,7 +187,7 @@ class Ledger:
                 self.path.chmod(0o1777)
             directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError as error:
-            raise LedgerUnavailable(_unavailable(self.path, error.strerror)) from None
+            raise LedgerUnavailable(unavailable(self.path, error.strerror)) from None
         problem = _problem(directory)
         for _ in range(10):
             if problem is None:
@@ -180,7 +198,7 @@ class Ledger:
             problem = "it cannot be written"
         if problem is not None:
             os.close(directory)
-            raise LedgerUnavailable(_unavailable(self.path, problem))
+            raise LedgerUnavailable(unavailable(self.path, problem))
         return directory
 
     def _read(self, directory: int, *, sweep: bool = False) -> list[LedgerEntry]:
@@ -194,7 +212,7 @@ class Ledger:
             for number, file in enumerate(files):
                 if number >= _MOST_FILES:
                     break
-                if not file.name.startswith(self._mine):
+                if not file.name.startswith((self._mine, HEALTH)):
                     entry = self._entry(file.name, directory, sweep)
                     if entry is not None:
                         found.append(entry)
@@ -246,7 +264,7 @@ def _lock(directory: int, path: Path) -> None:
             return
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise LedgerUnavailable(_unavailable(path, "it stays locked")) from None
+                raise LedgerUnavailable(unavailable(path, "it stays locked")) from None
             time.sleep(0.001)
 
 
@@ -280,5 +298,6 @@ def _parse(name: str, text: bytes, owner: int) -> LedgerEntry | None:
         return None
 
 
-def _unavailable(path: Path, problem: str | None) -> Reason:
+def unavailable(path: Path, problem: str | None) -> Reason:
+    """Return the reason of a `LedgerUnavailable`."""
     return because(Kind.GPU_LEDGER, path=str(path), problem=problem)

@@ -7,7 +7,7 @@ Never: a change of anything on a GPU.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from torc_tui.reasons import Kind, because
 from torc_tui.records import dataclass
 from torc_tui.resources.driver_library import LIBRARY, library_present
-from torc_tui.resources.gpu_reading import GpuNotices
+from torc_tui.resources.gpu_reading import Damaged, GpuNotices
+from torc_tui.resources.nvml_health import NvmlHealth
 from torc_tui.resources.nvml_lists import COMPUTE, LISTS, ProcessLists
 from torc_tui.resources.visible import Device, Instance, names_twice, visible
 
@@ -28,10 +29,6 @@ _ERRORS = {
     13: "too old",
     18: "version",
 }
-
-
-_UNCORRECTED, _VOLATILE = 1, 0
-"""Indices of errors that were not corrected, and of those since the last reset."""
 
 
 class Memory(NamedTuple):
@@ -48,7 +45,11 @@ class Memory(NamedTuple):
 
 
 class GpuError(Exception):
-    """A GPU does not answer any more."""
+    """A GPU does not answer any more, perhaps until it is reset."""
+
+    def __init__(self, message: str, *, needs_reset: bool = False) -> None:
+        super().__init__(message)
+        self.needs_reset = needs_reset
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,9 @@ class NvmlDriver:
         self._notices = notices
         self._nvml: Any = None
         self._lists: ProcessLists | None = None
+        self._health: NvmlHealth | None = None
+        self._wholes: set[str] = set()
+        """The whole GPUs that could be used since the start."""
         self.answers = True
         """Whether the driver works, as far as there is one."""
 
@@ -89,6 +93,8 @@ class NvmlDriver:
         devices: list[Device] = []
         handles: dict[str, GpuHandle] = {}
         hidden = False
+        assert self._health is not None  # made with the driver
+        self._health.begin()
         for index in range(count):
             try:
                 devices.append(self._open(index, handles))
@@ -96,6 +102,8 @@ class NvmlDriver:
                 if error.value == self._nvml.NVML_ERROR_NO_PERMISSION:
                     hidden = True
                 else:
+                    if error.value == self._nvml.NVML_ERROR_RESET_REQUIRED:
+                        self._health.needs_reset(index)
                     self._notices.does_not_answer(index, str(error))
             except GpuError as error:
                 self._notices.does_not_answer(index, str(error))
@@ -108,7 +116,7 @@ class NvmlDriver:
 
     def close(self) -> None:
         """Unload the driver; it may be used again."""
-        nvml, self._nvml = self._nvml, None
+        nvml, self._nvml, self._health = self._nvml, None, None
         if nvml is not None:
             with suppress(nvml.NVMLError):  # it may be gone already
                 nvml.nvmlShutdown()
@@ -130,7 +138,8 @@ class NvmlDriver:
     def _raise_if_lost(self, error: Any) -> None:
         nvml = self._nvml
         if error.value in (nvml.NVML_ERROR_GPU_IS_LOST, nvml.NVML_ERROR_RESET_REQUIRED):
-            raise GpuError(str(error)) from None
+            needs_reset = error.value == nvml.NVML_ERROR_RESET_REQUIRED
+            raise GpuError(str(error), needs_reset=needs_reset) from None
 
     def text(self, function: str, handle: Any) -> str:
         """Return an answer as text; empty if there is none."""
@@ -151,6 +160,7 @@ class NvmlDriver:
                 nvml.NVML_ERROR_NO_PERMISSION,
             ):
                 return Memory(0, None)
+            self._raise_if_lost(error)
             raise GpuError(str(error)) from None
 
     def _second_memory(self, handle: Any) -> Memory | None:
@@ -193,12 +203,14 @@ class NvmlDriver:
             self._notices.tell_once(because(Kind.GPU_DRIVER, problem="processes"))
         return found if listed else None
 
-    def fault(self, handle: Any) -> str | None:
-        """Return what is wrong with a GPU that answers: uncorrected errors, a failed remapping."""
-        if self.ask("nvmlDeviceGetTotalEccErrors", handle, _UNCORRECTED, _VOLATILE):
-            return "ecc"
-        rows = self.ask("nvmlDeviceGetRemappedRows", handle)
-        return "remap" if rows and rows[3] else None
+    def damaged(self, gpus: Collection[GpuHandle], reset: Collection[int]) -> tuple[Damaged, ...]:
+        """Return what is wrong with the whole GPUs of these; ``reset`` need one, by index."""
+        if self._health is None:
+            return ()
+        self._wholes |= {gpu.parent or gpu.uuid for gpu in gpus}
+        for index in reset:
+            self._health.needs_reset(index)
+        return self._health.read(self._wholes)
 
     def process_samples(self, handle: Any, since: int) -> list[Any] | None:
         """Return samples of the load of processes since that time stamp; None if it has none."""
@@ -235,6 +247,7 @@ class NvmlDriver:
             self._notices.tell_once(reason)
             return False
         self._nvml = pynvml
+        self._health = NvmlHealth(pynvml)
         self.answers = True
         return True
 
@@ -248,6 +261,8 @@ class NvmlDriver:
         """Return a GPU with its MIG instances, and add their handles."""
         handle = self._nvml.nvmlDeviceGetHandleByIndex(index)
         uuid = _text(self._nvml.nvmlDeviceGetUUID(handle))
+        assert self._health is not None
+        self._health.opened(uuid, index, handle)
         modes = self.ask("nvmlDeviceGetMigMode", handle)
         if not modes or modes[0] != 1:
             handles[uuid] = GpuHandle(uuid, index, None, handle)

@@ -114,11 +114,12 @@ def _extra(extra: Any) -> list[str]:
 def _string(text: str, indent: int) -> list[str]:
     """Return the lines of a string literal, broken between words."""
     parts = [""]
-    for word in re.findall(r"\S+\s*", text):
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    for word in re.findall(r"\S+\s*", escaped):
         if len(parts[-1]) + len(word) > WIDTH - indent:
             parts.append("")
         parts[-1] += word
-    quoted = ['"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"' for part in parts]
+    quoted = [f'"{part}"' for part in parts]
     return [f"{' ' * indent}{one}" for one in quoted[:-1]] + [f"{' ' * indent}{quoted[-1]},"]
 
 

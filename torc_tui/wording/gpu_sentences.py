@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torc_tui.reasons import Kind, Reason
-from torc_tui.wording.quantities import count, duration, listed, size, time_of_day, two_sizes
+from torc_tui.wording.quantities import count, duration, listed, moment, size, two_sizes
 
 Gpu = tuple[int, str | None]
 """The index of a GPU, and the start of its UUID if it is a MIG instance."""
@@ -129,13 +129,25 @@ def _memory_taken(reason: Reason) -> str:
 
 
 def _set_aside(reason: Reason) -> str:
+    problem, number = reason["problem"], reason["number"] or 1
     why = {
         "failures": "jobs failed there one after another",
-        "ecc": "it has uncorrected memory errors",
+        "suspected": "jobs failed there one after another",
+        "ecc": f"it has uncorrected memory errors ({number})",
         "remap": "remapping of its memory has failed",
-    }.get(reason["problem"], "a user has set it aside")
-    until = f" until {time_of_day(reason['until'])}" if reason["until"] else ""
-    return f"{_label(reason)} is not used{until}: {why}"
+        "reset": "it needs a reset",
+        "xid": f"the driver reported the fatal error Xid {number}",
+    }.get(problem, f"{reason['user'] or 'a user'} has set it aside")
+    until = f" until {moment(reason['until'])}" if reason["until"] else ""
+    index, instance = reason["gpu"] or (0, None)
+    ends_alone = until or problem == "suspected"
+    way = "" if ends_alone else f" (`torc gpu use {instance or index}` ends that)"
+    return f"{_label(reason)} is not used{until}: {why}{way}"
+
+
+def _used_again(reason: Reason) -> str:
+    by = f": {reason['user']} has decided so" if reason["user"] else ""
+    return f"{_label(reason)} is used again{by}"
 
 
 def _ended(reason: Reason) -> str:
@@ -166,6 +178,7 @@ def gpu_sentences(
             + f" computes on {_label(reason)}, which the job was not given"
         ),
         Kind.GPU_SET_ASIDE: _set_aside,
+        Kind.GPU_USED_AGAIN: _used_again,
         Kind.GPU_OUT_OF_MEMORY: lambda reason: (
             f"used {size(reason['used'])} of GPU memory, {size(reason['limit'] or 0)} allowed"
             if reason["used"]

@@ -39,8 +39,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "HOLDINGS": (
         "SELECT job.id AS job_id, job.name AS job_name, job.workflow_id, workflow.name AS "
-        "workflow_name, workflow.\"user\", job.attempt_id, compute_node.run_id, compute_node.id AS "
-        "node_id, job.status, job.pid, job.started_at, job.allocation, job.process_started, "
+        "workflow_name, workflow.\"user\", job.attempt_id, compute_node.run_id, compute_node.id "
+        "AS node_id, job.status, job.pid, job.started_at, job.allocation, job.process_started, "
         "job.suspended, compute_node.boot_id, compute_node.pid_namespace, compute_node.pid AS "
         "runner_pid, compute_node.process_started AS runner_started FROM compute_node JOIN job "
         "ON job.compute_node_id = compute_node.id JOIN workflow ON workflow.id = job.workflow_id "
@@ -50,6 +50,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job_id job_name workflow_id workflow_name user attempt_id run_id node_id status:status "
         "pid started_at allocation:json process_started suspended:boolean boot_id pid_namespace "
         "runner_pid runner_started",
+    ),
+    "HOST_VALUE": (
+        "SELECT meta.value FROM meta WHERE meta.\"key\" = ?1",
+        "key",
+        "value",
     ),
     "INSERT_COMPUTE_NODES": (
         "INSERT INTO compute_node (id, workflow_id, run_id, hostname, pid, process_started, "
@@ -108,6 +113,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "BY compute_node.id",
         "workflow_id",
         "node_id workflow_id hostname location pid num_cpus memory gpus:json options:json",
+    ),
+    "SAVE_HOST_VALUE": (
+        "INSERT INTO meta (\"key\", value) VALUES (?1, ?2) ON CONFLICT (\"key\") DO UPDATE SET "
+        "value = excluded.value",
+        "key value",
     ),
     "SET_NODE_GPUS": (
         "UPDATE compute_node SET gpus=?1 WHERE compute_node.id = ?2",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import and_, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from torc_tui.status import HELD, JobStatus
-from torc_tui.store.schema import compute_node, job, result, workflow
+from torc_tui.store.schema import compute_node, job, meta, result, workflow
 from torc_tui.store.statements.terms import (
     Bulk,
+    ByDialect,
     among,
     change,
     cleared,
@@ -39,6 +43,16 @@ HEARTBEAT = (
         | {compute_node.c.heartbeats: compute_node.c.heartbeats + 1}
     )
 )
+
+
+def _save(insert: Any) -> Any:
+    statement = insert(meta).values(given(meta, "key value"))
+    changed = {"value": statement.excluded.value}
+    return statement.on_conflict_do_update(index_elements=["key"], set_=changed).inline()
+
+
+HOST_VALUE = pick(meta, "value").where(meta.c.key == param(meta.c.key))
+SAVE_HOST_VALUE = ByDialect(_save(sqlite.insert), _save(postgresql.insert))
 SET_NODE_GPUS = change(compute_node, "gpus", _one)
 NODE_ORDERS = pick(compute_node, "is_active stop_requested num_cpus memory options").where(_one)
 WORKFLOW_OF_NODE = select(compute_node.c.workflow_id).where(_one)

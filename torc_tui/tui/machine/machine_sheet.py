@@ -6,7 +6,7 @@ Input: the readings of the app. Output: lines, and those that represent jobs.
 from __future__ import annotations
 
 from torc_tui.operations.machine_state import MachineState, other_use
-from torc_tui.reasons import Kind
+from torc_tui.reasons import Kind, Reason
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.tui.feed.machine import MachineHistory, Ring
@@ -188,8 +188,11 @@ class MachineSheet:
                 *(others, (" used by others  ", "muted")),
                 *(free, (" free", "muted")),
             )
+        set_aside = host.set_aside()
         for state in states:
             self._gpu(state)
+            if state.gpu is not None and (why := set_aside.get(state.gpu.uuid)):
+                self._set_aside(why)
         for uuid, index in known.items():
             if uuid not in here and host.sees_gpus:
                 self.add((f" GPU {index} ✖ does not respond ", "error"), (f"({uuid})", "faint"))
@@ -226,6 +229,13 @@ class MachineSheet:
         self.add(("   ", ""), *below, ("  ", ""), (use[1], "load"))
         for row in wrapped(users or [("idle", "faint")], self.width - 4):
             self.add(("   ", ""), *row)
+        self.gap()
+
+    def _set_aside(self, reason: Reason) -> None:
+        """Add why no job starts on the GPU above."""
+        if self.lines and not self.lines[-1]:
+            self.lines.pop()
+        self.add(("   ", ""), (f"⚠ {sanitize(sentence(reason))}", "warning"))
         self.gap()
 
     def _users(self, state: GpuState) -> list[Span]:

@@ -1,0 +1,176 @@
+"""Share what is known of the health of GPUs with the other runners and users of this host.
+
+Input: a database, or none; GPUs. Output: the health of GPUs, and changes of it. It is kept beside
+the ledger of the host, and in the database where the ledger cannot be used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from torc_tui import settings
+from torc_tui.errors import UsageError
+from torc_tui.model import Gpu
+from torc_tui.reasons import Kind, Reason, because
+from torc_tui.resources.explain import label
+from torc_tui.resources.gpu_health import DAMAGED, FAILING, GpuHealth, Mark, decode, encode
+from torc_tui.resources.gpu_reading import GpuReading
+from torc_tui.resources.host_health import HostHealth
+from torc_tui.resources.host_ledger import Ledger, LedgerUnavailable
+from torc_tui.resources.machine_identity import this_machine
+from torc_tui.store import sql
+from torc_tui.store.connection import Connection
+from torc_tui.store.database import Store
+from torc_tui.wording import listed
+
+CHECK_SECONDS = 2.0
+"""Time between two looks into the database for changes by others."""
+LEAST_PREFIX = 5
+"""Fewest characters of a UUID that name a GPU: with fewer, only ``GPU-`` is known."""
+
+
+class SharedHealth:
+    """The health of the GPUs of this host; without a store, only the ledger can keep it."""
+
+    def __init__(self, ledger: Ledger, store: Store | None) -> None:
+        self._host = HostHealth(ledger)
+        self._store = store
+        self._uses_ledger = True
+        self._looked_at = 0.0
+
+    def load(self) -> GpuHealth:
+        """Return what is known now."""
+        self._looked_at = time.monotonic()
+        if self._uses_ledger and (health := self._host.load()) is not None:
+            return health
+        if self._store is None:
+            return GpuHealth()
+        with self._store.read() as conn:
+            return _load(conn)
+
+    def has_changed(self) -> bool:
+        """Return whether others may have written since the last reading."""
+        if self._uses_ledger:
+            return self._host.has_changed()
+        return time.monotonic() - self._looked_at > CHECK_SECONDS
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[GpuHealth]:
+        """Keep others from writing; what changes is written.
+
+        Raise LedgerUnavailable where nothing can keep it.
+        """
+        with contextlib.ExitStack() as stack:
+            if self._uses_ledger:
+                try:
+                    health = stack.enter_context(self._host.changing())
+                except LedgerUnavailable:
+                    if self._store is None:
+                        raise
+                    self._uses_ledger = False
+                else:
+                    yield health
+                    return
+            assert self._store is not None
+            conn = stack.enter_context(self._store.write())
+            health = _load(conn)
+            yield health
+            if health.has_changed:
+                conn.execute(sql.SAVE_HOST_VALUE, key=_key(), value=encode(health.own))
+
+
+def _load(conn: Connection) -> GpuHealth:
+    return GpuHealth(decode(conn.value(sql.HOST_VALUE, key=_key()) or ""))
+
+
+def _key() -> str:
+    return f"gpu_health:{this_machine().machine_id}"
+
+
+def reasons(
+    health: GpuHealth, gpus: Iterable[Gpu], in_use: Iterable[str], now: float
+) -> dict[str, Reason]:
+    """Return why no job starts on GPUs, by UUID; ``in_use`` are those with jobs."""
+    marks, suspected = health.set_aside(now), health.suspected(in_use)
+    found = {}
+    for gpu in gpus:
+        whole = gpu.parent or gpu.uuid
+        name = label(gpu)
+        if gpu.uuid in marks or whole in marks:
+            kind, mark = marks.get(gpu.uuid) or marks[whole]
+            found[gpu.uuid] = _reason(name, kind, mark)
+        elif gpu.uuid in suspected:
+            found[gpu.uuid] = because(Kind.GPU_SET_ASIDE, gpu=name, problem="suspected")
+    return found
+
+
+def _reason(name: tuple[int, str | None], kind: str, mark: Mark) -> Reason:
+    until = None if mark.until == float("inf") else mark.until
+    problem, number = kind, None
+    if kind == DAMAGED and mark.damage is not None:
+        problem, number = next(
+            (word, count)
+            for word, count in zip(mark.damage._fields, mark.damage, strict=True)
+            if count
+        )
+    user = mark.user if kind not in (DAMAGED, FAILING) else None
+    return because(
+        Kind.GPU_SET_ASIDE, gpu=name, until=until, problem=problem, number=number, user=user
+    )
+
+
+# -- decisions of users ----------------------------------------------------------------------------
+
+
+def find(words: Sequence[str], reading: GpuReading, health: GpuHealth) -> dict[str, int]:
+    """Return the GPUs that indices, UUIDs or beginnings of UUIDs name: index by UUID.
+
+    GPUs that no longer answer are found if something is known about them.
+    """
+    known = health.indices() | {gpu.uuid: gpu.index for gpu in reading.gpus}
+    known |= {gpu.parent: gpu.index for gpu in reading.gpus if gpu.parent is not None}
+    found = {}
+    for word in words:
+        uuid = _find_one(word, known)
+        found[uuid] = known[uuid]
+    return found
+
+
+def _find_one(word: str, known: dict[str, int]) -> str:
+    if word.isdecimal():
+        same = [uuid for uuid, index in known.items() if index == int(word)]
+        whole = [uuid for uuid in same if not uuid.startswith("MIG-")]
+        same = whole or same
+    else:
+        same = [uuid for uuid in known if uuid == word]
+        if not same and len(word) >= LEAST_PREFIX:
+            same = [uuid for uuid in known if uuid.startswith(word)]
+    if len(same) == 1:
+        return same[0]
+    if same:
+        raise UsageError(f"{word!r} names several GPUs: {listed(sorted(same), len(same))}")
+    has = ", ".join(f"{index} ({uuid})" for uuid, index in sorted(known.items(), key=_by_index))
+    raise UsageError(f"no GPU is named {word!r}; this machine has {has or 'no GPU'}")
+
+
+def _by_index(pair: tuple[str, int]) -> tuple[int, str]:
+    return pair[1], pair[0]
+
+
+def avoid(shared: SharedHealth, gpus: dict[str, int], until: float) -> None:
+    """Set GPUs aside until a time (epoch; inf: until a user decides to use them)."""
+    with shared.changing() as health:
+        for uuid, index in gpus.items():
+            health.avoid(uuid, index, time.time(), until, settings.user_name())
+
+
+def use(shared: SharedHealth, gpus: dict[str, int], reading: GpuReading) -> dict[str, list[str]]:
+    """Let GPUs be used again; return for each what had set it aside."""
+    damage = {one.uuid: one.damage for one in reading.damaged}
+    now = time.time()
+    with shared.changing() as health:
+        return {
+            uuid: health.use(uuid, now, settings.user_name(), damage.get(uuid)) for uuid in gpus
+        }
