@@ -721,11 +721,40 @@ def test_a_value_without_jq(torc: Any, small: int, options: tuple[str, ...], pri
     assert torc("user-data", "get", "config", *options).out == f"{printed}\n"
 
 
-@pytest.mark.parametrize("path", [".a[2]", ".b", "a.b", "[0]", "a[", "..", "a..b", "a[x]"])
+QUOTED = {
+    '.["k.x"]': "1",
+    '."k.x"': "1",
+    '["two words"].a': "2",
+    '.["q\\""]': "3",
+    ".list[-1]": "5",
+}
+
+
+@pytest.mark.parametrize("path", QUOTED)
+def test_quoted_keys_of_a_path(torc: Any, small: int, path: str) -> None:
+    value = {"k.x": 1, "two words": {"a": 2}, 'q"': 3, "list": [4, 5]}
+    torc("user-data", "update", 1, "--data", json.dumps(value))
+    assert torc("user-data", "get", "config", "--path", path).out == f"{QUOTED[path]}\n"
+
+
+WRONG_PATHS = (".a[2]", ".b", "a.b", "[0]", "a[", "..", "a..b", "a[x]", ".s[0]", '.a["x]', ".a[-3]")
+
+
+@pytest.mark.parametrize("path", WRONG_PATHS)
 def test_missing_part_of_a_value(torc: Any, small: int, path: str) -> None:
-    torc("user-data", "update", 1, "--data", '{"a": [1, 2]}')
+    torc("user-data", "update", 1, "--data", '{"a": [1, 2], "s": "text"}')
     answer = torc("user-data", "get", "config", "--path", path)
     assert (answer.code, answer.out) == (2, ""), answer
+
+
+NO_CHANGE = ([], ["--expected-version", "1"], ["-w", "1"], ["-f", "json"])
+
+
+@pytest.mark.parametrize("options", NO_CHANGE, ids=["none", "version", "workflow", "format"])
+def test_update_without_a_change(torc: Any, client: Any, small: int, options: list[str]) -> None:
+    for program in (torc, client):
+        answer = program("user-data", "update", 1, *options)
+        assert (answer.code, answer.out) == (2, "") and "nothing to update" in answer.err
 
 
 def test_workflow_file_named_run(torc: Any, place: Path) -> None:

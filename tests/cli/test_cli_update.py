@@ -240,3 +240,17 @@ def test_diff(torc: Torc, file: Path) -> None:
     edit(file, "echo sum", "echo SUM")
     assert torc("update", "w.yaml").code == 0
     assert "command" not in torc("diff", 1, "-f", "json").json["jobs"]["sum"]
+
+
+def test_name_of_a_run(torc: Torc, file: Path) -> None:
+    """A name is part of what makes a workflow the same, and is recorded like the set values."""
+    assert torc("run", "w.yaml", "-q", "--name", "other", "--set", "word=two").code == 0
+    found = torc("workflows", "get", "-f", "json").json
+    assert (found["name"], found["set_values"]) == ("other", {"word": "two"})
+    again = torc("run", "w.yaml", "-q", "-n", "other", "--set", "word=two", "--update")
+    assert again.code == 0
+    assert torc("run", "w.yaml", "-q", "--update").code == 0
+    names = [one["name"] for one in torc("workflows", "list", "-f", "json").json]
+    assert names == ["other", "sweep"]
+    answer = torc("run", 1, "--name", "x")
+    assert answer.code == 2 and "--name needs a workflow file" in answer.err

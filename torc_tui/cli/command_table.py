@@ -190,6 +190,7 @@ _RUNNING = (
 _SET = arg(
     "--set NAME=VALUE", "set a variable or a parameter of the file (repeatable)", action="append"
 )
+_WORKFLOW_NAME = arg("-n --name", "name (default: the name in the file)", type=label)
 _CREATING = (
     _SET,
     flag("--no-resource-monitoring", "do not measure the resources that jobs use"),
@@ -208,7 +209,7 @@ WORKFLOW_COMMANDS = (
         "Create a workflow from a file",
         (
             FILE,
-            arg("-n --name", "name (default: the name in the file)", type=label),
+            _WORKFLOW_NAME,
             *_CREATING,
             flag("--commands", "with --dry-run: print the command of every job"),
         ),
@@ -256,6 +257,7 @@ WORKFLOW_COMMANDS = (
             NO_CHECKS,
             flag("--force", "run even if files are missing or another runner is active"),
             _SET,
+            _WORKFLOW_NAME,
             flag("--new", "create a new workflow, also if the file was run before"),
             flag("--update", "update the workflow that was created from the file before"),
             flag("--stale", "run the stale jobs of a finished workflow again"),

@@ -34,34 +34,22 @@ def create(call: Call) -> int | None:
         return validate(call)
     if options.commands:
         raise UsageError("--commands needs --dry-run")
-    workflow_id, plan = create_from_file(
-        call, options.file, name=options.name, monitoring=not options.no_resource_monitoring
-    )
-    call.created(workflow_id, name=options.name or plan.spec.name, jobs=len(plan.jobs))
+    plan = plan_of(call, options.file)
+    monitoring = not options.no_resource_monitoring
+    workflow_id = store_plan(call, plan, options.file, monitoring=monitoring)
+    call.created(workflow_id, name=plan.spec.name, jobs=len(plan.jobs))
     return None
-
-
-def create_from_file(
-    call: Call,
-    path: str,
-    *,
-    name: str | None = None,
-    monitoring: bool = True,
-) -> tuple[int, Plan]:
-    """Store the workflow of a file and return its id and plan; print warnings."""
-    return store_plan(call, plan_of(call, path), path, name, monitoring=monitoring)
 
 
 def store_plan(
     call: Call,
     plan: Plan,
     path: str,
-    name: str | None = None,
     *,
     monitoring: bool = True,
     checked: bool = False,
-) -> tuple[int, Plan]:
-    """Store a plan and return the id of the workflow, and the plan; print warnings.
+) -> int:
+    """Store a plan and return the id of the workflow; print warnings.
 
     With ``checked``, refuse a workflow that could not start, and store nothing.
     """
@@ -77,15 +65,9 @@ def store_plan(
         for warning in plan.warnings:
             say(f"warning: {warning}")
     call.creates = True
-    workflow_id = create_workflow(
-        call.store,
-        plan,
-        user=settings.user_name(),
-        directory=str(Path.cwd()),
-        actor=call.actor,
-        name=name,
+    return create_workflow(
+        call.store, plan, user=settings.user_name(), directory=str(Path.cwd()), actor=call.actor
     )
-    return workflow_id, plan
 
 
 def _refuse_unready(call: Call, plan: Plan, path: str) -> None:
@@ -112,10 +94,15 @@ def _refuse_unready(call: Call, plan: Plan, path: str) -> None:
 
 
 def plan_of(call: Call, path: str) -> Plan:
-    """Return the plan of a workflow file with the values of ``--set``, or raise SpecError."""
+    """Return the plan of a workflow file with the values of ``--set`` and the name of ``--name``.
+
+    Raise SpecError if the file cannot be used.
+    """
     from torc_tui.plan.resolve import load_plan
 
-    return load_plan(path, given_values(call))
+    plan = load_plan(path, given_values(call))
+    name = getattr(call.options, "name", None)
+    return plan if name is None else replace(plan, spec=replace(plan.spec, name=name))
 
 
 def given_values(call: Call) -> dict[str, str]:

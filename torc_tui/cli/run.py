@@ -70,7 +70,7 @@ def run(call: Call) -> int:
 
 def _refuse_file_options(call: Call) -> None:
     """Raise UsageError for an option that is about the file, if there is none."""
-    for name in ("set", "new", "update"):
+    for name in ("set", "name", "new", "update"):
         if getattr(call.options, name):
             raise UsageError(f"--{name} needs a workflow file", hint="`torc run FILE`")
 

@@ -43,7 +43,7 @@ def workflow_of_file(call: Call, path: str) -> tuple[int, bool]:
 
         apply_plan(call, known.id, plan, quiet=options.quiet or call.json)
         return known.id, False
-    workflow_id, _ = store_plan(call, plan, path, checked=True)
+    workflow_id = store_plan(call, plan, path, checked=True)
     if not (options.quiet or call.json):
         output.line(f"Created workflow {workflow_id}")
         sys.stdout.flush()

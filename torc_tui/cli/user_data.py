@@ -51,16 +51,29 @@ def get(call: Call) -> int:
     return 0
 
 
+_PART = r"""\.?([^.\[\]"]+)|\.?\[(-?\d+)\]|\.?\[?"((?:[^"\\]|\\.)*)"\]?"""
+"""A part of a path: a key, an index, or a key in quotes."""
+
+
 def part_of(value: Any, path: str) -> Any:
-    """Return the part of a value at a path such as ``.a[0].b``; UsageError if there is none."""
+    """Return the part of a value at a path as jq writes it: ``.a[0]["a key"]``.
+
+    UsageError for what is not a path, NotFound if there is no such part.
+    """
+    import json
     import re
 
-    if not re.fullmatch(r"\.?|(\.?[^.\[\]]+|\[\d+\])(\.[^.\[\]]+|\[\d+\])*", path):
-        raise UsageError(f"{path!r} is not a path", hint="write one such as .a[0].b")
-    for key, index in re.findall(r"([^.\[\]]+)(?![^\[]*\])|\[(\d+)\]", path):
+    if not re.fullmatch(rf"\.?|({_PART})+", path):
+        raise UsageError(f"{path!r} is not a path", hint="""write one such as .a[0]["a key"]""")
+    for key, index, quoted in re.findall(_PART, path):
         try:
-            value = value[int(index)] if index else value[key]
-        except (KeyError, IndexError, TypeError):
+            if index and isinstance(value, list):
+                value = value[int(index)]
+            elif not index and isinstance(value, dict):
+                value = value[key or json.loads(f'"{quoted}"')]
+            else:
+                raise LookupError
+        except (LookupError, ValueError):
             raise NotFound(f"the value has no part {path!r}") from None
     return value
 

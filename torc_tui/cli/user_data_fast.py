@@ -181,6 +181,10 @@ def _changes(options: Mapping[str, str]) -> dict[str, Any]:
         changes["name"] = options["name"]
     if "ephemeral" in options:
         changes["is_ephemeral"] = truth(options["ephemeral"])
+    if not changes:
+        raise UsageError(
+            "nothing to update", hint="give --data, --data-file, --name or --ephemeral"
+        )
     return changes
 
 

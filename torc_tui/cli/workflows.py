@@ -68,7 +68,10 @@ def _states(given: str | None) -> set[WorkflowState] | None:
 def get(call: Call) -> None:
     """Print a workflow."""
     workflow_id = call.workflow_id(call.options.workflow)
-    call.show_record(record_of(workflows.get_workflow(call.store, workflow_id)))
+    record = record_of(workflows.get_workflow(call.store, workflow_id))
+    if given := workflows.set_values(call.store, workflow_id):
+        record["set_values"] = given
+    call.show_record(record)
 
 
 def new(call: Call) -> None:

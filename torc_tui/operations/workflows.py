@@ -66,23 +66,15 @@ class InitReport:
 
 
 def create_workflow(
-    store: Store,
-    plan: Plan,
-    *,
-    user: str,
-    directory: str,
-    actor: str | None,
-    name: str | None = None,
+    store: Store, plan: Plan, *, user: str, directory: str, actor: str | None
 ) -> int:
     """Store a plan and return the id of the new workflow. Its jobs run in ``directory``."""
     return workflows.create(
-        store, plan, user=user, directory=directory, at=time.time(), name=name, actor=actor
+        store, plan, user=user, directory=directory, at=time.time(), actor=actor
     )
 
 
-def same_workflow(
-    store: Store, plan: Plan, *, user: str, directory: str, name: str | None = None
-) -> Workflow | None:
+def same_workflow(store: Store, plan: Plan, *, user: str, directory: str) -> Workflow | None:
     """Return the newest workflow that was made from the file of a plan; None without one.
 
     It has the same real path, name, directory and values that were set from outside. Standard input
@@ -95,7 +87,7 @@ def same_workflow(
         found = conn.value(
             sql.SAME_WORKFLOWS,
             real_path=spec.real_path,
-            name=name or spec.name,
+            name=spec.name,
             directory=directory,
             set_values=creation.encode_values(spec),
             user=user,
