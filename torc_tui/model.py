@@ -59,6 +59,7 @@ class JobSpec:
     ``group`` is the name of its job group: the name as written in the file (``train_{lr}``).
     ``was`` is its name before it was renamed.
     ``canary`` marks the jobs of an entry that run first; it is False for those that wait for them.
+    ``labels`` are those that its runner must have, sorted.
     """
 
     name: str
@@ -87,6 +88,7 @@ class JobSpec:
     options: Mapping[str, Json] = field(default_factory=dict)
     group: str = ""
     values: tuple[tuple[str, Value], ...] = ()
+    labels: tuple[str, ...] = ()
     was: str | None = None
     source: SourceLocation = NOWHERE
 
@@ -127,6 +129,7 @@ PLANNED_RUNTIME = 60.0
 class ResourceRequirements:
     """What a job requests.
 
+    ``num_cpus`` is a number of CPUs, in thousandths.
     ``num_gpus`` is a whole number of GPUs, or a share of one GPU between 0 and 1. ``gpu_memory``
     reserves bytes on each of its GPUs; ``gpu_model`` is a regular expression searched in the name
     of the GPU. ``memory`` and ``runtime`` are None where they are not declared: then they are not
@@ -134,7 +137,7 @@ class ResourceRequirements:
     """
 
     name: str
-    num_cpus: int = 1
+    num_cpus: float = 1
     memory: int | None = None
     num_gpus: float = 0
     gpu_memory: int | None = None
@@ -467,7 +470,7 @@ class GpuGrant:
 class Allocation:
     """The resources that an attempt holds while it runs."""
 
-    num_cpus: int = 0
+    num_cpus: float = 0
     memory: int = 0
     gpus: tuple[GpuGrant, ...] = ()
 
@@ -726,6 +729,7 @@ class Job:
     hold_reason: Reason | None = None
     suspended: bool = False
     ignored: bool = False
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,8 @@ class Kind(StrEnum):
     JOBS_HELD = "jobs_held", "number reason"
     SUSPENDED = "suspended"
     NO_RUNNER = "no_runner"
+    # No runner serves jobs with these `labels`, or `this` one does not.
+    LABELS = "labels", "labels this"
     # A runner without a heartbeat for `quiet` seconds; what is lost is proven to be gone.
     RUNNER_SILENT = "runner_silent", "runner hostname quiet"
     RUNNER_EXPIRED = "runner_expired", "runner hostname quiet"

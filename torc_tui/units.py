@@ -95,6 +95,12 @@ def parse_gpu_memory(text: str | int) -> int:
     return size
 
 
+def in_thousandths(number: float) -> float:
+    """Return a number of CPUs or GPUs without the errors of sums; an integer where it is one."""
+    found = round(number, 3)
+    return int(found) if found == int(found) else found
+
+
 def format_memory(size: int) -> str:
     """Return the shortest text that is read as exactly this many bytes or per cent: ``16g``."""
     if size < 0:

@@ -40,6 +40,7 @@ class Bench:
         **options: Any,
     ) -> None:
         self.store = store
+        self.machine = machine
         self.outside = Store.open(store.url)  # as another process sees it
         self.directory = directory
         plan = resolve(loads(text, format="yaml"))
@@ -57,7 +58,11 @@ class Bench:
         fake = executor or FakeExecutor()
         with self.store.write() as conn:
             context = run_context.read(conn, self.workflow_id)
-            stored = {"max_parallel_jobs": options.pop("max_parallel_jobs", None)}
+            labels = options.pop("labels", ())
+            stored = {
+                "max_parallel_jobs": options.pop("max_parallel_jobs", None),
+                "labels": labels,
+            }
             node_id, _ = compute_nodes.register(
                 conn, self.workflow_id, context.run_id, HERE, machine, stored, 0.0
             )
@@ -65,7 +70,7 @@ class Bench:
         maker = OrderMaker(
             context, RunOptions(), store_url=self.store.url, output_dir=output_dir, inherited={}
         )
-        identity = NodeIdentity(node_id=node_id, location=machine.hostname)
+        identity = NodeIdentity(node_id=node_id, location=machine.hostname, labels=labels)
         return Engine(
             self.store, fake, Pool(machine), maker, identity, EngineOptions(**options)
         ), fake

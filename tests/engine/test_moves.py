@@ -11,7 +11,7 @@ from tests.raw_sql import execute
 from torc_tui.lifecycle.decide import Outcome, StatusChange
 from torc_tui.model import AttemptKey, Cause, Exited, FailureRule, Started
 from torc_tui.status import HELD, JobStatus, is_legal
-from torc_tui.store import compute_nodes, dependency_counters, scheduling, workflows
+from torc_tui.store import compute_nodes, dependency_counters, ready_jobs, scheduling, workflows
 
 S = JobStatus
 Move = Callable[[Any, Any], object]
@@ -84,8 +84,9 @@ def test_engine_moves(bench: Callable[..., Any], name: str) -> None:
     move, sources, target = MOVES[name]
     it = bench("name: x\njobs: [{name: a, command: x}]\n")
     with it.store.read() as conn:
-        (kind,) = scheduling.ready_classes(conn, it.workflow_id)
-        (it.ready,) = scheduling.ready_jobs(conn, it.workflow_id, kind, 1.0, 1)
+        of = ready_jobs.ReadyOf(it.workflow_id, now=1.0)
+        (kind,) = ready_jobs.ready_classes(conn, of)
+        (it.ready,) = ready_jobs.ready_jobs(conn, of, kind, 1)
     for status in JobStatus:
         with it.store.write() as conn:
             execute(

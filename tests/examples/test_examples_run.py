@@ -76,6 +76,13 @@ def test_the_sweep_in_which_some_fail(user_shell: Shell, examples: Path) -> None
     assert "exit 3" in user_shell("torc why sweep_with_failures/train_lr10_m0").stdout
 
 
+def test_labels(user_shell: Shell, examples: Path) -> None:
+    script = "torc create workflow.yaml && { torc run 1 --label windows,gpu --persistent & torc run 1; wait $!; }"
+    done = user_shell(script, cwd=examples / "labels")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {job["status"] for job in listed(user_shell, "jobs list 1")} == {"completed"}
+
+
 def test_formats_are_equivalent(user_shell: Shell, examples: Path) -> None:
     told = []
     for number, kind in enumerate(FORMATS, start=1):
@@ -104,4 +111,4 @@ def test_every_workflow_file_is_run() -> None:
         for path in EXAMPLES.glob(f"*/*.{kind}")
         if "torc_output" not in path.parts and "out" not in path.parts
     }
-    assert there == {*WORKFLOWS, "sweep/with-failures.yaml"}
+    assert there == {*WORKFLOWS, "sweep/with-failures.yaml", "labels/workflow.yaml"}

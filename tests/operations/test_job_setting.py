@@ -21,9 +21,9 @@ from torc_tui.operations import job_shell
 from torc_tui.operations import workflows as acts
 from torc_tui.operations.job_environment import attempt_variables, expand, shell_line
 from torc_tui.plan.resolve import resolve
-from torc_tui.store import run_context
+from torc_tui.store import ready_jobs, run_context
 from torc_tui.store.database import Store
-from torc_tui.store.scheduling import ReadyJob, encode_allocation, ready_jobs
+from torc_tui.store.scheduling import ReadyJob, encode_allocation
 from torc_tui.workflow_file.load import loads
 
 BASH = shutil.which("bash")
@@ -61,7 +61,7 @@ def made(tmp_path: Path):  # type: ignore[no-untyped-def]  # a generator fixture
 
 def ready(store: Store) -> ReadyJob:
     with store.read() as conn:
-        [job] = ready_jobs(conn, 1, 0, 0.0, 1)
+        [job] = ready_jobs.ready_jobs(conn, ready_jobs.ReadyOf(1, now=0.0), 0, 1)
     return job
 
 

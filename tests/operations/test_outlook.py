@@ -13,7 +13,7 @@ from torc_tui.operations import workflows as operations
 from torc_tui.operations.job_facts import JobFacts, request_lacks
 from torc_tui.operations.machine_state import MachineState
 from torc_tui.plan.resolve import resolve
-from torc_tui.store import compute_nodes, runner_liveness, scheduling, workflows
+from torc_tui.store import compute_nodes, ready_jobs, runner_liveness, scheduling, workflows
 from torc_tui.store.database import Store
 from torc_tui.views import why
 from torc_tui.wording import sentence
@@ -61,8 +61,9 @@ def claim(store: Store, workflow: int, node: int, name: str, allocation: Allocat
     with store.write() as conn:
         ready = next(
             one
-            for kind in scheduling.ready_classes(conn, workflow)
-            for one in scheduling.ready_jobs(conn, workflow, kind, 1.0, 10)
+            for of in [ready_jobs.ReadyOf(workflow, now=1.0)]
+            for kind in ready_jobs.ready_classes(conn, of)
+            for one in ready_jobs.ready_jobs(conn, of, kind, 10)
             if one.id == job.id
         )
         scheduling.claim(conn, node, 1, "out", [(ready, scheduling.encode_allocation(allocation))])

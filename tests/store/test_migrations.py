@@ -21,7 +21,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 
 SCHEMA = json.loads((Path(__file__).parent / "data" / "schema_v2.json").read_text())
-VERSIONS = [1, 2, 3]
+VERSIONS = [1, 2, 3, 4]
 
 ROWS = [
     "INSERT INTO counter VALUES ('workflow', 2), ('job', 3), ('user_data', 2)",

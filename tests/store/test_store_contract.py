@@ -398,8 +398,8 @@ def test_allocation(store: Store) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    [sql.FIRST_CLASS, sql.NEXT_CLASS, sql.READY_JOBS],
-    ids=["first-class", "next-class", "jobs"],
+    [sql.NEXT_CLASS, sql.READY_JOBS, sql.NEXT_LABELED_CLASS, sql.READY_LABELED_JOBS],
+    ids=["next-class", "jobs", "labeled-class", "labeled-jobs"],
 )
 def test_the_statements_of_a_claim_use_their_index(sqlite_store: Store, statement: Any) -> None:
     prepared_statement = prepared.prepare("sqlite", statement)

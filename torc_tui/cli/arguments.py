@@ -75,6 +75,17 @@ def name(value: str) -> str:
     return path(text(value))
 
 
+def labels(value: str) -> list[str]:
+    """Return the labels of a comma-separated list, or raise argparse's error."""
+    from torc_tui.workflow_file.values import InvalidValue
+    from torc_tui.workflow_file.values import label as checked
+
+    try:
+        return [checked(one.strip()) for one in value.split(",")]
+    except InvalidValue as invalid:
+        raise _wrong(f"{value!r}: {invalid.message}") from None
+
+
 def label(value: str) -> str:
     """Return a name of a workflow, job, file or record, or raise argparse's error."""
     from torc_tui.quoting import CONTROL
@@ -121,6 +132,16 @@ def _positive(value: str) -> int:
     if number == 0:
         raise ValueError
     return number
+
+
+def _cpus(value: str) -> float:
+    from torc_tui.workflow_file.size_checks import cpus
+    from torc_tui.workflow_file.values import InvalidValue
+
+    try:
+        return cpus(float(value))
+    except InvalidValue as invalid:
+        raise ValueError from invalid
 
 
 def _number_to(most: float) -> Callable[[str], float]:
@@ -202,6 +223,7 @@ def _factor(value: str) -> float:
 
 
 COUNT = _checked(_count, "a whole number from 0")
+CPUS = _checked(_cpus, "a number of CPUs such as 2 or 0.5")
 POSITIVE = _checked(_positive, "a whole number greater than 0")
 INTEGER = _checked(_integer, "a whole number")
 SECONDS = _checked(_number_to(MOST_SECONDS), "a number of seconds")

@@ -194,6 +194,7 @@ NODES = (
     OutputColumn("CPUs", "num_cpus", 2),
     OutputColumn("Memory", lambda record: f"{record['memory_gb']:.1f} GiB", 2),
     OutputColumn("GPUs", "num_gpus", 3),
+    OutputColumn("Labels", lambda record: ",".join(record["labels"] or ()), cut="right", some=True),
     OutputColumn("Start Time", shown("started_at", when)),
     OutputColumn("Duration", shown("duration_seconds", _duration)),
 )

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from torc_tui.cli.arguments import (
     ANY_SPAN,
     COUNT,
+    CPUS,
     DURATION,
     FACTOR,
     FILE,
@@ -45,6 +46,7 @@ from torc_tui.cli.arguments import (
     arg,
     flag,
     label,
+    labels,
 )
 from torc_tui.operations import catalog
 from torc_tui.operations.user_action import Target, UserAction
@@ -144,6 +146,13 @@ _RUNNING = (
         "run at most N jobs at once, in addition to the other limits",
         type=POSITIVE,
     ),
+    arg(
+        "--label LABELS",
+        "run only jobs that have some of these labels and no others: gpu,windows (repeatable)",
+        action="extend",
+        type=labels,
+    ),
+    flag("--persistent", "stay until no job is left that this runner may run"),
     arg("--time-limit", "stop after this time: seconds, or a duration such as PT4H", type=SPAN),
     arg("--end-time", "stop at 18:30, or 2030-01-31T18:30", type=MOMENT),
     arg(
@@ -653,7 +662,7 @@ RECOVERY_COMMANDS = (
 )
 
 CHANGES = (
-    arg("--cpus N", "new number of CPUs: 4, +2 or x2 of what each job requests"),
+    arg("--cpus N", "new number of CPUs: 4, 0.5, +2 or x2 of what each job requests"),
     arg("--memory SIZE", "new memory: 16g, +4g or x2"),
     arg("--gpus N", "new number of GPUs: 2, 0.5, +1 or x2"),
     arg("--runtime TIME", "new runtime: PT2H, +PT30M or x2"),
@@ -661,7 +670,7 @@ CHANGES = (
     arg("--env NAME=VALUE", "set a variable of the environment (repeatable)", action="append"),
     arg("--unset NAME", "remove a variable (repeatable)", action="append"),
     arg("--priority", "new priority; higher ones start first", type=COUNT),
-    arg("--label", "add a label (repeatable)", action="append", type=label),
+    arg("--label", "new labels: LABEL,LABEL (repeatable)", action="extend", type=labels),
     flag("--clear-labels", "remove all labels"),
 )
 """What an update or a retry may change in the jobs."""
@@ -688,7 +697,7 @@ JOB_COMMANDS = (
         (
             arg("workflow WORKFLOW", "id or name"),
             arg("file", "one command per line; - for standard input", complete="file"),
-            arg("--cpus-per-job", "CPUs of each job (default: 1)", type=POSITIVE, default=1),
+            arg("--cpus-per-job", "CPUs of each job (default: 1)", type=CPUS, default=1),
             arg(
                 "--memory-per-job",
                 "memory of each job, such as 2g (default: not enforced)",
@@ -881,7 +890,7 @@ DATA_COMMANDS = (
 )
 
 _REQUESTS = (
-    arg("--num-cpus N", "number of CPUs; for an update also +2 or x2"),
+    arg("--num-cpus N", "number of CPUs, such as 4 or 0.5; for an update also +2 or x2"),
     arg("--memory SIZE", "memory, such as 16g; for an update also +4g or x2"),
     arg("--num-gpus N", "number of GPUs, or a share of one such as 0.5"),
     arg("--gpu-memory", "memory to reserve on each GPU: 20g or 50%%", type=GPU_SIZE),

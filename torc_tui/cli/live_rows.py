@@ -55,7 +55,8 @@ def use(view: WorkflowView, machine: Machine) -> str:
     running = [view.jobs[job_id] for job_id in view.running]
     requested = [view.requirements.get(job.requirement_id or 0) for job in running]
     each = [DEFAULT_REQUIREMENTS if one is None else one for one in requested]
-    parts = [f"{sum(one.num_cpus for one in each)} of {count(machine.num_cpus, 'CPU')}"]
+    cpus = sum(one.num_cpus for one in each)
+    parts = [f"{cpus:g} of {count(machine.num_cpus, 'CPU')}"]
     memory = sum(one.memory or 0 for one in each)
     if memory:
         parts.append(f"{size(memory)} of {size(machine.memory)}")

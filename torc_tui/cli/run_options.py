@@ -52,6 +52,8 @@ def options_of(given: Namespace) -> RunOptions:
         gpus=value("gpus"),
         on_oom=value("on_oom"),
         on_timeout=value("on_timeout"),
+        labels=tuple(sorted(set(value("label") or ()))),
+        persistent=bool(value("persistent")),
     )
 
 
@@ -91,6 +93,10 @@ def arguments_of(options: RunOptions) -> list[str]:
         arguments += ["--end-time", datetime.fromtimestamp(options.end_time).isoformat()]
     for name, value in options.gpu_rules._asdict().items():
         arguments += [f"--gpu-{name.replace('_', '-')}", str(value)]
+    if options.labels:
+        arguments += ["--label", ",".join(options.labels)]
+    if options.persistent:
+        arguments.append("--persistent")
     if options.gpus_by_index:
         arguments.append("--gpu-by-index")
     return arguments if options.limit_resources else [*arguments, "--no-limit-resources"]

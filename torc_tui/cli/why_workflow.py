@@ -83,10 +83,7 @@ def _waiting(call: Call, facts: JobFacts) -> list[_Waiting]:
     with call.store.read() as conn:
         rows = conn.rows(sql.REMAINING_JOBS, workflow_id=workflow_id)
         rows = [row for row in rows if row.status in NOT_STARTED and not row.held]
-        jobs = [
-            workflows.names(conn, workflow_id, row.requirement_id, row.status, _SAMPLES)
-            for row in rows
-        ]
+        jobs = [workflows.names(conn, workflow_id, row, _SAMPLES) for row in rows]
     found: dict[tuple[JobStatus, str], _Waiting] = {}
     for row, names in zip(rows, jobs, strict=True):
         one = _first(facts, names)

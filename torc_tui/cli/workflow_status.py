@@ -45,6 +45,8 @@ def status(call: Call) -> int:
         held = workflows.holds(conn, workflow.id)
         record["held_jobs"] = sum(number for _, number in held)
         record["suspended_jobs"] = workflows.suspended(conn, workflow.id)
+    unserved = _unserved(call, workflow)
+    record["unserved_ready_labels"] = unserved
     warnings = warnings_by_job(call.store, workflow.id)
     record["jobs_with_warnings"] = [
         {"job_id": job_id, "name": name, "warnings": list(map(sentence, found))}
@@ -65,6 +67,9 @@ def status(call: Call) -> int:
             failed = summary_lines(call.store, workflow.id)
         for text in [*failed, *output.unschedulable(never), *output.holds(held, workflow.id)]:
             output.line(f"  {text}")
+        for labels, number in unserved.items():
+            lack = "no active runner has all of them"
+            output.line(f"  {count(number, 'ready job')} with the labels {labels}: {lack}")
         for text in output.warnings(record["jobs_with_warnings"]):
             output.line(f"  {text}")
         print_absent(absent)
@@ -135,6 +140,15 @@ def _unschedulable(call: Call, workflow: Workflow) -> tuple[list[Unschedulable],
     from torc_tui.operations.job_facts import unschedulable_jobs
 
     return unschedulable_jobs(call.store, workflow.id)
+
+
+def _unserved(call: Call, workflow: Workflow) -> dict[str, int]:
+    """Return the labels of ready jobs that no active runner takes, and how many jobs these are."""
+    if not workflow.counts.get(JobStatus.READY):
+        return {}
+    from torc_tui.operations.job_facts import unserved_labels
+
+    return unserved_labels(call.store, workflow.id)
 
 
 def _status_record(call: Call, workflow: Workflow, never: list[Unschedulable]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from torc_tui.engine.state import PREFETCHED_JOBS, RunnerState
 from torc_tui.lifecycle.decide import RERUN, StatusChange
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
-from torc_tui.store import dependency_counters, scheduling
+from torc_tui.store import dependency_counters, ready_jobs, scheduling
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.scheduling import EndedAttempt, HeldJob, ReadyJob
@@ -114,8 +114,8 @@ class JobClaims:
         state = self._state
         if not self._is_prefetch_useful():
             return
-        workflow_id = state.context.workflow_id
-        classes = scheduling.ready_classes(conn, workflow_id)
+        of = self._placer.ready_of(conn, self._now)
+        classes = ready_jobs.ready_classes(conn, of)
         if len(classes) != 1:
             return
         ended = {one.exited.key.job_id for one in self._ended}
@@ -125,7 +125,7 @@ class JobClaims:
             if job_id not in ended
         }
         running |= {placed.job.requirement_id for placed in self.placed}
-        ready = scheduling.ready_jobs(conn, workflow_id, classes[0], self._now, PREFETCHED_JOBS)
+        ready = ready_jobs.ready_jobs(conn, of, classes[0], PREFETCHED_JOBS)
         alike = [job for job in ready if job.requirement_id in running]
         if alike:
             self._record_claims(conn, [(job, None) for job in alike])

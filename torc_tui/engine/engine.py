@@ -108,7 +108,7 @@ class Engine:
         outputs = DeclaredOutputs(files, context.directory)
         self.starter = JobStarter(self.state, executor, files, outputs)
         self._ends = AttemptEnds(maker, outputs, pool)
-        self._placer = Placer(maker, pool, options.deadline)
+        self._placer = Placer(maker, pool, options.deadline, node.labels)
         self._placer.ends = self.state.latest_ends
 
     @property

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from torc_tui.engine.state import RunnerState
 from torc_tui.model import Allocation
+from torc_tui.units import in_thousandths
 
 if TYPE_CHECKING:
     from torc_tui.resources.host_ledger import Ledger
@@ -40,7 +41,8 @@ class HostUse:
             for one in self._state.in_flight.values()
             if not (shown and one.allocation.gpus)
         ]
-        cpus, memory = sum(one.num_cpus for one in held), sum(one.memory for one in held)
+        cpus = in_thousandths(sum(one.num_cpus for one in held))
+        memory = sum(one.memory for one in held)
         now = len(held), Allocation(cpus, memory)
         if now != self._told:
             self._told = now

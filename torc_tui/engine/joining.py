@@ -109,6 +109,7 @@ def join(
         "gpu_idle_memory": options.gpu_rules.idle_memory,
         "gpu_packing": options.gpu_rules.packing,
         "num_gpus": options.num_gpus,
+        "labels": options.labels,
     }
     with store.write() as conn:
         node_id, event = compute_nodes.register(
@@ -116,7 +117,12 @@ def join(
         )
         resumed = workflows.resume_interrupted(conn, workflow_id)
         append(conn, workflow_id, [event, *resumed], at=began)
-    node = NodeIdentity(node_id=node_id, location=process.location)
+    node = NodeIdentity(
+        node_id=node_id,
+        location=process.location,
+        labels=options.labels,
+        persistent=options.persistent,
+    )
     return Joined(process, node, maker, deadline)
 
 

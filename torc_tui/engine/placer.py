@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from torc_tui.engine.attempt_record import join_notes
@@ -17,8 +17,9 @@ from torc_tui.resources.gpus import WHOLE, gpu_need
 from torc_tui.resources.placement import DEFAULT_METHOD, Candidate, place
 from torc_tui.resources.pool import Pool
 from torc_tui.resources.reservation import Ends
-from torc_tui.store import scheduling
+from torc_tui.store import ready_jobs, scheduling
 from torc_tui.store.connection import Connection
+from torc_tui.store.ready_jobs import ReadyOf
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import ReadyJob
 
@@ -47,7 +48,9 @@ class Placed(NamedTuple):
 class Placer:
     """Take resources from a pool for the ready jobs of one workflow."""
 
-    def __init__(self, maker: OrderMaker, pool: Pool, deadline: Deadline) -> None:
+    def __init__(
+        self, maker: OrderMaker, pool: Pool, deadline: Deadline, labels: Collection[str] = ()
+    ) -> None:
         self._maker = maker
         self._pool = pool
         self._deadline = deadline
@@ -58,6 +61,7 @@ class Placer:
         self.ends: Callable[[], Ends] = list
         """What the running jobs hold, and when each ends at the latest."""
         self._now = 0.0
+        self._labels: Collection[str] = labels
         self._waiting: dict[int, float] = {}
         """Since when jobs that are first of their class have not fitted."""
 
@@ -70,12 +74,13 @@ class Placer:
         if limit <= 0 or not self._anything_fits(context):
             return []
         self._now = now
-        classes = scheduling.ready_classes(conn, context.workflow_id)
-        self._pool.whole_is_ready = self._is_whole_ready(conn, classes, now)
+        of = self.ready_of(conn, now)
+        classes = ready_jobs.ready_classes(conn, of)
+        self._pool.whole_is_ready = self._is_whole_ready(conn, of, classes)
         jobs: dict[int, ReadyJob] = {}
         candidates: list[Candidate] = []
         for resource_class in classes:
-            for job in self._ready_jobs(conn, resource_class, now, limit):
+            for job in self._ready_jobs(conn, of, resource_class, limit):
                 requirements = context.requirements[job.requirement_id]
                 if self._deadline.allows(requirements.runtime, now):
                     jobs[job.id] = job
@@ -115,41 +120,45 @@ class Placer:
         requests = context.requirements.values()
         return len(requests) > FEW_REQUESTS or any(map(self._pool.fits, requests))
 
+    def ready_of(self, conn: Connection, now: float) -> ReadyOf:
+        """Return which ready jobs this runner may claim."""
+        workflow_id = self._maker.context.workflow_id
+        served = ready_jobs.served_label_sets(conn, workflow_id, self._labels)
+        return ReadyOf(workflow_id, now, served)
+
     def _ready_jobs(
-        self, conn: Connection, resource_class: int, now: float, limit: int
+        self, conn: Connection, of: ReadyOf, resource_class: int, limit: int
     ) -> list[ReadyJob]:
         """Return as many ready jobs of one class as may fit."""
-        requirements = self._requirements_of(conn, resource_class, now)
+        requirements = self._requirements_of(conn, of, resource_class)
         if requirements is None:
             return []
         number = self._number_that_fits(requirements, limit)
-        workflow_id = self._maker.context.workflow_id
         if number:
-            return scheduling.ready_jobs(conn, workflow_id, resource_class, now, number)
+            return ready_jobs.ready_jobs(conn, of, resource_class, number)
         if len(self._requirements) > FEW_REQUESTS and gpu_need(requirements) is None:
             return []
         # The first job of a class that does not fit may reserve what it needs.
-        first = scheduling.ready_jobs(conn, workflow_id, resource_class, now, 1)
+        first = ready_jobs.ready_jobs(conn, of, resource_class, 1)
         for job in first:
-            self._waiting.setdefault(job.id, now)
+            self._waiting.setdefault(job.id, of.now)
         return first
 
     def _requirements_of(
-        self, conn: Connection, resource_class: int, now: float
+        self, conn: Connection, of: ReadyOf, resource_class: int
     ) -> ResourceRequirements | None:
         """Return what the jobs of a class request; None if none of them is ready."""
-        context = self._maker.context
         if (requirements := self._requirements.get(resource_class)) is None:
-            first = scheduling.ready_jobs(conn, context.workflow_id, resource_class, now, 1)
+            first = ready_jobs.ready_jobs(conn, of, resource_class, 1)
             if not first:
                 return None
-            requirements = context.requirements[first[0].requirement_id]
+            requirements = self._maker.context.requirements[first[0].requirement_id]
             self._requirements[resource_class] = requirements
         return requirements
 
-    def _is_whole_ready(self, conn: Connection, classes: Sequence[int], now: float) -> bool:
+    def _is_whole_ready(self, conn: Connection, of: ReadyOf, classes: Sequence[int]) -> bool:
         """Return whether a job that requests whole GPUs is ready."""
-        requests = (self._requirements_of(conn, one, now) for one in classes)
+        requests = (self._requirements_of(conn, of, one) for one in classes)
         needs = (gpu_need(request) for request in requests if request is not None)
         return any(need is not None and need.share >= WHOLE for need in needs)
 
@@ -157,8 +166,8 @@ class Placer:
         """Return an upper limit of how many jobs with these requirements can start now."""
         if not self._pool.fits(requirements):
             return 0
-        by_cpus = self._pool.free_cpus // requirements.num_cpus if requirements.num_cpus else BATCH
-        return max(1, min(limit, by_cpus, BATCH))
+        by_cpus = self._pool.free_cpus / requirements.num_cpus if requirements.num_cpus else BATCH
+        return max(1, min(limit, int(by_cpus), BATCH))
 
 
 _NOTHING = Allocation()

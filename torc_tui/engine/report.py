@@ -36,7 +36,8 @@ class RunOptions:
     """How to run.
 
     ``time_limit`` and ``grace`` are in seconds, ``end_time`` is in seconds since the epoch.
-    ``on_oom`` and ``on_timeout`` are the factors by which memory and runtime grow for a retry. None
+    ``on_oom`` and ``on_timeout`` are the factors by which memory and runtime grow for a retry.
+    ``persistent`` stays while jobs are left that have only ``labels`` of this runner. None
     stands for no limit, for what is detected, or for what the workflow file says. ``source`` may
     add jobs during the run.
     """
@@ -58,6 +59,8 @@ class RunOptions:
     on_oom: float | None = None
     on_timeout: float | None = None
     source: JobSource = field(default_factory=JobSource)
+    labels: tuple[str, ...] = ()
+    persistent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ Input: the database, the engine, the machine. Output: records. Nothing is writte
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -26,6 +27,7 @@ from torc_tui.model import AttemptKey, Machine
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.explain import never
 from torc_tui.resources.gpus import without_gpus
+from torc_tui.resources.labels import serves
 from torc_tui.status import RETRYABLE, JobStatus, WorkflowState, number_of
 from torc_tui.store import scheduling, sql, workflows
 from torc_tui.store.database import Store
@@ -51,9 +53,17 @@ class RunSummary:
         self._deadline = deadline
         self._workflow_id = engine.state.context.workflow_id
 
-    def unschedulable_reason(self, requirement_id: int, now: float) -> Reason | None:
-        """Return why a job with these requirements cannot run here; None when it can."""
-        requirements = self._engine.state.context.requirements[requirement_id]
+    def unschedulable_reason(self, like: sql.RemainingJobsRow, now: float) -> Reason | None:
+        """Return why jobs with these requirements and labels cannot run here; None when they can.
+
+        Jobs with labels that this runner lacks are left to others.
+        """
+        if not self.serves(like):
+            labels, own = _labels(like), self._engine.node.labels
+            lacking = tuple(one for one in labels if one not in own)
+            lack = because(Kind.LABELS, labels=lacking, this=True)
+            return because(Kind.UNSCHEDULABLE, lacks=(lack,))
+        requirements = self._engine.state.context.requirements[like.requirement_id]
         judged = requirements if self.gpus_known else without_gpus(requirements)
         lacks = tuple(shortfall.reason for shortfall in never(judged, self.machine))
         if not lacks and not self._deadline.allows(requirements.runtime, now):
@@ -61,19 +71,22 @@ class RunSummary:
             lacks = (because(Kind.RUNTIME_TOO_LONG, requested=requirements.runtime, left=left),)
         return because(Kind.UNSCHEDULABLE, lacks=lacks) if lacks else None
 
+    def serves(self, like: sql.RemainingJobsRow) -> bool:
+        """Return whether this runner has the labels of these jobs."""
+        return serves(self._engine.node.labels, _labels(like))
+
     def unschedulable(self, now: float) -> list[UnschedulableJob]:
         """Return the remaining jobs that cannot run here."""
         found: list[UnschedulableJob] = []
         with self._store.read() as conn:
             left = conn.rows(sql.REMAINING_JOBS, workflow_id=self._workflow_id)
             # Held jobs and others with one status are counted apart, but their names read together.
-            for requirement_id, status in dict.fromkeys(
-                (one.requirement_id, one.status) for one in left
-            ):
-                reason = self.unschedulable_reason(requirement_id, now)
-                if reason is None or status == JobStatus.PENDING_FAILED:
+            alike = {(one.requirement_id, one.status, one.labels): one for one in left}
+            for one in alike.values():
+                reason = self.unschedulable_reason(one, now)
+                if reason is None or one.status == JobStatus.PENDING_FAILED:
                     continue
-                names = workflows.names(conn, self._workflow_id, requirement_id, status)
+                names = workflows.names(conn, self._workflow_id, one)
                 found += [
                     UnschedulableJob(job_id=job_id, name=name, reason=reason)
                     for job_id, name in names
@@ -165,6 +178,10 @@ class RunSummary:
         }
 
 
+def _labels(like: sql.RemainingJobsRow) -> list[str]:
+    return json.loads(like.labels) if like.labels else []
+
+
 def _existing(path: str | None) -> str | None:
     """Return the path of a log if it exists: an empty ``.e`` file is deleted."""
     return path if path is not None and Path(path).exists() else None
@@ -251,9 +268,10 @@ class RemainingWork:
         possible = [
             one
             for one in left
-            if one.status == JobStatus.READY
-            and not self._summary.unschedulable_reason(one.requirement_id, now)
+            if one.status == JobStatus.READY and not self._summary.unschedulable_reason(one, now)
         ]
+        if engine.node.persistent and any(self._summary.serves(one) for one in left):
+            return True
         if all(one.held for one in possible) or shared.is_paused:
             return bool(possible) and not self._is_idle_for_long()
         return True

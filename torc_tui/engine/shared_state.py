@@ -24,10 +24,15 @@ from torc_tui.store.scheduling import HeldElsewhere
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeIdentity:
-    """The id of the row of a runner, and the host or allocation that it uses."""
+    """The id of the row of a runner, the host or allocation that it uses, and its labels.
+
+    ``persistent`` stays while jobs are left that it may get.
+    """
 
     node_id: int
     location: str
+    labels: tuple[str, ...] = ()
+    persistent: bool = False
 
 
 class SharedState:

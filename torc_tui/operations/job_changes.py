@@ -24,7 +24,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.encoding import dumps, loads
 from torc_tui.store.user_actions import JobState
-from torc_tui.units import parse_duration, parse_memory
+from torc_tui.units import in_thousandths, parse_duration, parse_memory
 
 _FACTOR = re.compile(r"[x*](\d{1,6}(?:\.\d{1,6})?)")
 _NUMBER = re.compile(r"\d{1,6}(?:\.\d{1,6})?")
@@ -127,7 +127,7 @@ _COLUMNS = {
 }
 """Option -> field of the requirements."""
 _USUAL = {
-    "cpus": "4, +2 or x2",
+    "cpus": "4, 0.5, +2 or x2",
     "memory": "16g, +4g or x2",
     "gpus": "2, 0.5, +1 or x2",
     "runtime": "PT2H, +PT30M or x2",
@@ -140,15 +140,8 @@ def _number(text: str) -> float:
     return float(text)
 
 
-def _cpus(text: str) -> float:
-    number = _number(text)
-    if number != int(number):
-        raise ValueError(f"{text!r} is not a whole number")
-    return number
-
-
 _PARSERS: Mapping[str, Callable[[str], float]] = {
-    "cpus": _cpus,
+    "cpus": _number,
     "memory": parse_memory,
     "gpus": _number,
     "runtime": parse_duration,
@@ -268,7 +261,7 @@ def _new(current: ResourceRequirements, name: str, amount: Amount) -> float:
         case "runtime":
             return min(found, _MOST_RUNTIME)
         case "num_cpus":
-            return min(max(math.ceil(found), 1), _MOST_COUNT)
+            return min(max(in_thousandths(found), 0.001), _MOST_COUNT)
     if found > 1 and found != int(found):
         raise Refusal(f"it cannot get {found:g} GPUs: give a whole number, or a share below 1")
     return int(found) if found == int(found) else found
@@ -285,9 +278,7 @@ def _values(row: sql.JobDefinitionsRow, changes: JobChanges) -> dict[str, Any]:
         kept = {name: value for name, value in env.items() if name not in changes.unset}
         found["env"] = dumps(kept) if kept else None
     if changes.labels or changes.clear_labels:
-        before = [] if changes.clear_labels else loads(row.labels) or []
-        labels = list(dict.fromkeys([*before, *changes.labels]))
-        found["labels"] = dumps(labels) if labels else None
+        found["labels"] = dumps(sorted(set(changes.labels))) if changes.labels else None
     for name in ("name", "priority", "requirement_id"):
         if (value := getattr(changes, name)) is not None:
             found[name] = value

@@ -6,6 +6,7 @@ decided in `torc_tui.resources`; nothing is decided or changed here.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Collection, Mapping
 from functools import cached_property
@@ -31,6 +32,7 @@ from torc_tui.resources.explain import never as never_of
 from torc_tui.resources.gpu_service import read_once
 from torc_tui.resources.gpus import gpu_need, rules_of
 from torc_tui.resources.host_ledger import Ledger
+from torc_tui.resources.labels import serves
 from torc_tui.resources.pool import Pool
 from torc_tui.status import FINISHED, FOLLOWING, STARTABLE, JobStatus
 from torc_tui.store import queries, relations, runner_liveness, sql, workflows
@@ -49,10 +51,24 @@ class Lack(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RequestLacks:
-    """The number of runners of a workflow, and what each kind of request lacks, by id."""
+    """The labels of each runner of a workflow, and what each kind of request lacks, by id."""
 
-    runners: int
+    labels: tuple[tuple[str, ...], ...]
     lacks: Mapping[int, Lack]
+
+    @property
+    def runners(self) -> int:
+        """The number of runners."""
+        return len(self.labels)
+
+    def unserved(self, labels: Collection[str]) -> Reason | None:
+        """Return that no runner takes jobs with these labels; None where one does.
+
+        Without a runner, jobs without labels have no special reason.
+        """
+        if any(serves(own, labels) for own in self.labels) or not (labels or self.labels):
+            return None
+        return because(Kind.LABELS, labels=tuple(labels))
 
 
 def request_lacks(
@@ -73,7 +89,7 @@ def request_lacks(
         lacks = {
             key: Lack(never=_reasons(never_of(one, here))) for key, one in requirements.items()
         }
-        return RequestLacks(0, lacks)
+        return RequestLacks((), lacks)
     state: MachineState | None = None
     if isinstance(machine, MachineState):
         state = machine
@@ -96,7 +112,7 @@ def request_lacks(
             best = lacks.get(key)
             if best is None or _worse(best) > _worse(found):
                 lacks[key] = found
-    return RequestLacks(len(runners), lacks)
+    return RequestLacks(tuple(tuple(runner.labels or ()) for runner in runners), lacks)
 
 
 def _with_others(lack: Lack, state: MachineState | None, store: Store) -> Lack:
@@ -143,10 +159,28 @@ def unschedulable_jobs(
     }
     found: list[Unschedulable] = []
     with store.read() as conn:
-        for key, reason in never.items():
-            names = workflows.names(conn, workflow_id, key, JobStatus.READY, limit)
-            found += [Unschedulable(job_id, name, reason) for job_id, name in names]
+        for one in {(one.requirement_id, one.labels): one for one in ready}.values():
+            if (reason := never.get(one.requirement_id)) is not None:
+                names = workflows.names(conn, workflow_id, one, limit)
+                found += [Unschedulable(job_id, name, reason) for job_id, name in names]
     return found, len(never) == len(requested)
+
+
+def unserved_labels(store: Store, workflow_id: int) -> dict[str, int]:
+    """Return the labels of ready jobs that no runner takes, with the number of jobs."""
+    with store.read() as conn:
+        left = conn.rows(sql.REMAINING_JOBS, workflow_id=workflow_id)
+    ready = [one for one in left if one.status == JobStatus.READY and one.labels and not one.held]
+    if not ready:
+        return {}
+    active = runner_liveness.runners(store, workflow_id=workflow_id)
+    found: dict[str, int] = {}
+    for one in ready:
+        labels = json.loads(one.labels or "[]")
+        if not any(serves(runner.labels or (), labels) for runner in active):
+            key = ",".join(labels)
+            found[key] = found.get(key, 0) + one.number
+    return found
 
 
 def _pool(store: Store, runner: ActiveRunner, state: MachineState | None) -> tuple[Pool, Machine]:
@@ -216,6 +250,7 @@ class JobFacts:
             grown=grown_of(record),
             planned=_planned(record),
             recovering=self._recovering(job),
+            unserved=self.lacks.unserved(job.labels) if job.status is JobStatus.READY else None,
         )
 
     def _recovering(self, job: Job) -> Reason | None:
@@ -275,4 +310,5 @@ def job_of(record: dict[str, Any]) -> Job:
     """Return the row of a job from its record."""
     values = {name: value for name, value in record.items() if name in _FIELDS}
     values["status"] = JobStatus.from_word(record["status"])
+    values["labels"] = tuple(record["labels"] or ())
     return Job(**values, requirement_id=record["resource_requirements_id"])

@@ -29,6 +29,7 @@ from torc_tui.store import runner_liveness
 from torc_tui.store.compute_nodes import this_location
 from torc_tui.store.database import Store
 from torc_tui.store.runner_liveness import ActiveRunner, Holding
+from torc_tui.units import in_thousandths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,8 @@ class MachineState:
     def held(self) -> Allocation:
         """Return the CPUs and the memory that all jobs hold together."""
         held = [one.allocation for one in self.holdings]
-        return Allocation(sum(one.num_cpus for one in held), sum(one.memory for one in held))
+        cpus = in_thousandths(sum(one.num_cpus for one in held))
+        return Allocation(cpus, sum(one.memory for one in held))
 
     def gpu_states(self) -> list[GpuState]:
         """Return the GPUs, also virtual ones, with what is held, reserved and used of each."""
@@ -124,7 +126,7 @@ def other_use(entries: Iterable[LedgerEntry]) -> list[OtherUse]:
         key, more = (entry.user, entry.workflow), entry.allocation
         known = found.get(key, OtherUse(*key, 0, Allocation()))
         held = Allocation(
-            known.held.num_cpus + more.num_cpus,
+            in_thousandths(known.held.num_cpus + more.num_cpus),
             known.held.memory + more.memory,
             (*known.held.gpus, *more.gpus),
         )
@@ -135,7 +137,8 @@ def other_use(entries: Iterable[LedgerEntry]) -> list[OtherUse]:
 def held_by_others(entries: Iterable[LedgerEntry]) -> Reason | None:
     """Return what jobs of other databases hold of CPUs and memory; None for nothing."""
     use = other_use(entries)
-    cpus, memory = sum(one.held.num_cpus for one in use), sum(one.held.memory for one in use)
+    cpus = in_thousandths(sum(one.held.num_cpus for one in use))
+    memory = sum(one.held.memory for one in use)
     if not cpus and not memory:
         return None
     users = tuple(sorted({one.user for one in use}))

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     StoredJob = sql.StoredJobsRow
 
 _NOT_COMPARED = {
-    *("id", "status", "removed", "planned", "resource_class", "labels", "edited", "grown"),
+    *("id", "status", "removed", "planned", "resource_class", "edited", "grown"),
 }
 
 

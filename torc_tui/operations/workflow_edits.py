@@ -17,7 +17,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import loads
 from torc_tui.store.plan_rows import REQUIREMENT_FIELDS
-from torc_tui.units import format_duration, format_memory
+from torc_tui.units import format_duration, format_memory, in_thousandths
 
 _KEYS = {"requirement_id": "resource_requirements", "failure_handler_id": "failure_handler"}
 _DEFAULTS = {"num_gpus": 0, "num_nodes": 1}
@@ -98,8 +98,8 @@ def _amount(key: str, value: Any) -> Json:
         return None
     if key in ("memory", "gpu_memory"):
         return format_memory(value)
-    if key == "num_gpus":
-        return int(value) if value == int(value) else value
+    if key in ("num_cpus", "num_gpus"):
+        return in_thousandths(value)
     return format_duration(value) if key == "runtime" else value
 
 

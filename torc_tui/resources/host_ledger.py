@@ -30,6 +30,7 @@ from torc_tui.model import Allocation, GpuGrant
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.machine_identity import boot_id
 from torc_tui.resources.process_identity import user_name
+from torc_tui.units import in_thousandths
 
 LOCK_SECONDS = 1.0
 HEALTH = "health-"
@@ -290,7 +291,7 @@ def _parse(name: str, text: bytes, owner: int) -> LedgerEntry | None:
             GpuGrant(str(uuid), min(max(int(share), 0), 1000), max(int(size), 0))
             for uuid, share, size in grants
         )
-        allocation = Allocation(int(num_cpus), int(memory), gpus)
+        allocation = Allocation(in_thousandths(num_cpus), int(memory), gpus)
         names = str(value["workflow"])[:_LONGEST_NAME], str(value["job"])[:_LONGEST_NAME]
         jobs = max(int(value.get("jobs", 1)), 0)
         return LedgerEntry(name, user_name(owner), *names, int(value["pid"]), allocation, jobs)

@@ -24,6 +24,7 @@ from torc_tui.resources.gpus import (
     memory_for_programs,
     requested_memory,
 )
+from torc_tui.units import in_thousandths
 
 
 class Pool:
@@ -52,7 +53,7 @@ class Pool:
         """GPUs that are kept for a job that comes first."""
         self.whole_is_ready = False
         """Whether a job that requests whole GPUs is ready: then shares are packed."""
-        self._cpus = 0
+        self._cpus: float = 0
         self._bytes = 0
         self.gpu_limit = machine.gpu_limit
         self._own: Counter[str] = Counter()
@@ -70,9 +71,9 @@ class Pool:
     # -- what is free ------------------------------------------------------------------------------
 
     @property
-    def free_cpus(self) -> int:
+    def free_cpus(self) -> float:
         """CPUs that are not taken."""
-        return max(self.num_cpus - self._cpus, 0)
+        return max(in_thousandths(self.num_cpus - self._cpus), 0)
 
     @property
     def free_memory(self) -> int:
@@ -140,7 +141,7 @@ class Pool:
         ``other`` tells that another runner holds it: it does not count for ``gpu_limit``. Of
         another database, ``owner`` is the user and the job.
         """
-        self._cpus += allocation.num_cpus
+        self._cpus = in_thousandths(self._cpus + allocation.num_cpus)
         self._bytes += allocation.memory + self._unified_memory(allocation)
         for grant in allocation.gpus:
             state = self._gpus.setdefault(grant.uuid, GpuState(rules=self.rules))
@@ -163,7 +164,7 @@ class Pool:
             or not self._holds(allocation.gpus)
         ):
             raise ValueError(f"the pool does not hold {allocation}")
-        self._cpus -= allocation.num_cpus
+        self._cpus = in_thousandths(self._cpus - allocation.num_cpus)
         self._bytes -= allocation.memory + self._unified_memory(allocation)
         for grant in allocation.gpus:
             state = self._gpus[grant.uuid]
@@ -239,7 +240,7 @@ class Pool:
         # A pool that holds more than its capacity still serves a request for 0 CPUs.
         memory = self.memory_of(req)
         return (
-            (self._cpus + req.num_cpus <= self.num_cpus or req.num_cpus <= 0)
+            (req.num_cpus <= in_thousandths(self.num_cpus - self._cpus) or req.num_cpus <= 0)
             and (self._bytes + memory <= self.memory or memory <= 0)
             and req.num_nodes <= 1
         )

@@ -16,6 +16,7 @@ from torc_tui.model import Allocation, ResourceRequirements
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.resources.gpus import LASTING, GpuNeed, Obstacle, gpu_need
 from torc_tui.resources.pool import Pool
+from torc_tui.units import in_thousandths
 
 Ends = Sequence[tuple[Allocation, float | None]]
 """What running jobs hold, and when each ends at the latest (epoch); None where it is not known."""
@@ -92,7 +93,7 @@ def _with_counts(
             break
         if cpus < req.num_cpus or memory < wanted:
             start = max(start, at)
-        cpus += held.num_cpus
+        cpus = in_thousandths(cpus + held.num_cpus)
         memory += held.memory
     if cpus < req.num_cpus or memory < wanted:  # other runners hold the rest
         return Reservation(uuids, start)

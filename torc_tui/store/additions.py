@@ -121,7 +121,7 @@ def edited_text(
     return dumps(replaced) if replaced else None
 
 
-_NOT_OF_FILE = frozenset({"labels", "resource_class", "edited"})
+_NOT_OF_FILE = frozenset({"resource_class", "edited"})
 """Columns that no workflow file gives."""
 
 

@@ -105,7 +105,8 @@ def register(
         num_cpus=machine.num_cpus,
         memory=machine.memory,
         gpus=_gpus(machine.gpus),
-        options=dumps(dict(options)),
+        options=dumps({key: one for key, one in options.items() if key != "labels"}),
+        labels=dumps(labels) if (labels := options.get("labels")) else None,
         started_at=at,
         heartbeat_at=at,
     )

@@ -141,6 +141,7 @@ def job_spec(entry: DocumentEntry) -> JobSpec:
         values=tuple((key, _parameter(entry, key, value)) for key, value in values.items()),
         priority=entry.get("priority", _PRIORITY, 0),
         canary=entry.get("canary", checks.boolean, None),
+        labels=entry.get("labels", JOB.keys["labels"].check, ()),
         **{key: entry.get(key, JOB.keys[key].check, value) for key, value in _SCALARS.items()},
     )
 

@@ -9,12 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from torc_tui.status import JobStatus
+
 Step = Callable[[Any, str], None]
 
 _REQUIREMENTS = """
     id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, name TEXT NOT NULL,
     num_cpus INTEGER NOT NULL, memory BIGINT, num_gpus FLOAT NOT NULL, gpu_memory BIGINT,
     gpu_model TEXT, num_nodes INTEGER NOT NULL, runtime FLOAT, PRIMARY KEY (id),
+    FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE
+"""
+_WITH_PARTS_OF_CPUS = """
+    id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, name TEXT NOT NULL,
+    num_cpus FLOAT NOT NULL, memory BIGINT, num_gpus FLOAT NOT NULL, gpu_memory BIGINT,
+    gpu_model TEXT, num_nodes INTEGER NOT NULL, runtime FLOAT, edited TEXT, PRIMARY KEY (id),
     FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE
 """
 _NEW_COLUMNS = {
@@ -146,6 +154,24 @@ def _from_3(raw: Any, dialect: str) -> None:
     raw.execute("CREATE INDEX job_held ON job (workflow_id, family, hold_reason) WHERE held")
 
 
+def _from_4(raw: Any, dialect: str) -> None:
+    """Let a job request a part of a CPU, and find ready jobs by their labels."""
+    raw.execute(f"CREATE TABLE new_requirements ({_WITH_PARTS_OF_CPUS})")
+    names = (
+        "id, workflow_id, name, num_cpus, memory, num_gpus, gpu_memory, gpu_model, num_nodes,"
+        " runtime, edited"
+    )
+    raw.execute(f"INSERT INTO new_requirements ({names}) SELECT {names} FROM resource_requirements")
+    _replace_requirements(raw)
+    raw.execute("DROP INDEX job_ready")
+    for name, condition in (("job_ready", "IS NULL"), ("job_ready_labeled", "IS NOT NULL")):
+        raw.execute(
+            f"CREATE INDEX {name} ON job (workflow_id, resource_class, priority DESC, id)"
+            f" WHERE status = {int(JobStatus.READY)} AND NOT held AND labels {condition}"
+        )
+    raw.execute("CREATE INDEX job_labels ON job (workflow_id, labels) WHERE labels IS NOT NULL")
+
+
 def _forget_undeclared(raw: Any) -> None:
     """Let memory and runtime be NULL where a file declares none.
 
@@ -158,6 +184,10 @@ def _forget_undeclared(raw: Any) -> None:
         " num_nodes, CASE WHEN enforced AND runtime > 0 AND runtime <> 3600 THEN runtime END"
         " FROM resource_requirements"
     )
+    _replace_requirements(raw)
+
+
+def _replace_requirements(raw: Any) -> None:
     raw.execute("DROP TABLE resource_requirements")
     raw.execute("ALTER TABLE new_requirements RENAME TO resource_requirements")
     raw.execute(
@@ -182,5 +212,5 @@ def _encode_reasons(raw: Any, table: str, dialect: str) -> None:
     )
 
 
-STEPS: dict[int, Step] = {1: _from_1, 2: _from_2, 3: _from_3}
+STEPS: dict[int, Step] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
 """Version -> step to the next version."""

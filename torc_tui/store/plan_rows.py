@@ -153,7 +153,9 @@ def job_columns(plan: Plan, ids: PlanIds, kinds: Mapping[str, str]) -> Columns:
         if kinds[column] != "json":
             columns[column] = values
         elif any(values):
-            columns[column] = [dumps(dict(one)) if one else None for one in values]
+            # Parameters are pairs, labels are a list.
+            plain = list if column == "labels" else dict
+            columns[column] = [dumps(plain(one)) if one else None for one in values]
     for column, (name, table) in _ID_COLUMNS.items():
         found, places = getattr(ids, table), list(map(attrgetter(name), jobs))
         columns[column] = [None if place is None else found[place] for place in places]

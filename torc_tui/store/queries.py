@@ -19,7 +19,7 @@ from torc_tui.store.event_log import check_workflow
 from torc_tui.store.prepared import record
 from torc_tui.store.relations import no_job, relationships
 from torc_tui.store.selection import ListSelection
-from torc_tui.units import format_duration, format_memory
+from torc_tui.units import format_duration, format_memory, in_thousandths
 from torc_tui.wording import timestamp
 
 Record = dict[str, Json]
@@ -214,8 +214,8 @@ def _requirement(row: sql.RequirementRow) -> Record:
         "id": row.id,
         "workflow_id": row.workflow_id,
         "name": row.name,
-        "num_cpus": row.num_cpus,
-        "num_gpus": int(row.num_gpus) if row.num_gpus == int(row.num_gpus) else row.num_gpus,
+        "num_cpus": in_thousandths(row.num_cpus),
+        "num_gpus": in_thousandths(row.num_gpus),
         "num_nodes": row.num_nodes,
         "memory": None if memory is None else format_memory(memory),
         "runtime": None if runtime is None else format_duration(runtime),

@@ -204,6 +204,7 @@ class ActiveRunner(NamedTuple):
     gpus: list[dict[str, Any]]
     options: dict[str, Any]
     location: str = ""
+    labels: list[str] | None = None
 
 
 def holdings(store: Store, location: str) -> list[Holding]:

@@ -72,25 +72,6 @@ def lock(conn: Connection, workflow_id: int, location: str) -> None:
 # -- claiming --------------------------------------------------------------------------------------
 
 
-def ready_classes(conn: Connection, workflow_id: int) -> list[int]:
-    """Return the resource classes that have a ready job, the largest requests first."""
-    classes = []
-    current: int | None = conn.value(sql.FIRST_CLASS, workflow_id=workflow_id)
-    while current is not None:
-        classes.append(current)
-        current = conn.value(sql.NEXT_CLASS, workflow_id=workflow_id, after=current)
-    return classes
-
-
-def ready_jobs(
-    conn: Connection, workflow_id: int, resource_class: int, now: float, limit: int
-) -> list[ReadyJob]:
-    """Return the first jobs of one class, by priority."""
-    return conn.rows(
-        sql.READY_JOBS, workflow_id=workflow_id, resource_class=resource_class, now=now, limit=limit
-    )
-
-
 def claim(
     conn: Connection,
     node_id: int,

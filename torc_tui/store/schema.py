@@ -39,7 +39,7 @@ from sqlalchemy import (
 
 from torc_tui.status import HELD, JobStatus
 
-VERSION = 4
+VERSION = 5
 """Version of the schema. A change needs a step in `torc_tui.store.migrations`."""
 
 CHANNEL = "torc_event"
@@ -135,7 +135,7 @@ workflow_text = Table(
 resource_requirements = _owned(
     "resource_requirements",
     Column("name", Text, nullable=False),
-    Column("num_cpus", Integer, nullable=False),
+    Column("num_cpus", Float, nullable=False),
     Column("memory", BigInteger),  # NULL: not declared
     Column("num_gpus", Float, nullable=False),
     Column("gpu_memory", BigInteger),
@@ -258,21 +258,27 @@ JOB_RECORD = """
 JOB_DOCUMENT = """
     id name command invocation_script script priority canary cancel_on_blocking_job_failure
     supports_termination requirement_id:resource_requirements_id failure_handler_id scheduler
-    group parameter_values:parameters env stdio options require_user_data
+    group parameter_values:parameters env stdio options require_user_data labels
     input_files:input_file_ids output_files:output_file_ids
     input_user_data:input_user_data_ids output_user_data:output_user_data_ids
 """
 """The columns of a job that an exported workflow contains."""
 Index("job_by_workflow", job.c.workflow_id, job.c.status)
 Index("job_by_name", job.c.workflow_id, job.c.name)
-Index(
-    "job_ready",
-    job.c.workflow_id,
-    job.c.resource_class,
-    job.c.priority.desc(),
-    job.c.id,
-    **_where(and_(job.c.status == int(JobStatus.READY), ~job.c.held)),
-)
+_startable = and_(job.c.status == int(JobStatus.READY), ~job.c.held)
+for _name, _condition in (
+    ("job_ready", job.c.labels.is_(None)),
+    ("job_ready_labeled", job.c.labels.is_not(None)),
+):
+    Index(
+        _name,
+        job.c.workflow_id,
+        job.c.resource_class,
+        job.c.priority.desc(),
+        job.c.id,
+        **_where(and_(_startable, _condition)),
+    )
+Index("job_labels", job.c.workflow_id, job.c.labels, **_where(job.c.labels.is_not(None)))
 Index("job_held", job.c.workflow_id, job.c.group, job.c.hold_reason, **_where(job.c.held))
 Index("job_delayed", job.c.workflow_id, job.c.not_before, **_where(job.c.not_before.is_not(None)))
 Index("job_active", job.c.compute_node_id, **_where(job.c.status.in_(sorted(map(int, HELD)))))

@@ -171,6 +171,7 @@ class ComputeNodeRow(NamedTuple):
     ended_at: float | None
     heartbeat_at: float
     options: str
+    labels: str | None
 def COMPUTE_NODE(*, node_id: int) -> ComputeNodeRow: ...
 def COMPUTE_NODES(*, workflow_id: int) -> ComputeNodeRow: ...
 def COPY_DATA_GROUP(*, group_id: int, from_group: int) -> None: ...
@@ -339,6 +340,7 @@ class ExportJobsRow(NamedTuple):
     stdio: str | None
     options: str | None
     require_user_data: bool | None
+    labels: str | None
     input_file_ids: int | None
     output_file_ids: int | None
     input_user_data_ids: int | None
@@ -419,7 +421,6 @@ class FingerprintsOfWritersRow(NamedTuple):
     recorded_at: float
     data: str
 def FINGERPRINTS_OF_WRITERS(*, workflow_id: int, file_id: int) -> FingerprintsOfWritersRow: ...
-def FIRST_CLASS(*, workflow_id: int) -> NextClassRow: ...
 class FirstJobRow(NamedTuple):
     first: int | None
 def FIRST_JOB(*, workflow_id: int) -> FirstJobRow: ...
@@ -770,6 +771,9 @@ def KEEP_JOB(
     *, compute_node_id: int | None, output_dir: str | None, started_at: float | None, ended_at:
     float | None, job_id: int
 ) -> None: ...
+class LabelSetsRow(NamedTuple):
+    labels: str | None
+def LABEL_SETS(*, workflow_id: int) -> LabelSetsRow: ...
 class LastAllocationRow(NamedTuple):
     allocation: str | None
     compute_node_id: int | None
@@ -856,6 +860,7 @@ def MISSING_USER_DATA(*, workflow_id: int) -> MissingUserDataRow: ...
 class NextClassRow(NamedTuple):
     resource_class: int | None
 def NEXT_CLASS(*, workflow_id: int, after: int) -> NextClassRow: ...
+def NEXT_LABELED_CLASS(*, workflow_id: int, label_sets: str, after: int) -> NextClassRow: ...
 class NextRetryRow(NamedTuple):
     not_before: float | None
 def NEXT_RETRY(*, workflow_id: int, now: float) -> NextRetryRow: ...
@@ -906,6 +911,9 @@ class ReadyJobsRow(NamedTuple):
 def READY_JOBS(
     *, workflow_id: int, resource_class: int, now: float, limit: int
 ) -> ReadyJobsRow: ...
+def READY_LABELED_JOBS(
+    *, workflow_id: int, label_sets: str, resource_class: int, now: float, limit: int
+) -> ReadyJobsRow: ...
 def REARM_ACTION(*, action_id: int) -> None: ...
 class RecordsOfGroupRow(NamedTuple):
     id: int
@@ -920,13 +928,14 @@ class RemainingJobsRow(NamedTuple):
     requirement_id: int
     status: JobStatus
     held: bool
+    labels: str | None
     number: int
 def REMAINING_JOBS(*, workflow_id: int) -> RemainingJobsRow: ...
 class RemainingNamesRow(NamedTuple):
     id: int
     name: str
 def REMAINING_NAMES(
-    *, workflow_id: int, requirement_id: int, status: int, limit: int
+    *, workflow_id: int, requirement_id: int, status: int, labels: str | None, limit: int
 ) -> RemainingNamesRow: ...
 def REMOVE_JOBS(*, reason: str | None, ids: str) -> None: ...
 def REQUIRED_FILES(*, workflow_id: int) -> AllFilesRow: ...
@@ -935,7 +944,7 @@ class RequirementRow(NamedTuple):
     id: int
     workflow_id: int
     name: str
-    num_cpus: int
+    num_cpus: float
     memory: int | None
     num_gpus: float
     gpu_memory: int | None
@@ -985,6 +994,7 @@ class RunnersOfLocationRow(NamedTuple):
     memory: int
     gpus: str
     options: str
+    labels: str | None
 def RUNNERS_OF_LOCATION(*, location: str) -> RunnersOfLocationRow: ...
 def RUNNERS_OF_WORKFLOW(*, workflow_id: int) -> RunnersOfLocationRow: ...
 class RunContextRow(NamedTuple):
@@ -1073,6 +1083,7 @@ class SnapshotJobsRow(NamedTuple):
     hold_reason: Reason | None
     suspended: bool
     ignored: bool
+    labels: str | None
 def SNAPSHOT_JOBS(*, workflow_id: int) -> SnapshotJobsRow: ...
 def START(
     *, pid: int | None, process_started: int | None, started_at: float | None, job_id: int,
@@ -1170,7 +1181,7 @@ def UPDATE_RECORD(
     None, id: int
 ) -> None: ...
 def UPDATE_REQUIREMENTS(
-    *, name: str, num_cpus: int, memory: int | None, num_gpus: float, gpu_memory: int | None,
+    *, name: str, num_cpus: float, memory: int | None, num_gpus: float, gpu_memory: int | None,
     gpu_model: str | None, num_nodes: int, runtime: float | None, edited: str | None,
     requirement_id: int
 ) -> None: ...

@@ -26,6 +26,7 @@ from torc_tui.store.encoding import dumps, loads
 from torc_tui.store.event_log import no_workflow
 from torc_tui.store.prepared import record
 from torc_tui.store.selection import ListSelection
+from torc_tui.units import in_thousandths
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,8 @@ def read_requirements(conn: Connection, workflow_id: int) -> dict[int, ResourceR
         values = record(row)
         number = values.pop("id")
         del values["workflow_id"], values["edited"]
-        if row.num_gpus == int(row.num_gpus):
-            values["num_gpus"] = int(row.num_gpus)
+        values["num_cpus"] = in_thousandths(row.num_cpus)
+        values["num_gpus"] = in_thousandths(row.num_gpus)
         found[number] = ResourceRequirements(**values)
     return found
 
@@ -105,7 +106,7 @@ def _jobs(rows: Iterable[sql.SnapshotJobsRow]) -> list[Job]:
     for row in rows:
         # Unpacked at once, because a workflow may have 100,000 jobs.
         number, name, status, group, values, priority, held, attempt, requirement, unmet = row[:10]
-        node, started, ended, code, reason, not_before, stop, hold, suspended, ignored = row[10:]
+        node, started, ended, code, reason, not_before, stop, hold, suspended, ignored = row[10:20]
         text = ""
         if values:
             text = shown.get(values) or shown.setdefault(values, values_text(json.loads(values)))
@@ -131,6 +132,7 @@ def _jobs(rows: Iterable[sql.SnapshotJobsRow]) -> list[Job]:
                 decode(hold) if hold else None,
                 bool(suspended),
                 bool(ignored),
+                tuple(json.loads(row.labels)) if row.labels else (),
             )
         )
     return found
@@ -248,14 +250,15 @@ def suspended(conn: Connection, workflow_id: int) -> int:
 
 
 def names(
-    conn: Connection, workflow_id: int, requirement_id: int, status: int, limit: int = 1000
+    conn: Connection, workflow_id: int, like: sql.RemainingJobsRow, limit: int = 1000
 ) -> list[tuple[int, str]]:
-    """Return (id, name) of jobs with these requirements and this status."""
+    """Return (id, name) of jobs with the requirements, the status and the labels of some."""
     rows = conn.rows(
         sql.REMAINING_NAMES,
         workflow_id=workflow_id,
-        requirement_id=requirement_id,
-        status=int(status),
+        requirement_id=like.requirement_id,
+        status=int(like.status),
+        labels=like.labels,
         limit=limit,
     )
     return [(row.id, row.name) for row in rows]

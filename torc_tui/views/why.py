@@ -42,6 +42,7 @@ class Facts:
     can ever give. ``runners`` is the number of active runners, None when it is not known.
     ``attempts`` is the highest number of attempts that the failure handler allows. ``ahead`` is the
     number of ready jobs that start first. ``looked`` is False while the shortfalls are unknown.
+    ``unserved`` is set if no runner takes jobs with these labels.
     ``grown`` says by how much retries have increased the request of the job, ``planned`` what
     changes in the job after this attempt, ``recovering`` that its recovery script runs.
     """
@@ -62,6 +63,7 @@ class Facts:
     grown: Reason | None = None
     planned: Reason | None = None
     recovering: Reason | None = None
+    unserved: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +241,9 @@ def _stops(facts: Facts) -> list[Reason]:
         out.append(because(Kind.WORKFLOW_PAUSED))
     if facts.job.held:
         out.append(_hold(facts.job))
-    if facts.runners == 0:
+    if facts.unserved is not None:
+        out.append(facts.unserved)
+    elif facts.runners == 0:
         out.append(because(Kind.NO_RUNNER))
     return out
 

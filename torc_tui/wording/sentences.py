@@ -258,6 +258,15 @@ def _runner_lost(reason: Reason) -> str:
     return f"{runner}; `torc run {reason['workflow']}` takes over its jobs"
 
 
+def _labels(reason: Reason) -> str:
+    labels = reason["labels"] or ()
+    if not labels:
+        who = "this runner takes" if reason["this"] else "all runners take"
+        return f"{who} only jobs with labels"
+    names = f"label{'s' if len(labels) > 1 else ''} {listed(labels, len(labels))}"
+    return f"this runner lacks the {names}" if reason["this"] else f"no runner has the {names}"
+
+
 def _schema_mismatch(reason: Reason) -> str:
     violations = "; ".join(reason["violations"] or ())
     return f"user data {reason['name']} does not follow its schema: {violations}"
@@ -295,6 +304,7 @@ _SENTENCES: Mapping[Kind, str | Callable[[Reason], str]] = {
     Kind.CANARY_FAILED: lambda reason: f"held: canary {_dependency(reason)}",
     Kind.SUSPENDED: "suspended",
     Kind.NO_RUNNER: "no runner",
+    Kind.LABELS: _labels,
     Kind.RUNNER_SILENT: _no_heartbeat,
     Kind.RUNNER_EXPIRED: _runner_expired,
     Kind.RUNNER_LOST: _runner_lost,

@@ -15,7 +15,7 @@ from torc_tui.model import FileSpec, JobSpec, Json, UserDataSpec
 from torc_tui.quoting import CONTROL, quoted
 from torc_tui.records import replace
 from torc_tui.workflow_file.templates import ParameterRows
-from torc_tui.workflow_file.values import InvalidValue
+from torc_tui.workflow_file.values import InvalidValue, label
 
 JOB_LISTS = (
     "depends_on",
@@ -37,6 +37,7 @@ _JOB_TEXTS = (
     "resource_requirements",
     "failure_handler",
     "scheduler",
+    "labels",
     "env",
 )
 _JOB_TEMPLATES = frozenset((*_JOB_TEXTS, *JOB_LISTS))
@@ -61,12 +62,21 @@ def expand_jobs(fields: Mapping[str, Json], rows: ParameterRows | None) -> list[
     given = {"env": {}, **fields, "group": fields["name"]}
     canaries = given.pop("canary", None)
     if rows is None:
-        return [JobSpec(**given)]
+        return [_labeled(JobSpec(**given))]
     jobs = _fill(partial(JobSpec, **given), given, rows, _JOB_TEMPLATES, {"values": rows.pairs()})
+    if "labels" in given:
+        jobs = list(map(_labeled, jobs))
     merged = _merged(jobs, _merge_jobs)
     if canaries is None or len(merged) <= canaries:
         return merged
     return [replace(job, canary=number < canaries) for number, job in enumerate(merged)]
+
+
+def _labeled(job: JobSpec) -> JobSpec:
+    """Return a job with its labels sorted; raise InvalidValue for one that is not valid."""
+    if not job.labels:
+        return job
+    return replace(job, labels=tuple(sorted(set(map(label, job.labels)))))
 
 
 def expand_files(fields: Mapping[str, Json], rows: ParameterRows | None) -> list[FileSpec]:

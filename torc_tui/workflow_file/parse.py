@@ -201,7 +201,8 @@ class _WorkflowParser:
             for key in FILE_NOTES:
                 fields.pop(key, None)
             if table is JOB:
-                self._one_way_to_run(entry, fields)
+                self._exclude(entry, fields, "shell", "invocation_script")
+                self._exclude(entry, fields, "labels", "scheduler")
                 options = {key: fields.pop(key) for key in JOB_OPTIONS if key in fields}
                 self.end_rules(options)
                 fields |= {"options": options} if options else {}
@@ -209,11 +210,12 @@ class _WorkflowParser:
                 fields["stdio"] = self.checker.fields(fields["stdio"], STDIO)
         return self.groups.expand(entry, fields, table, make)
 
-    def _one_way_to_run(self, entry: Map, fields: Fields) -> None:
-        if "shell" in fields and "invocation_script" in fields:
+    def _exclude(self, entry: Map, fields: Fields, key: str, other: str) -> None:
+        """Report two keys of a job that cannot be used together."""
+        if fields.get(key) and other in fields:
             name = quoted(str(fields.get("name", "?")))
-            message = f"job {name}: 'shell' and 'invocation_script' cannot be used together"
-            self.problems.add(message, entry.lines.get("shell"), "shell")
+            message = f"job {name}: '{key}' and '{other}' cannot be used together"
+            self.problems.add(message, entry.lines.get(key), key)
 
     def end_rules(self, given: Fields) -> None:
         """Check the keys of ``on_oom`` and ``on_timeout`` of a job or of the workflow."""

@@ -33,8 +33,8 @@ from torc_tui.workflow_file.checks import (
 )
 from torc_tui.workflow_file.failure_keys import END_KEYS, RULE
 from torc_tui.workflow_file.key_tables import Key, KeyTable
-from torc_tui.workflow_file.size_checks import gpu_memory, memory
-from torc_tui.workflow_file.values import string
+from torc_tui.workflow_file.size_checks import cpus, gpu_memory, memory
+from torc_tui.workflow_file.values import label, string
 
 
 def _names(record: type[JobSpec | WorkflowSpec]) -> set[str]:
@@ -71,6 +71,7 @@ JOB = KeyTable(
         "resource_requirements": Key(nonempty),
         "failure_handler": Key(nonempty),
         "scheduler": Key(nonempty),
+        "labels": Key(strings(label), "list"),
         "priority": Key(integer(0)),
         "canary": Key(integer(1)),
         "depends_on": Key(strings(), "list"),
@@ -115,6 +116,7 @@ JOB = KeyTable(
         "failure_handler_name": "failure_handler",
     },
     nodes={
+        "label": "labels",
         "input_file": "input_files",
         "output_file": "output_files",
         "depends_on_job": "depends_on",
@@ -161,7 +163,7 @@ REQUIREMENTS = KeyTable(
     "resource requirements",
     {
         "name": Key(name),
-        "num_cpus": Key(integer(1)),
+        "num_cpus": Key(cpus),
         "memory": Key(memory),
         "num_gpus": Key(gpus),
         "gpu_memory": Key(gpu_memory),

@@ -1,10 +1,24 @@
-"""Check sizes of memory in a workflow file. Pure."""
+"""Check numbers of CPUs and sizes of memory in a workflow file. Pure."""
 
 from __future__ import annotations
 
+import math
+
 from torc_tui.model import Json
-from torc_tui.units import parse_gpu_memory, parse_memory
-from torc_tui.workflow_file.values import InvalidValue
+from torc_tui.units import in_thousandths, parse_gpu_memory, parse_memory
+from torc_tui.workflow_file.checks import INTEGER_LIMIT
+from torc_tui.workflow_file.values import InvalidValue, kind_of
+
+
+def cpus(value: Json) -> float:
+    """Return a number of CPUs, of which a part may be requested: ``0.5``."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise InvalidValue(f"must be a number of CPUs, not {kind_of(value)}")
+    number = in_thousandths(value)
+    if not 0 < number <= INTEGER_LIMIT:
+        limit = f"at most {INTEGER_LIMIT}" if value > 1 else "at least 0.001"
+        raise InvalidValue(f"must be {limit}, not {str(value)[:40]}")
+    return number
 
 
 def gpu_memory(value: Json) -> int:

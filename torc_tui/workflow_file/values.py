@@ -79,6 +79,14 @@ def string(value: Json) -> str:
     return value
 
 
+def label(value: Json) -> str:
+    """Return a label of a job or of a runner."""
+    checked = string(value)
+    if not checked or checked != checked.strip() or "," in checked or not checked.isprintable():
+        raise InvalidValue(f"{quoted(checked)} is not a label", "labels hold no commas")
+    return checked
+
+
 def as_written(value: Json, spelling: str | None) -> str:
     """Return a string, number or boolean as its text; ``spelling`` is that of the file."""
     if spelling is not None:

@@ -45,16 +45,16 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.canary, job.cancel_on_blocking_job_failure, job.supports_termination, "
         "job.requirement_id AS resource_requirements_id, job.failure_handler_id, job.scheduler, "
         "job.family, job.parameter_values AS parameters, job.env, job.stdio, job.options, "
-        "job.require_user_data, job.input_files AS input_file_ids, job.output_files AS "
-        "output_file_ids, job.input_user_data AS input_user_data_ids, job.output_user_data AS "
+        "job.require_user_data, job.labels, job.input_files AS input_file_ids, job.output_files "
+        "AS output_file_ids, job.input_user_data AS input_user_data_ids, job.output_user_data AS "
         "output_user_data_ids FROM job WHERE job.workflow_id = ?1 AND NOT job.removed ORDER BY "
         "job.id",
         "workflow_id",
         "id name command invocation_script script:json priority canary:boolean "
         "cancel_on_blocking_job_failure:boolean supports_termination:boolean "
         "resource_requirements_id failure_handler_id scheduler group parameters:json env:json "
-        "stdio:json options:json require_user_data:boolean input_file_ids output_file_ids "
-        "input_user_data_ids output_user_data_ids",
+        "stdio:json options:json require_user_data:boolean labels:json input_file_ids "
+        "output_file_ids input_user_data_ids output_user_data_ids",
     ),
     "EXPORT_USER_DATA": (
         "SELECT user_data.id, user_data.name, user_data.is_ephemeral, user_data.data, "

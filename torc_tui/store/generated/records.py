@@ -20,21 +20,22 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "SELECT compute_node.id, compute_node.workflow_id, compute_node.run_id, "
         "compute_node.hostname, compute_node.pid, compute_node.num_cpus, compute_node.memory AS "
         "memory_bytes, compute_node.gpus, compute_node.is_active, compute_node.started_at, "
-        "compute_node.ended_at, compute_node.heartbeat_at, compute_node.options FROM "
-        "compute_node WHERE compute_node.id = ?1",
+        "compute_node.ended_at, compute_node.heartbeat_at, compute_node.options, "
+        "compute_node.labels FROM compute_node WHERE compute_node.id = ?1",
         "node_id",
         "id workflow_id run_id hostname pid num_cpus memory_bytes gpus:json is_active:boolean "
-        "started_at ended_at heartbeat_at options:json",
+        "started_at ended_at heartbeat_at options:json labels:json",
     ),
     "COMPUTE_NODES": (
         "SELECT compute_node.id, compute_node.workflow_id, compute_node.run_id, "
         "compute_node.hostname, compute_node.pid, compute_node.num_cpus, compute_node.memory AS "
         "memory_bytes, compute_node.gpus, compute_node.is_active, compute_node.started_at, "
-        "compute_node.ended_at, compute_node.heartbeat_at, compute_node.options FROM "
-        "compute_node WHERE compute_node.workflow_id = ?1 ORDER BY compute_node.id",
+        "compute_node.ended_at, compute_node.heartbeat_at, compute_node.options, "
+        "compute_node.labels FROM compute_node WHERE compute_node.workflow_id = ?1 ORDER BY "
+        "compute_node.id",
         "workflow_id",
         "id workflow_id run_id hostname pid num_cpus memory_bytes gpus:json is_active:boolean "
-        "started_at ended_at heartbeat_at options:json",
+        "started_at ended_at heartbeat_at options:json labels:json",
     ),
     "FAILURE_HANDLERS": (
         "SELECT failure_handler.id, failure_handler.workflow_id, failure_handler.name, "

@@ -46,12 +46,6 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "status:status attempt_id retries stop_requested started_at ended_at return_code "
         "reason:reason not_before times_lost ignored:boolean job_id",
     ),
-    "FIRST_CLASS": (
-        "SELECT min(job.resource_class) AS resource_class FROM job WHERE job.workflow_id = ?1 "
-        "AND job.status = 2 AND NOT job.held",
-        "workflow_id",
-        "resource_class",
-    ),
     "GRANT": (
         "UPDATE job SET allocation=?1 WHERE job.id = ?2 AND job.attempt_id = ?3 AND job.status = "
         "3",
@@ -75,6 +69,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "node_id",
         "id attempt_id status:status stop_requested suspended:boolean planned:json",
     ),
+    "LABEL_SETS": (
+        "SELECT job.labels FROM job WHERE job.workflow_id = ?1 AND job.labels IS NOT NULL GROUP "
+        "BY job.labels ORDER BY job.labels",
+        "workflow_id",
+        "labels:json",
+    ),
     "LOCK_LOCATION": (
         "SELECT ?1 AS name",
         "name",
@@ -82,8 +82,15 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "NEXT_CLASS": (
         "SELECT min(job.resource_class) AS resource_class FROM job WHERE job.workflow_id = ?1 "
-        "AND job.status = 2 AND NOT job.held AND job.resource_class > ?2",
+        "AND job.status = 2 AND NOT job.held AND job.labels IS NULL AND job.resource_class > ?2",
         "workflow_id after",
+        "resource_class",
+    ),
+    "NEXT_LABELED_CLASS": (
+        "SELECT min(job.resource_class) AS resource_class FROM job WHERE job.workflow_id = ?1 "
+        "AND job.status = 2 AND NOT job.held AND job.labels IS NOT NULL AND job.labels IN "
+        "(SELECT anon_1.value FROM json_each(?2) AS anon_1) AND job.resource_class > ?3",
+        "workflow_id label_sets after",
         "resource_class",
     ),
     "NEXT_RETRY": (
@@ -97,10 +104,24 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.retries, job.priority, job.requirement_id, job.env, job.stdio, job.options, "
         "job.input_files, job.output_files, job.input_user_data, job.output_user_data, "
         "job.require_user_data, job.failure_handler_id, job.resource_class, job.lost FROM job "
-        "WHERE job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.resource_class = "
-        "?2 AND (job.not_before IS NULL OR job.not_before <= ?3) ORDER BY job.priority DESC, "
-        "job.id LIMIT ?4",
+        "WHERE job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.labels IS NULL "
+        "AND job.resource_class = ?2 AND (job.not_before IS NULL OR job.not_before <= ?3) ORDER "
+        "BY job.priority DESC, job.id LIMIT ?4",
         "workflow_id resource_class now limit",
+        "id name command invocation_script attempt_id retries priority requirement_id env:json "
+        "stdio:json options:json input_files output_files input_user_data output_user_data "
+        "require_user_data:boolean failure_handler_id resource_class lost",
+    ),
+    "READY_LABELED_JOBS": (
+        "SELECT job.id, job.name, job.command, job.invocation_script, job.attempt_id, "
+        "job.retries, job.priority, job.requirement_id, job.env, job.stdio, job.options, "
+        "job.input_files, job.output_files, job.input_user_data, job.output_user_data, "
+        "job.require_user_data, job.failure_handler_id, job.resource_class, job.lost FROM job "
+        "WHERE job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.labels IS NOT "
+        "NULL AND job.labels IN (SELECT anon_1.value FROM json_each(?2) AS anon_1) AND "
+        "job.resource_class = ?3 AND (job.not_before IS NULL OR job.not_before <= ?4) ORDER BY "
+        "job.priority DESC, job.id LIMIT ?5",
+        "workflow_id label_sets resource_class now limit",
         "id name command invocation_script attempt_id retries priority requirement_id env:json "
         "stdio:json options:json input_files output_files input_user_data output_user_data "
         "require_user_data:boolean failure_handler_id resource_class lost",
@@ -130,4 +151,19 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
 POSTGRESQL: dict[str, str] = {
     "LOCK_LOCATION":
         "SELECT pg_advisory_xact_lock(hashtext(?1)) AS name",
+    "NEXT_LABELED_CLASS":
+        "SELECT min(job.resource_class) AS resource_class FROM job WHERE job.workflow_id = ?1 "
+        "AND job.status = 2 AND NOT job.held AND job.labels IS NOT NULL AND job.labels = "
+        "any(array((SELECT CAST(json_array_elements_text(CAST(?2 AS JSON)) AS TEXT) AS "
+        "json_array_elements_text_1))) AND job.resource_class > ?3",
+    "READY_LABELED_JOBS":
+        "SELECT job.id, job.name, job.command, job.invocation_script, job.attempt_id, "
+        "job.retries, job.priority, job.requirement_id, job.env, job.stdio, job.options, "
+        "job.input_files, job.output_files, job.input_user_data, job.output_user_data, "
+        "job.require_user_data, job.failure_handler_id, job.resource_class, job.lost FROM job "
+        "WHERE job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.labels IS NOT "
+        "NULL AND job.labels = any(array((SELECT CAST(json_array_elements_text(CAST(?2 AS JSON)) "
+        "AS TEXT) AS json_array_elements_text_1))) AND job.resource_class = ?3 AND "
+        "(job.not_before IS NULL OR job.not_before <= ?4) ORDER BY job.priority DESC, job.id "
+        "LIMIT ?5",
 }

@@ -100,10 +100,13 @@ SCHEMA = (
     "CREATE INDEX job_by_workflow ON job (workflow_id, status)",
     "CREATE INDEX job_delayed ON job (workflow_id, not_before) WHERE not_before IS NOT NULL",
     "CREATE INDEX job_held ON job (workflow_id, family, hold_reason) WHERE held",
+    "CREATE INDEX job_labels ON job (workflow_id, labels) WHERE labels IS NOT NULL",
     "CREATE INDEX job_ready ON job (workflow_id, resource_class, priority DESC, id) WHERE status "
-    "= 2 AND NOT held",
+    "= 2 AND NOT held AND labels IS NULL",
+    "CREATE INDEX job_ready_labeled ON job (workflow_id, resource_class, priority DESC, id) "
+    "WHERE status = 2 AND NOT held AND labels IS NOT NULL",
     "CREATE TABLE resource_requirements ( id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, "
-    "name TEXT NOT NULL, num_cpus INTEGER NOT NULL, memory BIGINT, num_gpus FLOAT NOT NULL, "
+    "name TEXT NOT NULL, num_cpus FLOAT NOT NULL, memory BIGINT, num_gpus FLOAT NOT NULL, "
     "gpu_memory BIGINT, gpu_model TEXT, num_nodes INTEGER NOT NULL, runtime FLOAT, edited TEXT, "
     "PRIMARY KEY (id), FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
     "CREATE INDEX resource_requirements_by_workflow ON resource_requirements (workflow_id)",

@@ -142,16 +142,16 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         ),
     ),
     "REMAINING_JOBS": (
-        "SELECT job.requirement_id, job.status, job.held, count(*) AS number FROM job WHERE "
-        "job.workflow_id = ?1 AND job.status IN (0, 1, 2, 10) GROUP BY job.requirement_id, "
-        "job.status, job.held",
+        "SELECT job.requirement_id, job.status, job.held, job.labels, count(*) AS number FROM "
+        "job WHERE job.workflow_id = ?1 AND job.status IN (0, 1, 2, 10) GROUP BY "
+        "job.requirement_id, job.status, job.held, job.labels",
         "workflow_id",
-        "requirement_id status:status held:boolean number",
+        "requirement_id status:status held:boolean labels:json number",
     ),
     "REMAINING_NAMES": (
         "SELECT job.id, job.name FROM job WHERE job.workflow_id = ?1 AND job.requirement_id = ?2 "
-        "AND job.status = ?3 ORDER BY job.id LIMIT ?4",
-        "workflow_id requirement_id status:status limit",
+        "AND job.status = ?3 AND job.labels IS ?4 ORDER BY job.id LIMIT ?5",
+        "workflow_id requirement_id status:status labels limit",
         "id name",
     ),
     "REQUIREMENT": (
@@ -214,12 +214,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "SELECT job.id, job.name, job.status, job.family, job.parameter_values, job.priority, "
         "job.held, job.attempt_id, job.requirement_id, job.unmet, job.compute_node_id, "
         "job.started_at, job.ended_at, job.return_code, job.reason, job.not_before, "
-        "job.stop_requested, job.hold_reason, job.suspended, job.ignored FROM job WHERE "
-        "job.workflow_id = ?1 AND NOT job.removed ORDER BY job.id",
+        "job.stop_requested, job.hold_reason, job.suspended, job.ignored, job.labels FROM job "
+        "WHERE job.workflow_id = ?1 AND NOT job.removed ORDER BY job.id",
         "workflow_id",
         "id name status:status group parameter_values:json priority held:boolean attempt_id "
         "requirement_id unmet compute_node_id started_at ended_at return_code reason:reason "
-        "not_before stop_requested hold_reason:reason suspended:boolean ignored:boolean",
+        "not_before stop_requested hold_reason:reason suspended:boolean ignored:boolean "
+        "labels:json",
     ),
     "STATUS_COUNTS": (
         "SELECT job.status, count(*) AS number FROM job WHERE job.workflow_id = ?1 AND "
@@ -285,4 +286,7 @@ POSTGRESQL: dict[str, str] = {
     "DELETE_WORKFLOW":
         "DELETE FROM workflow WHERE workflow.id = ?1 RETURNING pg_notify('torc_event', CAST(id "
         "AS TEXT)) AS pg_notify_1",
+    "REMAINING_NAMES":
+        "SELECT job.id, job.name FROM job WHERE job.workflow_id = ?1 AND job.requirement_id = ?2 "
+        "AND job.status = ?3 AND job.labels IS NOT DISTINCT FROM ?4 ORDER BY job.id LIMIT ?5",
 }

@@ -204,7 +204,7 @@ _node = (
     *columns(
         compute_node,
         "id workflow_id run_id hostname pid num_cpus memory:memory_bytes gpus is_active started_at "
-        "ended_at heartbeat_at options",
+        "ended_at heartbeat_at options labels",
     ),
 )
 COMPUTE_NODES = _all(compute_node, *_node)

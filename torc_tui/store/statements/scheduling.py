@@ -5,7 +5,11 @@ Invariant: a row moves only if its status and attempt are those that the runner 
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Text, and_, func, or_, select
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.expression import Select
 
 from torc_tui.status import FINISHED, HELD, UNSETTLED, JobStatus
 from torc_tui.store.schema import (
@@ -25,6 +29,7 @@ from torc_tui.store.statements.terms import (
     cleared,
     columns,
     given,
+    is_listed,
     move,
     move_any,
     of_workflow,
@@ -47,21 +52,44 @@ LOCK_LOCATION = ByDialect(
 # -- claiming --------------------------------------------------------------------------------------
 
 _ready = and_(of_workflow(job), among(job.c.status, {JobStatus.READY}), ~job.c.held)
-_class = func.min(job.c.resource_class).label("resource_class")
-FIRST_CLASS = select(_class).where(_ready)
-NEXT_CLASS = select(_class).where(_ready, job.c.resource_class > param("after"))
-READY_JOBS = (
-    pick(
-        job,
-        "id name command invocation_script attempt_id retries priority requirement_id env "
-        "stdio options input_files output_files input_user_data output_user_data "
-        "require_user_data failure_handler_id resource_class lost",
-        _ready,
-        job.c.resource_class == param(job.c.resource_class),
-        or_(job.c.not_before.is_(None), job.c.not_before <= param("now", job.c.not_before.type)),
+_unlabeled = and_(_ready, job.c.labels.is_(None))
+_served = and_(
+    _ready, job.c.labels.is_not(None), is_listed(job.c.labels, param("label_sets", Text()))
+)
+"""The ready jobs of a runner with labels: ``label_sets`` are those that it serves."""
+
+
+def _classes(condition: ColumnElement[bool]) -> Select[Any]:
+    first = func.min(job.c.resource_class).label("resource_class")
+    return select(first).where(condition, job.c.resource_class > param("after"))
+
+
+def _ready_jobs(condition: ColumnElement[bool]) -> Select[Any]:
+    now = param("now", job.c.not_before.type)
+    return (
+        pick(
+            job,
+            "id name command invocation_script attempt_id retries priority requirement_id env "
+            "stdio options input_files output_files input_user_data output_user_data "
+            "require_user_data failure_handler_id resource_class lost",
+            condition,
+            job.c.resource_class == param(job.c.resource_class),
+            or_(job.c.not_before.is_(None), job.c.not_before <= now),
+        )
+        .order_by(job.c.priority.desc(), job.c.id)
+        .limit(param("limit"))
     )
-    .order_by(job.c.priority.desc(), job.c.id)
-    .limit(param("limit"))
+
+
+NEXT_CLASS = _classes(_unlabeled)
+READY_JOBS = _ready_jobs(_unlabeled)
+NEXT_LABELED_CLASS = _classes(_served)
+READY_LABELED_JOBS = _ready_jobs(_served)
+LABEL_SETS = (
+    select(job.c.labels)
+    .where(of_workflow(job), job.c.labels.is_not(None))
+    .group_by(job.c.labels)
+    .order_by(job.c.labels)
 )
 NEXT_RETRY = select(func.min(job.c.not_before).label("not_before")).where(
     of_workflow(job),

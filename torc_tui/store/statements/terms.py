@@ -125,7 +125,7 @@ AS_CREATED: dict[Any, Any] = {
 
 
 class is_listed(FunctionElement[bool]):
-    """The condition that a number is in a list, which a parameter holds as JSON."""
+    """The condition that a number or a text is in a list, which a parameter holds as JSON."""
 
     type = Boolean()
     inherit_cache = True
@@ -142,7 +142,7 @@ def _is_listed_sqlite(element: Any, compiler: Any, **options: Any) -> str:
 def _is_listed_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     column, given = element.clauses
     texts = func.json_array_elements_text(cast(given, JSON))
-    listed = select(cast(texts, Integer)).scalar_subquery()
+    listed = select(cast(texts, column.type)).scalar_subquery()
     return str(compiler.process(column == func.any(func.array(listed)), **options))
 
 

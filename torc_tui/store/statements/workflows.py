@@ -26,6 +26,7 @@ from torc_tui.store.schema import (
 from torc_tui.store.statements.terms import (
     ByDialect,
     Paged,
+    Parameter,
     among,
     change,
     given,
@@ -104,7 +105,7 @@ SNAPSHOT_JOBS = pick(
     job,
     "id name status group parameter_values priority held attempt_id requirement_id unmet "
     "compute_node_id started_at ended_at return_code reason not_before stop_requested "
-    "hold_reason suspended ignored",
+    "hold_reason suspended ignored labels",
     of_workflow(job),
     ~job.c.removed,
 ).order_by(job.c.id)
@@ -153,7 +154,7 @@ UNSUCCESSFUL_JOBS = (
     .order_by(job.c.ended_at, job.c.id)
     .limit(param("limit"))
 )
-_request = (job.c.requirement_id, job.c.status, job.c.held)
+_request = (job.c.requirement_id, job.c.status, job.c.held, job.c.labels)
 REMAINING_JOBS = (
     select(*_request, func.count().label("number"))
     .where(_own, among(job.c.status, CANCELABLE))
@@ -174,6 +175,7 @@ REMAINING_NAMES = (
         _own,
         job.c.requirement_id == param(job.c.requirement_id),
         job.c.status == param(job.c.status),
+        job.c.labels.is_not_distinct_from(Parameter("labels", Text(), nullable=True)),
     )
     .order_by(job.c.id)
     .limit(param("limit"))

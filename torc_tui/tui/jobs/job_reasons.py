@@ -86,7 +86,8 @@ class JobReasons:
         if self.request_lacks is None or job.requirement_id not in self.request_lacks.lacks:
             return replace(found, looked=False)
         short, never = self.request_lacks.lacks[job.requirement_id]
-        return replace(found, shortfalls=short, never=never)
+        unserved = self.request_lacks.unserved(job.labels)
+        return replace(found, shortfalls=short, never=never, unserved=unserved)
 
     def _blockers(self, job_id: int) -> list[Blocker]:
         jobs, blockers = self.view.jobs, []

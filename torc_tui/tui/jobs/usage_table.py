@@ -115,7 +115,7 @@ def _cpus(requirement: ResourceRequirements, used: Record) -> ResourceUsage:
     if peak is None:
         return ResourceUsage("CPUs", str(requirement.num_cpus), None, "", False)
     text = f"peak {peak / 100:.2f}" + (f", average {average / 100:.2f}" if average else "")
-    share = peak / 100 / max(1, requirement.num_cpus)
+    share = peak / 100 / (requirement.num_cpus or 1)
     return ResourceUsage("CPUs", str(requirement.num_cpus), share, text, False)
 
 

@@ -5,6 +5,8 @@ Input: the readings of the app. Output: lines, and those that represent jobs.
 
 from __future__ import annotations
 
+from math import ceil
+
 from torc_tui.operations.machine_state import MachineState, other_use
 from torc_tui.reasons import Kind, Reason
 from torc_tui.resources.explain import label
@@ -154,7 +156,7 @@ class MachineSheet:
         marks = [
             self.marks[one.job_id]
             for one in self.host.holdings
-            for _ in range(one.allocation.num_cpus)
+            for _ in range(ceil(one.allocation.num_cpus))
         ]
         total = max(self.capacity, len(marks))
         cells: list[Span] = marks + [("·", "faint")] * (total - len(marks))
