@@ -1,23 +1,25 @@
 """Represent one call of a command: its options, its database, how it prints.
 
-A handler gets a `Call` and returns an exit code, or None for 0.
+A handler gets a `Call` and returns an exit code, or None for 0. What prints records is imported
+when it is used: some commands print none.
 """
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from torc_tui import settings
-from torc_tui.cli import lists, output, targets
+from torc_tui.cli import targets
 from torc_tui.cli.diagnostics import say
 from torc_tui.errors import UsageError
 from torc_tui.wording import with_timestamps
 
 if TYPE_CHECKING:
+    from torc_tui.cli.columns import OutputColumn
     from torc_tui.cli.command_table import CliCommand
     from torc_tui.operations.user_action import UserAction
     from torc_tui.store.database import Store
@@ -99,10 +101,21 @@ class Call:
 
     # -- printing
 
-    show_list = lists.show
+    def show_list(
+        self,
+        key: str,
+        columns: Sequence[OutputColumn],
+        records: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Print records in the format of the call; ``key`` is their plural."""
+        from torc_tui.cli import lists
+
+        lists.show(self, key, columns, records)
 
     def done(self, record: dict[str, Any], sentence: str) -> None:
         """Print what a command did: the record as JSON, or one sentence."""
+        from torc_tui.cli import output
+
         if self.json:
             output.json_value(with_timestamps(record))
         else:
@@ -110,6 +123,8 @@ class Call:
 
     def show_record(self, record: Mapping[str, Any]) -> None:
         """Print one record: as JSON, or one value per line."""
+        from torc_tui.cli import output
+
         if self.json:
             output.json_value(with_timestamps(record))
         else:

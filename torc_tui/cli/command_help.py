@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from torc_tui.cli.arguments import Argument
@@ -20,15 +21,25 @@ _LITERAL = "\0"
 line contains it."""
 
 
+_CHECKS_ARGUMENTS = partial(argparse.HelpFormatter, width=80)
+"""Makes the formatter that argparse wants for each argument: asking for the width of the terminal
+imports ``shutil``."""
+
+
 class CommandParser(argparse.ArgumentParser):
     """An ArgumentParser that raises UsageError instead of leaving the program."""
 
     def __init__(self, program: str, description: str, arguments: Sequence[Argument]) -> None:
         super().__init__(
-            prog=program, description=description, allow_abbrev=False, exit_on_error=False
+            prog=program,
+            description=description,
+            formatter_class=_CHECKS_ARGUMENTS,
+            allow_abbrev=False,
+            exit_on_error=False,
         )
         for argument in arguments:
             self.add_argument(*argument.flags, **_checked(program, argument))
+        self.formatter_class = argparse.HelpFormatter
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """Return the values of the arguments. Options and positional arguments may be mixed."""
@@ -36,6 +47,8 @@ class CommandParser(argparse.ArgumentParser):
         if "--" in given:
             end = given.index("--")
             given[end:] = [_LITERAL + word for word in given[end + 1 :]]
+        if not any(word.startswith("-") and "h" in word for word in given):
+            self.usage = ""  # only the help shows the usage, and to format it takes time
         try:
             parsed, unknown = self.parse_known_intermixed_args(given)
         except argparse.ArgumentError as error:

@@ -5,7 +5,6 @@ Never: printing, or an import that takes time; error messages pass through this 
 
 from __future__ import annotations
 
-import json
 import sys
 
 from torc_tui.settings import MOST_INTEGER
@@ -41,6 +40,8 @@ def json_text(value: Any, *, indent: int | None = 2) -> str:
     Control characters are always escaped: JSON requires it below 32, and the others would reach the
     terminal.
     """
+    import json  # 1 ms, which the help does not need
+
     text = json.dumps(value, indent=indent, ensure_ascii=False, default=_other)
     if text.isascii() and "\x7f" not in text:
         return text
@@ -64,6 +65,8 @@ def _other(value: object) -> str:
 
 
 def _json_escape(char: str) -> str:
+    import json
+
     return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]
 
 

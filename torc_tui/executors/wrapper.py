@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import signal
 
 from torc_tui.executors.exit_file import shell_lines
@@ -54,7 +53,11 @@ class Launch:
 
 def find_bash() -> str:
     """Return the bash that runs commands: /bin/bash, or the one on PATH."""
-    return "/bin/bash" if os.path.exists("/bin/bash") else shutil.which("bash") or "/bin/bash"
+    if os.path.exists("/bin/bash"):
+        return "/bin/bash"
+    import shutil  # slow, and rarely needed
+
+    return shutil.which("bash") or "/bin/bash"
 
 
 def launch(order: Order, shell: str, *, open_files: int | None = None, now: int = -1) -> Launch:

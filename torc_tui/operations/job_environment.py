@@ -25,10 +25,8 @@ import json
 import os
 import re
 import shlex
-import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -70,6 +68,8 @@ def _directory_for(state_dir: str) -> str | None:
 def _places(state_dir: str) -> Iterator[Path]:
     """Yield the directories to try: the state directory, then one for temporary files."""
     yield Path(state_dir) / "bin"
+    import tempfile  # slow, and rarely needed
+
     yield Path(tempfile.gettempdir()) / f"torc-{os.geteuid()}"
 
 
@@ -105,6 +105,9 @@ def _provide(parent: Path, name: str, launchers: dict[str, str]) -> Path:
     wanted = parent / name
     if _is_complete(wanted, launchers):
         return wanted
+    import shutil
+    import tempfile
+
     made = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
     try:
         for program, text in launchers.items():
@@ -118,6 +121,9 @@ def _provide(parent: Path, name: str, launchers: dict[str, str]) -> Path:
 
 
 def _move_into_place(made: Path, wanted: Path, launchers: dict[str, str]) -> None:
+    import shutil
+    import tempfile
+
     try:
         made.rename(wanted)
         return

@@ -7,7 +7,6 @@ program; it follows the changes of its row in the database.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -44,6 +43,8 @@ def start_runner(
     Its output goes to a log in the output folder of the workflow. The database is named in the
     environment, because every user can read the command line, and a password in it.
     """
+    import subprocess  # slow: a run that is not detached starts no other runner
+
     workflow = workflows.get_workflow(store, workflow_id)
     folder = Path(output_folder(workflow.directory))
     if "--output-dir" in arguments:

@@ -13,7 +13,6 @@ import contextlib
 import json
 import os
 import select
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -21,6 +20,10 @@ from collections.abc import Mapping
 from torc_tui.reasons import Kind, because
 from torc_tui.resources.driver_library import library_present
 from torc_tui.resources.gpu_reading import LENGTH, GpuReading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
 
 DEADLINE_SECONDS = 2.0
 """Longest time of one reading."""
@@ -96,6 +99,8 @@ class GpuService:
         return reading
 
     def _start(self) -> subprocess.Popen[bytes]:
+        import subprocess  # slow: most machines have no driver
+
         self._abandoned = [one for one in self._abandoned if one.poll() is None]
         self._is_new = True
         self._helper = subprocess.Popen(
@@ -132,13 +137,19 @@ class GpuService:
         if helper is None:
             return
         helper.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            helper.wait(0.1)
+        _wait(helper)
         for stream in (helper.stdin, helper.stdout):
             with contextlib.suppress(OSError):
                 stream.close()  # type: ignore[union-attr]  # both are pipes
         if helper.returncode is None:
             self._abandoned.append(helper)
+
+
+def _wait(helper: subprocess.Popen[bytes]) -> None:
+    from subprocess import TimeoutExpired
+
+    with contextlib.suppress(TimeoutExpired):
+        helper.wait(0.1)
 
 
 def read_once(environ: Mapping[str, str] | None = None) -> GpuReading:

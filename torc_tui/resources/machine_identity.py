@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import sys
 import time
 from functools import lru_cache
@@ -61,6 +60,8 @@ def _id_of_files(root: Path) -> str:
 
 def _platform_uuid() -> str:
     """Return the hardware UUID of a Mac."""
+    import subprocess
+
     try:
         output = subprocess.run(
             ["/usr/sbin/ioreg", "-rd1", "-c", "IOPlatformExpertDevice"],
