@@ -70,6 +70,7 @@ def test_commands(complete: Complete) -> None:
     [
         ("torc status s", ["sweep"]),
         ("torc why f", ["fit_1", "fit_2", "fit_3"]),
+        ("torc why s", ["sweep"]),
         ("torc why -w sweep b", ["best"]),
         ("torc logs fit_1 b", ["best"]),
         ("torc user-data get s", ["score"]),

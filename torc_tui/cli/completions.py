@@ -118,21 +118,23 @@ def _completer_of(argument: Argument) -> Completer | None:
         return DirectoriesCompleter()
     metavar = argument.options.get("metavar")
     kinds = metavar.split("|") if isinstance(metavar, str) else []
-    names = next((_NAMES[kind] for kind in kinds if kind in _NAMES), None)
+    completers = [_NAMES[kind] for kind in kinds if kind in _NAMES]
     if argument.complete == "file":
-        return _files_and(names) if names else FilesCompleter()
-    return names or SuppressCompleter()
+        completers.insert(0, FilesCompleter())
+    if len(completers) > 1:
+        return _all_of(completers)
+    return completers[0] if completers else SuppressCompleter()
 
 
-def _files_and(names: Completer) -> Completer:
-    files = FilesCompleter()
-
-    def both(prefix: str, **more: Any) -> dict[str, str]:
-        found = dict.fromkeys(files(prefix=prefix, **more), "")
-        found.update(names(prefix=prefix, **more))
+def _all_of(completers: list[Completer]) -> Completer:
+    def words(prefix: str, **more: Any) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for completer in completers:
+            some = completer(prefix=prefix, **more)
+            found |= some if isinstance(some, dict) else dict.fromkeys(some, "")
         return found
 
-    return both
+    return words
 
 
 @contextlib.contextmanager
