@@ -101,6 +101,13 @@ def test_retry_of_jobs(torc: Any, failed: int) -> None:
     assert torc("jobs", "retry", "train_2", "-w", 1, "--memory", "much").code == 2
 
 
+def test_summary_of_one_failure(torc: Any, place: Path) -> None:
+    command = 'echo "ValueError: bad parameter 7" >&2; exit 1'
+    (place / "w.yaml").write_text(f"name: w\njobs: [{{name: a, command: '{command}'}}]\n")
+    told = torc("run", "w.yaml").out
+    assert "  failed: a (job 1): exit 1 ValueError: bad parameter 7\n" in told
+
+
 def test_summary_of_run(torc: Any, place: Path) -> None:
     """Many failed jobs are shown by reason, not one by one."""
     (place / "w.yaml").write_text(SPEC)

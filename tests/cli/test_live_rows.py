@@ -10,7 +10,7 @@ import pytest
 from torc_tui.cli import live_rows
 from torc_tui.cli.live_rows import ASCII
 from torc_tui.model import Event, Job, Machine, ResourceRequirements, Workflow
-from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus
+from torc_tui.status import SETTLED, JobStatus
 from torc_tui.views.workflow_view import WorkflowView
 
 S = JobStatus
@@ -51,6 +51,21 @@ def test_groups() -> None:
     assert live_rows.groups(seen, 12.0, ASCII, 1)[1:] == ["  2 more job groups"]
 
 
+def test_canceled_jobs_did_not_fail() -> None:
+    seen = view({"fit": [S.FAILED, S.TERMINATED], "eval": [S.CANCELED, S.CANCELED]})
+    assert live_rows.groups(seen, 12.0, ASCII, 9) == [
+        "  fit   ########## 2/2  2 failed",
+        "  eval  ########## 2/2  2 canceled",
+    ]
+    assert live_rows.bar(seen.progress(12.0), 10, ASCII) == "########## 4/4  2 failed  2 canceled"
+
+
+def test_long_names_differ(tmp_path: Path) -> None:
+    jobs = list(view({"train_with_a_long_name_for_all": [S.RUNNING] * 3}).jobs.values())
+    lines = live_rows.running(jobs, 10.0, Output(tmp_path / "none"), ASCII, 60)
+    assert [line.split()[1][-6:] for line in lines] == ["_all_0", "_all_1", "_all_2"]
+
+
 def test_one_group_needs_no_lines() -> None:
     assert live_rows.groups(view({"fit": [S.READY] * 9}), 0.0, ASCII, 9) == []
     assert live_rows.groups(view({"a": [S.READY], "b": [S.READY]}), 0.0, ASCII, 9) == []
@@ -73,7 +88,8 @@ def test_groups_follow_events(kind: str, before: JobStatus) -> None:
         jobs = [job for job in seen.jobs.values() if job.group == group]
         assert progress.total == len(jobs)
         assert progress.done == sum(job.status in SETTLED for job in jobs)
-        assert progress.failed == sum(job.status in UNSUCCESSFUL for job in jobs)
+        assert progress.failed == sum(job.status in (S.FAILED, S.TERMINATED) for job in jobs)
+        assert progress.canceled == sum(job.status is S.CANCELED for job in jobs)
         assert progress.running == sum(job.status is S.RUNNING for job in jobs)
 
 

@@ -164,6 +164,14 @@ def summary_lines(store: Store, workflow_id: int) -> list[str]:
     return lines
 
 
+def messages(store: Store, workflow_id: int) -> dict[int, str]:
+    """Return why jobs failed in the last run, by id, for those whose log says so."""
+    jobs = [job for group in failure_groups(store, workflow_id) for job in group.jobs]
+    return {
+        job.job_id: failure_line(*job.signature.own.key) for job in jobs if job.signature.message
+    }
+
+
 def _members(group: FailureGroup) -> str:
     canceled = f", {len(group.canceled)} canceled" if group.canceled else ""
     number = f", job {group.sample.job_id}" if len(group.jobs) == 1 else ""

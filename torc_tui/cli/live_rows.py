@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from torc_tui.cli.run_messages import printable
+from torc_tui.cli.table_layout import cells, fit
 from torc_tui.errors import TorcError
 from torc_tui.model import DEFAULT_REQUIREMENTS, Job, Machine
 from torc_tui.operations.stderr_tail import tail
@@ -27,14 +28,15 @@ _OUTPUT_SECONDS = 0.5
 
 
 class Signs(NamedTuple):
-    """Characters of a bar, and the mark of a running job."""
+    """Characters of a bar, the mark of a running job, and that of a cut."""
 
     full: str
     empty: str
     arrow: str
+    cut: str
 
 
-UNICODE, ASCII = Signs("█", "░", "▶"), Signs("#", ".", ">")
+UNICODE, ASCII = Signs("█", "░", "▶", "…"), Signs("#", ".", ">", "...")
 
 
 def bar(progress: Progress, width: int, signs: Signs) -> str:
@@ -43,6 +45,8 @@ def bar(progress: Progress, width: int, signs: Signs) -> str:
     text = f"{signs.full * full}{signs.empty * (width - full)} {progress.done}/{progress.total}"
     if progress.failed:
         text += f"  {progress.failed} failed"
+    if progress.canceled:
+        text += f"  {progress.canceled} canceled"
     if progress.eta and progress.done < progress.total:
         text += f"  ETA {time_range(*progress.eta)}"
     return text
@@ -76,12 +80,12 @@ def groups(view: WorkflowView, now: float, signs: Signs, most: int) -> list[str]
     found = [one for one in view.group_progress(now) if one[1].total > 1]
     found.sort(key=lambda one: (not one[1].running, one[1].done == one[1].total))
     shown = found[: min(most, _MOST_GROUPS)]
-    width = max((len(name) for name, _ in shown), default=0)
+    width = max((cells(name) for name, _ in shown), default=0)
     width = min(width, _NAME_WIDTH)
     lines = []
     for name, progress in shown:
         running = f"  {progress.running} running" if progress.running else ""
-        line = f"  {printable(name, width):<{width}}  {bar(progress, 10, signs)}{running}"
+        line = f"  {_name(name, width, signs)}  {bar(progress, 10, signs)}{running}"
         lines.append(line)
     if len(found) > len(shown):
         lines.append(f"  {listed([], more=len(found) - len(shown))} job groups")
@@ -92,17 +96,20 @@ def running(
     jobs: Sequence[Job], now: float, output: LastLines, signs: Signs, columns: int
 ) -> list[str]:
     """Return a line for each running job: its name, elapsed time and last line of output."""
-    names = [printable(job.name, max(10, columns // 3)) for job in jobs]
-    width = max(map(len, names), default=0)
+    width = min(max((cells(job.name) for job in jobs), default=0), max(10, columns // 3))
     lines = []
-    for job, name in zip(jobs, names, strict=True):
+    for job in jobs:
         elapsed = max(0.0, now - (job.started_at or now))
         mark = "  suspended" if job.suspended else ""
         last = output.of(job, now) if elapsed >= _OUTPUT_SECONDS else ""
-        lines.append(
-            f"  {signs.arrow} {name:<{width}}  {duration(elapsed):<8}{mark}  {last}".rstrip()
-        )
+        name = _name(job.name, width, signs)
+        lines.append(f"  {signs.arrow} {name}  {duration(elapsed):<8}{mark}  {last}".rstrip())
     return lines
+
+
+def _name(name: str, width: int, signs: Signs) -> str:
+    """Return a name with exactly that width; names of a group differ at their ends."""
+    return fit(printable(name), width, "middle", signs.cut)
 
 
 class LastLines:

@@ -306,16 +306,19 @@ def _print_failed_jobs(store: Store, report: RunReport, workflow: Workflow) -> N
     from torc_tui.wording import end_sentence
 
     ended = [job for job in report.failed if job.get("status") != "canceled"]
-    if len(ended) > _ONE_BY_ONE:
-        from torc_tui.cli.failures import summary_lines
+    if not ended:
+        return
+    from torc_tui.cli.failures import messages, summary_lines
 
+    if len(ended) > _ONE_BY_ONE:
         lines = summary_lines(store, workflow.id)
         for text in lines:
             output.line(f"  {text}")
         if lines:
             return
+    known = messages(store, workflow.id)
     for job in ended[:_LISTED]:
-        reason = end_sentence(job["reason"], job["return_code"])
+        reason = known.get(job["job_id"]) or end_sentence(job["reason"], job["return_code"])
         output.line(
             f"  {job.get('status', 'failed')}: {job['name']} (job {job['job_id']}): {reason}"
         )

@@ -54,11 +54,15 @@ class Eta(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Counts of jobs; ``done`` are the settled ones. ``eta`` is None while it is unknown."""
+    """Counts of jobs; ``done`` are the settled ones. ``eta`` is None while it is unknown.
+
+    ``failed`` counts terminated jobs, too.
+    """
 
     done: int
     total: int
     failed: int
+    canceled: int
     running: int
     eta: Eta | None
 

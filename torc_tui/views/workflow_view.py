@@ -45,6 +45,7 @@ JOB_FLAGS: Mapping[str, tuple[str, bool]] = {
 }
 """Flags of a job that an event sets."""
 _NODE_GONE = frozenset({"node_stopped", "node_lost"})
+_FAILED = UNSUCCESSFUL - {JobStatus.CANCELED}
 _SETTLED = tuple(status in SETTLED for status in JobStatus)
 
 
@@ -58,8 +59,8 @@ class WorkflowView:
     """
 
     __slots__ = (
-        "_failed",
         "_left",
+        "_unsuccessful",
         "counts",
         "cursor",
         "durations",
@@ -96,7 +97,7 @@ class WorkflowView:
         self.running: set[int] = set()
         self.durations: dict[str, Durations] = {}
         self.group_sizes: Counter[str] = Counter(job.group for job in self.jobs.values())
-        self._failed: Counter[str] = Counter()
+        self._unsuccessful: Counter[tuple[str, JobStatus]] = Counter()
         self._left: dict[str, int] = {}
         for job in self.jobs.values():
             self._add(job)
@@ -105,7 +106,7 @@ class WorkflowView:
         status = job.status
         self.counts[status] += 1
         if status in UNSUCCESSFUL:
-            self._failed[job.group] += 1
+            self._unsuccessful[job.group, status] += 1
         if not _SETTLED[status]:
             self._left[job.group] = self._left.get(job.group, 0) + 1
             if status is JobStatus.RUNNING:
@@ -172,7 +173,12 @@ class WorkflowView:
         lanes = self.count(*HELD)  # pending jobs will run at once
         eta = estimate(self._left, self.durations, running, parallelism=lanes, critical=critical)
         return Progress(
-            self.count(*SETTLED), len(jobs), self.count(*UNSUCCESSFUL), len(running), eta
+            self.count(*SETTLED),
+            len(jobs),
+            self.count(*_FAILED),
+            self.count(JobStatus.CANCELED),
+            len(running),
+            eta,
         )
 
     def group_progress(self, now: float) -> list[tuple[str, Progress]]:
@@ -191,7 +197,9 @@ class WorkflowView:
             eta = None
             if left and active:
                 eta = estimate({group: left}, known, [(group, elapsed) for elapsed in active])
-            progress = Progress(total - left, total, self._failed.get(group, 0), len(active), eta)
+            failed = sum(self._unsuccessful[group, status] for status in _FAILED)
+            canceled = self._unsuccessful[group, JobStatus.CANCELED]
+            progress = Progress(total - left, total, failed, canceled, len(active), eta)
             found.append((group, progress))
         return found
 
@@ -250,7 +258,8 @@ class WorkflowView:
         job.status = status
         self.counts[before] -= 1
         self.counts[status] += 1
-        self._failed[job.group] += (status in UNSUCCESSFUL) - (before in UNSUCCESSFUL)
+        self._unsuccessful[job.group, before] -= before in UNSUCCESSFUL
+        self._unsuccessful[job.group, status] += status in UNSUCCESSFUL
         was, now = _SETTLED[before], _SETTLED[status]
         if was is not now:
             rest = self._left.get(job.group, 0) + (1 if was else -1)
