@@ -80,14 +80,14 @@ def toml_error(path: str, text: str, error: Exception) -> SettingsError:
     """
     import re
 
-    said = str(error)
-    found = re.search(r"line (\d+)[, ]+col(?:umn)? (\d+)", said)
+    message = str(error)
+    found = re.search(r"line (\d+)[, ]+col(?:umn)? (\d+)", message)
     line = getattr(error, "lineno", None) or (int(found[1]) if found else None)
     column = getattr(error, "colno", None) or (int(found[2]) if found else None)
     if line is None:
         line = max(len(text.splitlines()), 1)  # it ends where something is missing
     place = f"{line}:{column}" if column else f"{line}"
-    detail = said.partition(" (at ")[0]
+    detail = message.partition(" (at ")[0]
     return SettingsError(
         f"{path}:{place}: this is not TOML: {detail}", hint="correct or move the file"
     )

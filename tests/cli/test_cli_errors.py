@@ -288,7 +288,7 @@ def test_passwords_are_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert str(error) == "postgresql://ada:***@db/torc?password=*** failed"
     diagnostics.report(error)
     diagnostics.report(ValueError(url))
-    diagnostics.say(url)
+    diagnostics.print_stderr(url)
     assert "s3cret" not in capsys.readouterr().err
 
 
@@ -397,7 +397,7 @@ def test_message_in_a_limited_encoding(
 ) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
     monkeypatch.setattr(sys, "stderr", stream)
-    diagnostics.say("no file 'ü'")
+    diagnostics.print_stderr("no file 'ü'")
     assert stream.buffer.getvalue() == b"no file '\\xfc'\n"  # type: ignore[attr-defined]  # of BytesIO
 
 

@@ -1,20 +1,45 @@
-"""The names in the code: one meaning per name."""
+"""The names in the code: one meaning per name, and the standard term for it."""
 
 from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 PRODUCT = Path(__file__).resolve().parents[2] / "torc_tui"
+AVOIDED = {"say", "tell", "told", "said", "want", "complain", "burst"}
+
+
+def nodes() -> Iterator[tuple[ast.AST, str]]:
+    """Return the syntax of the product, each node with its place."""
+    for path in PRODUCT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            yield node, f"{path.relative_to(PRODUCT)}:{getattr(node, 'lineno', 1)}"
+
+
+def name_of(node: ast.AST) -> str:
+    """Return the name that a node defines; an empty one if it defines none."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return name
+        case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+            return name
+        case ast.arg(arg=name):
+            return name
+    return ""
 
 
 def test_class_names() -> None:
     """Every class of the product has a name of its own, also inside another class."""
     places: dict[str, list[str]] = defaultdict(list)
-    for path in PRODUCT.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef):
-                places[node.name].append(f"{path.relative_to(PRODUCT)}:{node.lineno}")
+    for node, place in nodes():
+        if isinstance(node, ast.ClassDef):
+            places[node.name].append(place)
     assert len(places) > 500
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_avoided_names() -> None:
+    found = [place for node, place in nodes() if name_of(node).strip("_").lower() in AVOIDED]
+    assert found == []

@@ -296,7 +296,7 @@ async def test_late_file(tmp_path: Path) -> None:
     app = ViewApp(tmp_path)
     async with app.run_test(size=(44, 10)) as pilot:
         view = app.view
-        view.say([[("nothing yet", "muted")]])
+        view.show([[("nothing yet", "muted")]])
         await until(pilot, lambda: view.window.serial and "nothing yet" in lines(view))
         write(tmp_path / "job.o", 1, 2)
         await until(pilot, lambda: lines(view)[:2] == ["line 1", "line 2"])

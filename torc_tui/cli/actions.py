@@ -15,7 +15,7 @@ from typing import Any
 from torc_tui import settings
 from torc_tui.cli import output, targets
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, Failure, say, without_runner
+from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, Failure, print_stderr, without_runner
 from torc_tui.errors import UsageError
 from torc_tui.model import Workflow
 from torc_tui.operations.user_action import (
@@ -107,12 +107,12 @@ def carry_out(
         return WRONG_USE
     argument = () if action.argument is None else (getattr(call.options, action.argument.name),)
     words = {"argument": argument[0] if argument else ""}
-    told = dependents_of(action, selection)
+    dependents = dependents_of(action, selection)
     if must_confirm(action, Counter(job.status for job in selection.jobs)):
         jobs = describe_jobs(selection.jobs)
-        _confirm(call, action, {**words, "jobs": jobs}, told)
-    if scope is not None and told and not call.asks and not call.json:
-        say(told)
+        _confirm(call, action, {**words, "jobs": jobs}, dependents)
+    if scope is not None and dependents and not call.asks and not call.json:
+        print_stderr(dependents)
     chosen = [job.id for job in selection.jobs]
     result = function_of(action)(call.store, chosen, *argument, actor=call.actor, **more)
     report_refusals(call, result.refused.values())  # their status changed during the confirmation
@@ -135,7 +135,7 @@ def dry_run(
     found = select(call.store, action, ids, actor=call.actor, **(scope or {}))
     if call.json:
         jobs = [{"id": job.id, "name": job.name, "status": job.status.word} for job in found.jobs]
-        refused = [{"id": job_id, "reason": told} for job_id, told in found.refused.items()]
+        refused = [{"id": job_id, "reason": reason} for job_id, reason in found.refused.items()]
         dependents = list(found.dependents)
         output.json_value({"jobs": jobs, "dependents": dependents, "refused": refused})
         return OK if found.jobs else WRONG_USE
@@ -145,8 +145,8 @@ def dry_run(
         output.line(f"  {job.name} (job {job.id}, {job.status.word})")
     if len(found.jobs) > _LISTED:
         output.line(f"  and {len(found.jobs) - _LISTED} more (-f json lists all)")
-    if told := dependents_of(action, found):
-        output.line(told)
+    if sentence := dependents_of(action, found):
+        output.line(sentence)
     return OK if found.jobs else WRONG_USE
 
 
@@ -199,7 +199,7 @@ def on_workflows(call: Call) -> None:
     else:
         output.line(action.done.format(workflows=name_workflows(ids)))
     if with_logs:
-        say(f"deleted {count(delete_logs(logs.paths), 'log file')}")
+        print_stderr(f"deleted {count(delete_logs(logs.paths), 'log file')}")
 
 
 def print_jobs(call: Call, ids: Sequence[int], sentence: str) -> None:
@@ -228,15 +228,15 @@ def name_workflows(ids: Sequence[int]) -> str:
 def dependents_of(action: UserAction, selection: ActionSelection[JobLike]) -> str | None:
     """Return which dependents the action changes, too; None where there are none."""
     names = selection.dependents
-    told = dependents_sentence(action, len(selection.jobs), len(names))
-    return told and f"{told}: {listed(names, DEPENDENTS)}."
+    sentence = dependents_sentence(action, len(selection.jobs), len(names))
+    return sentence and f"{sentence}: {listed(names, DEPENDENTS)}."
 
 
 def _confirm(
-    call: Call, action: UserAction, words: Mapping[str, object], told: str | None = None
+    call: Call, action: UserAction, words: Mapping[str, object], dependents: str | None = None
 ) -> None:
     reason = action.confirm.reason if action.confirm is not None else None
-    reasons = " ".join(one for one in (reason, told) if one)
+    reasons = " ".join(one for one in (reason, dependents) if one)
     call.confirm(action.question.format(**words), reasons or None)
 
 
@@ -245,7 +245,7 @@ def report_refusals(call: Call, refusals: Iterable[str], code: int = FAILED) -> 
     sentences = list(refusals)
     if call.json and sentences:
         message = f"{count(len(sentences), 'job was', 'jobs were')} not changed"
-        say(Failure(message, code, problems=sentences).json())
+        print_stderr(Failure(message, code, problems=sentences).json())
     else:
         print_refusals(sentences)
 
@@ -254,9 +254,9 @@ def print_refusals(refusals: Iterable[str]) -> None:
     """Print why the action does not apply to jobs."""
     sentences = list(refusals)
     for sentence in sentences[:_REFUSALS]:
-        say(sentence)
+        print_stderr(sentence)
     if len(sentences) > _REFUSALS:
-        say(f"and {count(len(sentences) - _REFUSALS, 'job')} more")
+        print_stderr(f"and {count(len(sentences) - _REFUSALS, 'job')} more")
 
 
 def _note_missing_runners(call: Call, ids: Sequence[int]) -> None:
@@ -267,7 +267,7 @@ def _note_missing_runners(call: Call, ids: Sequence[int]) -> None:
     jobs = [queries.get_job(call.store, job_id) for job_id in ids]
     for workflow_id in sorted({int(job["workflow_id"]) for job in jobs}):
         if not active_runners(call.store, workflow_id):
-            say(without_runner(workflow_id))
+            print_stderr(without_runner(workflow_id))
 
 
 def _set_flag(action: UserAction, result: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from torc_tui.cli import output
 from torc_tui.cli.batch_input import BatchInput
 from torc_tui.cli.batch_results import BatchResults, ResultsFile
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import WRONG_USE, note, say
+from torc_tui.cli.diagnostics import WRONG_USE, note, print_stderr
 from torc_tui.engine.report import JobSource, Observer
 from torc_tui.errors import StoreError, TorcError, UsageError
 from torc_tui.model import ResourceRequirements
@@ -155,9 +155,9 @@ def _end(feeder: _Feeder, code: int) -> int:
         try:
             feeder.results.finish()
         except (OSError, StoreError) as error:
-            say(f"not all results could be written: {error}")
+            print_stderr(f"not all results could be written: {error}")
     if feeder.error is not None:
-        say(f"torc: {feeder.error.message}\n  the rest of the input was not read")
+        print_stderr(f"torc: {feeder.error.message}\n  the rest of the input was not read")
         return code or WRONG_USE
     return code
 

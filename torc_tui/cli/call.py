@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from torc_tui import settings
 from torc_tui.cli import targets
-from torc_tui.cli.diagnostics import say
+from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.errors import UsageError
 from torc_tui.wording import with_timestamps
 
@@ -170,6 +170,6 @@ class Call:
         if not self.asks:
             return
         if reason is not None:
-            say(reason)
+            print_stderr(reason)
         if targets.ask(f"{question} [y/N] ").lower() not in ("y", "yes"):
             raise UsageError("no changes made")

@@ -12,7 +12,7 @@ from importlib import import_module
 
 from torc_tui.cli.command_help import group_text, help_text, parser_of
 from torc_tui.cli.command_table import BY_NAME, GROUPS
-from torc_tui.cli.diagnostics import say_notices
+from torc_tui.cli.diagnostics import print_notices
 from torc_tui.cli.global_options import PLAIN, VALUED, GlobalOptions
 from torc_tui.errors import TorcError, UsageError
 
@@ -72,7 +72,7 @@ def _call(program: str, name: str, arguments: Sequence[str], options: GlobalOpti
     handler = getattr(import_module(f"torc_tui.cli.{module}"), function)
     format_ = options.format_for(command, program)
     call = Call(program, command, parsed, format_, options.format, options.database)
-    say_notices()
+    print_notices()
     try:
         return int(handler(call) or 0)
     finally:

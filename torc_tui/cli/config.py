@@ -10,7 +10,7 @@ from typing import Any
 from torc_tui import settings
 from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, say
+from torc_tui.cli.diagnostics import FAILED, print_stderr
 from torc_tui.config_file import toml_error
 from torc_tui.errors import Refused, SettingsError
 from torc_tui.redaction import redact, redact_value
@@ -148,7 +148,7 @@ def validate(call: Call) -> int:
         output.json_value({"valid": not problems, "problems": problems})
         return FAILED if problems else 0
     for problem in problems:
-        say(problem)
+        print_stderr(problem)
     if not problems:
         output.line("The settings are valid")
     return FAILED if problems else 0

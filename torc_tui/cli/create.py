@@ -16,7 +16,7 @@ from torc_tui import settings
 from torc_tui.cli import output
 from torc_tui.cli.arguments import TEMPLATES
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, WRONG_USE, say
+from torc_tui.cli.diagnostics import FAILED, WRONG_USE, print_stderr
 from torc_tui.errors import Refused, SpecError, UsageError
 from torc_tui.model import Plan
 from torc_tui.quoting import quoted
@@ -63,7 +63,7 @@ def store_plan(
         plan = replace(plan, spec=replace(plan.spec, settings=preset))
     if not getattr(call.options, "quiet", False):
         for warning in plan.warnings:
-            say(f"warning: {warning}")
+            print_stderr(f"warning: {warning}")
     call.creates = True
     return create_workflow(
         call.store, plan, user=settings.user_name(), directory=str(Path.cwd()), actor=call.actor
@@ -148,7 +148,7 @@ def validate(call: Call) -> int:
         _print_edges(plan, found["summary"]["edge_count"])
     sys.stdout.flush()
     for warning in plan.warnings:
-        say(f"warning: {warning}")
+        print_stderr(f"warning: {warning}")
     output.line("Validation passed" + (" with warnings" if plan.warnings else ""))
     return 0
 
@@ -227,7 +227,7 @@ def warn_existing_outputs(files: Sequence[tuple[str, str]]) -> None:
     """Warn of output files (name, path) that exist before a job has run."""
     paths = [path for _, path in files]
     if paths:
-        say(f"warning: output files exist and will be overwritten: {listed(paths, 5)}")
+        print_stderr(f"warning: output files exist and will be overwritten: {listed(paths, 5)}")
 
 
 def _check(call: Call, workflow_id: int) -> int:

@@ -7,7 +7,7 @@ import os
 from torc_tui import settings
 from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, say
+from torc_tui.cli.diagnostics import FAILED, OK, print_stderr
 from torc_tui.cli.global_options import NO_SERVER
 from torc_tui.errors import UsageError
 from torc_tui.redaction import redact
@@ -35,8 +35,8 @@ def check(call: Call) -> int:
     elif problems:
         for problem in problems:
             output.line(problem)
-        say(f"{redact(place)} has {count(len(problems), 'problem')}")
-        say("  copy what can be read with `torc database recover FILE`")
+        print_stderr(f"{redact(place)} has {count(len(problems), 'problem')}")
+        print_stderr("  copy what can be read with `torc database recover FILE`")
     else:
         output.line(f"{redact(place)} is sound")
     return FAILED if problems else OK
@@ -50,7 +50,7 @@ def ping(call: Call) -> None:
         raise no_database(place)
     Store.open(url, read_only=True).close()
     if "TORC_API_URL" in os.environ:
-        say(f"TORC_API_URL has no effect: {NO_SERVER}")
+        print_stderr(f"TORC_API_URL has no effect: {NO_SERVER}")
     record = {"status": "ok", "database": redact(place)}
     call.done(record, f"{redact(place)} answers")
 
@@ -80,7 +80,7 @@ def recover(call: Call) -> int:
         output.line(f"Wrote {target}; use it with `--database {target}`")
     damaged = [one.table for one in found if one.damaged]
     if damaged:
-        say(f"some rows could not be read: {', '.join(damaged)}")
+        print_stderr(f"some rows could not be read: {', '.join(damaged)}")
     return FAILED if damaged else OK
 
 

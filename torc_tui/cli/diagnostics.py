@@ -80,7 +80,7 @@ def report(error: BaseException, program: str = "torc", words: Sequence[str] = (
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else OK if error.code is None else FAILED
     failure = _failure_of(error, words)
-    say(failure.json() if _wants_json(words) else failure.text(program))
+    print_stderr(failure.json() if _wants_json(words) else failure.text(program))
     return failure.code
 
 
@@ -113,7 +113,7 @@ def _wants_json(words: Sequence[str]) -> bool:
     return False
 
 
-def say(text: str) -> None:
+def print_stderr(text: str) -> None:
     """Print a message to standard error; do nothing if nobody can read it."""
     text = sanitize(redact(text) if may_contain_secret(text) else text, "\n")
     try:
@@ -131,10 +131,10 @@ def note(text: str) -> None:
     except ValueError:
         return
     if not dim:
-        say(text)
+        print_stderr(text)
         return
     sys.stderr.write("\x1b[2m")
-    say(text)
+    print_stderr(text)
     sys.stderr.write("\x1b[0m")
     sys.stderr.flush()
 
@@ -152,12 +152,12 @@ def after_failure(workflow_id: int) -> str:
     )
 
 
-def say_notices() -> None:
+def print_notices() -> None:
     """Print what users should know about the configuration files that were read."""
     from torc_tui import settings
 
     for text in settings.take_notices():
-        say(f"warning: {text}")
+        print_stderr(f"warning: {text}")
 
 
 def _failure_of_system(error: OSError) -> Failure:

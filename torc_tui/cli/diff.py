@@ -44,12 +44,12 @@ def _file(found: WorkflowEdits) -> str:
 def _numbers(found: WorkflowEdits) -> list[str]:
     jobs = len(found.jobs) + len(found.jobs_added)
     entries, records = len(found.resource_requirements), len(found.user_data)
-    told = [
+    parts = [
         (jobs, count(jobs, "job")),
         (entries, count(entries, "entry", "entries") + " of resource requirements"),
         (records, count(records, "record")),
     ]
-    return [text for number, text in told if number]
+    return [text for number, text in parts if number]
 
 
 def _record(found: WorkflowEdits) -> dict[str, object]:

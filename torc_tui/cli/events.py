@@ -54,7 +54,9 @@ def list_(call: Call) -> int:
         records = [record_of(event) for event in found]
         if call.format == "table":
             words = [event_words(event).detail for event in found]
-            records = [{**one, "details": told} for one, told in zip(records, words, strict=True)]
+            records = [
+                {**one, "details": details} for one, details in zip(records, words, strict=True)
+            ]
         call.show_list("events", columns.EVENTS, records)
         return OK
     for event in found:
@@ -106,8 +108,8 @@ def _print(call: Call, event: Event) -> None:
     else:
         job = "" if event.job_id is None else f"  job {event.job_id}"
         who = "" if event.actor is None else f"  by {event.actor}"
-        told = event_words(event).detail
-        details = f"  {told}" if told else ""
+        details = event_words(event).detail
+        details = f"  {details}" if details else ""
         text = f"{record['timestamp_formatted']}  {event.kind}{job}{who}{details}"
     output.line(text)
     sys.stdout.flush()

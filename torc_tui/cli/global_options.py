@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from torc_tui import settings
 from torc_tui.cli.command_table import FORMATS, CliCommand
-from torc_tui.cli.diagnostics import say
+from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.errors import UsageError
 
 _DATABASE = ("--database", "--db")
@@ -109,7 +109,7 @@ class GlobalOptions:
         if name in _DATABASE:
             self._database = value
         elif name in _OF_SERVER:
-            say(f"{name} has no effect: {NO_SERVER}")
+            print_stderr(f"{name} has no effect: {NO_SERVER}")
 
 
 def _preset() -> str | None:
@@ -118,7 +118,9 @@ def _preset() -> str | None:
     preset: str | None = found.get("client.format")
     if preset is not None and preset not in settings.FORMATS:
         origin = found.origins["client.format"]
-        say(f"warning: {origin}: {settings.wrong_choice('client.format', preset)}; it is ignored")
+        print_stderr(
+            f"warning: {origin}: {settings.wrong_choice('client.format', preset)}; it is ignored"
+        )
         return None
     if preset == "json" and found.get("client.json") == "items":
         return "json-items"

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from torc_tui.cli import output, targets
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import say
+from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import Cause, cause_word
 from torc_tui.records import dataclass
@@ -92,7 +92,7 @@ def report_none(call: Call, workflow_id: int) -> None:
     elif call.json:
         output.json_value({"jobs": []} if call.wrapped else [])
     else:
-        say(f"no job of workflow {workflow_id} matches; no changes made")
+        print_stderr(f"no job of workflow {workflow_id} matches; no changes made")
 
 
 def filter_of(call: Call) -> JobFilter:

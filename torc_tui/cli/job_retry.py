@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from torc_tui.cli.diagnostics import say
+from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.engine.database_retry import DEFAULT_MINUTES, FIRST_PAUSE, LONGEST_PAUSE
 from torc_tui.errors import StoreUnavailable
 
@@ -34,16 +34,18 @@ class JobRetry:
     def __init__(self) -> None:
         self._until = time.monotonic() + DEFAULT_MINUTES * 60
         self._pause = FIRST_PAUSE
-        self._told = False
+        self._reported = False
 
     def wait(self, error: StoreUnavailable, program: str) -> bool:
         """Sleep until the next attempt and return True; False if the time is over."""
         left = self._until - time.monotonic()
         if left <= 0:
             return False
-        if not self._told:
-            say(f"{program}: {error.message}; trying again for up to {DEFAULT_MINUTES:g} min")
-            self._told = True
+        if not self._reported:
+            print_stderr(
+                f"{program}: {error.message}; trying again for up to {DEFAULT_MINUTES:g} min"
+            )
+            self._reported = True
         time.sleep(min(self._pause, left))
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
         return True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from torc_tui.cli import output
 from torc_tui.cli.columns import OutputColumn
-from torc_tui.cli.diagnostics import note, say
+from torc_tui.cli.diagnostics import note, print_stderr
 from torc_tui.cli.terminal_text import json_text, sanitize
 from torc_tui.errors import UsageError
 from torc_tui.wording import with_timestamps
@@ -58,7 +58,7 @@ def _print_table(
 ) -> None:
     things = key.replace("_", " ")
     if not records:
-        say(f"No {things}.")
+        print_stderr(f"No {things}.")
         return
     chosen = _chosen(call, columns, records)
     rows = records

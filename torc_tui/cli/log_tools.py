@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, say
+from torc_tui.cli.diagnostics import FAILED, OK, print_stderr
 from torc_tui.cli.job_filters import named_jobs
 from torc_tui.cli.logs import chosen_streams
 from torc_tui.errors import UsageError
@@ -128,10 +128,10 @@ def analysis(call: Call) -> None:
         place = f":{one.line}" if one.line else ""
         kind = f"[{kind_words(one.kind)}] " if one.kind else ""
         output.line(f"{one.log.file}{place}: {kind}{one.text[:_LONGEST]}")
-    say(f"{count(len(errors), 'log')} of {number} with an error")
+    print_stderr(f"{count(len(errors), 'log')} of {number} with an error")
     kinds = Counter(kind_words(one.kind) or one.error or "other" for one in errors)
     for kind, amount in kinds.most_common():
-        say(f"  {amount} × {kind}")
+        print_stderr(f"  {amount} × {kind}")
 
 
 def _only_word(call: Call) -> str | None:

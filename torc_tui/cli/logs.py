@@ -14,7 +14,7 @@ from typing import Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import INTERRUPTED, say
+from torc_tui.cli.diagnostics import INTERRUPTED, print_stderr
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.status import SETTLED, TROUBLED, JobStatus
 from torc_tui.views.ansi import Decoder
@@ -66,7 +66,7 @@ def logs(call: Call) -> int | None:
     for number, (name, path) in enumerate(files.items()):
         if len(files) > 1 and sys.stdout.isatty():
             sys.stdout.flush()
-            say(f"{'' if number == 0 else chr(10)}--- {name}: {path}")
+            print_stderr(f"{'' if number == 0 else chr(10)}--- {name}: {path}")
         writer.copy_from(path, _start(path, options.lines))
     writer.finish()
     return None

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui import settings
-from torc_tui.cli.diagnostics import say
+from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.errors import TorcError
 from torc_tui.wording import duration
 
@@ -106,7 +106,7 @@ def announce(how: Notifiers, text: str, variables: Mapping[str, str]) -> None:
             one.join(max(0.0, end - time.monotonic()))
     for one in running:
         if problem := one.problem(how.timeout):
-            say(problem)
+            print_stderr(problem)
 
 
 def desktop_command(text: str) -> list[str] | None:

@@ -102,10 +102,10 @@ def document(value: str, file: str | None) -> None:
         return
     from pathlib import Path
 
-    from torc_tui.cli.diagnostics import say
+    from torc_tui.cli.diagnostics import print_stderr
 
     Path(str(file)).write_bytes(value.encode(errors="backslashreplace"))
-    say(f"Wrote {file}")
+    print_stderr(f"Wrote {file}")
 
 
 def path(value: str) -> None:
@@ -154,9 +154,9 @@ def holds(found: Sequence[tuple[Reason, int]], workflow_id: int) -> list[str]:
 def warnings(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return lines about jobs with warnings (job_id, name, warnings)."""
     lines = [
-        f"warning: {job['name']} (job {job['job_id']}): {told}"
+        f"warning: {job['name']} (job {job['job_id']}): {warning}"
         for job in jobs[:_WARNED]
-        for told in job["warnings"]
+        for warning in job["warnings"]
     ]
     if len(jobs) > _WARNED:
         lines.append(f"and {len(jobs) - _WARNED} more jobs with warnings (-f json lists all)")

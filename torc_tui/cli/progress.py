@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
-from torc_tui.cli.diagnostics import say
+from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.cli.lost_terminal import RunOutput, TerminalFallback
 from torc_tui.cli.run_messages import (
     JOB_MESSAGES,
@@ -86,7 +86,7 @@ class SafeObserver(Observer):
             act()
         except Exception as error:
             self.observer, self.live = Observer(), False
-            say(f"the display failed; the run continues: {type(error).__name__}: {error}")
+            print_stderr(f"the display failed; the run continues: {type(error).__name__}: {error}")
 
     began = _forward("began")
     unschedulable = _forward("unschedulable")
@@ -124,10 +124,12 @@ class Lines(Observer):
 
     def events(self, events: Sequence[Event]) -> None:
         """Print the events that have a message."""
-        told = [event for event in events if event.kind in JOB_MESSAGES and event.job_id]
+        shown = [event for event in events if event.kind in JOB_MESSAGES and event.job_id]
         names: dict[int, str] = {}
         with suppress(StoreError):  # only these names are read: a workflow may have 100,000 jobs
-            names = job_names(self.messages.store, {event.job_id for event in told if event.job_id})
+            names = job_names(
+                self.messages.store, {event.job_id for event in shown if event.job_id}
+            )
         lines: list[str] = []
         for event in events:
             if event.kind in NOTICES:

@@ -13,7 +13,7 @@ from typing import Any
 from torc_tui.cli import output
 from torc_tui.cli.actions import changes_of, decide, print_refusals
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, note, say, without_runner
+from torc_tui.cli.diagnostics import FAILED, OK, note, print_stderr, without_runner
 from torc_tui.cli.job_filters import chosen_jobs, filter_of
 from torc_tui.errors import Refused, TorcError, UsageError
 from torc_tui.lifecycle.failure_classes import FailureClass, Recovery, RecoveryRules
@@ -58,7 +58,7 @@ def recover(call: Call) -> int:
     else:
         print_recovery(workflow_id, found, dry_run=options.dry_run)
         if found.retried and not active_runners(call.store, workflow_id):
-            say(without_runner(workflow_id))
+            print_stderr(without_runner(workflow_id))
     return FAILED if (left or found.refused) and not options.dry_run else OK
 
 
@@ -120,8 +120,8 @@ def run_hook(call: Call, workflow_id: int, hook: str) -> None:
         scripts.stop(hard=True)
         raise
     if end.return_code:
-        said = sentence(end.reason).partition(": ")[2]
-        raise TorcError(f"the recovery hook failed: {said}", hint="no job was retried")
+        reason = sentence(end.reason).partition(": ")[2]
+        raise TorcError(f"the recovery hook failed: {reason}", hint="no job was retried")
 
 
 # -- what is shown ---------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def record_of(workflow_id: int, found: Recovered, *, dry_run: bool) -> dict[str,
         "other_failures": len(found.verdicts) - len(retried),
         "jobs_to_retry": [one.job.id for one in retried],
         "retried": found.retried,
-        "refused": [{"id": job_id, "reason": told} for job_id, told in found.refused.items()],
+        "refused": [{"id": job_id, "reason": reason} for job_id, reason in found.refused.items()],
         "jobs": [
             {
                 "job_id": one.job.id,

@@ -55,11 +55,11 @@ def update(call: Call) -> None:
     only = named_jobs(call, options.only, options.workflow) if options.only else []
     done = update_requirements(call.store, options.id, amounts, others, only=only, actor=call.actor)
     verb = "uses" if done.jobs == 1 else "use"
-    told = f"{count(done.jobs, 'job')} {verb} them"
+    summary = f"{count(done.jobs, 'job')} {verb} them"
     if done.running:
-        told += f"; {count(done.running, 'running job keeps', 'running jobs keep')} the old ones"
+        summary += f"; {count(done.running, 'running job keeps', 'running jobs keep')} the old ones"
     record = queries.get_requirements(call.store, done.id) | {"running": done.running}
-    call.done(record, f"Updated resource requirements {done.id} ({done.name}): {told}")
+    call.done(record, f"Updated resource requirements {done.id} ({done.name}): {summary}")
 
 
 def delete(call: Call) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.command_line import names_file
-from torc_tui.cli.diagnostics import FAILED, OK, note, say
+from torc_tui.cli.diagnostics import FAILED, OK, note, print_stderr
 from torc_tui.cli.targets import ask
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.lifecycle.rerun_plan import JobVerdict, RerunDecision
@@ -63,7 +63,7 @@ def _made_from(call: Call, path: str) -> int:
         )
     newest = max(made, key=lambda one: (one.created_at, one.id))
     if wanted.is_file() and wanted.stat().st_mtime > newest.created_at:
-        say(
+        print_stderr(
             f"{path} was modified after workflow {newest.id} was created from it; edits are not"
             f" part of this plan\n  `torc update {path}` takes them over"
         )
@@ -119,15 +119,17 @@ def offer_rerun(call: Call, workflow: Workflow) -> int:
     left = len(found.stale) + found.failed_actions
     if not left:
         if not quiet:
-            say(
+            print_stderr(
                 f"workflow {workflow.id} has finished, and {headline(found)}\n"
                 f"  `torc init {workflow.id}` runs all jobs again"
             )
         return 0
     if not quiet or not (options.stale or options.keep):
-        say(f"{headline(found)}; run `torc plan {workflow.id}` for the reasons")
+        print_stderr(f"{headline(found)}; run `torc plan {workflow.id}` for the reasons")
     if not options.stale and not options.keep and not _wants_rerun(call):
-        say(f"`torc run {workflow.id} --stale` runs them again, --keep keeps their results")
+        print_stderr(
+            f"`torc run {workflow.id} --stale` runs them again, --keep keeps their results"
+        )
         return left
     if not options.keep:
         reinitialize(call.store, workflow.id, force=options.force, actor=call.actor)
@@ -186,12 +188,12 @@ def _print_jobs(what: str, verdicts: Sequence[JobVerdict]) -> None:
     output.line(f"{what}:")
     width = min(30, max(len(one.name) for one in verdicts[:_LISTED]))
     for one in verdicts[:_LISTED]:
-        output.line(f"  {one.name:<{width}}  {_told(one.reasons)}")
+        output.line(f"  {one.name:<{width}}  {_sentences(one.reasons)}")
     if len(verdicts) > _LISTED:
         output.line(f"  and {len(verdicts) - _LISTED} more (-f json lists all)")
 
 
-def _told(reasons: Iterable[Reason]) -> str:
+def _sentences(reasons: Iterable[Reason]) -> str:
     return "; ".join(sentence(reason) for reason in reasons)
 
 

@@ -96,8 +96,8 @@ def _stopped(record: Record) -> list[str]:
             late.append(one["job_name"])
         if one["memory_violation"] and (one["job_id"], Resource.MEMORY) not in named:
             killed.append(one["job_name"])
-    told = [f"ran out of time: {listed(late, _NAMED)}"] if late else []
-    return [*told, f"ran out of memory: {listed(killed, _NAMED)}"] if killed else told
+    problems = [f"ran out of time: {listed(late, _NAMED)}"] if late else []
+    return [*problems, f"ran out of memory: {listed(killed, _NAMED)}"] if killed else problems
 
 
 def _violation(one: RequestComparison) -> Record:

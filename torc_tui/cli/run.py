@@ -15,7 +15,7 @@ from torc_tui.cli import notify, output
 from torc_tui.cli.call import Call
 from torc_tui.cli.command_line import names_file
 from torc_tui.cli.create import warn_existing_outputs
-from torc_tui.cli.diagnostics import after_failure, note, say
+from torc_tui.cli.diagnostics import after_failure, note, print_stderr
 from torc_tui.cli.run_options import arguments_of, options_of
 from torc_tui.cli.targets import refuse_own_job
 from torc_tui.cli.terminal_text import is_id
@@ -182,7 +182,7 @@ def run_here(
         elif not call.options.quiet and not (is_idle and report.exit_code in (0, EXIT_STALE)):
             _print_report(call.store, report, workflow, summary)
         elif call.options.quiet and report.exit_code:
-            say(f"torc: {summary}")
+            print_stderr(f"torc: {summary}")
         sys.stdout.flush()
     except BrokenPipeError:
         redirect([sys.stdout])  # the report cannot be printed; the exit code remains
@@ -294,11 +294,11 @@ def _print_report(store: Store, report: RunReport, workflow: Workflow, summary: 
         output.line(f"  {text}")
     sys.stdout.flush()
     for text in output.holds(report.holds, workflow.id):
-        say(text)
+        print_stderr(text)
     if report.message:
-        say(report.message)
+        print_stderr(report.message)
     if report.interrupted and report.exit_code == 130:
-        say(f"interrupted; continue with `torc run {workflow.id}`")
+        print_stderr(f"interrupted; continue with `torc run {workflow.id}`")
 
 
 def _print_failed_jobs(store: Store, report: RunReport, workflow: Workflow) -> None:
@@ -330,4 +330,4 @@ def _print_failed_jobs(store: Store, report: RunReport, workflow: Workflow) -> N
         )
     if any(job.get("status", "failed") == "failed" for job in ended):
         sys.stdout.flush()
-        say(after_failure(workflow.id))
+        print_stderr(after_failure(workflow.id))

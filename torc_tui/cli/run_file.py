@@ -16,7 +16,7 @@ from torc_tui import settings
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.create import plan_of, store_plan
-from torc_tui.cli.diagnostics import say
+from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.cli.targets import ask
 from torc_tui.errors import Refused, UsageError
 from torc_tui.model import Plan, Workflow
@@ -36,7 +36,7 @@ def workflow_of_file(call: Call, path: str) -> tuple[int, bool]:
     if known is not None and _runs(call, known):
         if not _is_interactive(call):
             _refuse_running(known, path)
-        say(f"workflow {known.id} ({known.name}) is already running")
+        print_stderr(f"workflow {known.id} ({known.name}) is already running")
         return known.id, True
     if known is not None and (options.update or _wants_update(call, known)):
         from torc_tui.cli.update import apply_plan
@@ -90,7 +90,7 @@ def _wants_update(call: Call, workflow: Workflow) -> bool:
     if not _is_interactive(call):
         return False
     since = ago(time.time() - workflow.created_at)
-    say(
+    print_stderr(
         f"workflow {workflow.id} ({workflow.name}, {workflow.state}) was created from this file"
         f" {since}"
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import say
+from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.reasons import Reason
 from torc_tui.wording import count, sentence
 
@@ -48,7 +48,7 @@ def sync_status(call: Call) -> None:
 def print_absent(reports: Iterable[Reason]) -> None:
     """Name the runners that are not alive."""
     for reason in reports:
-        say(sentence(reason))
+        print_stderr(sentence(reason))
 
 
 def _sentences(dropped: Sequence[Dropped], workflow_id: int) -> str:
@@ -70,9 +70,9 @@ def _sentence(dropped: Dropped) -> str:
         for ids, one, many, what in ends
         if ids
     ]
-    told = f": {', '.join(parts)}" if parts else ""
+    suffix = f": {', '.join(parts)}" if parts else ""
     what = "Runner" if dropped.left else "Dropped runner"
-    return f"{what} {dropped.node.id} on {dropped.node.hostname}{told}"
+    return f"{what} {dropped.node.id} on {dropped.node.hostname}{suffix}"
 
 
 def _record(dropped: Dropped) -> dict[str, Any]:

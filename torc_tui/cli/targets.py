@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from torc_tui import settings
-from torc_tui.cli.diagnostics import note, say
+from torc_tui.cli.diagnostics import note, print_stderr
 from torc_tui.cli.terminal_text import is_id, sanitize
 from torc_tui.errors import NotFound, Refused, UsageError
 
@@ -140,15 +140,15 @@ def newest(found: Sequence[W], several: str) -> W:
 
 def _ask_for_one(found: Sequence[Workflow]) -> int:
     for workflow in found[:_SHOWN]:
-        say(f"  {workflow.id:>5}  {_words(workflow)}  {workflow.directory}")
+        print_stderr(f"  {workflow.id:>5}  {_words(workflow)}  {workflow.directory}")
     if len(found) > _SHOWN:
-        say(f"  and {len(found) - _SHOWN} older ones")
+        print_stderr(f"  and {len(found) - _SHOWN} older ones")
     known = {str(workflow.id) for workflow in found}
     while True:
         answer = ask(f"Which workflow? [{found[0].id}] ") or str(found[0].id)
         if answer in known:
             return int(answer)
-        say(f"{answer!r} is not one of these ids")
+        print_stderr(f"{answer!r} is not one of these ids")
 
 
 def _described(found: Sequence[Workflow]) -> str:

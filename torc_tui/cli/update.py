@@ -13,7 +13,7 @@ from torc_tui import settings
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.create import given_values
-from torc_tui.cli.diagnostics import note, say, without_runner
+from torc_tui.cli.diagnostics import note, print_stderr, without_runner
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import Json, Plan, Workflow
 from torc_tui.operations.workflow_changes import WorkflowChanges
@@ -61,7 +61,7 @@ def apply_plan(
 ) -> None:
     """Change a workflow to a plan and print what was changed."""
     for warning in () if quiet else plan.warnings:
-        say(f"warning: {warning}")
+        print_stderr(f"warning: {warning}")
     changes = update_from_plan(call.store, workflow_id, plan, dry_run=dry_run, actor=call.actor)
     if quiet:
         return
@@ -78,7 +78,7 @@ def _note_runner(call: Call, workflow_id: int) -> None:
     from torc_tui.store import runner_liveness
 
     if not runner_liveness.runners(call.store, workflow_id=workflow_id):
-        say(without_runner(workflow_id))
+        print_stderr(without_runner(workflow_id))
 
 
 def workflow_from(call: Call, path: str) -> int:

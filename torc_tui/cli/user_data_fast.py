@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from torc_tui.store.connection import Connection
     from torc_tui.store.user_data import Author
 
 _VALUES = {
@@ -71,10 +72,10 @@ class UserDataCall:
             connection.close()
         show(record, self.verb, options.get("format"), program)
         if violations:  # the value is stored nevertheless
-            from torc_tui.cli.diagnostics import say
+            from torc_tui.cli.diagnostics import print_stderr
 
             for text in violations:
-                say(f"warning: does not follow its schema: {text}")
+                print_stderr(f"warning: does not follow its schema: {text}")
         return 0
 
 
@@ -111,7 +112,7 @@ def read(words: list[str]) -> UserDataCall | None:
 
 
 def _update(
-    connection: Any,
+    connection: Connection,
     request: UserDataCall,
     workflow_id: int | None,
     changes: Mapping[str, Any],

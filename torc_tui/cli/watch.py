@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, say, without_runner
+from torc_tui.cli.diagnostics import FAILED, OK, print_stderr, without_runner
 from torc_tui.cli.progress import watcher
 from torc_tui.cli.recover import (
     print_recovery,
@@ -128,7 +128,7 @@ class _Watch:
         if self.call.options.recover:
             return not self._recover(is_finished=is_finished)
         if not is_finished:
-            say(without_runner(self.workflow.id))
+            print_stderr(without_runner(self.workflow.id))
         return True
 
     def _recover(self, *, is_finished: bool) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import say, without_runner
+from torc_tui.cli.diagnostics import print_stderr, without_runner
 from torc_tui.operations import stderr_tail
 from torc_tui.operations.job_facts import JobFacts
 from torc_tui.reasons import Kind
@@ -48,10 +48,10 @@ def why(call: Call) -> None:
     for warning in warnings:
         output.line(f"warning: {warning}")
     if _contains(chain, Kind.NO_RUNNER):
-        say(without_runner(workflow_id))
+        print_stderr(without_runner(workflow_id))
     if chain.status in TROUBLED:
         _print_stderr_tail(call, job_id)
-        say(_next_step(chain.status, job_id, workflow_id))
+        print_stderr(_next_step(chain.status, job_id, workflow_id))
 
 
 def _next_step(status: JobStatus | None, job_id: int, workflow_id: int) -> str:
@@ -69,11 +69,11 @@ def _contains(node: views.Explanation, kind: Kind) -> bool:
 
 def _print_stderr_tail(call: Call, job_id: int) -> None:
     """Print the end of its standard error, if there is any."""
-    said = stderr_tail.of_job(call.store, job_id, _LINES)
-    if said is not None:
+    tail = stderr_tail.of_job(call.store, job_id, _LINES)
+    if tail is not None:
         output.line("")
-        output.line(f"{said.path}:")
-        for line in said.lines:
+        output.line(f"{tail.path}:")
+        for line in tail.lines:
             output.line(f"    {line}")
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from torc_tui.cli import failures, output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import after_failure, say, without_runner
+from torc_tui.cli.diagnostics import after_failure, print_stderr, without_runner
 from torc_tui.cli.runners import print_absent
 from torc_tui.model import Workflow
 from torc_tui.operations.failures import failure_groups
@@ -67,9 +67,9 @@ def explain_workflow(call: Call, workflow_id: int) -> None:
         output.line(f"  {text}")
     print_absent(absent)
     if workflow.counts.get(JobStatus.READY) and not facts.lacks.runners:
-        say(without_runner(workflow_id))
+        print_stderr(without_runner(workflow_id))
     elif number_of(workflow.counts, TROUBLED):
-        say(after_failure(workflow_id))
+        print_stderr(after_failure(workflow_id))
 
 
 def _heading(workflow: Workflow) -> str:

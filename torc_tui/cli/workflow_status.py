@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, after_failure, say, without_runner
+from torc_tui.cli.diagnostics import FAILED, OK, after_failure, print_stderr, without_runner
 from torc_tui.cli.runners import print_absent
 from torc_tui.model import Workflow
 from torc_tui.status import (
@@ -74,7 +74,7 @@ def status(call: Call) -> int:
             output.line(f"  {text}")
         print_absent(absent)
         if workflow.state is WorkflowState.FAILED:
-            say(after_failure(workflow.id))
+            print_stderr(after_failure(workflow.id))
     return _exit_status(workflow) if call.options.exit_status else OK
 
 
@@ -99,7 +99,7 @@ def wait(call: Call) -> int:
     from torc_tui.operations.runners import active_runners
     from torc_tui.store.feed import Feed
 
-    told = False
+    warned = False
     workflow = _workflow(call)
     limit = call.options.timeout
     until = None if limit is None else time.monotonic() + limit
@@ -108,15 +108,15 @@ def wait(call: Call) -> int:
         while not is_complete(workflow.counts):
             left = _LONGEST_WAIT if until is None else until - time.monotonic()
             if left <= 0:
-                say(f"workflow {workflow.id} has not finished after {duration(limit)}")
+                print_stderr(f"workflow {workflow.id} has not finished after {duration(limit)}")
                 break
             feed.wait(min(left, _LONGEST_WAIT))
             workflow = workflows.get_workflow(call.store, workflow.id)
             if not (
-                told or is_complete(workflow.counts) or active_runners(call.store, workflow.id)
+                warned or is_complete(workflow.counts) or active_runners(call.store, workflow.id)
             ):
-                say(without_runner(workflow.id))
-                told = True
+                print_stderr(without_runner(workflow.id))
+                warned = True
     finally:
         feed.close()
     if call.json:

@@ -14,7 +14,7 @@ from torc_tui import settings
 from torc_tui.cli import columns, output, user_data_fast
 from torc_tui.cli.actions import name_workflows
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import say
+from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.errors import UsageError
 from torc_tui.model import DEFAULT_REQUIREMENTS, Plan, Workflow, WorkflowSpec
 from torc_tui.operations import catalog
@@ -28,7 +28,7 @@ def list_(call: Call) -> None:
     """List workflows."""
     if call.missing_store is not None:
         call.show_list("workflows", columns.WORKFLOWS, [])
-        say(f"there is no database at {call.missing_store}; `torc create FILE` creates it")
+        print_stderr(f"there is no database at {call.missing_store}; `torc create FILE` creates it")
         return
     options = call.options
     states = _states(options.state)
@@ -161,7 +161,7 @@ def export(call: Call) -> None:
     except UnicodeEncodeError:  # JSON has an escape for half a surrogate pair, UTF-8 has none
         data = (json.dumps(found, indent=2) + "\n").encode()
     Path(options.output).write_bytes(data)
-    say(f"Wrote workflow {workflow_id} to {options.output}")
+    print_stderr(f"Wrote workflow {workflow_id} to {options.output}")
 
 
 def import_(call: Call) -> None:

@@ -255,14 +255,14 @@ def _overuse(context: RunContext, flight: InFlight, exited: Exited) -> list[Reas
     usage, warnings = exited.usage, []
     requirements = context.requirements.get(flight.job.requirement_id)
     memory = requirements.memory if requirements else None
-    is_told = exited.cause is Cause.OOM
-    if memory and usage.peak_memory and usage.peak_memory > memory and not is_told:
+    is_known = exited.cause is Cause.OOM
+    if memory and usage.peak_memory and usage.peak_memory > memory and not is_known:
         used = usage.peak_memory
         warnings.append(because(Kind.MEMORY_EXCEEDED, used=used, requested=memory))
     reserved = sum(grant.memory for grant in flight.allocation.gpus)
-    is_told = exited.cause is Cause.GPU_OOM
-    is_told = is_told or flight.told_excess
-    if reserved and usage.peak_gpu_memory and usage.peak_gpu_memory > reserved and not is_told:
+    is_known = exited.cause is Cause.GPU_OOM
+    is_known = is_known or flight.reported_excess
+    if reserved and usage.peak_gpu_memory and usage.peak_gpu_memory > reserved and not is_known:
         used = usage.peak_gpu_memory
         warnings.append(because(Kind.GPU_MEMORY_EXCEEDED, used=used, requested=reserved))
     return warnings

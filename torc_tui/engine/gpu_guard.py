@@ -29,7 +29,7 @@ class GpuGuard:
         self.rows: list[EventRow] = []
         self.stops: list[tuple[AttemptKey, Reason]] = []
         self._policy = policy
-        self._told: set[tuple[AttemptKey, str, str]] = set()
+        self._reported: set[tuple[AttemptKey, str, str]] = set()
 
     def check(self, pool: Pool, in_flight: Mapping[int, InFlight]) -> None:
         """Add events about the jobs of this runner, and the attempts that must be stopped."""
@@ -44,7 +44,7 @@ class GpuGuard:
                 if flight is not None and state.gpu is not None:
                     gpu = label(state.gpu)
                     stray = because(Kind.GPU_STRAY, gpu=gpu, pid=process.pid, name=process.name)
-                    self._tell(flight, state.gpu.uuid, stray)
+                    self._report(flight, state.gpu.uuid, stray)
 
     def mark_lost(self, lost: Collection[str], in_flight: Mapping[int, InFlight]) -> None:
         """Remember which attempts hold a GPU that no longer answers."""
@@ -59,8 +59,8 @@ class GpuGuard:
         if claim.used <= requested:
             return
         excess = because(Kind.GPU_MEMORY_EXCEEDED, used=claim.used, requested=claim.grant.memory)
-        flight.told_excess = True
-        self._tell(flight, state.gpu.uuid, excess)
+        flight.reported_excess = True
+        self._report(flight, state.gpu.uuid, excess)
         promised = any(
             state.requested(one.grant) > one.used for one in state.claims if one is not claim
         )
@@ -69,11 +69,11 @@ class GpuGuard:
             limit = because(Kind.GPU_OUT_OF_MEMORY, used=claim.used, limit=requested)
             self.stops.append((flight.key, limit))
 
-    def _tell(self, flight: InFlight, uuid: str, reason: Reason) -> None:
+    def _report(self, flight: InFlight, uuid: str, reason: Reason) -> None:
         key = flight.key, uuid, reason.kind.value
-        if key in self._told:
+        if key in self._reported:
             return
-        self._told.add(key)
+        self._reported.add(key)
         data = {"message": reason.to_json(), "attempt": flight.key.attempt_id}
         self.rows.append(("job_warning", flight.key.job_id, data))
 

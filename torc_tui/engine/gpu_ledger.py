@@ -33,7 +33,7 @@ class GpuLedger:
 
     def __init__(self, ledger: Ledger, pool: Pool, quarantine: GpuQuarantine | None = None) -> None:
         self._notices: list[Reason] = []
-        self._told: set[Reason] = set()
+        self._reported: set[Reason] = set()
         self._ledger = ledger
         self._pool = pool
         self._quarantine = quarantine
@@ -53,7 +53,7 @@ class GpuLedger:
             try:
                 self._count(_with_gpus(stack.enter_context(self._ledger.placing())))
             except LedgerUnavailable as error:
-                self._tell(error.reason)
+                self._report(error.reason)
                 may_place = self._is_second_reading(read_at)
             else:
                 self._delay_until, may_place = None, True
@@ -123,9 +123,9 @@ class GpuLedger:
         self._counted = [*kept, *fresh]
         return True
 
-    def _tell(self, reason: Reason) -> None:
-        if reason not in self._told:
-            self._told.add(reason)
+    def _report(self, reason: Reason) -> None:
+        if reason not in self._reported:
+            self._reported.add(reason)
             self._notices.append(reason)
 
     def new_notices(self) -> list[Reason]:

@@ -38,7 +38,7 @@ class GpuQuarantine:
         self._next_end = inf
         self._looked_at = 0.0
         self._damaged: tuple[Damaged, ...] = ()
-        self._told: dict[str, Reason] = {}
+        self._reported: dict[str, Reason] = {}
 
     def has_news(self) -> bool:
         """Return whether others have changed something, or the time of a mark is over."""
@@ -72,18 +72,18 @@ class GpuQuarantine:
         in_use = [one.gpu.uuid for one in pool.gpu_states if one.gpu is not None and one.grants]
         pool.set_aside = reasons(self._health, present, in_use, now)
         for gpu in present:
-            self._tell(gpu.uuid, pool.set_aside.get(gpu.uuid), label(gpu))
+            self._report(gpu.uuid, pool.set_aside.get(gpu.uuid), label(gpu))
 
-    def _tell(self, uuid: str, reason: Reason | None, name: tuple[int, str | None]) -> None:
+    def _report(self, uuid: str, reason: Reason | None, name: tuple[int, str | None]) -> None:
         """Put a notice if a GPU is set aside, or used again; one that is suspected is neither."""
-        before = self._told.get(uuid)
+        before = self._reported.get(uuid)
         if reason == before or (reason is not None and reason["problem"] == "suspected"):
             return
         if reason is not None:
-            self._told[uuid] = reason
+            self._reported[uuid] = reason
             self.notices.append(reason)
         else:
-            del self._told[uuid]
+            del self._reported[uuid]
             user = self._health.lifted_by(uuid) or None
             self.notices.append(because(Kind.GPU_USED_AGAIN, gpu=name, user=user))
 

@@ -27,7 +27,7 @@ class HostUse:
     def __init__(self, state: RunnerState) -> None:
         self._state = state
         self._ledger: Ledger | None = None
-        self._told = (0, Allocation())
+        self._reported = (0, Allocation())
         self._next = time.monotonic() + PAUSE_SECONDS
 
     def update(self) -> None:
@@ -44,8 +44,8 @@ class HostUse:
         cpus = in_thousandths(sum(one.num_cpus for one in held))
         memory = sum(one.memory for one in held)
         now = len(held), Allocation(cpus, memory)
-        if now != self._told:
-            self._told = now
+        if now != self._reported:
+            self._reported = now
             self._write(*now)
 
     def _write(self, jobs: int, held: Allocation) -> None:

@@ -32,7 +32,7 @@ class InFlight:
     """Its GPUs that stopped answering while it ran."""
     stop_reason: Reason | None = None
     """Why this runner has stopped it for its use of a GPU."""
-    told_excess: bool = False
+    reported_excess: bool = False
     """Whether its use of GPU memory beyond the request was reported."""
     granted_at: float = 0.0
     """When it received its resources, in seconds since the epoch."""

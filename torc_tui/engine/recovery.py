@@ -17,15 +17,15 @@ from torc_tui.store.dependency_counters import EventRow
 class RecoveryScripts:
     """The recovery scripts of one runner.
 
-    ``tell`` is called with the events of their starts, and in the thread of a script with that of
-    its failure; ``wake`` when an end can be taken.
+    ``on_event`` is called with the events of their starts, and in the thread of a script with that
+    of its failure; ``wake`` when an end can be taken.
     """
 
     def __init__(
-        self, scripts: Scripts, tell: Callable[[EventRow], None], wake: Callable[[], None]
+        self, scripts: Scripts, on_event: Callable[[EventRow], None], wake: Callable[[], None]
     ) -> None:
         self._scripts = scripts
-        self._tell = tell
+        self._on_event = on_event
         self._wake = wake
         self._running: set[AttemptKey] = set()
         self._finished: set[AttemptKey] = set()
@@ -44,7 +44,7 @@ class RecoveryScripts:
         def finish(end: ScriptEnd) -> None:
             if end.return_code != 0:
                 flight.script_failed = True
-                self._tell(_warning(key, end))
+                self._on_event(_warning(key, end))
             self._ends.put(exited)
             self._wake()
 
@@ -59,7 +59,9 @@ class RecoveryScripts:
         script, limit = verdict.retry.recovery_script or "", verdict.retry.recovery_timeout
         log = os.path.join(self._scripts.output_dir, f"{_log_name(key)}.log")
         reason = because(Kind.RECOVERING, log=log).to_json()
-        self._tell(("job_recovering", key.job_id, {"attempt": key.attempt_id, "reason": reason}))
+        self._on_event(
+            ("job_recovering", key.job_id, {"attempt": key.attempt_id, "reason": reason})
+        )
         self._scripts.start([script], _log_name(key), finish, variables, limit=limit)
         return True
 

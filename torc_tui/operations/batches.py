@@ -103,8 +103,8 @@ class Batch:
         names = [f"job{self._number + place}" for place in range(1, number + 1)]
         values = [dumps(dict(pairs)) if pairs else None for _, pairs in commands]
         with self.store.write() as conn:
-            told = ("jobs_created", None, {"jobs": number})
-            append(conn, self.workflow_id, [told], at=now, actor=self.actor)
+            event = ("jobs_created", None, {"jobs": number})
+            append(conn, self.workflow_id, [event], at=now, actor=self.actor)
             first = conn.allocate("job", number)
             ids = range(first, first + number)
             conn.insert(

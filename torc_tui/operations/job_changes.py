@@ -329,7 +329,7 @@ def apply_changes(
         (
             "job_update_planned" if job_id in held else "job_updated",
             job_id,
-            job_definitions.told(one),
+            job_definitions.event_data(one),
         )
         for job_id, one in values.items()
     ]

@@ -15,6 +15,7 @@ from torc_tui.operations.user_action import UserAction
 from torc_tui.reasons import Kind, because
 from torc_tui.status import CANCELABLE
 from torc_tui.store import sql, user_actions
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.user_actions import JobState
@@ -53,7 +54,7 @@ def _on_dependents(
     holds = action is catalog.HOLD_AFTER
     by_job: dict[int, list[int]] = {}
 
-    def check(conn: Any, jobs: list[JobState]) -> dict[int, str]:
+    def check(conn: Connection, jobs: list[JobState]) -> dict[int, str]:
         for job in jobs:
             rows = conn.rows(sql.DEPENDENTS, job_id=job.id)
             after = user_actions.job_states(conn, dict.fromkeys(row.job_id for row in rows))
@@ -64,7 +65,7 @@ def _on_dependents(
             job.id: f"cannot {action.verb} {job.name}: {none}" for job in jobs if not by_job[job.id]
         }
 
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+    def act(conn: Connection, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         rows: list[EventRow] = []
         for job in jobs:
             reason = because(Kind.HELD, after=job.name) if holds else None

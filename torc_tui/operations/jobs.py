@@ -30,6 +30,7 @@ from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.records import dataclass, field
 from torc_tui.status import CANCELABLE, HELD, RETRYABLE, JobStatus
 from torc_tui.store import dependency_counters, growth, job_definitions, sql, user_actions
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.event_log import append
@@ -89,7 +90,7 @@ def cancel_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = Non
 
     dependents = 0
 
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+    def act(conn: Connection, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         nonlocal dependents
         dependents += len(user_actions.doomed(conn, [job.id for job in jobs]))
         waiting = [job.id for job in jobs if job.status in CANCELABLE]
@@ -109,7 +110,7 @@ def cancel_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = Non
 def terminate_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
     """Ask the runners of running jobs to end them: SIGTERM, then SIGKILL."""
 
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+    def act(conn: Connection, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         return ask_to_stop(conn, jobs, "terminated")
 
     done = on_jobs(store, catalog.TERMINATE, job_ids, act, actor)
@@ -128,12 +129,12 @@ def update_jobs(
     """Change what jobs are; with ``when_done``, running jobs change after their attempt."""
     planned = PlannedChanges()
 
-    def check(conn: Any, jobs: list[JobState]) -> dict[int, str]:
+    def check(conn: Connection, jobs: list[JobState]) -> dict[int, str]:
         nonlocal planned
         planned = plan_changes(conn, jobs[0].workflow_id, jobs, changes)
         return planned.refused
 
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+    def act(conn: Connection, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         return apply_changes(conn, workflow_id, jobs, planned)
 
     return on_jobs(store, catalog.update_action(when_done=when_done), job_ids, act, actor, check)
@@ -156,7 +157,7 @@ def retry_jobs(
     retry, planned = PutBack(), PlannedChanges()
     dependents = 0
 
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+    def act(conn: Connection, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         nonlocal dependents
         dependents += len(retry.followers)
         put_back = [*retry.chosen, *retry.followers]
@@ -166,10 +167,10 @@ def retry_jobs(
         user_actions.reset(conn, put_back)
         conn.execute(sql.SET_CANCELED, workflow_id=workflow_id, is_canceled=False)
         user_actions.rearm_actions(conn, workflow_id, put_back)
-        told = ("job_retried", {"reason": reason, "not_before": None})
-        return changed + user_actions.put_back(conn, workflow_id, put_back, at, told)
+        event = ("job_retried", {"reason": reason, "not_before": None})
+        return changed + user_actions.put_back(conn, workflow_id, put_back, at, event)
 
-    def check(conn: Any, jobs: list[JobState]) -> dict[int, str]:
+    def check(conn: Connection, jobs: list[JobState]) -> dict[int, str]:
         nonlocal retry, planned
         if changes and jobs:
             planned = plan_changes(conn, jobs[0].workflow_id, jobs, changes)
@@ -185,7 +186,7 @@ def retry_jobs(
 def fail_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
     """Let jobs that wait for a decision count as failed, and settle the jobs behind them."""
 
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+    def act(conn: Connection, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         conn.each(sql.FAIL_JOB, [job.id for job in jobs])
         rows: list[EventRow] = [("job_failed", job.id, _end_of(conn, job.id)) for job in jobs]
         return rows + dependency_counters.resettle(conn, workflow_id, at)
@@ -193,9 +194,10 @@ def fail_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None)
     return on_jobs(store, catalog.FAIL, job_ids, act, actor)
 
 
-def _end_of(conn: Any, job_id: int) -> dict[str, Json]:
+def _end_of(conn: Connection, job_id: int) -> dict[str, Json]:
     """Return how the last attempt of a job ended, as the event of its end tells it."""
     end = conn.one(sql.JOB_END, job_id=job_id)
+    assert end is not None, f"job {job_id} has no result"
     reason = decode(end.reason)
     return {
         "attempt": end.attempt_id,
@@ -211,7 +213,7 @@ def set_priority(
 ) -> Done:
     """Set the priority of jobs: higher ones start first, the default is 0."""
 
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+    def act(conn: Connection, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         changes = {job.id: {"priority": priority} for job in jobs}
         job_definitions.change(conn, job_definitions.edited(conn, changes))
         return [("job_priority", job.id, {"priority": priority}) for job in jobs]
@@ -230,7 +232,7 @@ def set_values(
 ) -> Done:
     """Execute a statement with the same values for each job; ``data`` are those of the events."""
 
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+    def act(conn: Connection, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         conn.each(statement, [job.id for job in jobs], **values)
         return [(action.events[0], job.id, data) for job in jobs]
 
@@ -244,7 +246,7 @@ def disable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = No
     """
     reason = because(Kind.DISABLED_BY_USER, actor=actor)
 
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+    def act(conn: Connection, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         freed = _canceled_followers(conn, jobs)
         conn.each(sql.DISABLE_JOB, [job.id for job in jobs], reason=reason.encode())
         user_actions.reset(conn, freed)
@@ -261,7 +263,7 @@ def disable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = No
 def enable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
     """Let disabled jobs take part again; jobs behind them that have not started wait for them."""
 
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+    def act(conn: Connection, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         chosen = [job.id for job in jobs]
         after = user_actions.followers(conn, chosen)
         chosen += [one.id for one in after if one.status is JobStatus.READY]
@@ -273,7 +275,7 @@ def enable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = Non
     return done
 
 
-def _canceled_followers(conn: Any, jobs: Sequence[JobState]) -> list[int]:
+def _canceled_followers(conn: Connection, jobs: Sequence[JobState]) -> list[int]:
     """Return the jobs that were canceled because one of these did not succeed."""
     failed = [job.id for job in jobs if job.status in RETRYABLE]
     found = user_actions.followers(conn, failed)
@@ -330,7 +332,7 @@ def _existing(store: Store, job_ids: Iterable[int]) -> list[JobState]:
     return found
 
 
-def ask_to_stop(conn: Any, jobs: Sequence[JobState], cause: str) -> list[EventRow]:
+def ask_to_stop(conn: Connection, jobs: Sequence[JobState], cause: str) -> list[EventRow]:
     """Ask the runners of the running jobs among these to end them."""
     running = [job.id for job in jobs if job.status in HELD]
     conn.each(sql.ASK_JOB_TO_STOP, running, stop_requested=cause)

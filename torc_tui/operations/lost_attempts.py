@@ -52,13 +52,13 @@ class EndedJobs:
 
 def exit_record(workflow_id: int, run_id: int, held: HeldAttempt) -> ExitFile:
     """Return what the exit file of an attempt says, with the process that its row names."""
-    told = ExitFile()
+    exit_file = ExitFile()
     if held.output_dir:
         stem = attempt_stem(held.output_dir, workflow_id, held.job_id, run_id, held.attempt_id)
-        told = read_exit_file(f"{stem}.exit")
+        exit_file = read_exit_file(f"{stem}.exit")
     if held.pid is None:
-        return told
-    return ExitFile(held.pid, held.process_started, told.code, told.note)
+        return exit_file
+    return ExitFile(held.pid, held.process_started, exit_file.code, exit_file.note)
 
 
 def running(node: Node, record: ExitFile) -> bool:

@@ -58,7 +58,7 @@ def rerun_jobs(
         plan = plan_put_back(conn, action, jobs, alone=alone, stop=stop)
         return plan.refused
 
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+    def act(conn: Connection, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         nonlocal dependents
         dependents += len(plan.followers)
         held = [job for job in jobs if job.status in HELD]

@@ -82,11 +82,11 @@ def _refuse_followed(
     for job in list(left.values()):
         held = _held(user_actions.followers(conn, [job.id]), left)
         if held:
-            told = (
+            reason = (
                 f"its dependent {held[0].name} is {held[0].status.word};"
                 " stop it or wait for its end"
             )
-            plan.refused[job.id] = f"cannot {action.verb} {job.name}: {told}"
+            plan.refused[job.id] = f"cannot {action.verb} {job.name}: {reason}"
             del left[job.id]
 
 

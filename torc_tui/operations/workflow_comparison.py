@@ -104,12 +104,12 @@ class WorkflowComparison(Matching):
         if spec.real_path is not None and not Path(spec.file or "").is_absolute():
             # As at the creation: relative to the directory of the workflow, not to the present one.
             self.definition["file"] = os.path.relpath(spec.real_path, self.workflow.directory)
-        told = {
+        compared = {
             name: value
             for name, value in self.definition.items()
             if name not in ("file", "format", "real_path", "file_hash")
         }
-        return differences(row._asdict(), told)
+        return differences(row._asdict(), compared)
 
     def _compare_files(self) -> SectionChanges:
         names = [one.name for one in self.plan.files]
@@ -201,7 +201,7 @@ class WorkflowComparison(Matching):
         if not columns:
             return
         left = {name: value for name, value in edits.items() if name not in columns}
-        told = {
+        compared = {
             **columns,
             **({"env": ColumnChange(None, None)} if "env" in self.changes.workflow else {}),
         }
@@ -212,7 +212,7 @@ class WorkflowComparison(Matching):
                 row.name,
                 status,
                 columns,
-                effect(status, told, self.rerun_on(place)),
+                effect(status, compared, self.rerun_on(place)),
                 dumps(left) if left else None,
                 {
                     key_of(name): ColumnChange(

@@ -338,12 +338,12 @@ class _UpdateWriter:
             (
                 "job_update_planned" if one.status in HELD else "job_updated",
                 one.id,
-                _told(one),
+                _event_data(one),
             )
             for one in changes.jobs_changed
         ]
         return [*rows, ("workflow_changed", None, {**numbers, **names})]
 
 
-def _told(one: JobChange) -> dict[str, Any]:
-    return job_definitions.told({name: change.after for name, change in one.columns.items()})
+def _event_data(one: JobChange) -> dict[str, Any]:
+    return job_definitions.event_data({name: change.after for name, change in one.columns.items()})

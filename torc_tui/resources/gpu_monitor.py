@@ -40,7 +40,7 @@ class GpuMonitor:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._notices = GpuNotices()
         self._driver = NvmlDriver(environ, self._notices)
-        self._told = 0
+        self._reported = 0
         self._distances: Distances | None = None
         self._measured: frozenset[str] | None = None
         """The GPUs between which the distances were read."""
@@ -82,8 +82,8 @@ class GpuMonitor:
                 gpus.append(gpu)
                 self._notices.answers(handle.index, handle.uuid)
         self._processes.end()
-        notices = tuple(self.notices[self._told :])
-        self._told = len(self.notices)
+        notices = tuple(self.notices[self._reported :])
+        self._reported = len(self.notices)
         return GpuReading(
             gpus=tuple(gpus),
             use=_use(gpus, loads) if use else {},

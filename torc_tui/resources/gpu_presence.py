@@ -38,8 +38,8 @@ class _Device:
     good: int = 0
     good_since: float = 0.0
     left: float = 0.0
-    told_missing: bool = False
-    told: deque[float] = field(default_factory=deque)
+    reported_missing: bool = False
+    reports: deque[float] = field(default_factory=deque)
 
 
 class Presence:
@@ -54,7 +54,7 @@ class Presence:
         """When the driver answered last."""
         self._failing_since: float | None = began
         self._has_failed = False
-        self._told_stale = False
+        self._reported_stale = False
         self._errors: dict[int, str] = {}
 
     def read(self, reading: GpuReading | None, now: float) -> None:
@@ -72,16 +72,16 @@ class Presence:
         self._failing_since, self._read_at = None, now
         for reason in reading.notices:
             self._take_notice(reason)
-        if self._told_stale:
-            self._told_stale = False
+        if self._reported_stale:
+            self._reported_stale = False
             self.notices.append(because(Kind.GPU_DRIVER_BACK))
         self._see({gpu.uuid: gpu for gpu in reading.gpus}, now)
 
     def check(self, now: float) -> None:
         """Report readings that are too old for placement."""
         slow_start = self._read_at is None and not self._has_failed
-        if self.is_stale(now) and not self._told_stale and not slow_start:
-            self._told_stale = True
+        if self.is_stale(now) and not self._reported_stale and not slow_start:
+            self._reported_stale = True
             self.notices.append(because(Kind.GPU_DRIVER, problem="silent"))
 
     def is_stale(self, now: float) -> bool:
@@ -127,9 +127,9 @@ class Presence:
         device.good = 0
         if device.is_present:
             device.is_present, device.left = False, now
-        if not device.told_missing:
+        if not device.reported_missing:
             error = self._errors.get(device.gpu.index)
-            device.told_missing = self._tell(device, Kind.GPU_SILENT, now, error=error)
+            device.reported_missing = self._report(device, Kind.GPU_SILENT, now, error=error)
 
     def _find(self, device: _Device, now: float) -> None:
         if device.is_present:
@@ -140,17 +140,17 @@ class Presence:
         if device.good < GOOD_READINGS or now - device.good_since < GOOD_SECONDS:
             return
         device.is_present = True
-        if device.told_missing:
-            self._tell(device, Kind.GPU_BACK, now)
-            device.told_missing = False
+        if device.reported_missing:
+            self._report(device, Kind.GPU_BACK, now)
+            device.reported_missing = False
 
-    def _tell(self, device: _Device, kind: Kind, now: float, *, error: str | None = None) -> bool:
+    def _report(self, device: _Device, kind: Kind, now: float, *, error: str | None = None) -> bool:
         """Add a notice about a GPU, unless there were too many; return whether it was added."""
-        while device.told and now - device.told[0] >= NOTICE_SECONDS:
-            device.told.popleft()
-        if len(device.told) >= MOST_NOTICES:
+        while device.reports and now - device.reports[0] >= NOTICE_SECONDS:
+            device.reports.popleft()
+        if len(device.reports) >= MOST_NOTICES:
             return False
-        device.told.append(now)
+        device.reports.append(now)
         gpu = device.gpu
         arguments = {} if error is None else {"error": error}
         self.notices.append(because(kind, index=gpu.index, uuid=gpu.uuid, **arguments))

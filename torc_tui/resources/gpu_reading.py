@@ -70,7 +70,7 @@ class GpuNotices:
         self.reasons: list[Reason] = []
         self._silent: set[tuple[int, str | None]] = set()
 
-    def tell_once(self, reason: Reason) -> None:
+    def report_once(self, reason: Reason) -> None:
         """Add a notice, unless it was added before."""
         if reason not in self.reasons:
             self.reasons.append(reason)

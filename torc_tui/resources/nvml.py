@@ -111,7 +111,7 @@ class NvmlDriver:
                 self._notices.answers(index)
         if names_twice(devices, self._environ):
             value = self._environ["CUDA_VISIBLE_DEVICES"]
-            self._notices.tell_once(because(Kind.GPU_LIST, value=value))
+            self._notices.report_once(because(Kind.GPU_LIST, value=value))
         return [handles[uuid] for uuid in visible(devices, self._environ, hidden=hidden)]
 
     def close(self) -> None:
@@ -200,7 +200,7 @@ class NvmlDriver:
                 # A process in two lists is one process, with the same memory in both.
                 found[pid] = (drawn if memory is None else max(memory, drawn or 0), graphics)
         if not listed:
-            self._notices.tell_once(because(Kind.GPU_DRIVER, problem="processes"))
+            self._notices.report_once(because(Kind.GPU_DRIVER, problem="processes"))
         return found if listed else None
 
     def damaged(self, gpus: Collection[GpuHandle], reset: Collection[int]) -> tuple[Damaged, ...]:
@@ -235,7 +235,7 @@ class NvmlDriver:
         try:
             import pynvml
         except ImportError:
-            self._notices.tell_once(because(Kind.GPU_DRIVER, problem="package"))
+            self._notices.report_once(because(Kind.GPU_DRIVER, problem="package"))
             return False
         try:
             pynvml.nvmlInit()
@@ -244,7 +244,7 @@ class NvmlDriver:
             return False
         except OSError as error:
             reason = because(Kind.GPU_DRIVER, problem="library", error=str(error))
-            self._notices.tell_once(reason)
+            self._notices.report_once(reason)
             return False
         self._nvml = pynvml
         self._health = NvmlHealth(pynvml)
@@ -255,7 +255,7 @@ class NvmlDriver:
         self.answers = False
         problem = _ERRORS.get(error.value)
         detail = str(error) if problem is None else None
-        self._notices.tell_once(because(Kind.GPU_DRIVER, problem=problem, error=detail))
+        self._notices.report_once(because(Kind.GPU_DRIVER, problem=problem, error=detail))
 
     def _open(self, index: int, handles: dict[str, GpuHandle]) -> Device:
         """Return a GPU with its MIG instances, and add their handles."""
@@ -281,7 +281,7 @@ class NvmlDriver:
                 Instance(name, *(-1 if number is None else number for number in numbers))
             )
         if not instances:
-            self._notices.tell_once(because(Kind.GPU_WITHOUT_INSTANCES, index=index))
+            self._notices.report_once(because(Kind.GPU_WITHOUT_INSTANCES, index=index))
         return Device(index, uuid, True, tuple(instances))
 
 

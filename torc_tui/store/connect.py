@@ -29,10 +29,26 @@ from torc_tui.store.sql import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
-    Dbapi = Any
-    """A connection of sqlite3 or psycopg; both have execute, commit, rollback and close."""
+    class Dbapi(Protocol):
+        """A connection of sqlite3 or psycopg: what both have."""
+
+        def execute(self, text: str, parameters: Any = ..., /) -> Any:
+            """Run a statement, and return a cursor with its rows."""
+
+        def cursor(self) -> Any:
+            """Return a cursor."""
+
+        def commit(self) -> None:
+            """Commit the transaction."""
+
+        def rollback(self) -> None:
+            """Roll the transaction back."""
+
+        def close(self) -> None:
+            """Close the connection."""
+
 
 CONNECT_SECONDS = 10
 """Time for which a server of PostgreSQL may take to accept a connection, unless the URL or
@@ -167,7 +183,7 @@ def begin(connection: Dbapi, *, write: bool) -> None:
         connection.execute("BEGIN" if write else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
-def in_transaction(connection: Dbapi) -> bool:
+def in_transaction(connection: Any) -> bool:
     """Return whether a transaction is open, or has failed and is not rolled back."""
     if isinstance(connection, sqlite3.Connection):
         return connection.in_transaction

@@ -76,8 +76,8 @@ def create(
         insert_records(conn, workflow_id, ids.user_data, record_columns(plan), at, actor)
         members = group_members(plan.user_data_groups, ids.user_data_group, ids.user_data)
         insert_group_members(conn, workflow_id, "user_data", members)
-        told = {"name": name or spec.name, "jobs": len(plan.jobs)}
-        news = [("workflow_created", None, told)]
+        about = {"name": name or spec.name, "jobs": len(plan.jobs)}
+        news = [("workflow_created", None, about)]
         event_log.append(conn, workflow_id, news, at=at, actor=actor)
     return workflow_id
 

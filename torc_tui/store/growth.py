@@ -46,7 +46,7 @@ def _grow(conn: Connection, workflow_id: int, wanted: Requirements) -> dict[int,
     """Give jobs increased requirements; return what events tell about it, by job."""
     known = read_requirements(conn, workflow_id)
     grown: dict[int, dict[str, Any]] = {}
-    told: dict[int, dict[str, Json]] = {}
+    event_data: dict[int, dict[str, Json]] = {}
     for job_id, new in wanted.items():
         job = conn.one(sql.GROWN, job_id=job_id)
         assert job is not None, f"there is no job {job_id}"
@@ -57,7 +57,7 @@ def _grow(conn: Connection, workflow_id: int, wanted: Requirements) -> dict[int,
         first = known.get(note["requirement_id"], new)
         note["grown_id"] = additions.requirement(conn, workflow_id, replace(new, name=first.name))
         reason = because(Kind.GROWN, **changes)
-        told[job_id] = {"grown": reason.to_json(), "requirement_id": note["grown_id"]}
+        event_data[job_id] = {"grown": reason.to_json(), "requirement_id": note["grown_id"]}
     now = read_requirements(conn, workflow_id)
     ranks = dict(zip(now, rank(list(now.values())), strict=True))
     values = {
@@ -71,7 +71,7 @@ def _grow(conn: Connection, workflow_id: int, wanted: Requirements) -> dict[int,
     )
     if len(now) > len(known):
         additions.classify(conn, workflow_id)
-    return told
+    return event_data
 
 
 def _changes(

@@ -68,7 +68,9 @@ def apply_planned(conn: Connection, job_ids: Iterable[int]) -> list[EventRow]:
     for workflow_id in {owner for owner, values in planned.values() if "requirement_id" in values}:
         additions.classify(conn, workflow_id)
     rows: list[EventRow] = [
-        ("job_updated", job_id, told(values)) for job_id, (_, values) in planned.items() if values
+        ("job_updated", job_id, event_data(values))
+        for job_id, (_, values) in planned.items()
+        if values
     ]
     return rows + (remove(conn, gone) if gone else [])
 
@@ -86,14 +88,14 @@ def _planned(conn: Connection, job_ids: Iterable[int]) -> dict[int, tuple[int, d
     return {row.id: (row.workflow_id, loads(row.planned or "{}")) for row in rows}
 
 
-_TOLD = ("name", "command", "requirement_id", "priority", "labels")
+_IN_EVENTS = ("name", "command", "requirement_id", "priority", "labels")
 _LONGEST = 1000
 """Characters of a command that an event keeps."""
 
 
-def told(values: Values) -> dict[str, Any]:
+def event_data(values: Values) -> dict[str, Any]:
     """Return what an event tells of changed columns: short values, and the names of the others."""
-    found = {name: values[name] for name in _TOLD if name in values}
+    found = {name: values[name] for name in _IN_EVENTS if name in values}
     if isinstance(command := found.get("command"), str):
         found["command"] = command[:_LONGEST]
     others = sorted(values.keys() - found.keys() - {"script", "resource_class", "edited"})

@@ -7,11 +7,14 @@ next one. The texts never change: they describe the schema of that time, not of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torc_tui.status import JobStatus
 
-Step = Callable[[Any, str], None]
+if TYPE_CHECKING:
+    from torc_tui.store.connect import Dbapi
+
+Step = Callable[["Dbapi", str], None]
 
 _REQUIREMENTS = """
     id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, name TEXT NOT NULL,
@@ -102,7 +105,7 @@ _WORDS = {
 _CAUSES = {"memory": "oom", "runtime": "timeout", "terminated": "canceled"}
 
 
-def _from_1(raw: Any, dialect: str) -> None:
+def _from_1(raw: Dbapi, dialect: str) -> None:
     """Move the text of the workflow file to a separate table."""
     raw.execute(
         "CREATE TABLE workflow_text (workflow_id INTEGER NOT NULL PRIMARY KEY"
@@ -112,7 +115,7 @@ def _from_1(raw: Any, dialect: str) -> None:
     raw.execute("ALTER TABLE workflow DROP COLUMN text")
 
 
-def _from_2(raw: Any, dialect: str) -> None:
+def _from_2(raw: Dbapi, dialect: str) -> None:
     """Add tables and columns for liveness, allocations, freshness, triage and usage series."""
     for table, columns in _NEW_COLUMNS.items():
         for column in columns:
@@ -126,7 +129,7 @@ def _from_2(raw: Any, dialect: str) -> None:
     _encode_reasons(raw, "result", dialect)
 
 
-def _from_3(raw: Any, dialect: str) -> None:
+def _from_3(raw: Dbapi, dialect: str) -> None:
     """Add the reasons of holds, canaries, ignored failures, actions, and what updates plan."""
     for column in (
         "hold_reason TEXT",
@@ -154,7 +157,7 @@ def _from_3(raw: Any, dialect: str) -> None:
     raw.execute("CREATE INDEX job_held ON job (workflow_id, family, hold_reason) WHERE held")
 
 
-def _from_4(raw: Any, dialect: str) -> None:
+def _from_4(raw: Dbapi, dialect: str) -> None:
     """Let a job request a part of a CPU, and find ready jobs by their labels."""
     raw.execute(f"CREATE TABLE new_requirements ({_WITH_PARTS_OF_CPUS})")
     names = (
@@ -172,7 +175,7 @@ def _from_4(raw: Any, dialect: str) -> None:
     raw.execute("CREATE INDEX job_labels ON job (workflow_id, labels) WHERE labels IS NOT NULL")
 
 
-def _forget_undeclared(raw: Any) -> None:
+def _forget_undeclared(raw: Dbapi) -> None:
     """Let memory and runtime be NULL where a file declares none.
 
     Version 2 stored one hour for a runtime that is missing, and 0 or a record that is not enforced.
@@ -187,7 +190,7 @@ def _forget_undeclared(raw: Any) -> None:
     _replace_requirements(raw)
 
 
-def _replace_requirements(raw: Any) -> None:
+def _replace_requirements(raw: Dbapi) -> None:
     raw.execute("DROP TABLE resource_requirements")
     raw.execute("ALTER TABLE new_requirements RENAME TO resource_requirements")
     raw.execute(
@@ -195,7 +198,7 @@ def _replace_requirements(raw: Any) -> None:
     )
 
 
-def _encode_reasons(raw: Any, table: str, dialect: str) -> None:
+def _encode_reasons(raw: Dbapi, table: str, dialect: str) -> None:
     """Turn reasons that are sentences into reasons of the kind ``text``."""
     import json
 

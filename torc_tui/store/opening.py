@@ -14,12 +14,15 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torc_tui import settings
 from torc_tui.errors import SchemaMismatch, StoreUnavailable
 from torc_tui.store import connect, driver_errors, sql
 from torc_tui.store.migrations import STEPS
+
+if TYPE_CHECKING:
+    from torc_tui.store.connect import Dbapi
 
 OLDEST_READER = OLDEST_WRITER = 3
 """The oldest versions of the schema whose programs may read, or write, the current one."""
@@ -71,7 +74,7 @@ def _create_file(path: str) -> None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _choose_journal(raw: Any, *, network: bool) -> None:
+def _choose_journal(raw: Dbapi, *, network: bool) -> None:
     """Choose WAL on a local file system, and a plain journal on a network one.
 
     WAL needs memory that all users share. SQLite does not wait for a lock here: of two processes
@@ -105,7 +108,7 @@ def prepare_postgresql(place: str, *, read_only: bool) -> None:
         raw.close()
 
 
-def _make(raw: Any, place: str) -> None:
+def _make(raw: Dbapi, place: str) -> None:
     """Create or migrate the tables in one transaction; a second process finds them complete."""
     dialect = "sqlite" if connect.is_sqlite(raw) else "postgresql"
     connect.begin(raw, write=True)
@@ -129,7 +132,7 @@ def _make(raw: Any, place: str) -> None:
         raise
 
 
-def _write_versions(raw: Any) -> None:
+def _write_versions(raw: Dbapi) -> None:
     versions = {
         "torc_schema": sql.VERSION,
         "oldest_reader": OLDEST_READER,
@@ -142,7 +145,7 @@ def _write_versions(raw: Any) -> None:
         )
 
 
-def _refuse_live_runners(raw: Any, place: str) -> None:
+def _refuse_live_runners(raw: Dbapi, place: str) -> None:
     """Raise SchemaMismatch if a runner of an older version is alive: it would fail."""
     rows = raw.execute(
         "SELECT id, hostname, boot_id, pid, process_started, heartbeat_at FROM compute_node"
@@ -202,7 +205,7 @@ def _back_up(path: str, version: int) -> None:
         source.close()
 
 
-def _has_meta(raw: Any, dialect: str) -> bool:
+def _has_meta(raw: Dbapi, dialect: str) -> bool:
     if dialect == "sqlite":
         found = raw.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0]
     else:

@@ -113,7 +113,7 @@ class HeartbeatWatch:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._seen: dict[int, tuple[int, float, float]] = {}
-        self._told: dict[int, Liveness] = {}
+        self._reported: dict[int, Liveness] = {}
 
     def look(self, nodes: Iterable[Node]) -> tuple[list[Node], list[Reason]]:
         """Return the runners whose lease has expired, and what is new about all runners."""
@@ -125,9 +125,9 @@ class HeartbeatWatch:
                 continue
             if known.liveness is Liveness.EXPIRED:
                 expired.append(node)
-            before, self._told[node.id] = self._told.get(node.id), known.liveness
-            if known.liveness is not before and (said := report(node, known, quiet)):
-                found.append(said)
+            before, self._reported[node.id] = self._reported.get(node.id), known.liveness
+            if known.liveness is not before and (reason := report(node, known, quiet)):
+                found.append(reason)
         return expired, found
 
     def _quiet(self, node: Node) -> tuple[float, float]:

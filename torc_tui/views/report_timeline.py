@@ -98,13 +98,13 @@ def _bar(bar: _Bar, y: float, height: float, *, titled: bool) -> str:
     shape += f' height="{height - 2:.0f}"'
     if not titled:
         return f'<rect class="{bar.look}" {shape}/>'
-    told = f"{bar.number} attempts"
+    title = f"{bar.number} attempts"
     if bar.number == 1:
         one = bar.first
         took = duration(one.ended_at - one.started_at)
-        told = f"{one_line(one.name, 80)}, {time_of_day(one.started_at)}, {took}"
-        told += f", {'running' if one.running else one.status.word}"
-    return f'<rect class="{bar.look}" {shape}><title>{escape(told)}</title></rect>'
+        title = f"{one_line(one.name, 80)}, {time_of_day(one.started_at)}, {took}"
+        title += f", {'running' if one.running else one.status.word}"
+    return f'<rect class="{bar.look}" {shape}><title>{escape(title)}</title></rect>'
 
 
 def _grid(span: tuple[float, float], scale: float, bottom: float) -> Iterator[str]:

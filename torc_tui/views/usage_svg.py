@@ -145,13 +145,13 @@ def bars(groups: Sequence[GroupUse], title: str = "") -> tuple[str, float]:
 
 def _bar(row: GroupUse, y: float) -> Iterator[str]:
     yield f'<text class="u-soft" x="28" y="{y:.0f}">{row.resource.value}</text>'
-    told = row.sentence
+    text = row.sentence
     if row.share is not None:
         shape = f'x="{_BAR_LEFT}" y="{y - 9:.0f}" height="9" rx="4"'
         look = "u-over" if row.share > 1 else "u-bar"
         filled = max(2.0, min(1.0, row.share) * _BAR_WIDTH)
         yield f'<rect class="u-track" {shape} width="{_BAR_WIDTH}"/>'
         yield f'<rect class="{look}" {shape} width="{filled:.1f}"/>'
-        told = f"{row.share * 100:.0f} %: {told}"
+        text = f"{row.share * 100:.0f} %: {text}"
     x = _BAR_LEFT + _BAR_WIDTH + 12
-    yield f'<text class="u-soft" x="{x}" y="{y:.0f}">{escape(told)}</text>'
+    yield f'<text class="u-soft" x="{x}" y="{y:.0f}">{escape(text)}</text>'

@@ -84,8 +84,8 @@ def why(facts: Facts) -> str:
     if status is JobStatus.CANCELED:
         return canceled_sentence(reason)
     if status in TROUBLED:
-        said = end_sentence(reason, facts.job.return_code)
-        return f"{said}; {IGNORED}" if facts.job.ignored else said
+        words = end_sentence(reason, facts.job.return_code)
+        return f"{words}; {IGNORED}" if facts.job.ignored else words
     return "" if reason is None else sentence(reason)
 
 
@@ -148,7 +148,7 @@ class _Explainer:
         self.facts_of = facts_of
         self.width = width
         self.seen: set[int] = set()
-        self.told: set[Reason] = set()
+        self.given: set[Reason] = set()
 
     def job(self, job_id: int, depth: int, edge: Blocker | None = None) -> Explanation:
         facts = self.facts_of(job_id)
@@ -184,7 +184,7 @@ class _Explainer:
         elif reason_of(facts) is not None or status in TROUBLED:
             out.append(_line(facts))
         if status in STARTABLE:
-            out += map(_node, self.untold(_stops(facts)))
+            out += map(_node, self.new_stops(_stops(facts)))
         out += [_node(because(Kind.MISSING_INPUT, name=name)) for name in facts.missing_inputs]
         out += [_node(one) for one in (facts.grown, facts.planned) if one is not None]
         return [node for node in out if node.text]
@@ -201,10 +201,10 @@ class _Explainer:
             out.append(_node(kind))
         return out
 
-    def untold(self, stops: Sequence[Reason]) -> list[Reason]:
+    def new_stops(self, stops: Sequence[Reason]) -> list[Reason]:
         """Return the stops that the chain does not contain yet; a hold is repeated for each job."""
-        new = [one for one in stops if one not in self.told]
-        self.told.update(one for one in new if one.kind not in HOLDS)
+        new = [one for one in stops if one not in self.given]
+        self.given.update(one for one in new if one.kind not in HOLDS)
         return new
 
     @staticmethod

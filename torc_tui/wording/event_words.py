@@ -91,12 +91,12 @@ def _details(event: Event) -> list[str]:
         for word in ("priority", "hostname", "version")
         if data.get(word) is not None
     ]
-    told = (
+    names = (
         ("name", "message")
         if event.kind in _ENDS
         else ("name", "cause", "reason", "message", "grown")
     )
-    parts += [_text(data, key) for key in told]
+    parts += [_text(data, key) for key in names]
     if isinstance(data.get("counts"), Mapping):
         parts.append(", ".join(f"{number} {word}" for word, number in data["counts"].items()))
     return parts
@@ -187,10 +187,12 @@ def kind_words(kind: str) -> str:
 
 def failure_line(cause: str, code: int | None, kind: str, error: str, message: str) -> str:
     """Return a failure as one line: ``exit 1 ValueError: bad parameter N``."""
-    told = ": ".join(part for part in (error, message) if part)
+    detail = ": ".join(part for part in (error, message) if part)
     if cause in _OWN:
         if code is None:
-            return told or kind_words(kind) or "exit code unknown"
-        return f"exit {code} {told}" if told else f"{exit_code(code)} {kind_words(kind)}".rstrip()
-    words = ": ".join(part for part in (kind_words(kind), told) if part)
+            return detail or kind_words(kind) or "exit code unknown"
+        return (
+            f"exit {code} {detail}" if detail else f"{exit_code(code)} {kind_words(kind)}".rstrip()
+        )
+    words = ": ".join(part for part in (kind_words(kind), detail) if part)
     return words if code is None else f"{words} (exit {code})"

@@ -140,10 +140,12 @@ def amount_of(resource: str, amount: float) -> str:
 
 
 def _script_failed(reason: Reason) -> str:
-    told = reason["error"] or f"exit {reason['code']}, see {reason['log']}"
+    detail = reason["error"] or f"exit {reason['code']}, see {reason['log']}"
     if reason["limited"] is not None:
-        told = f"ended after {duration(reason['limited'])} (recovery_timeout), see {reason['log']}"
-    return f"its recovery script failed: {told}"
+        detail = (
+            f"ended after {duration(reason['limited'])} (recovery_timeout), see {reason['log']}"
+        )
+    return f"its recovery script failed: {detail}"
 
 
 def _not_grown(reason: Reason) -> str:
@@ -151,8 +153,8 @@ def _not_grown(reason: Reason) -> str:
     amount = amount_of(resource, reason["requested"] or 0)
     limit = reason["limit"]
     all_of_it = "all that this machine has" if limit == "machine" else f"its {limit}"
-    said = f"it already requests {amount} of {resource.replace('_', ' ')}"
-    return f"not retried: {said}, {all_of_it}"
+    text = f"it already requests {amount} of {resource.replace('_', ' ')}"
+    return f"not retried: {text}, {all_of_it}"
 
 
 def _grown(reason: Reason) -> str:

@@ -41,8 +41,8 @@ def end_sentence(reason: Reason | None, code: int | None) -> str:
         return "" if code is None else exit_code(code)
     if code is None or reason.kind in _TELLS_CODE:
         return sentence(reason)
-    told = f"exit {code}" if reason.kind in _OWN_CODE else exit_code(code)
-    return f"{sentence(reason)} ({told})"
+    detail = f"exit {code}" if reason.kind in _OWN_CODE else exit_code(code)
+    return f"{sentence(reason)} ({detail})"
 
 
 def canceled_sentence(reason: Reason | None) -> str:
@@ -88,8 +88,8 @@ def _missing_files(reason: Reason) -> str:
 def _files_not_written(reason: Reason) -> str:
     files: Sequence[tuple[str, str]] = reason["files"] or ()
     names = listed(f"{name} (path {path})" for name, path in files)
-    said = f"output {names} {'was' if len(files) == 1 else 'were'} not written by this attempt"
-    return said if reason["code"] is None else f"exit {reason['code']}, but {said}"
+    problem = f"output {names} {'was' if len(files) == 1 else 'were'} not written by this attempt"
+    return problem if reason["code"] is None else f"exit {reason['code']}, but {problem}"
 
 
 def _background_ended(reason: Reason) -> str:
@@ -135,8 +135,8 @@ def _dependency(reason: Reason) -> str:
     text = f"{reason['job']} {'was ' if status in _PASSIVE else ''}{status}"
     because: Reason | None = reason["reason"]
     if because is not None:
-        told = sentence(because)
-        text += f" ({told})" if because.kind is Kind.EXIT else f": {told}"
+        detail = sentence(because)
+        text += f" ({detail})" if because.kind is Kind.EXIT else f": {detail}"
     if reason["more"]:
         text += f", and {count(reason['more'], 'more dependency', 'more dependencies')} did not"
         text += " succeed"
@@ -239,8 +239,8 @@ _LOSSES = {
 
 def _resumed(reason: Reason) -> str:
     after: Reason | None = reason["after"]
-    told = "its runner was stopped" if after is None else sentence(after)
-    return f"the attempt before was interrupted: {told}"
+    detail = "its runner was stopped" if after is None else sentence(after)
+    return f"the attempt before was interrupted: {detail}"
 
 
 def _no_heartbeat(reason: Reason) -> str:

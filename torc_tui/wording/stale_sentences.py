@@ -74,10 +74,10 @@ def _file(what: str) -> Callable[[Reason], str]:
 
     def text(reason: Reason) -> str:
         states = [state for one in ("before", "after") if (state := _state(reason, one))]
-        told = " → ".join(states)
+        change = " → ".join(states)
         if len(states) == 2 and states[0] == states[1]:
-            told = f"{states[0]}, other content"
-        return f"{what.format(_named(reason))}{f' ({told})' if told else ''}"
+            change = f"{states[0]}, other content"
+        return f"{what.format(_named(reason))}{f' ({change})' if change else ''}"
 
     return text
 

@@ -111,7 +111,7 @@ class DataEditor(CoveringScreen):
         line += written(record)
         if record["schema"] is not None:
             line.append(("  with a schema", "muted"))
-        self.about.say([*line, ("  esc closes", "faint")])
+        self.about.show([*line, ("  esc closes", "faint")])
 
     # -- checking ----------------------------------------------------------------------------------
 
@@ -140,7 +140,7 @@ class DataEditor(CoveringScreen):
         self.checked = found
         self._mark(found.wrong)
         if found.wrong is None:
-            self.verdict.say(verdict_line(found, size, schema=self.record["schema"] is not None))
+            self.verdict.show(verdict_line(found, size, schema=self.record["schema"] is not None))
         self.violations.display = bool(found.violations)
         self.violations.set(violation_lines(found.violations, SHOWN_VIOLATIONS))
 
@@ -149,16 +149,16 @@ class DataEditor(CoveringScreen):
             self.field.mark(wrong)
         if wrong is not None:
             refused = self.text == self._refused
-            self.verdict.say(wrong_line(wrong, refused=refused, kept=self.external_editing.kept))
+            self.verdict.show(wrong_line(wrong, refused=refused, kept=self.external_editing.kept))
 
     def _check_failed(self, error: ReadError) -> None:
-        self.verdict.say([("✖ ", "error bold"), (str(error), "error")])
-        self.torc.complain(error)
+        self.verdict.show([("✖ ", "error bold"), (str(error), "error")])
+        self.torc.show_error(error)
 
     def _failed(self, error: ReadError) -> None:
         if isinstance(error, NotFound):
-            self.verdict.say([("✖ ", "error bold"), (str(error), "error")])
-        self.torc.complain(error)
+            self.verdict.show([("✖ ", "error bold"), (str(error), "error")])
+        self.torc.show_error(error)
 
     # -- what others do meanwhile ------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class DataEditor(CoveringScreen):
             return
         who = self.below.name_of_job(event.job_id) or event.actor or "another user"
         self.meanwhile.display = True
-        self.meanwhile.say([("! ", "warning"), (who, "accent"), (f" {text}", "warning")])
+        self.meanwhile.show([("! ", "warning"), (who, "accent"), (f" {text}", "warning")])
 
     # -- saving ------------------------------------------------------------------------------------
 

@@ -171,7 +171,7 @@ class DataPane(Pane):
             self.table.select(self._wanted)
             self._wanted = None
         self._fit()
-        self._say()
+        self._show_note()
         self._read_value()
 
     def _records_failed(self, error: ReadError) -> None:
@@ -204,9 +204,9 @@ class DataPane(Pane):
         self.table.reload()
         if words:
             shown = f" {len(self.rows.records)} of {len(self.records)} "
-            self.list.filter_line.say([(shown, "muted")])
+            self.list.filter_line.show([(shown, "muted")])
 
-    def _say(self) -> None:
+    def _show_note(self) -> None:
         job = self.job
         line: list[tuple[str, str]] = [(count(len(self.records), "record"), "muted")]
         if self.of_job:
@@ -214,7 +214,7 @@ class DataPane(Pane):
         missing = sum(record["state"] == "missing" for record in self.records.values())
         if missing:
             line.append((f"  {missing} missing", "error"))
-        self.list.note.say(line)
+        self.list.note.show(line)
 
     # -- the value ---------------------------------------------------------------------------------
 

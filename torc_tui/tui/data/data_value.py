@@ -118,7 +118,7 @@ class ValueView(CommandNode, Vertical):
 
     def _title(self, line: Line) -> None:
         self.value_tree.set_head(line)
-        self.query_one(StatusLine).say([(" ", ""), *line])
+        self.query_one(StatusLine).show([(" ", ""), *line])
 
     def _head(self, record: Record) -> Line:
         line: list[tuple[str, str]] = [(str(record["name"]), "strong"), ("  ", "")]
@@ -192,7 +192,7 @@ class ValueView(CommandNode, Vertical):
         if not text or record is None:
             self.hits = ()
             self.value_tree.set_hits(())
-            self.query_one(FilterLine).say(())
+            self.query_one(FilterLine).show(())
             return
         self.ask("find", lambda _source: (text, jump, _find(record["data"], text)), self._take_hits)
 
@@ -204,14 +204,14 @@ class ValueView(CommandNode, Vertical):
         if hits and jump:
             self.value_tree.show_path(hits[0])
         self.value_tree.set_hits(hits)
-        self._say_hits()
+        self._show_hits()
 
-    def _say_hits(self) -> None:
+    def _show_hits(self) -> None:
         number, path = len(self.hits), self.value_tree.path
         place = f"{self.hits.index(path) + 1} of " if path in self.hits and path is not None else ""
         more = "+" if number == FOUND else ""
         words = f" {place}{number}{more} " if number else " no matches "
-        self.query_one(FilterLine).say([(words, "muted" if number else "warning")])
+        self.query_one(FilterLine).show([(words, "muted" if number else "warning")])
 
     def _step(self, by: int) -> None:
         hits, path = self.hits, self.value_tree.path
@@ -219,7 +219,7 @@ class ValueView(CommandNode, Vertical):
             return
         at = hits.index(path) + by if path is not None and path in hits else 0
         self.value_tree.show_path(hits[at % len(hits)])
-        self._say_hits()
+        self._show_hits()
 
     @property
     def searching(self) -> bool:

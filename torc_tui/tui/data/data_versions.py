@@ -79,7 +79,7 @@ class DataVersions(CoveringScreen):
         yield FooterBar()
 
     def on_mount(self) -> None:
-        self.about.say(
+        self.about.show(
             [
                 ("versions of ", "muted"),
                 (self.record["name"], "header-strong"),
@@ -167,7 +167,7 @@ class DataVersions(CoveringScreen):
 
         def take(lines: list[str]) -> None:
             if self.as_text and self.asked == (number, number):
-                self.against.say([(f"version {number}", "header-strong")])
+                self.against.show([(f"version {number}", "header-strong")])
                 self.canvas.set_drawing(JsonDrawing(lines))
 
         self.ask("versions-text", read, take)
@@ -175,7 +175,7 @@ class DataVersions(CoveringScreen):
     def _show(self, pair: tuple[int, int], lines: list[Line]) -> None:
         old, new = pair
         title = f"version {old} → version {new}" if old else f"version {new}, the first"
-        self.against.say([(title, "header-strong")])
+        self.against.show([(title, "header-strong")])
         self.canvas.set_drawing(TextDrawing(lines))
 
     def on_line_list_selected(self, event: VirtualTable.Selected) -> None:

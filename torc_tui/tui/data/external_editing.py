@@ -38,7 +38,7 @@ class ExternalEditing:
         try:
             run_editor(screen.torc, path)
         except TorcError as error:
-            screen.torc.complain(error)
+            screen.torc.show_error(error)
             return
         record, before = screen.record, screen.text
 

@@ -116,7 +116,7 @@ class RecordSaver:
         def fail(error: ReadError) -> None:
             self._ask(found, (), f"Which jobs become stale is unknown: {error}")
 
-        screen.verdict.say([("looking for jobs that become stale …", "muted")])
+        screen.verdict.show([("looking for jobs that become stale …", "muted")])
         screen.ask("stale after edit", read, partial(self._ask, found), fail, slow=True)
 
     def _ask(self, found: ReviewedValue, stale: Sequence[JobVerdict], problem: str = "") -> None:
@@ -188,12 +188,12 @@ def stale_lines(stale: Sequence[JobVerdict]) -> list[Line]:
     if not stale:
         return [[("No job becomes stale.", "muted")]]
     names = listed([sanitize(one.name) for one in stale], NAMED)
-    told = f"{count(len(stale), 'job becomes', 'jobs become')} stale:"
+    heading = f"{count(len(stale), 'job becomes', 'jobs become')} stale:"
     perhaps = sum(not one.certain for one in stale)
     rest = f" ({perhaps} only if their inputs change)" if perhaps else ""
-    first, *more = wrap(f"{told} {names}{rest}", WIDTH)
+    first, *more = wrap(f"{heading} {names}{rest}", WIDTH)
     return [
-        [(told, "warning bold"), (first.removeprefix(told), "text")],
+        [(heading, "warning bold"), (first.removeprefix(heading), "text")],
         *([(f"  {line}", "text")] for line in more),
     ]
 

@@ -35,7 +35,7 @@ class Reporter(Protocol):
     ) -> None:
         """Show a notification."""
 
-    def complain(self, error: Exception) -> None:
+    def show_error(self, error: Exception) -> None:
         """Show an error."""
 
 
@@ -103,7 +103,7 @@ class ActionRunner:
             then(result)
 
         def failed(error: ReadError) -> None:
-            self._reporter.complain(error)
+            self._reporter.show_error(error)
             refused()
 
         self._reader.ask(("action", next(_numbers)), work, succeeded, failed)

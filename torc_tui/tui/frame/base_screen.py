@@ -123,7 +123,7 @@ class TorcScreen(CommandNode, Screen[None]):
                 then(result)
 
         reader = self.torc.planner if slow else self.torc.reader
-        reader.ask(key, read, deliver, failed or self.torc.complain)
+        reader.ask(key, read, deliver, failed or self.torc.show_error)
 
     # -- the footer --------------------------------------------------------------------------------
 

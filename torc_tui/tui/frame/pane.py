@@ -106,7 +106,7 @@ class Pane(CommandNode, Vertical):
 
         def refuse(error: ReadError) -> None:
             if self.is_attached:
-                (failed or self.torc.complain)(error)
+                (failed or self.torc.show_error)(error)
 
         reader = self.torc.planner if slow else self.torc.reader
         reader.ask((self.NAME, what), read, deliver, refuse)

@@ -60,13 +60,13 @@ class AppPort(Protocol):
     ) -> None:
         """Show a notification."""
 
-    def complain(self, error: Exception) -> None:
+    def show_error(self, error: Exception) -> None:
         """Show an error with its hint."""
 
-    def burst(self, word: str, jobs: Sequence[tuple[int, str]]) -> None:
+    def report_jobs(self, word: str, jobs: Sequence[tuple[int, str]]) -> None:
         """Collect jobs (id, name) that became ``word``, and report them in one notification."""
 
-    def tell_when_ended(self, key: Hashable, watch: Watch) -> None:
+    def toggle_watch(self, key: Hashable, watch: Watch) -> None:
         """Notify the user when the jobs finish; a second call cancels that."""
 
     # -- screens and commands ----------------------------------------------------------------------

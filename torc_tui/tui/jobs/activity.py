@@ -129,8 +129,8 @@ class Activity:
             exit_code = "" if job.return_code is None else f"exit {job.return_code}"
             since = "" if job.ended_at is None else ago(now - job.ended_at)
             tail = sanitize(self.tails.get(job.id, ""))
-            told = (tail, "stderr") if tail else (optional_sentence(job.reason) or "", "muted")
-            line: list[Span] = [*_head(job, name), (fit(exit_code, 9), "failed"), told]
+            cause = (tail, "stderr") if tail else (optional_sentence(job.reason) or "", "muted")
+            line: list[Span] = [*_head(job, name), (fit(exit_code, 9), "failed"), cause]
             room = width - len(since) - 1
             out.append(([*fit_line(line, room), (f" {since}", "faint")], job.id))
         return out

@@ -87,10 +87,10 @@ class FilterController:
         self._table.empty = filtered if text.strip() else "no jobs"
         if not text.strip():
             rows.filter(None)
-            line.say(())
+            line.show(())
             return True
         if self.graph is None and _NEEDS_GRAPH.search(text):
-            line.say([(" loading the dependencies … ", "muted")])
+            line.show([(" loading the dependencies … ", "muted")])
             self._ask_graph(self._take_graph)
             return False
         context = self._context()
@@ -99,15 +99,15 @@ class FilterController:
             test = compile_filter(text, context)
         except FilterError as error:
             if error.column <= len(text.rstrip()):
-                line.say([(f" {error.message} ", "error")])
+                line.show([(f" {error.message} ", "error")])
                 return False
-            line.say([(f" {error.hint} ", "warning")])
+            line.show([(f" {error.hint} ", "warning")])
             return self._apply_head(text, context)
         # A word that matches nothing may be the beginning of a key.
         if not rows.filter(test, unless_empty=key is not None) and key is not None:
-            line.say([(f" {key}: {KEYS[key][1]} ", "warning")])
+            line.show([(f" {key}: {KEYS[key][1]} ", "warning")])
             return self._apply_head(text, context)
-        self.say_shown()
+        self.show_count()
         return True
 
     def _context(self) -> Context:
@@ -136,11 +136,11 @@ class FilterController:
             return False
         return True
 
-    def say_shown(self) -> None:
+    def show_count(self) -> None:
         """Show how many jobs match the filter."""
         rows = self._model.rows
         if rows.test is not None:
-            self.line.say([(f" {rows.shown} of {len(rows.view.jobs)} ", "muted")])
+            self.line.show([(f" {rows.shown} of {len(rows.view.jobs)} ", "muted")])
 
     # -- completions -------------------------------------------------------------------------------
 

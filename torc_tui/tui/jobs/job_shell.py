@@ -50,7 +50,7 @@ def _run_shell(torc: AppPort, setting: JobSetting) -> None:
     from torc_tui.operations.job_environment import with_commands
 
     if not Path(setting.directory).is_dir():
-        torc.complain(
+        torc.show_error(
             TorcError(
                 f"the directory {setting.directory} does not exist",
                 hint="the shell of a job starts in its working directory",
@@ -72,4 +72,4 @@ def _run_shell(torc: AppPort, setting: JobSetting) -> None:
             torc, [shell], "the shell", "set SHELL", environ=environ, directory=where, banner=banner
         )
     except TorcError as error:
-        torc.complain(error)
+        torc.show_error(error)

@@ -144,7 +144,7 @@ def _name(rows: JobRows) -> str:
 def reveal(table: JobTable, job_id: int) -> bool:
     """Put the cursor on a job and open its group; return False if the filter hides the job."""
     rows = table.rows
-    if rows.folds and not table.select(job_id, tell=False):
+    if rows.folds and not table.select(job_id, notify=False):
         group = rows.groups.of(job_id)
         if group is not None and group.name not in rows.groups.opened:
             rows.groups.toggle(group.name)

@@ -72,7 +72,7 @@ class ActivityPanel(FramedSide):
             self.canvas.set_drawing(TextDrawing(self._page.lines, self._page.links))
         else:
             key = self._host.torc.keymap.key("workflow-run")
-            self.nothing.say("no job has run yet", f"{key} starts a runner")
+            self.nothing.show("no job has run yet", f"{key} starts a runner")
         self._ask_tails(activity)
 
     def _ask_tails(self, activity: Activity) -> None:

@@ -66,7 +66,7 @@ class OverviewPane(Pane):
         self.model = host.model
         self.table = host.table
         self.plans = host.plans
-        self._told: JobVerdict | None = None
+        self._shown_verdict: JobVerdict | None = None
         """The verdict that the page was last written for."""
         self.details: Details | None = None
         self.shown = LinkedLines()
@@ -103,7 +103,7 @@ class OverviewPane(Pane):
             return
         if job is not None:
             self._ask_details(job.id)
-            self._want_plan()
+            self._request_plan()
             if self._shown_job != job.id:
                 # The details mostly arrive with the next tick: paint once, with them.
                 self._shown_job, self.details, self.cursor = job.id, None, None
@@ -141,12 +141,12 @@ class OverviewPane(Pane):
         if job is None or self.group is not None or self._ticks_left:
             return
         verdict = self._stale_verdict(job)
-        if verdict != self._told:
-            self._told = verdict
+        if verdict != self._shown_verdict:
+            self._shown_verdict = verdict
             self.paint()
 
     def every_second(self, now: float) -> None:
-        self._want_plan()
+        self._request_plan()
         job = self.job
         if self._turned or (job is not None and job.status is JobStatus.RUNNING):
             self._turned = False
@@ -204,7 +204,7 @@ class OverviewPane(Pane):
 
     def _job_page(self, job: Job, width: int) -> LinkedLines:
         view, details = self.model.view, self.details
-        self._told = self._stale_verdict(job)
+        self._shown_verdict = self._stale_verdict(job)
         if details is not None and details.record["id"] != job.id:
             details = None
         facts = JobPageInput(
@@ -215,7 +215,7 @@ class OverviewPane(Pane):
             jobs=view.jobs,
             gpus=self.torc.machine.gpu_numbers(),
             now=self.model.now,
-            stale=self._told,
+            stale=self._shown_verdict,
         )
         return job_page(facts, width)
 
@@ -226,13 +226,13 @@ class OverviewPane(Pane):
             return None
         return forecast.stale.get(job.id)
 
-    def _want_plan(self) -> None:
+    def _request_plan(self) -> None:
         """Ask for the rerun plan if the page shows a completed job."""
         job, view = self.job, self.model.view
         if job is None or self.group is not None or job.status is not JobStatus.COMPLETED:
             return
         if len(view.jobs) <= PLANNED and (self.plans.is_cheap or not view.count(*HELD)):
-            self.plans.want(self.torc)
+            self.plans.request(self.torc)
 
     def _group_page(self, group: JobGroup, width: int) -> LinkedLines:
         view = self.model.view

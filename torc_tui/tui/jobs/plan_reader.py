@@ -68,7 +68,7 @@ class PlanReader:
         """Take notice that the plan may be another one."""
         self._changed = True
 
-    def want(self, torc: AppPort) -> None:
+    def request(self, torc: AppPort) -> None:
         """Have the plan computed, unless the last one is still fresh."""
         if self._asked or time.monotonic() < self._due:
             return

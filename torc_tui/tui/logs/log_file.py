@@ -192,8 +192,8 @@ class LogFile:
         begin, data = self._cache
         if not (begin <= offset and offset + length <= begin + len(data)):
             begin = offset - offset % self._block
-            want = min(max(2 * self._block, offset + length - begin), self.size - begin)
-            data = self._read(begin, want)
+            size = min(max(2 * self._block, offset + length - begin), self.size - begin)
+            data = self._read(begin, size)
             if offset + length < self.size or length > 2 * self._block:
                 self._cache = (begin, data)
             else:

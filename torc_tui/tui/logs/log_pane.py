@@ -53,7 +53,7 @@ class LogBar(Painted):
         self.state: list[tuple[int, Line]] = []
         self.what: list[tuple[int, Line]] = []
 
-    def say(self, state: list[tuple[int, Line]], what: list[tuple[int, Line]]) -> None:
+    def show(self, state: list[tuple[int, Line]], what: list[tuple[int, Line]]) -> None:
         """Show parts with their importance; 0 is always shown."""
         if (state, what) != (self.state, self.what):
             self.state, self.what = state, what
@@ -161,7 +161,7 @@ class LogPane(Pane):
         if self._goal is not None and streams:
             goal, self._goal = self._goal, None
             view.go_to(goal.log.stream.name, goal.offset, goal.pattern)
-        self._say()
+        self._show_state()
 
     def on_hide(self) -> None:
         self.log_view.reader.watch(False)
@@ -173,10 +173,10 @@ class LogPane(Pane):
         self.log_view.take()
 
     def reasons_changed(self) -> None:
-        self._say()
+        self._show_state()
 
     def on_log_view_position_changed(self) -> None:
-        self._say()
+        self._show_state()
 
     # -- what is said ------------------------------------------------------------------------------
 
@@ -187,11 +187,11 @@ class LogPane(Pane):
         selected = view.selection.range is not None
         return ShownLog(self.attempts, self.shown, self._open, view.scroll, selected)
 
-    def _say(self) -> None:
+    def _show_state(self) -> None:
         log, view = self.log_on_screen, self.host.view
-        self.log_view.say([[("  ", ""), *line] for line in self._nothing(log)])
+        self.log_view.show([[("  ", ""), *line] for line in self._nothing(log)])
         directory = "" if view is None else view.workflow.directory
-        self.bar.say(state_items(log), about_items(log, directory))
+        self.bar.show(state_items(log), about_items(log, directory))
 
     def _nothing(self, log: ShownLog) -> list[Line]:
         """Return the message that replaces missing lines."""
@@ -294,7 +294,7 @@ class LogPane(Pane):
     def on_log_pane_lines_copied(self, event: LogPane.LinesCopied) -> None:
         event.stop()
         if isinstance(event.copy.copied, OSError):
-            self.torc.complain(event.copy.copied)
+            self.torc.show_error(event.copy.copied)
         else:
             take_copy(self.torc, event.copy.copied, count(event.copy.lines, "line"))
         self.log_view.unselect()

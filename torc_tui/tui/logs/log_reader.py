@@ -1,7 +1,7 @@
 """The thread that reads a log: it follows the files, counts lines and goes from hit to hit.
 
 Input: files, lines and searches, from the app's thread. Output: the newest ``LogWindow``, taken by
-``take()``. The thread calls ``told`` after each answer; the app notices growth with its tick.
+``take()``. The thread calls ``on_answer`` after each answer; the app notices growth with its tick.
 
 Invariant: no other part of the app reads a log.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ParamSpec
 
-from torc_tui.tui.logs.log_window import LogWindow, Want
+from torc_tui.tui.logs.log_window import LineRequest, LogWindow
 from torc_tui.tui.logs.merged_log import MergedLine, MergedLog, Place, Stream
 from torc_tui.tui.logs.merged_search import MergedSearch, PendingStep
 
@@ -33,8 +33,8 @@ COPY_LIMIT = 64 << 20
 class LogReader:
     """Reads one log in its own thread. ``looks`` counts checks of the files, for tests."""
 
-    def __init__(self, told: Callable[[], None] = lambda: None) -> None:
-        self._told = told
+    def __init__(self, on_answer: Callable[[], None] = lambda: None) -> None:
+        self._on_answer = on_answer
         self._requests: deque[Callable[[], None]] = deque()
         self._some = threading.Condition()
         self._stopped = False
@@ -45,7 +45,7 @@ class LogReader:
         self._news: LogWindow | None = None
         # Used by the thread only:
         self._log: MergedLog | None = None
-        self._want = Want(None, 200, 0)
+        self._lines = LineRequest(None, 200, 0)
         self._anchor: Place | None = None
         self._jumped = False
         self._search: MergedSearch | None = None
@@ -140,7 +140,7 @@ class LogReader:
             self._leave()
             problem = f"{type(error).__name__}: {error}"
             self._news = LogWindow(serial, self._answer, problem=problem)
-            self._told()
+            self._on_answer()
 
     def _turn(self, work: deque[Callable[[], None]], serial: int) -> None:
         """Serve requests, check the files, index further lines, and publish news."""
@@ -150,7 +150,7 @@ class LogReader:
         if log is None:
             if work:
                 self._publish(serial)
-                self._told()
+                self._on_answer()
             return
         changed = self._look(log, asked=bool(work))
         if not log.complete and not work:
@@ -161,7 +161,7 @@ class LogReader:
         if work or changed:
             self._publish(serial)
         if work:
-            self._told()
+            self._on_answer()
 
     def _look(self, log: MergedLog, *, asked: bool) -> bool:
         """Check the files if that is due; return whether they changed."""
@@ -184,12 +184,12 @@ class LogReader:
         self._answer = number
         self._live = live
         self._anchor, self._jumped = None, False
-        self._want = Want(None, lines, 0)
+        self._lines = LineRequest(None, lines, 0)
         self._log = MergedLog(streams) if streams else None
 
-    def _go(self, place: Place | None, want: Want) -> None:
+    def _go(self, place: Place | None, lines: LineRequest) -> None:
         if place is not None:
-            self._want, self._anchor, self._jumped = want._replace(place=place), place, True
+            self._lines, self._anchor, self._jumped = lines._replace(place=place), place, True
 
     # -- requests, carried out in the thread -------------------------------------------------------
 
@@ -197,16 +197,16 @@ class LogReader:
         """Set whether the files may grow; growing files are checked more often."""
         self._live = live
 
-    def want(self, want: Want) -> None:
+    def load(self, lines: LineRequest) -> None:
         """Send these lines, and updates of them."""
-        self._want, self._anchor, self._jumped = want, want.place, False
+        self._lines, self._anchor, self._jumped = lines, lines.place, False
 
-    def go_share(self, share: float, want: Want) -> None:
+    def go_share(self, share: float, lines: LineRequest) -> None:
         """Go to the line at a share of all bytes."""
         if self._log is not None:
-            self._go(self._log.at_share(share), want)
+            self._go(self._log.at_share(share), lines)
 
-    def go_to(self, stream: str, offset: int, want: Want) -> None:
+    def go_to(self, stream: str, offset: int, lines: LineRequest) -> None:
         """Go to the line of a file that starts at ``offset``."""
         log = self._log
         if log is None:
@@ -216,9 +216,9 @@ class LogReader:
             return
         number = names.index(stream)
         place = log.place_of(number, log.files[number].start_of(offset))
-        self._go(place, want)
+        self._go(place, lines)
         if self._search is not None and place is not None:
-            self._search.pending = PendingStep(0, place, want)
+            self._search.pending = PendingStep(0, place, lines)
 
     # -- windows -----------------------------------------------------------------------------------
 
@@ -227,7 +227,7 @@ class LogReader:
         if log is None:
             self._news = LogWindow(serial, self._answer)
             return
-        shown = log.numbered(self._wanted_lines(log))
+        shown = log.numbered(self._lines_to_send(log))
         size = log.size
         self._news = LogWindow(
             serial=serial,
@@ -236,7 +236,7 @@ class LogReader:
             lines=shown,
             at_start=not shown or shown[0].place == log.start,
             at_end=not shown or not log.after(shown[-1].place, 2)[1:],
-            follows=self._want.place is None,
+            follows=self._lines.place is None,
             anchor=self._anchor,
             jumped=self._take_jump(),
             streams=log.streams,
@@ -249,11 +249,11 @@ class LogReader:
             found=None if self._search is None else self._search.state(),
         )
 
-    def _wanted_lines(self, log: MergedLog) -> list[MergedLine]:
-        want = self._want
-        if want.place is None or want.place.piece >= len(log.pieces):
-            return log.before(log.end, want.before + want.after)
-        return [*log.before(want.place, want.before), *log.after(want.place, want.after)]
+    def _lines_to_send(self, log: MergedLog) -> list[MergedLine]:
+        lines = self._lines
+        if lines.place is None or lines.place.piece >= len(log.pieces):
+            return log.before(log.end, lines.before + lines.after)
+        return [*log.before(lines.place, lines.before), *log.after(lines.place, lines.after)]
 
     def _take_jump(self) -> bool:
         """Return whether the view must jump to the anchor, also if it missed the last window."""
@@ -269,7 +269,7 @@ class LogReader:
             self._search.stop()
         self._search = None
 
-    def find(self, pattern: str, start: Place | None, want: Want) -> None:
+    def find(self, pattern: str, start: Place | None, lines: LineRequest) -> None:
         """Search all files, and go to the first hit from ``start`` on, wrapping around.
 
         An empty pattern ends the search.
@@ -279,7 +279,7 @@ class LogReader:
             return
         self._search = MergedSearch(pattern, self._log)
         if start is not None:
-            self._search.pending = PendingStep(0, start, want)
+            self._search.pending = PendingStep(0, start, lines)
 
     def _search_on(self) -> bool:
         search = self._search
@@ -292,10 +292,10 @@ class LogReader:
             return True
         return changed
 
-    def step(self, by: int, start: Place, want: Want) -> None:
+    def step(self, by: int, start: Place, lines: LineRequest) -> None:
         """Go to the next hit (1) or the previous one (-1) from ``start``, wrapping around."""
         if self._search is not None:
-            self._go(self._search.step(by, start), want)
+            self._go(self._search.step(by, start), lines)
 
     # -- copying -----------------------------------------------------------------------------------
 

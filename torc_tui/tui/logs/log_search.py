@@ -90,7 +90,7 @@ class LogSearch(Overlay[LogHit]):
             box.border_title = "Search the logs of all jobs"
             box.border_subtitle = "⏎ searches, then opens the line · esc closes"
             yield Input(self.grep.pattern, placeholder="text to search for", compact=True)
-            yield Words([[("", "")]], id="said")
+            yield Words([[("", "")]], id="progress")
             yield self.table
 
     def on_mount(self) -> None:
@@ -116,17 +116,17 @@ class LogSearch(Overlay[LogHit]):
         """Show the hits so far."""
         self.rows.records = dict(enumerate(self.grep.hits))
         self.table.reorder()
-        self._tell()
+        self._show_progress()
 
-    def _tell(self) -> None:
+    def _show_progress(self) -> None:
         grep = self.grep
         if grep.asking:
-            said: Line = [("listing the logs …", "muted")]
+            line: Line = [("listing the logs …", "muted")]
         elif not grep.pattern:
-            said = [("searches the newest log of every job; lower case matches any case", "faint")]
+            line = [("searches the newest log of every job; lower case matches any case", "faint")]
         else:
-            said = _progress(grep)
-        self.query_one("#said", Words).set([said])
+            line = _progress(grep)
+        self.query_one("#progress", Words).set([line])
 
     # -- searching ---------------------------------------------------------------------------------
 
@@ -145,7 +145,7 @@ class LogSearch(Overlay[LogHit]):
                 lambda logs: self._start(pattern, logs),
                 self._failed,
             )
-            self._tell()
+            self._show_progress()
 
     def _start(self, pattern: str, logs: Sequence[LogSource]) -> None:
         if self.grep.asking == pattern:
@@ -155,7 +155,7 @@ class LogSearch(Overlay[LogHit]):
 
     def _failed(self, error: ReadError) -> None:
         self.grep.asking = ""
-        self.torc.complain(error)
+        self.torc.show_error(error)
 
     def choose(self) -> None:
         key = self.table.cursor
@@ -173,7 +173,7 @@ class LogSearch(Overlay[LogHit]):
         """Stop the search, or close the dialog."""
         if not self.grep.done:
             self.grep.stop()
-            self._tell()
+            self._show_progress()
         else:
             self.dismiss(None)
 
@@ -187,16 +187,16 @@ def _progress(grep: LogGrep) -> Line:
     searched = f"{grep.searched:,} of {grep.files:,} logs"
     if grep.total:
         jobs = count(len(grep.jobs), "job")
-        said: list[Span] = [(f"{count(grep.total, 'line')} in {jobs}", "accent")]
+        line: list[Span] = [(f"{count(grep.total, 'line')} in {jobs}", "accent")]
     else:
-        said = [("no matches", "warning") if grep.done else ("no matches yet", "muted")]
+        line = [("no matches", "warning") if grep.done else ("no matches yet", "muted")]
     if not grep.done:
-        said.append((f" · {searched} searched · esc stops", "muted"))
+        line.append((f" · {searched} searched · esc stops", "muted"))
     if grep.total > len(grep.hits):
-        said.append((f" · {min(len(grep.hits), KEPT):,} shown", "faint"))
+        line.append((f" · {min(len(grep.hits), KEPT):,} shown", "faint"))
     if grep.done and grep.searched < grep.files:
-        said.append((f" · stopped after {searched}", "warning"))
-    return said
+        line.append((f" · stopped after {searched}", "warning"))
+    return line
 
 
 def _logs(source: FeedReader, workflow_id: int) -> list[LogSource]:

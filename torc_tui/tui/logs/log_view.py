@@ -47,7 +47,7 @@ class LogView(CommandNode, Widget, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.reader = LogReader(self._tell)
+        self.reader = LogReader(self._post_arrived)
         self.log_lines = LogLines()
         self.scroll = LogScroll(self.log_lines)
         self.selection = LogSelection(self.scroll)
@@ -84,7 +84,7 @@ class LogView(CommandNode, Widget, can_focus=True):
         self.source.open(streams, live=live)
         self._changed()
 
-    def say(self, message: Sequence[Line]) -> None:
+    def show(self, message: Sequence[Line]) -> None:
         """Set the message that replaces missing lines."""
         if list(message) != list(self.message):
             self.message = message
@@ -120,7 +120,7 @@ class LogView(CommandNode, Widget, can_focus=True):
 
     # -- windows -----------------------------------------------------------------------------------
 
-    def _tell(self) -> None:
+    def _post_arrived(self) -> None:
         """Post a message about an answer; called in the log thread."""
         self.post_message(self.Arrived())
 

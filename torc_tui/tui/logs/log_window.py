@@ -21,7 +21,7 @@ class SearchState(NamedTuple):
     place: Place | None = None
 
 
-class Want(NamedTuple):
+class LineRequest(NamedTuple):
     """A request for lines around ``place``, or for the last ones if it is None."""
 
     place: Place | None

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from torc_tui.records import replace
 from torc_tui.tui.logs.log_reader import LogReader
 from torc_tui.tui.logs.log_scroll import LogScroll, LogSelection
-from torc_tui.tui.logs.log_window import LogWindow, Want
+from torc_tui.tui.logs.log_window import LineRequest, LogWindow
 from torc_tui.tui.logs.merged_log import Place, Stream
 
 FIRST = 150
@@ -73,7 +73,9 @@ class LogWindows:
 
     def ask_end(self) -> None:
         """Ask for the last lines, as the log grows."""
-        self.asked = self.reader.request(self.reader.want, Want(None, 3 * self.scroll.height, 0))
+        self.asked = self.reader.request(
+            self.reader.load, LineRequest(None, 3 * self.scroll.height, 0)
+        )
 
     def ask_if_needed(self) -> None:
         """Request more lines near the edge of the loaded ones."""
@@ -89,11 +91,11 @@ class LogWindows:
         short_above = scroll.top < scroll.height and not window.at_start
         short_below = len(window.lines) - last <= scroll.height and not window.at_end
         if short_above or short_below or window.follows:
-            self.asked = self.reader.request(self.reader.want, self._around(scroll.here))
+            self.asked = self.reader.request(self.reader.load, self._around(scroll.here))
 
-    def _around(self, place: Place | None) -> Want:
+    def _around(self, place: Place | None) -> LineRequest:
         height, owed = self.scroll.height, self.scroll.owed
-        return Want(place, 3 * height + max(0, -owed), 4 * height + max(0, owed))
+        return LineRequest(place, 3 * height + max(0, -owed), 4 * height + max(0, owed))
 
     # -- answers -----------------------------------------------------------------------------------
 
@@ -126,7 +128,7 @@ class LogWindows:
         """Return a late answer with the current lines, and request those on screen again."""
         before = self.lines.window
         if self.asked <= window.serial:
-            self.asked = self.reader.request(self.reader.want, self._around(here))
+            self.asked = self.reader.request(self.reader.load, self._around(here))
         at_end = before.at_end and window.size == before.size
         return replace(
             window, lines=before.lines, at_start=before.at_start, at_end=at_end, follows=False

@@ -11,7 +11,7 @@ from array import array
 from typing import NamedTuple
 
 from torc_tui.tui.logs.file_search import FileSearch
-from torc_tui.tui.logs.log_window import SearchState, Want
+from torc_tui.tui.logs.log_window import LineRequest, SearchState
 from torc_tui.tui.logs.merged_log import MergedLog, Place
 
 AGAIN_AFTER = 1.0
@@ -25,7 +25,7 @@ class PendingStep(NamedTuple):
 
     by: int
     start: Place
-    want: Want
+    lines: LineRequest
 
 
 class MergedSearch:

@@ -111,7 +111,7 @@ class MachineSheet:
         cpus = f"{held.num_cpus} of {self.capacity} allocated"
         if not self.roomy:
             graph = max(6, min(24, self.width - 52))
-            for name, ring, now, said in (
+            for name, ring, now, words in (
                 ("CPU", self.machine.cpu, cpu, cpus),
                 (
                     "mem",
@@ -125,7 +125,7 @@ class MachineSheet:
                     (f" {name} ", "accent bold"),
                     (shown, "load"),
                     (f" {now:>5}", "strong"),
-                    (f"  {said}", "muted"),
+                    (f"  {words}", "muted"),
                 )
             return
         room = (self.width - 4) // 2
@@ -208,11 +208,11 @@ class MachineSheet:
         if not self.roomy:
             bar, graph = (6, 0) if self.width < 60 else (14, 10) if self.width < 100 else (20, 20)
             line = self.history(ring, graph, 1)[0] if graph and gpu.utilization is not None else ""
-            said = f" {memory_words(state, short=True)} "
+            words = f" {memory_words(state, short=True)} "
             self.add(
                 (f" {gpu_label(label(gpu))} ", "accent bold"),
                 *memory_bar(state, bar),
-                (said, "muted"),
+                (words, "muted"),
                 (line, "load"),
                 (f" {'  '.join(figures(gpu)[:2])}  ", "text"),
                 *users,

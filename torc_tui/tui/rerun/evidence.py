@@ -39,14 +39,16 @@ def page(evidence: Evidence, width: int, *, is_low: bool = False) -> list[Line]:
     ]
     gap: list[Line] = [] if is_low else [[]]
     for reason in verdict.reasons:
-        lines += [*gap, *_told(reason, evidence.changes, width)]
+        lines += [*gap, *_reason_lines(reason, evidence.changes, width)]
     if evidence.seconds is not None:
         took = duration(evidence.seconds)
         lines += [*gap, [(" takes about ", "faint"), (took, "text")]]
     return lines
 
 
-def _told(reason: Reason, changes: Mapping[str, Sequence[JsonChange]], width: int) -> list[Line]:
+def _reason_lines(
+    reason: Reason, changes: Mapping[str, Sequence[JsonChange]], width: int
+) -> list[Line]:
     if reason.kind is Kind.COMMAND_CHANGED and reason["before"] and reason["after"]:
         return [
             *_bullet("command changed", width),
@@ -54,8 +56,11 @@ def _told(reason: Reason, changes: Mapping[str, Sequence[JsonChange]], width: in
         ]
     if reason.kind is Kind.DATA_CHANGED:
         name = str(reason["name"])
-        told = _bullet(sentence(reason), width)
-        return [*told, *(line for one in changes.get(name, ())[:_CHANGES] for line in _data(one))]
+        sentence_lines = _bullet(sentence(reason), width)
+        return [
+            *sentence_lines,
+            *(line for one in changes.get(name, ())[:_CHANGES] for line in _data(one)),
+        ]
     if reason.kind in _FILES:
         return [*_bullet(_FILES[reason.kind].format(reason["name"]), width), *_file(reason)]
     return _bullet(sentence(reason), width)

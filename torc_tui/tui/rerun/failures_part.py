@@ -59,7 +59,7 @@ class FailuresPart(CommandNode, Vertical):
         self.log_view.log_lines.wrap = True
         self.split = ListSplit(Side(self.table), Side(self.head, self.log_view))
         self.empty = EmptyState()
-        self.empty.say("Looking for failed jobs …")
+        self.empty.show("Looking for failed jobs …")
         self.is_read = False
         """Whether it is known which jobs have failed."""
         self._asked = False
@@ -98,7 +98,7 @@ class FailuresPart(CommandNode, Vertical):
         """Take notice that jobs have another status."""
         self._changed = True
 
-    def want(self) -> None:
+    def request(self) -> None:
         """Have the failures read if jobs have changed and the last reading is not too new."""
         view = self._host.view
         if view is None or self._asked or not self._changed or time.monotonic() < self._due:
@@ -121,7 +121,7 @@ class FailuresPart(CommandNode, Vertical):
 
         def fail(error: Exception) -> None:
             end()
-            self.empty.say(f"The failures cannot be read: {error}.")
+            self.empty.show(f"The failures cannot be read: {error}.")
 
         self._pane.ask("failures", read, take, fail, slow=True)
 
@@ -136,7 +136,7 @@ class FailuresPart(CommandNode, Vertical):
         self.table.reload()
         self.split.fit(len(self.table.order))
         if not groups:
-            self.empty.say("No job of this run has failed.")
+            self.empty.show("No job of this run has failed.")
         if had_keys and not (self.table.has_focus or self.log_view.has_focus):
             self.focus_target.focus()
         self._show_selected()
@@ -174,7 +174,7 @@ class FailuresPart(CommandNode, Vertical):
         self._shown = shown
         if member is None:
             self.log_view.open((), live=False)
-            self.log_view.say([])
+            self.log_view.show([])
             return
 
         def read(source: FeedReader) -> Sequence[AttemptLog]:
@@ -196,7 +196,7 @@ class FailuresPart(CommandNode, Vertical):
         kept = [Stream(name, path) for name, path in streams]
         chosen = [one for one in kept if one.name in (signature.stream, "combined")] or kept
         self.log_view.open(chosen, live=False)
-        self.log_view.say([])
+        self.log_view.show([])
         if signature.offset is not None and chosen:
             self.log_view.go_to(chosen[0].name, signature.offset, mark=True)
 
@@ -205,7 +205,7 @@ class FailuresPart(CommandNode, Vertical):
         window = self.log_view.window
         if window.serial and not window.lines:
             gone = "the job wrote nothing" if window.exists else "its log is not here"
-            self.log_view.say([[(f"  {gone}", "muted")]])
+            self.log_view.show([[(f"  {gone}", "muted")]])
 
     def _show_head(self) -> None:
         """Say what the group has in common; as many lines as there is room for."""
@@ -248,7 +248,7 @@ class FailuresPart(CommandNode, Vertical):
         group = self.rows.group(self.table.cursor)
         if group is not None:
             self.rows.toggle(group.number)
-            self.table.select(RowKey("group", group.number), tell=False)
+            self.table.select(RowKey("group", group.number), notify=False)
             self.table.reload()
             self.split.fit(len(self.table.order))
 
@@ -262,11 +262,11 @@ def group_lines(
         reason = optional_sentence(job.reason) if job is not None else None
         return _folded([(name, "strong"), (f" {reason or 'canceled'}", "canceled")], width)
     signature = member.signature.own
-    told: list[Span] = [(member.name, "strong"), (f" {failure_line(*signature.key)}", "failed")]
+    spans: list[Span] = [(member.name, "strong"), (f" {failure_line(*signature.key)}", "failed")]
     if not signature.message and job is not None and job.reason is not None:
-        told.append(("·", "faint"))
-        told.append((sentence(job.reason), "text"))
-    sample = _folded(told, width) if most > 1 else [fit_line(told, width - 2)]
+        spans.append(("·", "faint"))
+        spans.append((sentence(job.reason), "text"))
+    sample = _folded(spans, width) if most > 1 else [fit_line(spans, width - 2)]
     number, them = len(group.canceled), "it" if len(group.jobs) == 1 else "them"
     canceled = f"{count(number, 'job')} canceled because of {them}"
     jobs: list[Span] = [

@@ -56,7 +56,7 @@ class PlanPart(CommandNode, Vertical):
         self.canvas = PageCanvas(self._page)
         self.split = ListSplit(Side(self.table), self.canvas)
         self.empty = EmptyState()
-        self.empty.say("Comparing commands, data and files …")
+        self.empty.show("Comparing commands, data and files …")
         self._shown: Forecast | None = None
         self._verdict: JobVerdict | None = None
         self._changes: Changes = {}
@@ -73,10 +73,10 @@ class PlanPart(CommandNode, Vertical):
         """Return the widget that gets the keys."""
         return self.table if self.rows.records else self.empty
 
-    def want(self) -> None:
+    def request(self) -> None:
         """Have the plan computed if it is not fresh."""
         if self._host.view is not None:
-            self._host.plans.want(self._pane.torc)
+            self._host.plans.request(self._pane.torc)
 
     # -- the plan ----------------------------------------------------------------------------------
 
@@ -86,7 +86,7 @@ class PlanPart(CommandNode, Vertical):
         forecast = plans.forecast
         if forecast is None:
             if plans.problem is not None:
-                self.empty.say(f"The plan cannot be computed: {plans.problem}.")
+                self.empty.show(f"The plan cannot be computed: {plans.problem}.")
             return
         if forecast is self._shown:
             return
@@ -99,7 +99,7 @@ class PlanPart(CommandNode, Vertical):
         self.table.set_rows(self.rows)
         if not some:
             total = len(forecast.plan.verdicts)
-            self.empty.say(
+            self.empty.show(
                 "The job is up to date." if total == 1 else f"All {total} jobs are up to date.",
                 "They run again when their command, data or files change.",
             )

@@ -43,10 +43,10 @@ class RerunPane(Pane):
     # -- what the tab host calls -------------------------------------------------------------------
 
     def refresh_content(self) -> None:
-        self.failures.want()
-        self.plan.want()
+        self.failures.request()
+        self.plan.request()
         self.plan.show()
-        self._say()
+        self._show_bar()
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
         if changed:
@@ -54,13 +54,13 @@ class RerunPane(Pane):
         self.stale = True
 
     def every_second(self, now: float) -> None:
-        self.failures.want()
-        self.plan.want()
-        self._say()
+        self.failures.request()
+        self.plan.request()
+        self._show_bar()
 
     def plan_changed(self) -> None:
         self.plan.show()
-        self._say()
+        self._show_bar()
 
     @property
     def busy(self) -> bool:
@@ -68,11 +68,11 @@ class RerunPane(Pane):
 
     def every_tick(self) -> None:
         self.failures.log_view.take()
-        self._say()
+        self._show_bar()
 
     # -- parts -------------------------------------------------------------------------------------
 
-    def _say(self) -> None:
+    def _show_bar(self) -> None:
         number, forecast = self.failures.number, self._plans.forecast
         if not self._chosen and self.failures.is_read and forecast is not None:
             self._chosen = True
@@ -99,7 +99,7 @@ class RerunPane(Pane):
     def _choose(self, part: str) -> None:
         self.part, self._chosen = part, True
         self._show_part(focus=True)
-        self._say()
+        self._show_bar()
 
     def _show_part(self, *, focus: bool = False) -> None:
         """Show one part; it gets the keys if the other one had them."""

@@ -140,7 +140,7 @@ class TorcApp(App[int]):
             if self.config_dir is not None:
                 self.keymap = keymaps.read(self.config_dir)
         except SettingsError as error:
-            self.complain(error)
+            self.show_error(error)
         preset = self.state.get("keys", "")
         if preset in PRESETS and preset != self.keymap.preset:
             self.keymap = KeyMap(preset, self.keymap.changes)
@@ -267,23 +267,23 @@ class TorcApp(App[int]):
         text = "\n".join(sanitize(line) for line in message.split("\n"))
         super().notify(text, title=title, severity=severity, timeout=timeout, markup=False)
 
-    def complain(self, error: Exception) -> None:
+    def show_error(self, error: Exception) -> None:
         text, hint = str(error), None
         if isinstance(error, TorcError):
             text, hint = error.message, error.hint
         self.notify(f"{text}\n{hint}" if hint else text, severity="error", timeout=8)
 
-    def burst(self, word: str, jobs: Sequence[tuple[int, str]]) -> None:
+    def report_jobs(self, word: str, jobs: Sequence[tuple[int, str]]) -> None:
         now = time.time()
         for job_id, name in jobs:
             self._batcher.add(word, job_id, name, now)
 
-    def tell_batcher(self, now: float) -> None:
+    def show_due_notices(self, now: float) -> None:
         for notice in self._batcher.due(now):
             severity: SeverityLevel = "error" if notice.kind == "failed" else "information"
             self.notify(notice.text, severity=severity, timeout=6)
 
-    def tell_when_ended(self, key: Hashable, watch: Watch) -> None:
+    def toggle_watch(self, key: Hashable, watch: Watch) -> None:
         watched = self.watches.toggle(key, watch)
         text = "you will be notified when it finishes" if watched else "notification canceled"
         self.notify(f"{watch.title}: {text}")

@@ -50,4 +50,4 @@ class Dispatcher:
             if isawaitable(result):
                 await result
         except TorcError as error:
-            app.complain(error)
+            app.show_error(error)

@@ -24,13 +24,13 @@ def announce(app: ShellApp, ended: WatchResult) -> None:
     try:
         command = command_of_settings()
     except SettingsError as error:
-        app.complain(error)
+        app.show_error(error)
         return
     if command:
         try:
             run(command, ended.text, app.environ)
         except OSError as error:
-            app.complain(TorcError(f"tui.notify_command: {error}"))
+            app.show_error(TorcError(f"tui.notify_command: {error}"))
 
 
 def command_of_settings() -> str | None:

@@ -38,7 +38,7 @@ class ShellApp(AppPort, Protocol):
     def take_machine(self, news: MachineReading) -> None:
         """Handle a reading of the machine."""
 
-    def tell_batcher(self, now: float) -> None:
+    def show_due_notices(self, now: float) -> None:
         """Show collected notifications that are due."""
 
     def bell(self) -> None:

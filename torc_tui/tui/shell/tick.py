@@ -51,7 +51,7 @@ class Tick:
             self._second = now
             self._every_second(screen, now)
         screen.every_tick(now)
-        self._app.tell_batcher(now)
+        self._app.show_due_notices(now)
 
     def _every_second(self, screen: TorcScreen, now: float) -> None:
         app = self._app

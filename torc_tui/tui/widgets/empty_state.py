@@ -21,7 +21,7 @@ class EmptyState(Painted, can_focus=True):
         self.sentence = ""
         self.hint = ""
 
-    def say(self, sentence: str, hint: str = "") -> None:
+    def show(self, sentence: str, hint: str = "") -> None:
         """Show another sentence."""
         if (sentence, hint) != (self.sentence, self.hint):
             self.sentence, self.hint = sentence, hint
@@ -29,10 +29,12 @@ class EmptyState(Painted, can_focus=True):
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         room = max(20, min(60, width - 4))
-        told = [(text, "text") for text in wrap(self.sentence, room)]
+        lines = [(text, "text") for text in wrap(self.sentence, room)]
         hints = [(text, "faint") for text in wrap(self.hint, room)]
-        gap: list[tuple[str, str]] = [("", "")] if hints and height > len(told) + len(hints) else []
-        shown = [*told, *gap, *hints][: max(1, height)]
+        gap: list[tuple[str, str]] = (
+            [("", "")] if hints and height > len(lines) + len(hints) else []
+        )
+        shown = [*lines, *gap, *hints][: max(1, height)]
         above = max(0, (height - len(shown)) // 2)
         centred: list[Line] = [
             [(" " * max(0, (width - width_of(text)) // 2), ""), (text, style)]

@@ -32,7 +32,7 @@ class FilterNote(Painted):
         super().__init__(classes=classes)
         self.text = text
 
-    def say(self, line: Line) -> None:
+    def show(self, line: Line) -> None:
         """Replace the text."""
         if line != self.text:
             self.text = line
@@ -154,9 +154,9 @@ class FilterLine(CommandNode, Horizontal):
         self.display = False
         self.post_message(self.Left())
 
-    def say(self, line: Line) -> None:
+    def show(self, line: Line) -> None:
         """Show a note at the right, such as the number of matches or an error."""
-        self.note.say(line)
+        self.note.show(line)
 
     def _write(self, text: str) -> None:
         self.field.value = text

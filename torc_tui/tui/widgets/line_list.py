@@ -131,18 +131,18 @@ class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
             if key in keys:
                 self.refresh(Region(0, line + 1, self.view.width, 1))
 
-    def select(self, key: Key | None, *, tell: bool = True) -> bool:
+    def select(self, key: Key | None, *, notify: bool = True) -> bool:
         """Put the cursor on a key; return False if there is no such row."""
         try:
             row = self.order.index(key)
         except ValueError:
             return False
-        self.move_to(row, tell=tell)
+        self.move_to(row, notify=notify)
         return True
 
     # -- moving ------------------------------------------------------------------------------------
 
-    def move_to(self, row: int, *, tell: bool = True) -> None:
+    def move_to(self, row: int, *, notify: bool = True) -> None:
         """Put the cursor on a row, or on the nearest existing one."""
         if not self.order:
             return
@@ -152,7 +152,7 @@ class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
             self._forget_row(self.cursor_row)
             self.cursor_row, self.cursor = row, key
             self._forget_row(row)
-            if tell:
+            if notify:
                 self.post_message(self.Selected(self, key))
         self._show_cursor()
 

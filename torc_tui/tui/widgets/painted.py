@@ -124,7 +124,7 @@ class StatusLine(Painted):
     BASE = "header"
     text: Line = ()
 
-    def say(self, line: Line) -> None:
+    def show(self, line: Line) -> None:
         if line != self.text:
             self.text = line
             self.repaint()

@@ -181,7 +181,7 @@ class JobActions:
         button = f"{action.title.capitalize()} {number}"
         dialog = confirm(self._screen.torc, title, about, button, go)
         if action.dependents is not None:
-            self._select(action, jobs, lambda found: _tell_dependents(dialog, about, action, found))
+            self._select(action, jobs, lambda found: _show_dependents(dialog, about, action, found))
 
     def _select(
         self, action: UserAction, jobs: Sequence[JobLike], then: Callable[[Found], None]
@@ -285,10 +285,10 @@ def _names(names: Sequence[str]) -> list[str]:
     return [*names[:LISTED], *more]
 
 
-def _tell_dependents(
+def _show_dependents(
     dialog: Confirm, about: Sequence[str], action: UserAction, found: Found
 ) -> None:
     """Add the dependents that the action also changes to a question."""
-    told = dependents_sentence(action, len(found.jobs), len(found.dependents))
-    if told is not None:
-        dialog.set_lines(text_lines([*about, f"{told}:", *_names(found.dependents)]))
+    sentence = dependents_sentence(action, len(found.jobs), len(found.dependents))
+    if sentence is not None:
+        dialog.set_lines(text_lines([*about, f"{sentence}:", *_names(found.dependents)]))

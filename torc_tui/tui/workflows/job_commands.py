@@ -118,12 +118,12 @@ class JobCommands:
         groups = {job.group or job.name for job in jobs}
         several = groups.pop() if len(groups) == 1 else f"{len(jobs)} jobs"
         title = jobs[0].name if len(jobs) == 1 else several
-        host.torc.tell_when_ended(frozenset(ids), Watch(title, host.workflow_id, ids))
+        host.torc.toggle_watch(frozenset(ids), Watch(title, host.workflow_id, ids))
 
     def _watch_workflow(self) -> None:
         wf = self._host.workflow_id
         name = self._host.model.view.workflow.name or f"workflow {wf}"
-        self._host.torc.tell_when_ended(("workflow", wf), Watch(name, wf))
+        self._host.torc.toggle_watch(("workflow", wf), Watch(name, wf))
 
     # -- all logs ----------------------------------------------------------------------------------
 

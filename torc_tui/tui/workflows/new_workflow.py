@@ -56,7 +56,7 @@ class NewWorkflow(CoveringScreen):
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("new", "split")
     DEFAULT_CSS = """
-    NewWorkflow #said { margin: 0 0 1 0; }
+    NewWorkflow #note { margin: 0 0 1 0; }
     NewWorkflow #acts { height: 1; margin: 1 0 0 1; }
     """
 
@@ -70,7 +70,7 @@ class NewWorkflow(CoveringScreen):
         self.zoom = 1
         self.creating = False
         self.picker = PathPicker(path or "", TITLES[kind][1])
-        self.note = StatusLine(id="said")
+        self.note = StatusLine(id="note")
         self.panes = PreviewPanes()
         self.create_button = Button("Create")
         self.run_button = Button("Create and run")
@@ -138,9 +138,9 @@ class NewWorkflow(CoveringScreen):
 
     def _take_matches(self, found: Matches) -> None:
         if found.text == self.picker.text:
-            said = self.picker.show_matches(found)
-            if said is not None:
-                self.note.say(said)
+            note = self.picker.show_matches(found)
+            if note is not None:
+                self.note.show(note)
 
     def _take_check(self, checked: Checked) -> None:
         if checked.text != self.picker.text:
@@ -161,12 +161,12 @@ class NewWorkflow(CoveringScreen):
         self.picker.hide_matches()
         if plan is None:
             first = found.problems[0] if found.problems else None
-            self.note.say(problem_line(found.problems, first))
+            self.note.show(problem_line(found.problems, first))
         else:
             warnings = len(found.warnings) + len(found.never) + len(found.missing)
             more = [(f"   ⚠ {count(warnings, 'warning')}", "warning")] if warnings else []
             fine = [("✔ valid", "success bold"), ("   nothing is created yet", "faint")]
-            self.note.say(fine + more)
+            self.note.show(fine + more)
         self.show_keys()
 
     def _redraw(self) -> None:
@@ -225,7 +225,7 @@ class NewWorkflow(CoveringScreen):
 
     def on_preview_panes_problem_selected(self, event: PreviewPanes.ProblemSelected) -> None:
         if event.problem is not None and self.found is not None:
-            self.note.say(problem_line(self.found.problems, event.problem))
+            self.note.show(problem_line(self.found.problems, event.problem))
             self.panes.show_line(event.problem)
         if event.entered:
             self.panes.focus_problem_line()

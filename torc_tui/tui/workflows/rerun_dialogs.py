@@ -120,8 +120,8 @@ def initialize(torc: AppPort, workflow: Workflow) -> None:
             Option("a", f"Rerun all ({len(plan.verdicts)})", "all", danger=True),
             Option("n", "Cancel", ""),
         ]
-        told = f"Stale: {listed(names, NAMED)}." if names else "No job is stale."
-        about = [f"Jobs: {status_counts(workflow.counts)}.", "", told]
+        summary = f"Stale: {listed(names, NAMED)}." if names else "No job is stale."
+        about = [f"Jobs: {status_counts(workflow.counts)}.", "", summary]
         title = f"Initialize {workflow.name}?"
         dialog = Choice(title, text_lines(about), options)
         torc.push(dialog, partial(_take, torc, workflow))
@@ -162,4 +162,4 @@ def _read_plan(torc: AppPort, workflow: Workflow, then: Callable[[RerunPlan], No
 
         return plan_rerun(source.store, workflow.id)
 
-    torc.planner.ask(("rerun question", workflow.id), read, then, torc.complain)
+    torc.planner.ask(("rerun question", workflow.id), read, then, torc.show_error)

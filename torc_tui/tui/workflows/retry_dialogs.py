@@ -219,8 +219,8 @@ class EditCommand(Overlay[str]):
         others = len(self._jobs) - 1
         if not others:
             return [first]
-        told = f"; {count(others, 'other command')} {'changes' if others == 1 else 'change'}"
-        return [[*first, (f"{told} in the same words", "muted")]]
+        summary = f"; {count(others, 'other command')} {'changes' if others == 1 else 'change'}"
+        return [[*first, (f"{summary} in the same words", "muted")]]
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
@@ -243,8 +243,8 @@ class EditCommand(Overlay[str]):
         number = sum(one is not None for one in found)
         total = len(found)
         style = "success" if number == total else "warning"
-        told = f"changes {number} of {count(total, 'command')}"
-        lines: list[Line] = [[(told, style)]] if total > 1 else []
+        summary = f"changes {number} of {count(total, 'command')}"
+        lines: list[Line] = [[(summary, style)]] if total > 1 else []
         if number < total:
             names = [job.name for job, one in zip(self._jobs, found, strict=True) if one is None]
             rest = f"not retried, the text is not in their command: {listed(names, NAMED)}"

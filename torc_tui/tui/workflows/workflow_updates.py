@@ -108,7 +108,7 @@ class WorkflowUpdates:
             table.reordering.schedule(model.now)
         jobs = model.view.jobs
         for word, ids in outcomes(events).items():
-            screen.torc.burst(word, [(one, jobs[one].name) for one in ids if one in jobs])
+            screen.torc.report_jobs(word, [(one, jobs[one].name) for one in ids if one in jobs])
         self.show_header()
         screen.tabs.data_changed(changed.jobs, events)
         screen.jobs_side.activity.changed(changed.jobs)
@@ -177,7 +177,7 @@ class WorkflowUpdates:
     def every_tick(self, now: float) -> None:
         screen = self._screen
         if screen.table.reordering.run(screen.table, now):
-            screen.filter.say_shown()
+            screen.filter.show_count()
         fit_columns(screen.table)
         screen.dependencies.ask_visible(screen.torc.reader)
         screen.tabs.every_tick()

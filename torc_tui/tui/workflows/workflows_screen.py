@@ -135,7 +135,7 @@ class WorkflowsScreen(TorcScreen):
         """Notify when the workflow ends."""
         workflow = self.workflow
         if workflow is not None:
-            self.torc.tell_when_ended(("workflow", workflow.id), Watch(workflow.name, workflow.id))
+            self.torc.toggle_watch(("workflow", workflow.id), Watch(workflow.name, workflow.id))
 
     def _toggle_archived(self) -> None:
         self.rows.archived = not self.rows.archived
