@@ -28,7 +28,11 @@ def test_runs(torc: Any, place: Path, template: str) -> None:
 def test_default(torc: Any, place: Path) -> None:
     answer = torc("new", "-o", "mine.yaml", "-f", "json")
     assert json.loads(answer.out) == {"path": str(place / "mine.yaml"), "template": "diamond"}
-    assert (place / "mine.yaml").read_text() == (FOLDER / "diamond.yaml").read_text()
+    first, _, rest = (place / "mine.yaml").read_text().partition("\n")
+    assert rest == (FOLDER / "diamond.yaml").read_text()
+    marker = "# yaml-language-server: $schema="
+    assert first.startswith(marker)
+    assert json.loads(Path(first.removeprefix(marker)).read_text())["required"] == ["jobs"]
 
 
 def test_refusals(torc: Any, place: Path) -> None:

@@ -238,6 +238,13 @@ WORKFLOW_COMMANDS = (
         ),
     ),
     CliCommand(
+        ("schema",),
+        "editor_schema:schema",
+        "Print the JSON Schema of workflow files, for editors",
+        (arg("-o --output FILE", "file to write", complete="file"),),
+        TEXT,
+    ),
+    CliCommand(
         ("validate", "workflows validate"),
         "create:validate",
         "Check a workflow file without creating a workflow",

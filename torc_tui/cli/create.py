@@ -266,11 +266,13 @@ def new_file(call: Call) -> None:
     template = call.options.template or TEMPLATES[0]
     given = call.options.output
     path = Path(given or _NAME)
+    from torc_tui.cli.editor_schema import comment
+
     text = (Path(__file__).parent.parent / "templates" / f"{template}.yaml").read_bytes()
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         with os.fdopen(fd, "wb") as file:
-            file.write(text)
+            file.write(comment().encode() + text)
     except FileExistsError:
         hint = f"`torc new {template} -o FILE` writes another file"
         raise Refused(f"{path} already exists; no changes made", hint=hint) from None

@@ -13,6 +13,7 @@ import re
 import shlex
 import signal
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from torc_tui.json_errors import why_no_json
 from torc_tui.model import Json
@@ -30,9 +31,16 @@ from torc_tui.workflow_file.values import (
 )
 
 Check = Callable[[Json], Json]
+MADE: dict[Check, tuple[Any, ...]] = {}
+"""Checks that a function of this module made -> its name and arguments."""
 INTEGER_LIMIT = 2**31 - 1
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MAX_GPUS = 10_000
+
+
+def made(check: Check, *arguments: Any) -> Check:
+    """Note the name and the arguments of the function that made a check; return the check."""
+    MADE[check] = arguments
+    return check
 
 
 # -- strings ---------------------------------------------------------------------------------------
@@ -73,7 +81,7 @@ def choice(*words: str) -> Check:
             raise InvalidValue(message, suggestion(value, words))
         return str(value)
 
-    return check
+    return made(check, "choice", *words)
 
 
 def shell(value: Json) -> str:
@@ -122,7 +130,7 @@ def integer(low: int, high: int = INTEGER_LIMIT) -> Check:
             raise InvalidValue(f"must be {limit}, not {str(value)[:40]}")
         return value
 
-    return check
+    return made(check, "integer", low, high)
 
 
 def seconds(value: Json) -> float:
@@ -153,20 +161,6 @@ def backoff(value: Json) -> float:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not 1 <= value <= MOST_FACTOR:
         raise InvalidValue(f"must be a number from 1 to {MOST_FACTOR}, not {kind_of(value)}")
-    return float(value)
-
-
-def gpus(value: Json) -> float:
-    """Return a number of GPUs: an integer, or a share of one GPU."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise InvalidValue(f"must be a number of GPUs, not {kind_of(value)}")
-    if not 0 <= value <= _MAX_GPUS:
-        raise InvalidValue(f"must be between 0 and {_MAX_GPUS}, not {str(value)[:40]}")
-    if value == int(value):
-        return int(value)
-    if value > 1:
-        hint = "write an integer, or a share of one GPU below 1, such as 0.5"
-        raise InvalidValue(f"must be an integer or below 1, not {value:g}", hint)
     return float(value)
 
 
@@ -201,7 +195,7 @@ def strings(item: Check = nonempty) -> Check:
             raise InvalidValue(f"must be a list of strings, not {kind_of(value)}")
         return _each(value, item)
 
-    return check
+    return made(check, "strings", item)
 
 
 def exit_codes(value: Json) -> tuple[int, ...]:
@@ -344,4 +338,4 @@ def loose_mapping(known: Mapping[str, Check]) -> Check:
                     raise InvalidValue(message, invalid.hint, key) from None
         return json_value(value)
 
-    return check
+    return made(check, "loose_mapping", known)

@@ -12,6 +12,7 @@ from torc_tui.workflow_file.checks import (
     exit_codes,
     factor,
     integer,
+    made,
     stored_duration,
     strings,
 )
@@ -58,7 +59,7 @@ def _end_rule(*resources: str) -> Check:
             found[resource] = factor(value)
         return found
 
-    return check
+    return made(check, "end_rule")
 
 
 def _stored(key: str, value: Json) -> Json:

@@ -10,7 +10,6 @@ from torc_tui.workflow_file.checks import (
     boolean,
     choice,
     duration,
-    gpus,
     integer,
     json_schema,
     json_value,
@@ -33,7 +32,7 @@ from torc_tui.workflow_file.checks import (
 )
 from torc_tui.workflow_file.failure_keys import END_KEYS, RULE
 from torc_tui.workflow_file.key_tables import Key, KeyTable
-from torc_tui.workflow_file.size_checks import cpus, gpu_memory, memory
+from torc_tui.workflow_file.size_checks import cpus, gpu_memory, gpus, memory
 from torc_tui.workflow_file.values import label, string
 
 

@@ -1,0 +1,50 @@
+"""Write the JSON Schema of workflow files, with which editors complete and check them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from torc_tui import settings
+from torc_tui.cli import output
+from torc_tui.cli.call import Call
+from torc_tui.docs.key_meanings import key_meanings
+from torc_tui.errors import UsageError
+from torc_tui.quoting import quoted
+from torc_tui.workflow_file.editor_schema import workflow_schema
+
+
+def schema(call: Call) -> None:
+    """Print the schema, or write it to a file."""
+    given = call.options.output
+    if given is None:
+        output.json_value(workflow_schema(key_meanings()))
+        return
+    try:
+        _write(Path(given))
+    except OSError as error:
+        raise UsageError(f"{quoted(given)} cannot be written: {error.strerror}") from error
+    call.done({"path": str(Path(given).absolute())}, f"Wrote {given}")
+
+
+def comment() -> str:
+    """Return the comment by which editors find the schema; empty where it cannot be written."""
+    path = Path(settings.data_dir()) / "workflow-schema.json"
+    try:
+        settings.make_private(str(path.parent))
+        _write(path)
+    except OSError:
+        return ""
+    return f"# yaml-language-server: $schema={path}\n"
+
+
+def _write(path: Path) -> None:
+    """Write the schema at once: an editor may be reading the file."""
+    text = json.dumps(workflow_schema(key_meanings()), indent=1, ensure_ascii=False)
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        new.write_text(f"{text}\n", encoding="utf-8")
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)

@@ -1,0 +1,30 @@
+"""Read what the keys of a workflow file mean from the page that describes them."""
+
+from __future__ import annotations
+
+import re
+
+from torc_tui.docs import topics
+
+_HEADINGS = {
+    "workflow": "## Workflow",
+    "execution_config": "`execution_config` has these keys",
+    "job": "## Jobs",
+}
+"""Name of a table of keys -> the text that stands before it on the page."""
+_ROW = re.compile(r"\| (`[^|]*`) \| [^|]* \| (.*) \|")
+
+
+def key_meanings() -> dict[str, dict[str, str]]:
+    """Return the meaning of each key by the name of its table, without marks of Markdown."""
+    page = topics.text_of("workflow-files")
+    found = {}
+    for table, heading in _HEADINGS.items():
+        rows = page.split(heading, 1)[1].split("\n\n")[1].splitlines()
+        found[table] = {
+            name: match[2].replace("`", "").replace("\\|", "|")
+            for row in rows
+            if (match := _ROW.fullmatch(row))
+            for name in re.findall(r"`(\w+)`", match[1])
+        }
+    return found
