@@ -112,5 +112,4 @@ def test_analyze(torc: Any, ran: Path) -> None:
 
 
 def test_words(torc: Any, ran: Path) -> None:
-    assert "one job is needed" in torc("logs").err
     assert "unexpected argument 'b'" in torc("logs", "a", "b").err

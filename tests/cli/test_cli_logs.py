@@ -135,3 +135,23 @@ def test_names_after_two_dashes(torc: Any, place: Path) -> None:
     wrong = torc("logs", "-w", 1, "--", "-v", "--path")
     assert wrong.code == 2 and "unexpected argument '--path'" in wrong.err
     assert torc("jobs", "priority", "-w", 1, "--", "-5", "-v").code == 2  # it has completed
+
+
+def test_logs_without_a_job(torc: Any, talked: int, place: Path) -> None:
+    """Without a job, the log of the one that failed last is shown, else of the last that ran."""
+    answer = torc("logs", "-w", 1)
+    assert answer.out == "" and "silent (job 2), completed" in answer.err
+    jobs = [
+        "{name: first, command: 'echo one; exit 1'}",
+        "{name: second, command: 'echo two; exit 1', depends_on: [first]}",
+        "{name: third, command: 'echo three', depends_on: [second]}",
+    ]
+    text = f"name: bad\njobs: [{', '.join(jobs)}]\n"
+    text = text.replace("depends_on: [first]", "depends_on: []")
+    (place / "bad.yaml").write_text(text)
+    assert torc("run", "bad.yaml", "--quiet", "--max-parallel-jobs", 1).code == 1
+    for words in ([], ["bad"], ["@last"], ["-w", 2]):
+        answer = torc("logs", *words)
+        assert answer.out == "two\n" and "second (job 4), failed" in answer.err, words
+    torc("workflows", "new", "-n", "empty")
+    assert "no job of workflow 3 has started" in torc("logs", "empty").err

@@ -418,11 +418,12 @@ WORKFLOW_COMMANDS = (
     CliCommand(
         ("logs", "jobs logs"),
         "logs:logs",
-        "Show the output of a job; search, bundle or analyze the output of all jobs",
+        "Show the output of a job, or of the last that failed; search or bundle all output",
         (
             arg(
-                "words JOB",
-                "name, WORKFLOW/NAME, or id; or bundle [WORKFLOW]; or analyze [WORKFLOW|PATH]",
+                "words JOB|WORKFLOW",
+                "job, by default the last that failed; or bundle [WORKFLOW]; or analyze"
+                " [WORKFLOW|PATH]",
                 nargs="*",
             ),
             OF_WORKFLOW,

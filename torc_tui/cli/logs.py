@@ -14,7 +14,7 @@ from typing import Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import INTERRUPTED, print_stderr
+from torc_tui.cli.diagnostics import INTERRUPTED, note, print_stderr
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.status import SETTLED, TROUBLED, JobStatus
 from torc_tui.views.ansi import Decoder
@@ -29,6 +29,7 @@ _OPTIONS: Mapping[str, frozenset[str]] = {
     "analyze": frozenset(),
 }
 """The options of each use of the command, besides the workflow."""
+_WITH_OUTPUT = frozenset({JobStatus.RUNNING, JobStatus.COMPLETED})
 _POLL_SECONDS = 0.1
 _BLOCK = 1 << 20
 
@@ -44,7 +45,7 @@ def logs(call: Call) -> int | None:
         from torc_tui.cli import log_tools
 
         return log_tools.TOOLS[use](call)
-    job_id = call.job_id(_only(words), options.workflow)
+    job_id = _job(call, words)
     finder = AttemptFinder(call, job_id, run_id=options.run_id, attempt=options.attempt)
     if call.json:
         output.json_value({**finder.which(), "files": finder.files()})
@@ -83,14 +84,30 @@ def _check_options(options: Any, use: str) -> None:
             )
 
 
-def _only(words: list[str]) -> str:
-    """Return the one job that is named."""
-    if len(words) == 1:
-        return words[0]
-    raise UsageError(
-        "one job is needed" if not words else f"unexpected argument {words[1]!r}",
-        hint="write `torc logs JOB`, or `torc logs --grep REGEX` for the output of all jobs",
-    )
+def _job(call: Call, words: list[str]) -> int:
+    """Return the job that is named, or the most interesting one of a workflow."""
+    if len(words) > 1:
+        raise UsageError(
+            f"unexpected argument {words[1]!r}",
+            hint="write `torc logs JOB`, or `torc logs --grep REGEX` for the output of all jobs",
+        )
+    workflow = call.options.workflow
+    if not words or (workflow is None and call.means_workflow(words[0])):
+        return _latest(call, call.workflow_id(workflow or next(iter(words), None)))
+    return call.job_id(words[0], workflow)
+
+
+def _latest(call: Call, workflow_id: int) -> int:
+    """Return the job that failed last, else the one that started last; say which it is."""
+    from torc_tui.store import queries
+    from torc_tui.store.selection import ListSelection
+
+    for statuses, order in ((TROUBLED, "ended_at"), (_WITH_OUTPUT, "started_at")):
+        wanted = ListSelection(statuses=statuses, sort_by=order, reverse=True, limit=1)
+        for job in queries.list_jobs(call.store, workflow_id, wanted):
+            note(f"{job['name']} (job {job['id']}), {job['status']}")
+            return int(job["id"])
+    raise NotFound(f"no job of workflow {workflow_id} has started yet")
 
 
 class AttemptFinder:

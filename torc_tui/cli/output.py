@@ -76,13 +76,20 @@ def fields(pairs: Iterable[tuple[str, object]]) -> None:
 def record(values: Mapping[str, Any]) -> None:
     """Print a record, one value per line; None and empty lists are left out."""
     fields(
-        (
-            key.replace("_", " ").capitalize(),
-            when(value) if key.endswith(("_at", "_before", "mtime")) else value,
-        )
+        (key.replace("_", " ").capitalize(), _in_local_time(key, value))
         for key, value in values.items()
         if value != []
     )
+
+
+def _in_local_time(key: str, value: object) -> object:
+    if key.endswith(("_at", "_before", "mtime")):
+        return when(value)
+    if key in ("timestamp", "start_time", "completion_time") and isinstance(value, str):
+        from datetime import datetime
+
+        return when(datetime.fromisoformat(value).timestamp())
+    return value
 
 
 def line(text: str) -> None:
