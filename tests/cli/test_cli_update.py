@@ -254,3 +254,15 @@ def test_name_of_a_run(torc: Torc, file: Path) -> None:
     assert names == ["other", "sweep"]
     answer = torc("run", 1, "--name", "x")
     assert answer.code == 2 and "--name needs a workflow file" in answer.err
+
+
+def test_failed_jobs_of_a_file_again(torc: Torc, place: Path) -> None:
+    """``--stale`` runs the failed jobs of the workflow that was made from the file before."""
+    (place / "w.yaml").write_text("name: w\njobs: [{name: a, command: 'cat gate'}]\n")
+    answer = torc("run", "w.yaml")
+    assert answer.code == 1 and "`torc run 1 --stale` runs the failed jobs again" in answer.err
+    (place / "gate").touch()
+    assert torc("run", "--stale", "-q").code == 0
+    assert [one["id"] for one in torc("workflows", "list", "-f", "json").json] == [1]
+    answer = torc("run", "w.yaml", "--stale", "--new")
+    assert answer.code == 2 and "--new and --stale cannot be used together" in answer.err

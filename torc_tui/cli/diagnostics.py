@@ -147,8 +147,8 @@ def without_runner(workflow_id: int) -> str:
 def after_failure(workflow_id: int) -> str:
     """Return what to do about the failed jobs of a workflow."""
     return (
-        f"`torc failures {workflow_id}` lists the reasons; `torc jobs retry JOB`, then"
-        f" `torc run {workflow_id}` runs a job again"
+        f"`torc failures {workflow_id}` lists the reasons;"
+        f" `torc run {workflow_id} --stale` runs the failed jobs again"
     )
 
 

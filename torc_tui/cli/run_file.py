@@ -2,7 +2,7 @@
 
 Input: a file and the options of the run. Output: the id of a workflow. A workflow is the same if it
 was made from the same file (by its real path), with the same name and `--set` values, in the same
-directory.
+directory. `--update`, `--stale` and `--keep` are about that workflow.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from torc_tui.wording import ago
 def workflow_of_file(call: Call, path: str) -> tuple[int, bool]:
     """Return the workflow to run, and whether it runs already and the terminal attaches to it."""
     options = call.options
-    if options.new and options.update:
-        raise UsageError("--new and --update cannot be used together")
+    same = [name for name in ("update", "stale", "keep") if getattr(options, name)]
+    if options.new and same:
+        raise UsageError(f"--new and --{same[0]} cannot be used together")
     plan = plan_of(call, path)
     known = None if options.new else _known(call, plan)
     if known is not None and _runs(call, known):
@@ -38,7 +39,7 @@ def workflow_of_file(call: Call, path: str) -> tuple[int, bool]:
             _refuse_running(known, path)
         print_stderr(f"workflow {known.id} ({known.name}) is already running")
         return known.id, True
-    if known is not None and (options.update or _wants_update(call, known)):
+    if known is not None and (same or _wants_update(call, known)):
         from torc_tui.cli.update import apply_plan
 
         apply_plan(call, known.id, plan, quiet=options.quiet or call.json)
