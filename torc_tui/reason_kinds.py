@@ -71,6 +71,8 @@ class Kind(StrEnum):
     ATTEMPT = "attempt", "number of delay"
     MISSING_INPUT = "missing_input", "name"
     UNSCHEDULABLE = "unschedulable", "lacks"  # a reason for each resource that this machine lacks
+    # `gpus`: the GPUs that the job gets, `at`: when at the latest; `far`: not within a day
+    NEXT = "next", "gpus at far"
     SHORTAGE = "shortage", "lacks"  # the same, of resources that are in use now
     # Resources that a request lacks: of the machine (`total`), or what is `free` of it.
     CPUS = "cpus", "requested free total"
@@ -85,6 +87,7 @@ class Kind(StrEnum):
     # Why a GPU cannot be had now. `gpu` is (index, MIG instance), `users` are (pid, name,
     # bytes) of processes that are not ours.
     GPUS_HELD = "gpus_held", "gpus"
+    GPUS_RESERVED = "gpus_reserved", "gpus job"  # for the job that is next
     GPU_HELD_BY = "gpu_held_by", "gpu owners"  # (user, job) of other databases
     GPU_HIDDEN = "gpu_hidden", "gpu used total"  # memory in use by no process that the driver lists
     GPU_RETURNING = "gpu_returning", "gpu memory job"

@@ -26,7 +26,8 @@ SEEN = 'echo "$CUDA_VISIBLE_DEVICES" > {name}.seen'
 MEET = SEEN + "; for i in $(seq 500); do [ -e {other}.seen ] && exit 0; sleep 0.02; done; exit 1"
 
 Jobs = Mapping[str, tuple[str, Mapping[str, Any]]]
-"""name -> (command, what it wants); ``priority`` among the wants is the job's."""
+"""name -> (command, what it wants), where those `OF_JOBS` are keys of the job."""
+OF_JOBS = ("priority", "depends_on", "failure_handler")
 
 
 class Bench:
@@ -53,8 +54,7 @@ class Bench:
         for name, (command, wants) in jobs.items():
             rest = dict(wants)
             entry = {"name": name, "command": command, "resource_requirements": name}
-            if "priority" in rest:
-                entry["priority"] = rest.pop("priority")
+            entry |= {key: rest.pop(key) for key in OF_JOBS if key in rest}
             spec["jobs"].append(entry)
             needs = {"name": name, "num_cpus": 1, "memory": "200m", "runtime": "PT2M", **rest}
             spec["resource_requirements"].append(needs)
@@ -116,7 +116,7 @@ class Bench:
     def events(self, kind: str, workflow: int = 1) -> list[dict[str, Any]]:
         try:
             return [
-                {"at": event.timestamp, **readable(event.data)}
+                {"at": event.timestamp, "job_id": event.job_id, **readable(event.data)}
                 for event in list_events(self.store, workflow)
                 if event.kind == kind
             ]
@@ -184,5 +184,6 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def plain(text: str) -> str:
-    """Return the text without process ids and paths that differ each time."""
+    """Return the text without process ids, paths and times that differ each time."""
+    text = re.sub(r"by ([\d-]+ )?\d\d:\d\d at", "by TIME at", text)
     return re.sub(r"pid \d+ \S+( of \S+)?,", "pid N python,", text)

@@ -91,6 +91,14 @@ def test_no_gpu_is_kept_idle_for_what_nobody_knows_the_end_of(why: str) -> None:
     assert run(pool, [(1, PAIR), (0, LONG)]) == {1}
 
 
+def test_no_gpu_is_kept_idle_for_the_share_that_another_program_takes() -> None:
+    pool = Pool(machine(2, 16, GpuProcess(pid=7, memory=48 * GB)))
+    held = pool.take(request(num_gpus=1))
+    assert held is not None and held.gpus[0].uuid == "GPU-1"
+    half, quarter = request("half", num_gpus=0.5), request("quarter", num_gpus=0.25)
+    assert run(pool, [(1, half), (0, quarter)], (held, 9000.0)) == {1}, "half is next on GPU-1"
+
+
 @pytest.mark.parametrize(
     ("priority", "runtime", "started"),
     [(1, 600.0, {1}), (1, 6000.0, set()), (0, 6000.0, {1}), (1, None, set())],

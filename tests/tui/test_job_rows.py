@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torc_tui.model import Event, Job, ResourceRequirements, Workflow
+from torc_tui.operations.job_facts import Lack, RequestLacks
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_columns import COLUMNS
@@ -134,14 +134,10 @@ def test_largest_id_fits() -> None:
 
 
 def test_ready_job_without_reading() -> None:
-    class Known:
-        runners = 1
-        lacks: ClassVar[dict[int, tuple[tuple[str, ...], tuple[str, ...]]]] = {1: ((), ())}
-
     rows = JobRows(view())
     rows.view.nodes.add(7)
     assert said(rows, 3)["why"] == ""
-    rows.reasons.request_lacks = Known()
+    rows.reasons.request_lacks = RequestLacks(((),), {1: Lack()})
     assert said(rows, 3)["why"] == "next in line"
 
 

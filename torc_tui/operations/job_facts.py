@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 from torc_tui.errors import NotFound
 from torc_tui.lifecycle.failure_policy import GROWING
 from torc_tui.model import EdgeKind, Job, Machine, ResourceRequirements, Workflow
+from torc_tui.operations import next_job
 from torc_tui.operations.machine_state import (
     MachineReader,
     MachineState,
     held_by_others,
     machine_of,
 )
+from torc_tui.operations.next_job import NextJob
 from torc_tui.plan.changes import key_of
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.records import dataclass, fields
@@ -55,6 +57,15 @@ class RequestLacks:
 
     labels: tuple[tuple[str, ...], ...]
     lacks: Mapping[int, Lack]
+    next_job: NextJob | None = None
+    """The job for which resources are reserved."""
+
+    def of(self, job_id: int, requirement_id: int) -> Lack | None:
+        """Return what a ready job lacks; None where it is not known."""
+        lack = self.lacks.get(requirement_id)
+        if self.next_job is None or self.next_job.job_id != job_id or not (lack and lack.now):
+            return lack
+        return Lack((*lack.now, self.next_job.reason))
 
     @property
     def runners(self) -> int:
@@ -98,21 +109,58 @@ def request_lacks(
     ):
         state = machine.read(store, load=False)
     lacks = {}
+    first: NextJob | None = None
     for runner in runners:
         is_here = runner.location == machine.location
-        pool, whole = _pool(store, runner, state if is_here else None)
-        full = _full(store, runner)
-        for key, one in requirements.items():
-            never = _reasons(never_of(one, whole))
-            found = Lack((), never) if never else Lack((*full, *_reasons(shortfalls_of(one, pool))))
-            if is_here and state is not None and state.gpu_problem and gpu_need(one):
-                found = Lack((state.gpu_problem,))
-            elif is_here and not never:
+        one = _RunnerLacks(store, runner, state if is_here else None)
+        first = first or one.next_job
+        for key, request in requirements.items():
+            found = one.of(key, request)
+            if is_here and not found.never:
                 found = _with_others(found, state, store)
             best = lacks.get(key)
             if best is None or _worse(best) > _worse(found):
                 lacks[key] = found
-    return RequestLacks(tuple(tuple(runner.labels or ()) for runner in runners), lacks)
+    labels = tuple(tuple(runner.labels or ()) for runner in runners)
+    return RequestLacks(labels, lacks, first)
+
+
+class _RunnerLacks:
+    """What requests lack on one runner; ``state`` is the machine if it is this one."""
+
+    def __init__(self, store: Store, runner: ActiveRunner, state: MachineState | None) -> None:
+        if state is None:
+            held = runner_liveness.holdings(store, runner.location)
+            allocations = [one.allocation for one in held]
+            pool = Pool(machine_of(runner), allocations, rules=rules_of(runner.options))
+        else:
+            held, pool = list(state.holdings), state.pool(runner)
+        self._now = time.time()
+        self._pool = pool
+        self._whole = machine_of(runner)
+        self._problem = None if state is None else state.gpu_problem
+        own = [one for one in held if one.node_id == runner.node_id]
+        limit = runner.options.get("max_parallel_jobs")
+        self._full = limit is not None and len(own) >= limit
+        self._limit = because(Kind.PARALLEL_LIMIT, running=len(own), limit=limit)
+        self.next_job: NextJob | None = None
+        if not self._full and not self._problem:
+            self.next_job = next_job.find(store, runner, pool, own, self._now)
+
+    def of(self, key: int, request: ResourceRequirements) -> Lack:
+        """Return what a request with that id lacks."""
+        if self._problem and gpu_need(request):
+            return Lack((self._problem,))
+        if never := _reasons(never_of(request, self._whole)):
+            return Lack((), never)
+        first, pool = self.next_job, self._pool
+        if first is not None and key in first.after:
+            passes = first.reservation.lets_pass(request, self._now)
+            pool.reserved = frozenset() if passes else first.reservation.gpus
+            pool.reserved_for = first.name
+        found = _reasons(shortfalls_of(request, pool))
+        pool.reserved = frozenset()
+        return Lack((self._limit, *found) if self._full else found)
 
 
 def _with_others(lack: Lack, state: MachineState | None, store: Store) -> Lack:
@@ -183,26 +231,6 @@ def unserved_labels(store: Store, workflow_id: int) -> dict[str, int]:
     return found
 
 
-def _pool(store: Store, runner: ActiveRunner, state: MachineState | None) -> tuple[Pool, Machine]:
-    """Return what a runner has free now, and its whole machine."""
-    whole = machine_of(runner)
-    if state is not None:
-        return state.pool(runner), whole
-    held = [one.allocation for one in runner_liveness.holdings(store, runner.location)]
-    return Pool(whole, held, rules=rules_of(runner.options)), whole
-
-
-def _full(store: Store, runner: ActiveRunner) -> tuple[Reason, ...]:
-    """Return that a runner has as many jobs as it may have, if it has."""
-    limit = runner.options.get("max_parallel_jobs")
-    if limit is None:
-        return ()
-    held = runner_liveness.holdings(store, runner.location)
-    running = sum(one.node_id == runner.node_id for one in held)
-    reached = running >= limit
-    return (because(Kind.PARALLEL_LIMIT, running=running, limit=limit),) if reached else ()
-
-
 def _worse(lack: Lack) -> int:
     return 2 if lack.never else 1 if lack.now else 0
 
@@ -235,7 +263,7 @@ class JobFacts:
         job = job_of(record)
         lack = Lack()
         if job.status is JobStatus.READY:
-            lack = self.lacks.lacks.get(job.requirement_id, lack)
+            lack = self.lacks.of(job_id, job.requirement_id) or lack
         may_miss = job.status in (JobStatus.READY, JobStatus.FAILED)
         return views.Facts(
             job=job,

@@ -6,7 +6,7 @@ if the pool would serve the request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torc_tui.model import Gpu, GpuProcess, Machine, ResourceRequirements
@@ -105,20 +105,24 @@ def _gpus(need: GpuNeed, pool: Pool) -> list[Shortfall]:
         reason = because(Kind.GPU_LIMIT, limit=limit)
         return [Shortfall("gpus", need.number, able, reason)]
     blocked = [(state, ob) for state, ob in blocked if ob is not Obstacle.LIMIT]
-    return [_in_use(need, blocked, able, pool.set_aside)]
+    return [_in_use(need, blocked, able, pool)]
 
 
 def _in_use(
     need: GpuNeed,
     blocked: Sequence[tuple[GpuState, Obstacle]],
     able: int,
-    set_aside: Mapping[str, Reason],
+    pool: Pool,
 ) -> Shortfall:
     """Return the shortfall of a request that the machine could serve if nothing else ran."""
     only_memory = all(obstacle is Obstacle.MEMORY for _, obstacle in blocked)
+    aside = [one.gpu.uuid for one, ob in blocked if ob is Obstacle.SET_ASIDE and one.gpu]
+    kept = tuple(label(one.gpu) for one, ob in blocked if ob is Obstacle.RESERVED and one.gpu)
+    decided = (Obstacle.SET_ASIDE, Obstacle.RESERVED)
     reasons = (
-        *(set_aside[one.gpu.uuid] for one, ob in blocked if ob is Obstacle.SET_ASIDE and one.gpu),
-        *_obstacles(need, [pair for pair in blocked if pair[1] is not Obstacle.SET_ASIDE]),
+        *(pool.set_aside[uuid] for uuid in aside),
+        *_obstacles(need, [pair for pair in blocked if pair[1] not in decided]),
+        *([because(Kind.GPUS_RESERVED, gpus=kept, job=pool.reserved_for)] if kept else []),
     )
     if need.number > 1 or need.share >= WHOLE:
         reason = because(

@@ -10,7 +10,7 @@ they do not delay it (see `reservation`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from torc_tui.model import Allocation, ResourceRequirements
@@ -50,17 +50,20 @@ def place(
     them ends at the latest.
     """
     round_ = _Round(pool, list(ends), now)
-    size = _SIZES.get(method, _SIZES[DEFAULT_METHOD])
     try:
-        for candidate in sorted(
-            candidates, key=lambda one: (-one.priority, size(one.requirements), one.job_id)
-        ):
+        for candidate in in_order(candidates, method):
             if len(round_.placed) >= limit:
                 break
             round_.try_to_place(candidate)
     finally:
         pool.reserved = frozenset()
     return round_.placed
+
+
+def in_order(candidates: Iterable[Candidate], method: str = DEFAULT_METHOD) -> list[Candidate]:
+    """Return candidates in the order in which they get resources."""
+    size = _SIZES.get(method, _SIZES[DEFAULT_METHOD])
+    return sorted(candidates, key=lambda one: (-one.priority, size(one.requirements), one.job_id))
 
 
 class _Round:

@@ -51,6 +51,8 @@ class Pool:
         """GPUs on which no job starts, by UUID, with the reason."""
         self.reserved: frozenset[str] = frozenset()
         """GPUs that are kept for a job that comes first."""
+        self.reserved_for: str | None = None
+        """The name of that job, where it is known."""
         self.whole_is_ready = False
         """Whether a job that requests whole GPUs is ready: then shares are packed."""
         self._cpus: float = 0

@@ -13,8 +13,9 @@ from math import inf
 from typing import NamedTuple
 
 from torc_tui.model import Allocation, ResourceRequirements
+from torc_tui.records import replace
 from torc_tui.resources.gpu_state import GpuState
-from torc_tui.resources.gpus import LASTING, GpuNeed, Obstacle, gpu_need
+from torc_tui.resources.gpus import LASTING, GpuNeed, Obstacle, gpu_need, usable_memory
 from torc_tui.resources.pool import Pool
 from torc_tui.units import in_thousandths
 
@@ -67,14 +68,23 @@ def _first_gpus(need: GpuNeed, pool: Pool, ends: Ends) -> list[tuple[float, str]
     for state, obstacle in pool.obstacles(need):
         if obstacle in LASTING | _OF_OTHERS or state.gpu is None:
             continue
-        at = 0.0 if obstacle is None else _free_at(state, ends)
+        at = 0.0 if obstacle is None else _free_at(state, need, ends)
         if at is not None:
             found.append((at, state.gpu.index, state.gpu.uuid))
     return [(at, uuid) for at, _, uuid in sorted(found)[: need.number]]
 
 
-def _free_at(state: GpuState, ends: Ends) -> float | None:
-    """Return when the last job on a GPU ends: inf if unknown, None if it is of another runner."""
+def _free_at(state: GpuState, need: GpuNeed, ends: Ends) -> float | None:
+    """Return when the last job on a GPU ends: inf if that is unknown.
+
+    None if it is of another runner, or if others take what the request needs.
+    """
+    gpu = state.gpu
+    if gpu is not None:
+        free = min(state.free_memory + state.own_used, usable_memory(gpu))
+        left = replace(gpu, processes=state.foreign, memory_free=free)
+        if GpuState(left, state.rules).obstacle(need) is not None:
+            return None
     known = {id(grant): at for held, at in ends for grant in held.gpus}
     if any(id(claim.grant) not in known for claim in state.claims):
         return None

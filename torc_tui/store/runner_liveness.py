@@ -186,6 +186,7 @@ class Holding(NamedTuple):
     started_at: float | None
     allocation: Allocation
     suspended: bool = False
+    requirement_id: int = 0
 
 
 class ActiveRunner(NamedTuple):

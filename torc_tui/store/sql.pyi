@@ -564,6 +564,7 @@ class HoldingsRow(NamedTuple):
     allocation: str | None
     process_started: int | None
     suspended: bool
+    requirement_id: int
     boot_id: str
     pid_namespace: str | None
     runner_pid: int

@@ -6,6 +6,7 @@ Input: `Reason` records. Output: text without a final period.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from torc_tui.reasons import Kind, Reason
@@ -145,6 +146,16 @@ def _set_aside(reason: Reason) -> str:
     return f"{_label(reason)} is not used{until}: {why}{way}"
 
 
+def _next(reason: Reason) -> str:
+    """Return what the first job that does not fit gets: ``next on GPUs 0 and 1, by 14:20 …``."""
+    gpus, at = reason["gpus"], reason["at"]
+    words = f"next on {_labels(gpus)}" if gpus else "next"
+    if at is None:
+        return words
+    minute = moment(ceil(at / 60) * 60)[: -len(":00")]
+    return f"{words}, by {minute if reason['far'] else minute[-len('00:00') :]} at the latest"
+
+
 def _used_again(reason: Reason) -> str:
     by = f": {reason['user']} has decided so" if reason["user"] else ""
     return f"{_label(reason)} is used again{by}"
@@ -168,6 +179,11 @@ def gpu_sentences(
         Kind.GPU_MODEL: _gpu_model,
         Kind.GPUS_IN_USE: _in_use(sentence),
         Kind.GPUS_HELD: _held,
+        Kind.GPUS_RESERVED: lambda reason: (
+            f"{_labels(reason['gpus'] or ())} "
+            f"{'are' if len(reason['gpus'] or ()) != 1 else 'is'} reserved for {reason['job']}"
+        ),
+        Kind.NEXT: _next,
         Kind.GPU_LOST: lambda reason: f"{_labels(reason['gpus'] or ())} failed while the job ran",
         Kind.GPU_HELD_BY: lambda reason: (
             f"{_label(reason)} is held by "

@@ -41,15 +41,16 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "SELECT job.id AS job_id, job.name AS job_name, job.workflow_id, workflow.name AS "
         "workflow_name, workflow.\"user\", job.attempt_id, compute_node.run_id, compute_node.id "
         "AS node_id, job.status, job.pid, job.started_at, job.allocation, job.process_started, "
-        "job.suspended, compute_node.boot_id, compute_node.pid_namespace, compute_node.pid AS "
-        "runner_pid, compute_node.process_started AS runner_started FROM compute_node JOIN job "
-        "ON job.compute_node_id = compute_node.id JOIN workflow ON workflow.id = job.workflow_id "
-        "WHERE coalesce(compute_node.location, compute_node.hostname) = ?1 AND "
-        "compute_node.is_active AND job.status IN (3, 4) ORDER BY job.workflow_id, job.id",
+        "job.suspended, job.requirement_id, compute_node.boot_id, compute_node.pid_namespace, "
+        "compute_node.pid AS runner_pid, compute_node.process_started AS runner_started FROM "
+        "compute_node JOIN job ON job.compute_node_id = compute_node.id JOIN workflow ON "
+        "workflow.id = job.workflow_id WHERE coalesce(compute_node.location, "
+        "compute_node.hostname) = ?1 AND compute_node.is_active AND job.status IN (3, 4) ORDER "
+        "BY job.workflow_id, job.id",
         "location",
         "job_id job_name workflow_id workflow_name user attempt_id run_id node_id status:status "
-        "pid started_at allocation:json process_started suspended:boolean boot_id pid_namespace "
-        "runner_pid runner_started",
+        "pid started_at allocation:json process_started suspended:boolean requirement_id boot_id "
+        "pid_namespace runner_pid runner_started",
     ),
     "HOST_VALUE": (
         "SELECT meta.value FROM meta WHERE meta.\"key\" = ?1",

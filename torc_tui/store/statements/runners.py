@@ -105,7 +105,7 @@ HOLDINGS = (
         job.c.attempt_id,
         compute_node.c.run_id,
         compute_node.c.id.label("node_id"),
-        *columns(job, "status pid started_at allocation process_started suspended"),
+        *columns(job, "status pid started_at allocation process_started suspended requirement_id"),
         *columns(
             compute_node,
             "boot_id pid_namespace pid:runner_pid process_started:runner_started",

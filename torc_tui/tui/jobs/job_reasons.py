@@ -85,9 +85,10 @@ class JobReasons:
         self._ready.add(job.id)
         if self.request_lacks is None or job.requirement_id not in self.request_lacks.lacks:
             return replace(found, looked=False)
-        short, never = self.request_lacks.lacks[job.requirement_id]
+        lack = self.request_lacks.of(job_id, job.requirement_id)
+        assert lack is not None  # as was just looked up
         unserved = self.request_lacks.unserved(job.labels)
-        return replace(found, shortfalls=short, never=never, unserved=unserved)
+        return replace(found, shortfalls=lack.now, never=lack.never, unserved=unserved)
 
     def _blockers(self, job_id: int) -> list[Blocker]:
         jobs, blockers = self.view.jobs, []
