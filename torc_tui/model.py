@@ -478,8 +478,7 @@ class Allocation:
 # -- attempts: orders to an executor, and its reports ----------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptKey:
+class AttemptKey(NamedTuple):
     """Identifies an attempt of a job; reports of other attempts are refused."""
 
     workflow_id: int

@@ -97,7 +97,8 @@ def _initializer(cls: Any, frozen: bool) -> Callable[..., None]:
     if hasattr(cls, "__post_init__"):
         lines.append("self.__post_init__()")
     body = "\n ".join(lines or ["pass"])
-    exec(f"def __init__({', '.join(parameters)}):\n {body}", names)
+    source = f"def __init__({', '.join(parameters)}):\n {body}"
+    exec(compile(source, f"<{cls.__qualname__}>", "exec"), names)
     compiled: Any = names["__init__"]
     compiled.__qualname__ = f"{cls.__qualname__}.__init__"
     return compiled  # type: ignore[no-any-return]  # exec has no types

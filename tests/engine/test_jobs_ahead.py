@@ -158,9 +158,16 @@ def test_another_runner_ends_it(bench: Make) -> None:
 
 def test_typical_run_time() -> None:
     ahead = Prefetched()
-    assert not ahead.worthwhile
+    assert ahead.wanted(4) == 0
     ahead.learn(0.01)
-    assert ahead.worthwhile
+    assert ahead.wanted(4) == PREFETCHED_JOBS
     for _ in range(3):
         ahead.learn(1.0)
-    assert not ahead.worthwhile
+    assert ahead.wanted(4) == 0
+
+
+def test_only_jobs_that_start_soon_are_prefetched() -> None:
+    ahead = Prefetched()
+    ahead.learn(STALE_SECONDS / 5)
+    assert ahead.wanted(2) == 10
+    assert ahead.wanted(0) == 0

@@ -6,7 +6,6 @@ from typing import Any
 
 from torc_tui.model import NotStarted
 from torc_tui.reasons import Kind, because
-from torc_tui.records import replace
 from torc_tui.wording import sentence
 
 TEN = "name: w\njobs:\n  - {name: 'j{i}', command: 'true', parameters: {i: '1:10'}}\n"
@@ -85,7 +84,7 @@ def test_late_refusal(bench: Any) -> None:
     it.step()
     key = it.fake.order(it.ids[name]).key
     it.engine.step(
-        [NotStarted(replace(key, attempt_id=2), because(Kind.START_SHORTAGE, lack="memory"))], 5.0
+        [NotStarted(key._replace(attempt_id=2), because(Kind.START_SHORTAGE, lack="memory"))], 5.0
     )
     assert it.status()[name] == "running"
 

@@ -104,8 +104,8 @@ class AttemptEnds:
         ):
             exited = replace(exited, cause=Cause.CANCELED)
         exited = self._with_gpu_cause(flight, exited)
-        facts = self._facts(flight, exited, outputs, missing_data)
-        verdict = outcome(exited, replace(facts, is_ending=is_ending))
+        facts = self._facts(flight, exited, outputs, missing_data, is_ending=is_ending)
+        verdict = outcome(exited, facts)
         if verdict.reason is not None and verdict.reason.kind is Kind.EXIT:
             verdict = replace(verdict, reason=_with_full_disk(verdict.reason, flight.output_dir))
         return scheduling.EndedAttempt(
@@ -199,6 +199,8 @@ class AttemptEnds:
         exited: Exited,
         outputs: OutputCheck,
         missing_data: Sequence[str],
+        *,
+        is_ending: bool = False,
     ) -> AttemptFacts:
         context, job = self._maker.context, flight.job
         requested = context.requirements.get(job.requirement_id)
@@ -212,6 +214,7 @@ class AttemptEnds:
             policies=self._policies(flight) if may_fail else NO_POLICIES,
             request=self._request(flight, exited.usage) if may_fail else None,
             script_failed=flight.script_failed,
+            is_ending=is_ending,
             retries=job.retries,
             missing_files=outputs.missing,
             unwritten_files=outputs.unwritten,

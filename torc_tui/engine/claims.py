@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torc_tui.engine.placer import BATCH, Placed, Placer
-from torc_tui.engine.state import PREFETCHED_JOBS, RunnerState
+from torc_tui.engine.state import RunnerState
 from torc_tui.lifecycle.decide import RERUN, StatusChange
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
@@ -112,7 +112,9 @@ class JobClaims:
     def prefetch(self, conn: Connection) -> None:
         """Claim some jobs in advance, where jobs are short and all request the same."""
         state = self._state
-        if not self._is_prefetch_useful():
+        number = len(state.in_flight) - len(self._ended) + len(self.placed)
+        wanted = state.prefetched.wanted(number)
+        if not self._is_prefetch_useful(wanted):
             return
         of = self._placer.ready_of(conn, self._now)
         classes = ready_jobs.ready_classes(conn, of)
@@ -125,18 +127,17 @@ class JobClaims:
             if job_id not in ended
         }
         running |= {placed.job.requirement_id for placed in self.placed}
-        ready = ready_jobs.ready_jobs(conn, of, classes[0], PREFETCHED_JOBS)
+        ready = ready_jobs.ready_jobs(conn, of, classes[0], wanted)
         alike = [job for job in ready if job.requirement_id in running]
         if alike:
             self._record_claims(conn, [(job, None) for job in alike])
             self.prefetched = [*state.prefetched.jobs, *alike]
 
-    def _is_prefetch_useful(self) -> bool:
+    def _is_prefetch_useful(self, wanted: int) -> bool:
         state = self._state
         return (
             self.prefetched is None
-            and len(state.prefetched.jobs) < PREFETCHED_JOBS // 2
-            and state.prefetched.worthwhile
+            and len(state.prefetched.jobs) < (wanted + 1) // 2
             and state.shared.is_only_runner
             and state.may_prefetch()
             and state.options.deadline.end_time is None

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 SHORT_SECONDS = 0.1
 """Jobs are prefetched only while attempts take less than this."""
-PREFETCHED_JOBS = 24
-"""Number of jobs that are prefetched at once."""
+PREFETCHED_JOBS = 48
+"""Largest number of jobs that are prefetched at once."""
 STALE_SECONDS = 0.25
 """Time after which a prefetched job goes back to ready."""
 
@@ -56,10 +56,11 @@ class Prefetched:
         """Take into account how long an attempt has taken."""
         self._typical = seconds if self._typical is None else 0.7 * self._typical + 0.3 * seconds
 
-    @property
-    def worthwhile(self) -> bool:
-        """Whether attempts are known to be short."""
-        return self._typical is not None and self._typical < SHORT_SECONDS
+    def wanted(self, running: int) -> int:
+        """Return how many jobs may start before they are stale, while that many run."""
+        if self._typical is None or self._typical >= SHORT_SECONDS:
+            return 0
+        return min(PREFETCHED_JOBS, int(running * STALE_SECONDS / max(self._typical, 0.001)))
 
     def is_stale(self, now: float) -> bool:
         """Return whether jobs have waited here for too long."""

@@ -49,14 +49,15 @@ class SqlGraph:
     def release(self, ended: Sequence[tuple[int, bool]]) -> list[Waiting]:
         """Count down the dependents of ended jobs; return those that wait for nothing more."""
         free: list[Waiting] = []
+        listed = dumps([job_id for job_id, _ in ended])
+        found = {row.node_id: row for row in self.conn.rows(sql.DEPENDENT_RANGES, node_ids=listed)}
         for job_id, succeeded in ended:
-            targets = [row[0] for row in self.conn.rows(sql.DEPENDENTS_OF, node_id=job_id)]
-            if not targets:
+            if (dependents := found.get(job_id)) is None:
                 continue
             unsuccessful = 0 if succeeded else 1
-            if max(targets) > 0:
+            if dependents.last > 0:
                 free += self._lower(job_id, unsuccessful)
-            if min(targets) < 0:
+            if dependents.first < 0:
                 for gate in self.conn.rows(
                     sql.LOWER_GATES, node_id=job_id, unsuccessful=unsuccessful
                 ):

@@ -292,5 +292,5 @@ def interrupted(conn: Connection, workflow_id: int) -> int:
 def job_names(store: Store, job_ids: Iterable[int]) -> dict[int, str]:
     """Return the names of these jobs by id; jobs that do not exist are left out."""
     with store.read() as conn:
-        found = [(job_id, conn.value(sql.JOB_NAME, job_id=job_id)) for job_id in job_ids]
-    return {job_id: name for job_id, name in found if name is not None}
+        rows = conn.rows(sql.JOB_NAMES, job_ids=dumps(list(job_ids)))
+    return {row.id: row.name for row in rows}

@@ -40,10 +40,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id",
         "group",
     ),
-    "DEPENDENTS_OF": (
-        "SELECT dependency.job_id FROM dependency WHERE dependency.depends_on_id = ?1",
-        "node_id",
-        "job_id",
+    "DEPENDENT_RANGES": (
+        "SELECT dependency.depends_on_id AS node_id, max(dependency.job_id) AS last, "
+        "min(dependency.job_id) AS first FROM dependency WHERE dependency.depends_on_id IN "
+        "(SELECT anon_1.value FROM json_each(?1) AS anon_1) GROUP BY dependency.depends_on_id",
+        "node_ids",
+        "node_id last first",
     ),
     "EXPLAIN_HOLD": (
         "UPDATE job SET hold_reason=?1 WHERE job.workflow_id = ?2 AND job.family = ?3 AND "
@@ -160,6 +162,11 @@ POSTGRESQL: dict[str, str] = {
         "SELECT job.id, job.name, job.status, job.return_code, job.reason, job.stop_requested "
         "FROM job WHERE job.workflow_id = ?1 AND job.family = ?2 AND job.canary = true ORDER BY "
         "job.id",
+    "DEPENDENT_RANGES":
+        "SELECT dependency.depends_on_id AS node_id, max(dependency.job_id) AS last, "
+        "min(dependency.job_id) AS first FROM dependency WHERE dependency.depends_on_id = "
+        "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_1))) GROUP BY dependency.depends_on_id",
     "HOLD_BEHIND":
         "UPDATE job SET held=true, hold_reason=?1 WHERE job.workflow_id = ?2 AND job.family = ?3 "
         "AND job.canary = false AND job.status IN (0, 1, 2) AND NOT job.held",

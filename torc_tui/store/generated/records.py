@@ -86,10 +86,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "ended_at return_code reason:reason not_before allocation:json suspended:boolean "
         "labels:json planned:json grown:json ignored:boolean scheduler_id",
     ),
-    "JOB_NAME": (
-        "SELECT job.name FROM job WHERE job.id = ?1",
-        "job_id",
-        "name",
+    "JOB_NAMES": (
+        "SELECT job.id, job.name FROM job WHERE job.id IN (SELECT anon_1.value FROM "
+        "json_each(?1) AS anon_1)",
+        "job_ids",
+        "id name",
     ),
     "JOB_OF_NAME": (
         "SELECT job.id FROM job WHERE job.workflow_id = ?1 AND job.name = ?2 AND NOT job.removed "
@@ -234,4 +235,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
 }
 # where PostgreSQL needs other words
 POSTGRESQL: dict[str, str] = {
+    "JOB_NAMES":
+        "SELECT job.id, job.name FROM job WHERE job.id = any(array((SELECT "
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_1)))",
 }

@@ -20,17 +20,28 @@ from torc_tui.store.statements.terms import (
     of_workflow,
     param,
     pick,
+    required,
 )
 
 _node_id = param("node_id")
 _own = of_workflow(job)
 
-DEPENDENTS_OF = select(dependency.c.job_id).where(dependency.c.depends_on_id == _node_id)
+_dependents = select(dependency.c.job_id).where(dependency.c.depends_on_id == _node_id)
+DEPENDENT_RANGES = (
+    select(
+        dependency.c.depends_on_id.label("node_id"),
+        required("last", func.max(dependency.c.job_id)),
+        required("first", func.min(dependency.c.job_id)),
+    )
+    .where(is_listed(dependency.c.depends_on_id, param("node_ids", Text())))
+    .group_by(dependency.c.depends_on_id)
+)
+"""The nodes that others depend on, each with the range of these: gates are negative."""
 LOWER_JOBS = (
     update(job)
     .where(
         among(job.c.status, {JobStatus.BLOCKED}),
-        job.c.id.in_(DEPENDENTS_OF.where(dependency.c.job_id > 0)),
+        job.c.id.in_(_dependents.where(dependency.c.job_id > 0)),
     )
     .values(unmet=job.c.unmet - 1, unsuccessful=job.c.unsuccessful + param("unsuccessful"))
     .returning(

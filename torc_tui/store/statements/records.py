@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Text, and_, func, or_, select
 
 from torc_tui.status import HAS_RESULT, TROUBLED, JobStatus
 from torc_tui.store.schema import (
@@ -27,6 +27,7 @@ from torc_tui.store.statements.terms import (
     among,
     columns,
     has_status,
+    is_listed,
     matches,
     of_workflow,
     param,
@@ -101,7 +102,7 @@ WORKFLOWS_WITH_JOB = select(workflow.c.id).where(
 FIRST_JOB_NAMES = (
     select(job.c.name).where(of_workflow(job), ~job.c.removed).order_by(job.c.id).limit(20_000)
 )
-JOB_NAME = select(job.c.name).where(job.c.id == param("job_id"))
+JOB_NAMES = pick(job, "id name").where(is_listed(job.c.id, param("job_ids", Text())))
 
 # -- files -----------------------------------------------------------------------------------------
 
