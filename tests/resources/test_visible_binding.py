@@ -7,6 +7,7 @@ import pytest
 from torc_tui.model import Allocation, Gpu, GpuGrant
 from torc_tui.resources.binding import environment, hints, unset, with_hints
 from torc_tui.resources.gpus import DEFAULT_RULES
+from torc_tui.resources.stand_ins import stand_ins
 from torc_tui.resources.visible import Device, Instance, visible
 
 PLAIN = [Device(0, "GPU-aa11"), Device(1, "GPU-aa22"), Device(2, "GPU-bb33"), Device(3, "GPU-cc44")]
@@ -131,6 +132,11 @@ def test_binding(uuids: list[str], by_index: bool, expected: str) -> None:
     [
         ("rocr-1", {"ROCR_VISIBLE_DEVICES": "1"}, ("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")),
         ("oneapi-1", {"ONEAPI_DEVICE_SELECTOR": "level_zero:1", "CUDA_VISIBLE_DEVICES": ""}, ()),
+        (
+            "ze-3",
+            {"ZE_AFFINITY_MASK": "3", "CUDA_VISIBLE_DEVICES": ""},
+            ("ONEAPI_DEVICE_SELECTOR",),
+        ),
         ("slurm-1", {"CUDA_VISIBLE_DEVICES": "1", "NVIDIA_VISIBLE_DEVICES": "1"}, ()),
     ],
 )
@@ -140,6 +146,31 @@ def test_gpus_of_other_makers(uuid: str, visible: dict[str, str], absent: tuple[
     assert visible.items() <= found.items()
     assert unset(allocation) == absent
     assert not found.keys() & set(absent)
+
+
+def test_a_job_without_gpus_sees_none_of_intel() -> None:
+    gpus = [Gpu(uuid="ze-0", index=0)]
+    found = environment(Allocation(1, 0), gpus)
+    assert (found["ONEAPI_DEVICE_SELECTOR"], found["CUDA_VISIBLE_DEVICES"]) == ("*:cpu", "")
+    assert "ONEAPI_DEVICE_SELECTOR" not in environment(Allocation(1, 0), [])
+
+
+@pytest.mark.parametrize(
+    ("environ", "uuids"),
+    [
+        ({"ROCR_VISIBLE_DEVICES": "2,3"}, ["rocr-2", "rocr-3"]),
+        ({"HIP_VISIBLE_DEVICES": "1"}, ["rocr-1"]),
+        ({"ROCR_VISIBLE_DEVICES": "2,3", "HIP_VISIBLE_DEVICES": "1,5"}, ["rocr-3"]),
+        ({"ONEAPI_DEVICE_SELECTOR": "level_zero:0,2"}, ["oneapi-0", "oneapi-2"]),
+        ({"ONEAPI_DEVICE_SELECTOR": "opencl:gpu"}, []),
+        ({"ZE_AFFINITY_MASK": "1-3"}, ["ze-1", "ze-2", "ze-3"]),
+        ({"ZE_AFFINITY_MASK": "4,5", "ONEAPI_DEVICE_SELECTOR": "level_zero:1"}, ["ze-5"]),
+        ({}, []),
+    ],
+)
+def test_gpus_that_the_environment_names(environ: dict[str, str], uuids: list[str]) -> None:
+    assert [gpu.uuid for gpu in stand_ins(environ, False, None, None)] == uuids
+    assert stand_ins(environ, True, None, None) == ()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ Input: an allocation and the GPUs of the machine. Output: a part of the job's en
 
 On NVIDIA, CUDA_VISIBLE_DEVICES names the GPUs and the variables of AMD are empty. On AMD,
 ROCR_VISIBLE_DEVICES alone names them: HIP_VISIBLE_DEVICES and CUDA_VISIBLE_DEVICES would select
-among what it has left.
+among what it has left. On Intel, ZE_AFFINITY_MASK names them where torc run was limited by it, and
+else ONEAPI_DEVICE_SELECTOR, which would select among what the mask has left.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from torc_tui.resources.gpus import (
     usable_memory,
 )
 
-_VIRTUAL, _AMD, _INTEL, _SLURM = "virtual-", "rocr-", "oneapi-", "slurm-"
+_VIRTUAL, _AMD, _SLURM = "virtual-", "rocr-", "slurm-"
+_INTEL, _INTEL_MASK = "oneapi-", "ze-"
 """How the UUIDs of GPUs begin that have only an index."""
 
 
@@ -41,13 +43,18 @@ def environment(
     uuids = [grant.uuid for grant in allocation.gpus]
     indices = [_index(uuid, known, by_index) for uuid in uuids]
     named = ",".join(uuids if None in indices else map(str, indices))
-    return _visible(uuids, named) | _granted(allocation, known, rules)
+    found = _visible(uuids, named) | _granted(allocation, known, rules)
+    if not uuids and any(uuid.startswith((_INTEL, _INTEL_MASK)) for uuid in known):
+        found["ONEAPI_DEVICE_SELECTOR"] = "*:cpu"
+    return found
 
 
 def unset(allocation: Allocation) -> tuple[str, ...]:
     """Return the variables that an attempt with that allocation must not have."""
-    on_amd = any(grant.uuid.startswith(_AMD) for grant in allocation.gpus)
-    return ("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES") if on_amd else ()
+    first = allocation.gpus[0].uuid if allocation.gpus else ""
+    if first.startswith(_AMD):
+        return "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"
+    return ("ONEAPI_DEVICE_SELECTOR",) if first.startswith(_INTEL_MASK) else ()
 
 
 def _visible(uuids: list[str], named: str) -> dict[str, str]:
@@ -62,13 +69,11 @@ def _visible(uuids: list[str], named: str) -> dict[str, str]:
         "ROCR_VISIBLE_DEVICES": "",
         "HIP_VISIBLE_DEVICES": "",
     }
+    found_of_intel = {"CUDA_VISIBLE_DEVICES": "", **containers}
     if first.startswith(_INTEL):
-        return {
-            **found,
-            "CUDA_VISIBLE_DEVICES": "",
-            "ONEAPI_DEVICE_SELECTOR": f"level_zero:{named}",
-            **containers,
-        }
+        return found | found_of_intel | {"ONEAPI_DEVICE_SELECTOR": f"level_zero:{named}"}
+    if first.startswith(_INTEL_MASK):
+        return found | found_of_intel | {"ZE_AFFINITY_MASK": named}
     if uuids and not first.startswith(_VIRTUAL):
         containers = {"NVIDIA_VISIBLE_DEVICES": named}
     return found | containers
@@ -124,7 +129,7 @@ def _granted(allocation: Allocation, known: Mapping[str, Gpu], rules: GpuRules) 
 
 def _index(uuid: str, known: Mapping[str, Gpu], by_index: bool) -> int | None:
     """Return the index by which a GPU is named; None if it is named by its UUID."""
-    for beginning in (_VIRTUAL, _AMD, _INTEL, _SLURM):
+    for beginning in (_VIRTUAL, _AMD, _INTEL, _INTEL_MASK, _SLURM):
         if uuid.startswith(beginning):
             return int(uuid.removeprefix(beginning))
     gpu = known.get(uuid)

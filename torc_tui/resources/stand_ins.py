@@ -1,7 +1,8 @@
 """Make the GPUs that no driver reads: virtual ones, and those that an environment names. Pure.
 
-GPUs that Slurm grants, or that ROCR_VISIBLE_DEVICES or ONEAPI_DEVICE_SELECTOR name, are real even
-where torc cannot read them: jobs get them by number, and nothing is known of their memory.
+GPUs that Slurm grants, or that the variables of AMD and Intel name, are real even where torc cannot
+read them: jobs get them by number, and nothing is known of their memory. HIP_VISIBLE_DEVICES counts
+the GPUs that ROCR_VISIBLE_DEVICES leaves, and ONEAPI_DEVICE_SELECTOR those of ZE_AFFINITY_MASK.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ from collections.abc import Mapping
 from torc_tui.errors import UsageError
 from torc_tui.model import Gpu
 from torc_tui.resources.visible import numbers_of
-
-LISTS = ("ROCR_VISIBLE_DEVICES", "ONEAPI_DEVICE_SELECTOR")
 
 
 def stand_ins(
@@ -50,19 +49,29 @@ def virtual_gpus(number: int) -> tuple[Gpu, ...]:
 
 def _named(environ: Mapping[str, str]) -> tuple[Gpu, ...] | None:
     """Return the GPUs that the environment names; None if it names none."""
-    numbers = numbers_of(environ.get("ROCR_VISIBLE_DEVICES"))
+    numbers = _among(
+        numbers_of(environ.get("ROCR_VISIBLE_DEVICES")),
+        numbers_of(environ.get("HIP_VISIBLE_DEVICES")),
+    )
     if numbers is not None:
         return _numbered(numbers, "AMD GPU", "rocr")
-    selector = environ.get("ONEAPI_DEVICE_SELECTOR", "")
-    kind, _, devices = selector.partition(":")
-    numbers = numbers_of(devices) if kind in ("level_zero", "opencl") else None
+    mask = numbers_of(environ.get("ZE_AFFINITY_MASK"))
+    kind, _, devices = environ.get("ONEAPI_DEVICE_SELECTOR", "").partition(":")
+    numbers = _among(mask, numbers_of(devices) if kind in ("level_zero", "opencl") else None)
     if numbers is not None:
-        return _numbered(numbers, "Intel GPU", "oneapi")
+        return _numbered(numbers, "Intel GPU", "oneapi" if mask is None else "ze")
     if "SLURM_JOB_ID" in environ:
         numbers = numbers_of(environ.get("SLURM_STEP_GPUS") or environ.get("SLURM_JOB_GPUS"))
         if numbers is not None:
             return _numbered(numbers, "GPU", "slurm")
     return None
+
+
+def _among(every: tuple[int, ...] | None, chosen: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """Return the GPUs of a list that a second list chooses by their place in the first."""
+    if every is None or chosen is None:
+        return chosen if every is None else every
+    return tuple(every[at] for at in chosen if at < len(every))
 
 
 def _numbered(numbers: tuple[int, ...], name: str, origin: str) -> tuple[Gpu, ...]:
