@@ -696,6 +696,8 @@ RELOAD_EVENTS = frozenset(
         "workflow_reset",
         "workflow_canceled",
         "jobs_created",
+        "jobs_discarded",
+        "jobs_spawned",
         "requirements_updated",
         "workflow_changed",
         "job_removed",

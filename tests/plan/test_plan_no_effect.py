@@ -11,6 +11,7 @@ from torc_tui.workflow_file.schema import MONITOR, SETTINGS
 
 HEAD = "name: w\njobs:\n- {name: a, command: x}\n"
 HONORED = {
+    "dynamic_jobs": "{max_iterations: 3}",
     "compute_node_wait_for_new_jobs_seconds": "5",
     "compute_node_wait_for_healthy_database_minutes": "5",
     "compute_node_expiration_buffer_seconds": "60",
@@ -31,7 +32,6 @@ IGNORED = {
     "compute_node_ignore_workflow_completion": "true",
     "enable_ro_crate": "true",
     "access_groups": "[a]",
-    "dynamic_jobs": "{max_iterations: 3}",
     "datasets": "[a]",
 }
 HONORED_MONITOR = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.storms import hostile, kills
+from tests.storms import hostile, kills, spawns
 
 
 def test_hostile_inputs() -> None:
@@ -24,6 +24,26 @@ def test_kills_on_sqlite() -> None:
     tally = kills.storm(60, None, seed=5)
     assert tally.kills.total() >= 60
     assert tally.completed
+    assert tally.faults == []
+
+
+def test_kills_of_jobs_that_make_jobs() -> None:
+    tally = spawns.storm(4, None, seed=7)
+    assert tally.kills.total() >= 4
+    assert tally.faults == []
+
+
+@pytest.mark.long
+def test_many_kills_of_jobs_that_make_jobs() -> None:
+    tally = spawns.storm(200, None, seed=8)
+    assert tally.kills.total() >= 200
+    assert tally.faults == []
+
+
+@pytest.mark.long
+def test_kills_of_jobs_that_make_jobs_on_postgresql(postgresql_url: str) -> None:
+    tally = spawns.storm(60, postgresql_url, seed=9)
+    assert tally.kills.total() >= 60
     assert tally.faults == []
 
 

@@ -333,6 +333,18 @@ WORKFLOW_COMMANDS = (
         ),
     ),
     CliCommand(
+        ("spawn",),
+        "spawn:spawn",
+        "Add jobs to the workflow of the job that calls it",
+        (
+            arg("file", "file with jobs; - for standard input", complete="file"),
+            arg("--lineage NAME", "lineage of the jobs (default: that of the caller)", type=label),
+            arg("--state JSON", "state of the lineage, stored as user data"),
+            flag("--now", "start the jobs at once, not after the caller has succeeded"),
+            flag("--independent", "like --now, and no job waits for them because of the caller"),
+        ),
+    ),
+    CliCommand(
         ("status", "workflows status"),
         "workflow_status:status",
         "Show the status of a workflow",

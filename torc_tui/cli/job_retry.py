@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+IN_JOBS = frozenset({"user-data", "spawn"})
+"""The commands that jobs call."""
+
+
 def waits(error: BaseException, words: Sequence[str]) -> bool:
     """Return whether the command of these words is repeated after this error."""
     own = os.environ.get("TORC_DATABASE")
     if not isinstance(error, StoreUnavailable) or not own or "TORC_JOB_ID" not in os.environ:
         return False
-    if "user-data" not in words:
+    if IN_JOBS.isdisjoint(words):
         return False
     return not any(word.partition("=")[0] == "--database" for word in words)
 

@@ -44,7 +44,7 @@ def _run(program: str, argv: Sequence[str]) -> int:
             sys.stdout.flush()
             return code
         except BaseException as error:
-            if "user-data" in words:
+            if "user-data" in words or "spawn" in words:
                 from torc_tui.cli.job_retry import JobRetry, waits
 
                 retry = retry or JobRetry()

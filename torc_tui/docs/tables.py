@@ -35,6 +35,10 @@ JOB_VARIABLES: tuple[tuple[str, str], ...] = (
     ("TORC_JOB_ID", "id of the job"),
     ("TORC_JOB_NAME", "name of the job"),
     ("TORC_ATTEMPT_ID", "number of the attempt of the job"),
+    (
+        "TORC_LINEAGE, TORC_GENERATION",
+        "lineage of a job that a job has made, and its number in it; otherwise its name and 0",
+    ),
     ("TORC_OUTPUT_DIR", "directory of the logs"),
     ("TORC_WORKFLOW_SUBMISSION_DIR", "directory of the workflow"),
     ("TORC_DATABASE", "the database, so that `torc` in a job uses the same one"),

@@ -16,6 +16,7 @@ ORDER = (
     "workflow-files",
     "jobs",
     "batches",
+    "dynamic-jobs",
     "user-data",
     "failures",
     "retries",

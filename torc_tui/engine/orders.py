@@ -25,6 +25,7 @@ from torc_tui.model import (
 from torc_tui.operations.job_environment import (
     attempt_variables,
     expand,
+    lineage_variables,
     own_variables,
     user_environment,
     with_commands,
@@ -132,6 +133,7 @@ class OrderMaker:
             gpus_by_index=self.gpus_by_index,
             gpu_rules=self.gpu_rules,
         )
+        environment |= lineage_variables(job.name, job.spawn)
         if allocation.gpus:
             environment["TORC_CGROUP"] = attempt_tag(self._database, key)
             if self.gives_gpu_hints:

@@ -283,6 +283,15 @@ def attempt_variables(
     }
 
 
+def lineage_variables(name: str, spawn: str | None) -> dict[str, str]:
+    """Return the lineage of a job and its number in it; ``spawn`` says which job has made it.
+
+    The lineage of a job that no job has made begins with it.
+    """
+    lineage, generation = json.loads(spawn)[4:6] if spawn else (name, 0)
+    return {"TORC_LINEAGE": lineage, "TORC_GENERATION": str(generation)}
+
+
 def shell_line(
     directory: str,
     variables: Mapping[str, str],

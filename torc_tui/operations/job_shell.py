@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from torc_tui.operations.job_environment import (
     attempt_variables,
     expand,
+    lineage_variables,
     own_variables,
     shell_line,
     user_environment,
@@ -71,6 +72,7 @@ def read(store: Store, job_id: int, *, environment: Mapping[str, str] | None = N
         gpus=gpus,
         gpus_by_index=context.execution.gpu_binding == "index",
     )
+    variables |= lineage_variables(row.name, row.spawn)
     return JobSetting(
         job_id=row.id,
         name=row.name,

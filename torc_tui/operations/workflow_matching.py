@@ -56,7 +56,12 @@ class Matching:
         }
         self.actions = conn.rows(sql.ACTIONS, workflow_id=number)
         edges = conn.rows(sql.EDGES, workflow_id=number)
-        self.edges = {(on, job, kind, via) for job, on, kind, via in edges}
+        by_hand = {row.id for row in self.jobs.values() if _is_by_hand(row)}
+        self.edges = {
+            (on, job, kind, via)
+            for job, on, kind, via in edges
+            if job not in by_hand and on not in by_hand
+        }
         self.file_groups = _groups(conn.rows(sql.EXPORT_FILE_GROUPS, workflow_id=number))
         self.record_groups = _groups(conn.rows(sql.EXPORT_DATA_GROUPS, workflow_id=number))
 
@@ -109,8 +114,7 @@ class Matching:
         added_by_hand: dict[str, int] = {}
         for row in self.jobs.values():
             name = loads(row.planned).get("name", row.name) if row.planned else row.name
-            by_hand = row.edited is not None and loads(row.edited).get("name", "") is None
-            (added_by_hand if by_hand else stored)[name] = row.id
+            (added_by_hand if _is_by_hand(row) else stored)[name] = row.id
         wanted = [(job.spec.name, job.spec.was) for job in self.plan.jobs]
         names = {name for name, _ in wanted}
         stored |= {name: one for name, one in added_by_hand.items() if name in names}
@@ -149,6 +153,11 @@ class Matching:
             for gate in self.plan.gates
         ]
         return self._numbered("gate", found)
+
+
+def _is_by_hand(row: sql.StoredJobsRow) -> bool:
+    """Return whether no file has had the job: a user or a job has added it."""
+    return row.edited is not None and loads(row.edited).get("name", "") is None
 
 
 def _groups(rows: Iterable[Any]) -> dict[tuple[int, ...], int]:

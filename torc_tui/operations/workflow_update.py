@@ -40,7 +40,7 @@ from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow, hold_listed, resettle
 from torc_tui.store.encoding import dumps, loads
 from torc_tui.store.event_log import append, lock
-from torc_tui.store.plan_rows import REQUIREMENT_FIELDS, group_members
+from torc_tui.store.plan_rows import REQUIREMENT_FIELDS, gate_columns, group_members
 
 _NAMED = 50
 """How many jobs the event of an update names."""
@@ -211,21 +211,15 @@ class _UpdateWriter:
             chosen = later if one.status in HELD else now
             chosen[one.id] = {**values, "edited": one.edited}
         job_definitions.change(self.conn, now)
-        held = [one.id for one in self.changes.jobs_removed if one.status in HELD]
+        patterns = zip(compared.ids.job, compared.columns["patterns"], strict=True)
+        job_definitions.set_patterns(self.conn, self.workflow_id, patterns)
+        held = (one.id for one in self.changes.jobs_removed if one.status in HELD)
         later |= {job_id: {"removed": True} for job_id in held}
         job_definitions.plan(self.conn, later)
 
     def _write_edges(self) -> None:
         compared = self.compared
-        plan = compared.plan
-        self._insert(
-            sql.INSERT_GATES,
-            "gate",
-            {
-                "size": [len(gate.members) for gate in plan.gates],
-                "via": [gate.via if isinstance(gate.via, str) else None for gate in plan.gates],
-            },
-        )
+        self._insert(sql.INSERT_GATES, "gate", gate_columns(compared.plan))
         self.conn.many(
             sql.DELETE_DEPENDENCY,
             [{"depends_on_id": on, "job_id": job} for on, job, _, _ in compared.removed_edges],

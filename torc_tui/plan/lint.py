@@ -34,7 +34,6 @@ TOP_LEVEL = {
     "compute_node_ignore_workflow_completion": "a runner ends with its workflow",
     "enable_ro_crate": "no provenance records are written",
     "access_groups": "everyone who can open the database sees all of it",
-    "dynamic_jobs": "the jobs are those in the file",
     "datasets": "declare them under files",
 }
 """What applies instead of a key, as a hint."""
@@ -176,6 +175,8 @@ def _user_data(plan: Plan, warnings: PlanProblems) -> None:
 
 
 def _declarations(plan: Plan, warnings: PlanProblems) -> None:
+    if "dynamic_jobs" in plan.spec.settings:
+        return  # jobs that are made later may use them
     used = {job.requirement for job in plan.jobs}
     for number, one in enumerate(plan.requirements):
         if number not in used and one.source is not NOWHERE and one.name != "default":

@@ -35,6 +35,15 @@ def change(conn: Connection, changes: Mapping[int, Values]) -> None:
     conn.many(sql.UPDATE_JOB_DEFINITION, rows)
 
 
+def set_patterns(
+    conn: Connection, workflow_id: int, patterns: Iterable[tuple[int, str | None]]
+) -> None:
+    """Store the patterns by which the jobs of a workflow file wait for others."""
+    conn.execute(sql.CLEAR_PATTERNS, workflow_id=workflow_id)
+    rows = [{"id": job_id, "patterns": text} for job_id, text in patterns if text]
+    conn.many(sql.SET_PATTERNS, rows)
+
+
 def plan(conn: Connection, changes: Mapping[int, Values]) -> None:
     """Change columns of jobs when their attempts have ended."""
     before = _planned(conn, changes)

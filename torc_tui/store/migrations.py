@@ -158,7 +158,7 @@ def _from_3(raw: Dbapi, dialect: str) -> None:
 
 
 def _from_4(raw: Dbapi, dialect: str) -> None:
-    """Let a job request a part of a CPU, and find ready jobs by their labels."""
+    """Add parts of CPUs, the search for ready jobs by labels, and jobs that jobs make."""
     raw.execute(f"CREATE TABLE new_requirements ({_WITH_PARTS_OF_CPUS})")
     names = (
         "id, workflow_id, name, num_cpus, memory, num_gpus, gpu_memory, gpu_model, num_nodes,"
@@ -173,6 +173,10 @@ def _from_4(raw: Dbapi, dialect: str) -> None:
             f" WHERE status = {int(JobStatus.READY)} AND NOT held AND labels {condition}"
         )
     raw.execute("CREATE INDEX job_labels ON job (workflow_id, labels) WHERE labels IS NOT NULL")
+    for column in ("patterns TEXT", "spawned_by INTEGER", "spawn TEXT"):
+        raw.execute(f"ALTER TABLE job ADD COLUMN {column}")
+    raw.execute("CREATE INDEX job_patterns ON job (workflow_id) WHERE patterns IS NOT NULL")
+    raw.execute("CREATE INDEX job_spawned ON job (spawned_by) WHERE spawned_by IS NOT NULL")
 
 
 def _forget_undeclared(raw: Dbapi) -> None:

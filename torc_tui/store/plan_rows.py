@@ -24,6 +24,9 @@ from torc_tui.records import dataclass, fields
 from torc_tui.resources.placement import rank
 from torc_tui.store.encoding import dumps
 
+PATTERNS = ("depends_on_regexes", "input_file_regexes", "input_user_data_regexes")
+"""Keys of a job by which it may wait for jobs that are added later."""
+
 Columns = dict[str, Any]
 """Column -> the values of all rows."""
 
@@ -168,7 +171,14 @@ def job_columns(plan: Plan, ids: PlanIds, kinds: Mapping[str, str]) -> Columns:
         ],
         "script": [_script(job, records) for job in jobs],
         "resource_class": [ranks[job.requirement] for job in jobs],
+        "patterns": [_patterns(spec) for spec in specs],
     }
+
+
+def _patterns(spec: JobSpec) -> str | None:
+    """Return the patterns by which a job waits for others."""
+    found = {key: getattr(spec, key) for key in PATTERNS if getattr(spec, key)}
+    return dumps(found) if found else None
 
 
 def _script(job: PlannedJob, records: Sequence[int]) -> str | None:

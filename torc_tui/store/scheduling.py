@@ -186,15 +186,31 @@ def end(conn: Connection, node_id: int, ended: Sequence[EndedAttempt]) -> list[E
     events = [event for one in ended for event in _end_events(one)]
     changed = [one.exited.key.job_id for one in ended if one.planned]
     events += job_definitions.apply_planned(conn, changed) if changed else []
+    at = max(one.exited.ended_at for one in ended)
+    events += _end_children(conn, ended, at)
     released = [
         (one.exited.key.job_id, one.outcome.seen_status)
         for one in ended
         if one.outcome.releases and not one.outcome.retry
     ]
-    at = max(one.exited.ended_at for one in ended)
     events += settle_ended(conn, released, at)
     again = [one.exited.key for one in ended if one.outcome.rerun]
     return events + (_rerun(conn, again, at) if again else [])
+
+
+def _end_children(conn: Connection, ended: Sequence[EndedAttempt], at: float) -> list[EventRow]:
+    """Discard the jobs that attempts have made in vain."""
+    ids = dumps([one.exited.key.job_id for one in ended])
+    if not conn.rows(sql.CHILDREN, job_ids=ids):
+        return []
+    from torc_tui.store import spawned  # few workflows need it
+
+    ends = []
+    for one in ended:
+        key, outcome = one.exited.key, one.outcome
+        succeeded = outcome.seen_status is JobStatus.COMPLETED and not outcome.retry
+        ends.append((key.job_id, (key.run_id, key.attempt_id), succeeded))
+    return spawned.end_attempts(conn, ends, at)
 
 
 def _rerun(conn: Connection, attempts: Sequence[AttemptKey], at: float) -> list[EventRow]:

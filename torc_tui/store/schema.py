@@ -213,6 +213,11 @@ job = Table(
     Column("output_files", Integer),
     Column("input_user_data", Integer),
     Column("output_user_data", Integer),
+    # JSON object: the patterns by which it waits for others, by their keys in the workflow file.
+    Column("patterns", JsonText),
+    # The job that has made this one, with `torc spawn`, and a `lifecycle.spawning.Spawn` as JSON.
+    Column("spawned_by", Integer),
+    Column("spawn", JsonText),
     Column("compute_node_id", Integer, **ATTEMPT),
     Column("pid", Integer, **ATTEMPT),
     Column("process_started", BigInteger, **ATTEMPT),
@@ -252,7 +257,7 @@ JOB_RECORD = """
     supports_termination requirement_id:resource_requirements_id failure_handler_id attempt_id
     priority held hold_reason group parameter_values:parameters env compute_node_id pid
     started_at ended_at return_code reason not_before allocation suspended labels planned
-    grown ignored
+    grown ignored spawned_by
 """
 """The columns of a job that lists show; ``column:name`` has another name there."""
 JOB_DOCUMENT = """
@@ -281,6 +286,8 @@ for _name, _condition in (
 Index("job_labels", job.c.workflow_id, job.c.labels, **_where(job.c.labels.is_not(None)))
 Index("job_held", job.c.workflow_id, job.c.group, job.c.hold_reason, **_where(job.c.held))
 Index("job_delayed", job.c.workflow_id, job.c.not_before, **_where(job.c.not_before.is_not(None)))
+Index("job_patterns", job.c.workflow_id, **_where(job.c.patterns.is_not(None)))
+Index("job_spawned", job.c.spawned_by, **_where(job.c.spawned_by.is_not(None)))
 Index("job_active", job.c.compute_node_id, **_where(job.c.status.in_(sorted(map(int, HELD)))))
 
 gate = Table(

@@ -32,6 +32,8 @@ _TITLES = {
     "job_reset": "reset",
     "job_rerun": "rerun",
     "job_removed": "removed from the workflow",
+    "jobs_spawned": "has made jobs",
+    "jobs_discarded": "jobs that it made are discarded",
     "workflow_changed": "workflow updated from its file",
     "requirements_deleted": "resource requirements deleted",
     "job_update_planned": "to be updated after this attempt",

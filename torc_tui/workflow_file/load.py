@@ -70,6 +70,11 @@ def _load_stdin(values: Mapping[str, str] | None) -> WorkflowSpec:
         content = _read(sys.stdin.buffer)
     except (OSError, ValueError) as error:
         raise _unreadable(STDIN, error) from None
+    return read_bytes(content, values)
+
+
+def read_bytes(content: bytes, values: Mapping[str, str] | None = None) -> WorkflowSpec:
+    """Return the workflow of the bytes of standard input."""
     return loads(_decode(content, STDIN), file=STDIN, values=values)
 
 

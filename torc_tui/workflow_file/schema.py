@@ -88,6 +88,7 @@ JOB = KeyTable(
         "require_user_data": Key(boolean),
         "output_check": Key(choice("exists", "written")),
         "wait_for_background": Key(boolean),
+        "wait_for_spawned": Key(boolean),
         "rerun_on": Key(_RERUN_ON, "list"),
         "on_lost": Key(_ON_LOST),
         "shell": Key(shell),

@@ -144,6 +144,32 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "WHERE job.workflow_id = ?1 AND job.status IN (0, 1)",
         "workflow_id",
     ),
+    "RECOUNT_LISTED_GATES": (
+        "UPDATE gate SET unmet=(SELECT count(*) AS count_1 FROM dependency JOIN job AS u ON u.id "
+        "= dependency.depends_on_id WHERE dependency.job_id = -gate.id AND NOT (u.status IN (5, "
+        "6, 7, 9) OR u.status = 8 AND coalesce(u.stop_requested, '') != 'stopped')), "
+        "unsuccessful=(SELECT count(*) AS count_2 FROM dependency JOIN job AS u ON u.id = "
+        "dependency.depends_on_id WHERE dependency.job_id = -gate.id AND u.status IN (6, 7, 8) "
+        "AND NOT u.ignored AND (u.status IN (5, 6, 7, 9) OR u.status = 8 AND "
+        "coalesce(u.stop_requested, '') != 'stopped')) WHERE gate.workflow_id = ?1 AND gate.id "
+        "IN (SELECT anon_1.value FROM json_each(?2) AS anon_1)",
+        "workflow_id gate_ids",
+    ),
+    "RECOUNT_LISTED_JOBS": (
+        "UPDATE job SET unmet=((SELECT count(*) AS count_1 FROM dependency JOIN job AS u ON u.id "
+        "= dependency.depends_on_id WHERE dependency.job_id = job.id AND NOT (u.status IN (5, 6, "
+        "7, 9) OR u.status = 8 AND coalesce(u.stop_requested, '') != 'stopped')) + (SELECT "
+        "count(*) AS count_2 FROM dependency JOIN gate ON gate.id = -dependency.depends_on_id "
+        "WHERE dependency.job_id = job.id AND gate.unmet > 0)), unsuccessful=((SELECT count(*) "
+        "AS count_3 FROM dependency JOIN job AS u ON u.id = dependency.depends_on_id WHERE "
+        "dependency.job_id = job.id AND u.status IN (6, 7, 8) AND NOT u.ignored AND (u.status IN "
+        "(5, 6, 7, 9) OR u.status = 8 AND coalesce(u.stop_requested, '') != 'stopped')) + "
+        "(SELECT count(*) AS count_4 FROM dependency JOIN gate ON gate.id = "
+        "-dependency.depends_on_id WHERE dependency.job_id = job.id AND gate.unsuccessful > 0)) "
+        "WHERE job.workflow_id = ?1 AND job.status IN (0, 1) AND job.id IN (SELECT anon_1.value "
+        "FROM json_each(?2) AS anon_1)",
+        "workflow_id job_ids",
+    ),
     "RELEASE_BEHIND": (
         "UPDATE job SET held=false, hold_reason=NULL WHERE job.workflow_id = ?1 AND job.family = "
         "?2 AND job.held AND job.hold_reason LIKE '{\"kind\":\"canary%' RETURNING id",
@@ -175,4 +201,28 @@ POSTGRESQL: dict[str, str] = {
         "AND job.canary = false AND job.status IN (0, 1, 2) AND NOT job.held AND job.id = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?4 AS JSON)) AS INTEGER) AS "
         "json_array_elements_text_1))) RETURNING id",
+    "RECOUNT_LISTED_GATES":
+        "UPDATE gate SET unmet=(SELECT count(*) AS count_1 FROM dependency JOIN job AS u ON u.id "
+        "= dependency.depends_on_id WHERE dependency.job_id = -gate.id AND NOT (u.status IN (5, "
+        "6, 7, 9) OR u.status = 8 AND coalesce(u.stop_requested, '') != 'stopped')), "
+        "unsuccessful=(SELECT count(*) AS count_2 FROM dependency JOIN job AS u ON u.id = "
+        "dependency.depends_on_id WHERE dependency.job_id = -gate.id AND u.status IN (6, 7, 8) "
+        "AND NOT u.ignored AND (u.status IN (5, 6, 7, 9) OR u.status = 8 AND "
+        "coalesce(u.stop_requested, '') != 'stopped')) WHERE gate.workflow_id = ?1 AND gate.id = "
+        "any(array((SELECT CAST(json_array_elements_text(CAST(?2 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_1)))",
+    "RECOUNT_LISTED_JOBS":
+        "UPDATE job SET unmet=((SELECT count(*) AS count_1 FROM dependency JOIN job AS u ON u.id "
+        "= dependency.depends_on_id WHERE dependency.job_id = job.id AND NOT (u.status IN (5, 6, "
+        "7, 9) OR u.status = 8 AND coalesce(u.stop_requested, '') != 'stopped')) + (SELECT "
+        "count(*) AS count_2 FROM dependency JOIN gate ON gate.id = -dependency.depends_on_id "
+        "WHERE dependency.job_id = job.id AND gate.unmet > 0)), unsuccessful=((SELECT count(*) "
+        "AS count_3 FROM dependency JOIN job AS u ON u.id = dependency.depends_on_id WHERE "
+        "dependency.job_id = job.id AND u.status IN (6, 7, 8) AND NOT u.ignored AND (u.status IN "
+        "(5, 6, 7, 9) OR u.status = 8 AND coalesce(u.stop_requested, '') != 'stopped')) + "
+        "(SELECT count(*) AS count_4 FROM dependency JOIN gate ON gate.id = "
+        "-dependency.depends_on_id WHERE dependency.job_id = job.id AND gate.unsuccessful > 0)) "
+        "WHERE job.workflow_id = ?1 AND job.status IN (0, 1) AND job.id = any(array((SELECT "
+        "CAST(json_array_elements_text(CAST(?2 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_1)))",
 }

@@ -131,15 +131,16 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "cancel_on_blocking_job_failure, attempt_id, retries, requirement_id, "
         "failure_handler_id, scheduler, family, parameter_values, env, stdio, options, "
         "supports_termination, require_user_data, labels, input_files, output_files, "
-        "input_user_data, output_user_data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
-        "?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, "
-        "?28, ?29, ?30, ?31, ?32)",
+        "input_user_data, output_user_data, patterns, spawned_by, spawn) VALUES (?1, ?2, ?3, ?4, "
+        "?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, "
+        "?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)",
         "id workflow_id name command invocation_script script:json status:status held:boolean "
         "hold_reason:reason canary:boolean priority resource_class unmet unsuccessful "
         "cancel_on_blocking_job_failure:boolean attempt_id retries requirement_id "
         "failure_handler_id scheduler group parameter_values:json env:json stdio:json "
         "options:json supports_termination:boolean require_user_data:boolean labels:json "
-        "input_files output_files input_user_data output_user_data",
+        "input_files output_files input_user_data output_user_data patterns:json spawned_by "
+        "spawn:json",
         "",
         {
             "invocation_script": None, "script": None, "status": 0, "held": False,
@@ -147,7 +148,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
             "retries": 0, "failure_handler_id": None, "scheduler": None, "parameter_values":
             None, "env": None, "stdio": None, "options": None, "supports_termination": False,
             "require_user_data": None, "labels": None, "input_files": None, "output_files":
-            None, "input_user_data": None, "output_user_data": None,
+            None, "input_user_data": None, "output_user_data": None, "patterns": None,
+            "spawned_by": None, "spawn": None,
         },
     ),
     "INSERT_REQUIREMENTS": (

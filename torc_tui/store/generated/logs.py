@@ -76,11 +76,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "JOB_SETTING": (
         "SELECT job.id, job.name, job.workflow_id, job.command, job.invocation_script, job.env, "
-        "job.options, job.attempt_id, job.allocation, job.output_dir, job.compute_node_id FROM "
-        "job WHERE job.id = ?1",
+        "job.options, job.attempt_id, job.allocation, job.output_dir, job.compute_node_id, "
+        "job.spawn FROM job WHERE job.id = ?1",
         "job_id",
         "id name workflow_id command invocation_script env:json options:json attempt_id "
-        "allocation:json output_dir:path compute_node_id",
+        "allocation:json output_dir:path compute_node_id spawn:json",
     ),
     "LAST_ALLOCATION": (
         "SELECT result.allocation, result.compute_node_id FROM result WHERE result.job_id = ?1 "

@@ -75,16 +75,16 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.priority, job.held, job.hold_reason, job.family, job.parameter_values AS "
         "parameters, job.env, job.compute_node_id, job.pid, job.started_at, job.ended_at, "
         "job.return_code, job.reason, job.not_before, job.allocation, job.suspended, job.labels, "
-        "job.planned, job.grown, job.ignored, (SELECT slurm_scheduler.id FROM slurm_scheduler "
-        "WHERE slurm_scheduler.workflow_id = job.workflow_id AND slurm_scheduler.name = "
-        "job.scheduler) AS scheduler_id FROM job WHERE job.id = ?1",
+        "job.planned, job.grown, job.ignored, job.spawned_by, (SELECT slurm_scheduler.id FROM "
+        "slurm_scheduler WHERE slurm_scheduler.workflow_id = job.workflow_id AND "
+        "slurm_scheduler.name = job.scheduler) AS scheduler_id FROM job WHERE job.id = ?1",
         "job_id",
         "id workflow_id name command invocation_script status:status "
         "cancel_on_blocking_job_failure:boolean supports_termination:boolean "
         "resource_requirements_id failure_handler_id attempt_id priority held:boolean "
         "hold_reason:reason group parameters:json env:json compute_node_id pid started_at "
         "ended_at return_code reason:reason not_before allocation:json suspended:boolean "
-        "labels:json planned:json grown:json ignored:boolean scheduler_id",
+        "labels:json planned:json grown:json ignored:boolean spawned_by scheduler_id",
     ),
     "JOB_NAMES": (
         "SELECT job.id, job.name FROM job WHERE job.id IN (SELECT anon_1.value FROM "
@@ -124,17 +124,17 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.priority, job.held, job.hold_reason, job.family, job.parameter_values AS "
         "parameters, job.env, job.compute_node_id, job.pid, job.started_at, job.ended_at, "
         "job.return_code, job.reason, job.not_before, job.allocation, job.suspended, job.labels, "
-        "job.planned, job.grown, job.ignored, (SELECT slurm_scheduler.id FROM slurm_scheduler "
-        "WHERE slurm_scheduler.workflow_id = job.workflow_id AND slurm_scheduler.name = "
-        "job.scheduler) AS scheduler_id FROM job WHERE job.workflow_id = {workflow_id} AND NOT "
-        "job.removed",
+        "job.planned, job.grown, job.ignored, job.spawned_by, (SELECT slurm_scheduler.id FROM "
+        "slurm_scheduler WHERE slurm_scheduler.workflow_id = job.workflow_id AND "
+        "slurm_scheduler.name = job.scheduler) AS scheduler_id FROM job WHERE job.workflow_id = "
+        "{workflow_id} AND NOT job.removed",
         "",
         "id workflow_id name command invocation_script status:status "
         "cancel_on_blocking_job_failure:boolean supports_termination:boolean "
         "resource_requirements_id failure_handler_id attempt_id priority held:boolean "
         "hold_reason:reason group parameters:json env:json compute_node_id pid started_at "
         "ended_at return_code reason:reason not_before allocation:json suspended:boolean "
-        "labels:json planned:json grown:json ignored:boolean scheduler_id",
+        "labels:json planned:json grown:json ignored:boolean spawned_by scheduler_id",
         (
             {
                 "status": "job.status = {status}",

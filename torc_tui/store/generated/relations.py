@@ -92,6 +92,15 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job_id",
         "input_files output_files input_user_data output_user_data",
     ),
+    "UPSTREAM_PAIRS": (
+        "SELECT dependency.job_id, dependency.depends_on_id FROM dependency WHERE "
+        "dependency.job_id IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) AND "
+        "dependency.depends_on_id > 0 UNION ALL SELECT d.job_id, m.depends_on_id FROM dependency "
+        "AS d JOIN dependency AS m ON m.job_id = d.depends_on_id WHERE d.job_id IN (SELECT "
+        "anon_2.value FROM json_each(?1) AS anon_2) AND d.depends_on_id < 0",
+        "job_ids",
+        "job_id depends_on_id",
+    ),
     "USER_DATA_IDS": (
         "SELECT user_data.id, user_data.name FROM user_data WHERE user_data.workflow_id = ?1",
         "workflow_id",
@@ -112,4 +121,12 @@ POSTGRESQL: dict[str, str] = {
         "file.id = file_group.file_id WHERE file_group.group_id = any(array((SELECT "
         "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
         "json_array_elements_text_1))) ORDER BY file_group.group_id, file.id",
+    "UPSTREAM_PAIRS":
+        "SELECT dependency.job_id, dependency.depends_on_id FROM dependency WHERE "
+        "dependency.job_id = any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) "
+        "AS INTEGER) AS json_array_elements_text_1))) AND dependency.depends_on_id > 0 UNION ALL "
+        "SELECT d.job_id, m.depends_on_id FROM dependency AS d JOIN dependency AS m ON m.job_id "
+        "= d.depends_on_id WHERE d.job_id = any(array((SELECT "
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_2))) AND d.depends_on_id < 0",
 }

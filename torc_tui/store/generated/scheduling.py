@@ -103,28 +103,28 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "SELECT job.id, job.name, job.command, job.invocation_script, job.attempt_id, "
         "job.retries, job.priority, job.requirement_id, job.env, job.stdio, job.options, "
         "job.input_files, job.output_files, job.input_user_data, job.output_user_data, "
-        "job.require_user_data, job.failure_handler_id, job.resource_class, job.lost FROM job "
-        "WHERE job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.labels IS NULL "
-        "AND job.resource_class = ?2 AND (job.not_before IS NULL OR job.not_before <= ?3) ORDER "
-        "BY job.priority DESC, job.id LIMIT ?4",
+        "job.require_user_data, job.failure_handler_id, job.resource_class, job.lost, job.spawn "
+        "FROM job WHERE job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.labels "
+        "IS NULL AND job.resource_class = ?2 AND (job.not_before IS NULL OR job.not_before <= "
+        "?3) ORDER BY job.priority DESC, job.id LIMIT ?4",
         "workflow_id resource_class now limit",
         "id name command invocation_script attempt_id retries priority requirement_id env:json "
         "stdio:json options:json input_files output_files input_user_data output_user_data "
-        "require_user_data:boolean failure_handler_id resource_class lost",
+        "require_user_data:boolean failure_handler_id resource_class lost spawn:json",
     ),
     "READY_LABELED_JOBS": (
         "SELECT job.id, job.name, job.command, job.invocation_script, job.attempt_id, "
         "job.retries, job.priority, job.requirement_id, job.env, job.stdio, job.options, "
         "job.input_files, job.output_files, job.input_user_data, job.output_user_data, "
-        "job.require_user_data, job.failure_handler_id, job.resource_class, job.lost FROM job "
-        "WHERE job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.labels IS NOT "
-        "NULL AND job.labels IN (SELECT anon_1.value FROM json_each(?2) AS anon_1) AND "
+        "job.require_user_data, job.failure_handler_id, job.resource_class, job.lost, job.spawn "
+        "FROM job WHERE job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.labels "
+        "IS NOT NULL AND job.labels IN (SELECT anon_1.value FROM json_each(?2) AS anon_1) AND "
         "job.resource_class = ?3 AND (job.not_before IS NULL OR job.not_before <= ?4) ORDER BY "
         "job.priority DESC, job.id LIMIT ?5",
         "workflow_id label_sets resource_class now limit",
         "id name command invocation_script attempt_id retries priority requirement_id env:json "
         "stdio:json options:json input_files output_files input_user_data output_user_data "
-        "require_user_data:boolean failure_handler_id resource_class lost",
+        "require_user_data:boolean failure_handler_id resource_class lost spawn:json",
     ),
     "SET_FILE_TIMES": (
         "UPDATE file SET st_mtime=?1, st_size=?2 WHERE file.id = ?3",
@@ -160,10 +160,10 @@ POSTGRESQL: dict[str, str] = {
         "SELECT job.id, job.name, job.command, job.invocation_script, job.attempt_id, "
         "job.retries, job.priority, job.requirement_id, job.env, job.stdio, job.options, "
         "job.input_files, job.output_files, job.input_user_data, job.output_user_data, "
-        "job.require_user_data, job.failure_handler_id, job.resource_class, job.lost FROM job "
-        "WHERE job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.labels IS NOT "
-        "NULL AND job.labels = any(array((SELECT CAST(json_array_elements_text(CAST(?2 AS JSON)) "
-        "AS TEXT) AS json_array_elements_text_1))) AND job.resource_class = ?3 AND "
+        "job.require_user_data, job.failure_handler_id, job.resource_class, job.lost, job.spawn "
+        "FROM job WHERE job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.labels "
+        "IS NOT NULL AND job.labels = any(array((SELECT CAST(json_array_elements_text(CAST(?2 AS "
+        "JSON)) AS TEXT) AS json_array_elements_text_1))) AND job.resource_class = ?3 AND "
         "(job.not_before IS NULL OR job.not_before <= ?4) ORDER BY job.priority DESC, job.id "
         "LIMIT ?5",
 }

@@ -88,23 +88,25 @@ SCHEMA = (
     "INTEGER NOT NULL, requirement_id INTEGER NOT NULL, failure_handler_id INTEGER, scheduler "
     "TEXT, family TEXT NOT NULL, parameter_values TEXT, env TEXT, stdio TEXT, options TEXT, "
     "supports_termination BOOLEAN NOT NULL, require_user_data BOOLEAN, labels TEXT, input_files "
-    "INTEGER, output_files INTEGER, input_user_data INTEGER, output_user_data INTEGER, "
-    "compute_node_id INTEGER, pid INTEGER, process_started BIGINT, allocation TEXT, "
-    "stop_requested TEXT, output_dir TEXT, started_at FLOAT, ended_at FLOAT, return_code "
-    "INTEGER, reason TEXT, not_before FLOAT, suspended BOOLEAN DEFAULT false NOT NULL, lost "
-    "INTEGER DEFAULT 0 NOT NULL, grown TEXT, edited TEXT, planned TEXT, removed BOOLEAN DEFAULT "
-    "false NOT NULL, ignored BOOLEAN DEFAULT false NOT NULL, PRIMARY KEY (id), FOREIGN "
-    "KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
+    "INTEGER, output_files INTEGER, input_user_data INTEGER, output_user_data INTEGER, patterns "
+    "TEXT, spawned_by INTEGER, spawn TEXT, compute_node_id INTEGER, pid INTEGER, process_started "
+    "BIGINT, allocation TEXT, stop_requested TEXT, output_dir TEXT, started_at FLOAT, ended_at "
+    "FLOAT, return_code INTEGER, reason TEXT, not_before FLOAT, suspended BOOLEAN DEFAULT false "
+    "NOT NULL, lost INTEGER DEFAULT 0 NOT NULL, grown TEXT, edited TEXT, planned TEXT, removed "
+    "BOOLEAN DEFAULT false NOT NULL, ignored BOOLEAN DEFAULT false NOT NULL, PRIMARY KEY (id), "
+    "FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
     "CREATE INDEX job_active ON job (compute_node_id) WHERE status IN (3, 4)",
     "CREATE INDEX job_by_name ON job (workflow_id, name)",
     "CREATE INDEX job_by_workflow ON job (workflow_id, status)",
     "CREATE INDEX job_delayed ON job (workflow_id, not_before) WHERE not_before IS NOT NULL",
     "CREATE INDEX job_held ON job (workflow_id, family, hold_reason) WHERE held",
     "CREATE INDEX job_labels ON job (workflow_id, labels) WHERE labels IS NOT NULL",
+    "CREATE INDEX job_patterns ON job (workflow_id) WHERE patterns IS NOT NULL",
     "CREATE INDEX job_ready ON job (workflow_id, resource_class, priority DESC, id) WHERE status "
     "= 2 AND NOT held AND labels IS NULL",
     "CREATE INDEX job_ready_labeled ON job (workflow_id, resource_class, priority DESC, id) "
     "WHERE status = 2 AND NOT held AND labels IS NOT NULL",
+    "CREATE INDEX job_spawned ON job (spawned_by) WHERE spawned_by IS NOT NULL",
     "CREATE TABLE resource_requirements ( id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, "
     "name TEXT NOT NULL, num_cpus FLOAT NOT NULL, memory BIGINT, num_gpus FLOAT NOT NULL, "
     "gpu_memory BIGINT, gpu_model TEXT, num_nodes INTEGER NOT NULL, runtime FLOAT, edited TEXT, "

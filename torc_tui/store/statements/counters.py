@@ -128,6 +128,8 @@ RECOUNT_JOBS = (
         unsuccessful=_jobs(job, job.c.id, _bad) + _gates(gate.c.unsuccessful > 0),
     )
 )
+RECOUNT_LISTED_GATES = RECOUNT_GATES.where(is_listed(gate.c.id, param("gate_ids", Text())))
+RECOUNT_LISTED_JOBS = RECOUNT_JOBS.where(is_listed(job.c.id, param("job_ids", Text())))
 ANY_INITIALIZED = select(job.c.id).where(_own, job.c.status > int(JobStatus.UNINITIALIZED)).limit(1)
 FRESH_GATES = update(gate).where(of_workflow(gate)).values(unmet=gate.c.size, unsuccessful=0)
 ZERO_COUNTERS = (

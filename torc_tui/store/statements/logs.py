@@ -50,7 +50,7 @@ RESULT_IN_DIRECTORY = (
 JOB_SETTING = pick(
     job,
     "id name workflow_id command invocation_script env options attempt_id allocation "
-    "output_dir compute_node_id",
+    "output_dir compute_node_id spawn",
 ).where(job.c.id == _job_id)
 LAST_ALLOCATION = (
     pick(result, "allocation compute_node_id")

@@ -168,3 +168,6 @@ def members_of(group: Column[Any], *conditions: Any) -> Any:
     member = table.c.file_id if table is file_group else table.c.user_data_id
     groups = select(group).where(of_workflow(job), *conditions)
     return select(member).where(table.c.group_id.in_(groups))
+
+
+UPSTREAM_PAIRS = upstream_pairs(param("job_ids", Text()))

@@ -71,7 +71,7 @@ def _ready_jobs(condition: ColumnElement[bool]) -> Select[Any]:
             job,
             "id name command invocation_script attempt_id retries priority requirement_id env "
             "stdio options input_files output_files input_user_data output_user_data "
-            "require_user_data failure_handler_id resource_class lost",
+            "require_user_data failure_handler_id resource_class lost spawn",
             condition,
             job.c.resource_class == param(job.c.resource_class),
             or_(job.c.not_before.is_(None), job.c.not_before <= now),

@@ -44,6 +44,11 @@ STORED_RECORDS = pick(
     "id name is_ephemeral json_schema declared file_data data version",
     of_workflow(user_data),
 ).order_by(user_data.c.id)
+CLEAR_PATTERNS = (
+    update(job)
+    .where(of_workflow(job), job.c.patterns.is_not(None), job.c.spawned_by.is_(None))
+    .values(patterns=None)
+)
 EDITED_JOBS = pick(
     job, f"id {JOB_DEFINITION}", of_workflow(job), job.c.edited.is_not(None), ~job.c.removed
 ).order_by(job.c.id)

@@ -1,0 +1,141 @@
+"""Kill a workflow whose jobs make jobs at random moments, and check its generations.
+
+``python -m tests.storms.spawns --kills 200 [--database URL] [--seed N]`` runs loops of jobs, each of
+which makes a worker and the next of its kind, until that many processes were killed: runners, jobs,
+commands inside jobs, or all of them. At the end of each workflow every generation is there exactly
+once, in its order, and so is the state of the lineage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.storms.kills import DEADLINE, Storm, Tally
+
+GENERATIONS = 12
+LOOP = """
+next=$((TORC_GENERATION + 1))
+echo "$TORC_JOB_NAME" >> ran
+test $next -le %d || exec torc spawn - --state '"end"' <<< '{"jobs": []}'
+torc spawn - --state $next <<END
+{"jobs": [
+  {"name": "worker_$next", "command": "echo worker_$next >> ran"},
+  {"name": "loop_$next", "command": "bash loop.sh", "depends_on": ["worker_$next"]}
+]}
+END
+"""
+WORKFLOW = """
+name: spawns
+jobs:
+  - {name: loop_0, command: bash loop.sh}
+  - {name: join, command: echo join >> ran, depends_on: [loop_0], wait_for_spawned: true}
+"""
+
+
+class SpawnStorm(Storm):
+    """Runs loops on one database, and kills their processes."""
+
+    def workflow(self, most: int) -> int:
+        """Run one workflow through kills; return how many there were."""
+        (self.folder / "ran").unlink(missing_ok=True)
+        (self.folder / "loop.sh").write_text(LOOP % GENERATIONS)
+        (self.folder / "storm.yaml").write_text(WORKFLOW)
+        workflow = str(self.json("create", "storm.yaml")["id"])
+        self.torc("init", workflow)
+        end = time.monotonic() + DEADLINE
+        before = self.tally.kills.total()
+        while not self.is_complete(workflow):
+            if time.monotonic() > end:
+                self.tally.faults.append(f"workflow {workflow} does not end")
+                break
+            self.repair(workflow)
+            runner = self.torc("run", workflow, "--num-cpus", "2", wait=False)
+            if self.tally.kills.total() < most:
+                self.strike_spawn(runner.pid)
+            with contextlib.suppress(Exception):
+                runner.communicate(timeout=max(1.0, end - time.monotonic()))
+        self.check_generations(workflow)
+        return self.tally.kills.total() - before
+
+    def repair(self, workflow: str) -> None:
+        """Rerun jobs that a kill has failed: they made nothing that counts."""
+        jobs = self.json("jobs", "list", workflow)
+        failed = [str(one["id"]) for one in jobs if one["status"] in ("failed", "canceled")]
+        if failed:
+            self.torc("jobs", "retry", *failed, "-y")
+
+    def is_complete(self, workflow: str) -> bool:
+        """Return whether every job has completed."""
+        return all(one["status"] == "completed" for one in self.json("jobs", "list", workflow))
+
+    def strike_spawn(self, runner: int) -> None:
+        """Kill the runner, a process of a job, or everything, at a random moment."""
+        time.sleep(self.chance.uniform(0.3, 1.6))
+        kind = self.chance.choice(("runner", "command", "command", "group"))
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            process = psutil.Process(runner)
+            inside = process.children(recursive=True)
+            chosen = [self.chance.choice(inside)] if inside and kind == "command" else []
+            if kind == "group":
+                chosen = inside
+            if kind != "command":
+                process.send_signal(signal.SIGKILL)
+            for one in chosen:
+                with contextlib.suppress(psutil.Error, ProcessLookupError):
+                    os.kill(one.pid, signal.SIGKILL)
+            self.tally.kills[kind] += bool(chosen) or kind != "command"
+
+    def check_generations(self, workflow: str) -> None:
+        """Compare the jobs with those that the loop makes."""
+        tally, faults = self.tally, self.tally.faults
+        tally.workflows += 1
+        jobs = [one["name"] for one in self.json("jobs", "list", workflow)]
+        tally.jobs += len(jobs)
+        wanted = [f"{kind}_{n}" for n in range(1, GENERATIONS + 1) for kind in ("worker", "loop")]
+        if sorted(jobs) != sorted([*wanted, "loop_0", "join"]):
+            faults.append(f"workflow {workflow} has the jobs {jobs}")
+        lines = (self.folder / "ran").read_text().splitlines()
+        order = list(dict.fromkeys(lines))
+        if order != ["loop_0", *wanted, "join"]:
+            faults.append(f"workflow {workflow} ran {order}")
+        if lines.count("join") != 1:
+            faults.append(f"workflow {workflow} ran join {lines.count('join')} times")
+        data = self.json("user-data", "get", "lineage_loop_0", "-w", workflow)["data"]
+        if (data["generation"], data["state"]) != (GENERATIONS, "end"):
+            faults.append(f"workflow {workflow} has the state {data}")
+
+
+def storm(kills: int, database: str | None, seed: int, *, show: bool = False) -> Tally:
+    """Run workflows until ``kills`` processes were killed; return what was found."""
+    with tempfile.TemporaryDirectory(prefix="torc-spawns-") as name:
+        found = SpawnStorm(Path(name), database or f"{name}/storm.db", seed)
+        while found.tally.kills.total() < kills:
+            found.workflow(kills)
+            if show:
+                print(found.tally, flush=True)
+    return found.tally
+
+
+def main() -> int:
+    """Read the command line, run the storm and print its tally."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--database")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    tally = storm(options.kills, options.database, options.seed, show=True)
+    print("\n".join(tally.faults) or "no faults")
+    return 1 if tally.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
