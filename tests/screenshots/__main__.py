@@ -230,6 +230,13 @@ async def the_filter(pilot: Pilot[int]) -> None:
     await settle(pilot, 1.2)
 
 
+async def the_machine(pilot: Pilot[int]) -> None:
+    await sees(pilot, "pretrain", "running", "evaluate")
+    await pilot.press("0")
+    await sees(pilot, "GPU 5", "pretrain", "anneal")
+    await settle(pilot, 6.0)
+
+
 async def plain(pilot: Pilot[int]) -> None:
     await sees(pilot, "train", "running")
     await settle(pilot, 1.2)

@@ -19,6 +19,7 @@ from torc_tui.operations.machine_state import MachineState
 from torc_tui.reasons import Kind, because
 from torc_tui.records import replace
 from torc_tui.resources.gpu_health import GpuHealth
+from torc_tui.resources.host_ledger import LedgerEntry
 from torc_tui.status import JobStatus
 from torc_tui.store.runner_liveness import ActiveRunner, Holding
 from torc_tui.tui.feed.machine import MachineHistory, MachineReading
@@ -46,11 +47,14 @@ def gpu(index: int, used: int = 0, *processes: GpuProcess) -> Gpu:
     )  # fmt: skip
 
 
+NOTEBOOK = GpuProcess(pid=4711, name="python", user="anna", memory=48 * GB, idle=3 * 3600.0)
+
+
 def box() -> MachineState:
     """Return four GPUs: whole, foreign, shared and idle; and one that does not respond."""
     gpus = (
         gpu(0, 70, GpuProcess(pid=101, name="python", memory=70 * GB, own=True)),
-        gpu(1, 50, GpuProcess(pid=4711, name="python", memory=48 * GB)),
+        gpu(1, 50, NOTEBOOK),
         gpu(2, 10, GpuProcess(pid=102, name="python", memory=10 * GB, own=True)),
         gpu(3),
     )
@@ -102,13 +106,15 @@ def test_full_size() -> None:
     lines, jobs = draw(watch(box()), 1, 96, 60)
     shown = text(lines)
     assert " CPU 19 % of 8, 6 of 12 allocated" in shown[1]
-    assert "Memory 16 GiB of 64 GiB, 6 GiB allocated" in shown[1]
+    assert "Memory 16 of 64 GiB, 6 GiB allocated" in shown[1]
     assert " aaaabc······" in shown
     assert " CPU slots 6 allocated, 6 free" in shown
     assert " GPU 0  NVIDIA A100  50 %  60 °C  300 W" in shown
-    assert any("50 GiB of 80 GiB used · others 48 GiB" in line for line in shown)
-    assert any("10 GiB of 80 GiB used · jobs 10 GiB · reserved 41 GiB" in line for line in shown)
-    assert "   × pid 4711 python 48 GiB" in shown
+    assert "   50 GiB of 80 GiB used · others 50 GiB · room 30 GiB" in shown
+    assert "   10 GiB of 80 GiB used · jobs 10 GiB · reserved 41 GiB · room 29 GiB" in shown
+    assert (
+        "   × pid 4711 python of anna, 48 GiB, 0 % for 3 h  × 2 GiB of no listed process" in shown
+    )
     assert "   b eval_[red] (0.25, 20 GiB)  c elsewhere (20 GiB)" in shown
     assert "   idle" in shown
     assert " GPU 4 ✖ does not respond (GPU-4)" in shown
@@ -146,9 +152,61 @@ def test_sizes(width: int, height: int) -> None:
     if (width, height) == (79, 20):
         assert len(lines) <= height
         assert any(
-            line.startswith(" GPU 1 ×××××××××░░░░░ 50/80 GiB") and "pid 4711" in line
-            for line in shown
+            line.startswith(" GPU 1 ××××××░░░░  50/80 GiB  30 GiB  51 %  60 °C") for line in shown
         )
+        assert any(line.startswith("    × pid 4711 python of anna, 48 GiB") for line in shown)
+
+
+def starts(line: str, words: tuple[str, ...]) -> list[int]:
+    """Return the columns in which these words end."""
+    return [line.index(word) + len(word) for word in words]
+
+
+@pytest.mark.parametrize("width", [53, 79, 120])
+def test_columns_of_gpus_are_aligned(width: int) -> None:
+    shown = text(draw(watch(box()), 1, width, 22)[0])
+    [head] = [line for line in shown if line.startswith(" GPU ") and "room" in line]
+    wanted = starts(head, ("memory", "room", "load"))
+    for number, words in enumerate(
+        [
+            ("70/80 GiB", " 0 B", "50 %"),
+            ("50/80 GiB", "30 GiB", "51 %"),
+            ("10/80 GiB", "29 GiB", "52 %"),
+            ("0/80 GiB", " 80 GiB", "53 %"),
+        ]
+    ):
+        [line] = [line for line in shown if line.startswith(f" GPU {number} ")]
+        assert starts(line, words) == wanted
+
+
+def test_users_get_lines_of_their_own_where_they_do_not_fit() -> None:
+    shown = text(draw(watch(box()), 1, 60, 28)[0])
+    assert "    × pid 4711 python of anna, 48 GiB, 0 % for 3 h" in shown
+    assert "    × 2 GiB of no listed process" in shown
+    assert not any(line.endswith("…") for line in shown if "GPU" in line)
+
+
+def test_the_mode_is_shown_where_it_is_not_the_usual_one() -> None:
+    host = box()
+    first, *others = host.machine.gpus
+    gpus = (replace(first, compute_mode="exclusive_process"), *others)
+    other = replace(host, machine=replace(host.machine, gpus=gpus))
+    for width, height in ((96, 60), (120, 22)):
+        shown = "\n".join(text(draw(watch(other), 1, width, height)[0]))
+        assert shown.count("exclusive process") == 1
+        assert "mode" not in "\n".join(text(draw(watch(host), 1, width, height)[0]))
+
+
+def test_what_other_databases_hold() -> None:
+    entries = [
+        LedgerEntry("a", "anna", "hyperscan", "", 1, Allocation(4, 8 * GB), 3),
+        LedgerEntry("b", "anna", "hyperscan", "fit", 1, Allocation(2, GB, (GpuGrant("GPU-3"),))),
+        LedgerEntry("c", "bert", "night", "", 1, Allocation(1, GB), 1),
+    ]
+    shown = text(draw(watch(replace(box(), others=entries)), 1, 96, 60)[0])
+    assert " × hyperscan of anna  4 jobs, 6 CPUs, 9 GiB, 1 GPU" in shown
+    assert " × night of bert  1 job, 1 CPU, 1 GiB" in shown
+    assert "   × fit of anna" in shown
 
 
 def test_parts_of_a_memory_bar() -> None:
@@ -168,7 +226,7 @@ def test_virtual_gpus() -> None:
         holdings=[holding(1, "a", 1, GpuGrant("virtual-0", 250, 0))],
     )
     lines = text(draw(watch(host), 1, 79, 6)[0])
-    assert any(line.startswith(" GPU 0 ▒▒▒▒░░") and "0.25 allocated" in line for line in lines)
+    assert any(line.startswith(" GPU 0 ▒▒░░░░░░░░  0.25 allocated  a a") for line in lines)
 
 
 def test_the_meters_of_the_header() -> None:

@@ -5,7 +5,7 @@ Input: the system, the GPUs, the database. Output: a few lines and two tables, o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torc_tui.cli import columns, output
@@ -13,8 +13,10 @@ from torc_tui.cli.call import Call
 from torc_tui.operations.machine_state import MachineReader, MachineState, OtherUse, other_use
 from torc_tui.reasons import Reason
 from torc_tui.resources.gpu_state import GpuState
+from torc_tui.resources.gpus import DEFAULT_RULES
 from torc_tui.store import queries
 from torc_tui.wording import sentence, size
+from torc_tui.wording.gpu_sentences import gpu_process, hidden_memory
 
 Record = dict[str, Any]
 
@@ -74,24 +76,42 @@ def _print(record: Record) -> None:
         [
             {
                 **gpu,
-                "jobs": ", ".join(
-                    [
-                        *(one["job_name"] for one in gpu["holders"]),
-                        *(f"{one['job']} of {one['user']}" for one in gpu["others"]),
-                    ]
-                ),
-                "programs": ", ".join(
-                    f"{one['name'] or '?'} ({one['pid']}"
-                    + (f" of {one['user']})" if one["user"] else ")")
-                    for one in gpu["processes"]
-                    if not one["own"]
-                ),
+                "mode": None if gpu["compute_mode"] == "default" else gpu["compute_mode"],
+                "users": _users(gpu),
             }
             for gpu in record["gpus"]
         ],
     )
+    for gpu in record["gpus"]:
+        for text in _programs(gpu):
+            output.line(f"GPU {gpu['index']}: {text}")
     for shown, key in ((columns.HELD, "held"), (columns.OTHER_USE, "other_databases")):
         output.table(shown, [{**one, "devices": devices(one["gpus"])} for one in record[key]])
+
+
+def _users(gpu: Record) -> str:
+    """Return who uses a GPU: jobs, jobs of other databases, other programs."""
+    words = [one["job_name"] for one in gpu["holders"]]
+    words += [f"{one['job']} of {one['user']}" for one in gpu["others"]]
+    for one in _foreign(gpu):
+        name = one["name"] or f"pid {one['pid']}"
+        words.append(f"{name} of {one['user']}" if one["user"] else name)
+    return ", ".join(words)
+
+
+def _foreign(gpu: Record) -> list[Record]:
+    """Return the processes of others on a GPU, the largest first."""
+    found = [one for one in gpu["processes"] if not one["own"]]
+    return sorted(found, key=lambda one: (-(one["memory_bytes"] or 0), one["pid"]))
+
+
+def _programs(gpu: Record) -> Iterator[str]:
+    """Yield the processes of others on a GPU, and the memory that none of them holds."""
+    for one in _foreign(gpu):
+        keys = ("pid", "name", "memory_bytes", "user", "idle_s")
+        yield gpu_process(*(one[key] for key in keys))
+    if gpu["memory_hidden_bytes"] > DEFAULT_RULES.idle_memory:
+        yield hidden_memory(gpu["memory_hidden_bytes"])
 
 
 def _gpu(
@@ -110,6 +130,7 @@ def _gpu(
         "memory_bytes": gpu.memory,
         "memory_free_bytes": gpu.memory_free,
         "memory_own_bytes": state.own_used,
+        "memory_others_bytes": state.others_used,
         "memory_foreign_bytes": state.foreign_memory,
         "memory_reserved_bytes": state.reserved,
         "memory_available_bytes": None if state.limitless else state.memory_available,

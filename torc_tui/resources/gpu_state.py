@@ -244,6 +244,18 @@ class GpuState:
         return sum(process.memory or 0 for process in self.foreign)
 
     @property
+    def others_used(self) -> int:
+        """Bytes in use that are not those of jobs, also those that no listed process holds."""
+        if self.gpu is None:
+            return 0
+        return max(usable_memory(self.gpu) - self.free_memory - self.own_used, 0)
+
+    @property
+    def hidden_to_name(self) -> int:
+        """Bytes that no listed process holds, if they are more than an idle GPU may have; or 0."""
+        return self.hidden if self.hidden > self.rules.idle_memory else 0
+
+    @property
     def share_available(self) -> int:
         """Thousandths that a new grant can get.
 

@@ -37,16 +37,25 @@ def _labels(gpus: Sequence[Gpu]) -> str:
     return f"GPUs {listed((str(index) for index, _ in gpus), len(gpus))}"
 
 
+def gpu_process(
+    pid: int, name: str, memory: int | None, user: str = "", idle: float | None = None
+) -> str:
+    """Return a process on a GPU: ``pid 4711 python of anna, 48 GiB, 0 % for 3 h``."""
+    parts = [f"pid {pid} {name}".rstrip() + (f" of {user}" if user else "")]
+    parts += [] if memory is None else [size(memory)]
+    parts += [f"0 % for {duration(idle)}"] if idle is not None and idle >= LEAST_IDLE else []
+    return ", ".join(parts)
+
+
+def hidden_memory(size_in_bytes: int) -> str:
+    """Return memory of a GPU that no listed process holds."""
+    return f"{size(size_in_bytes)} of no listed process"
+
+
 def _users(users: Sequence[User]) -> str:
     """Return processes, the largest first: ``pid 4711 python, 48 GiB; pid 12; 2 more``."""
     ordered = sorted(users, key=lambda user: (-(user[2] or 0), user[0]))
-    words = []
-    for pid, name, memory, *more in ordered[:NAMED_USERS]:
-        called = f"pid {pid} {name}".rstrip() + (f" of {more[0]}" if more else "")
-        parts = [called] if memory is None else [called, size(memory)]
-        if more and more[1] is not None and more[1] >= LEAST_IDLE:
-            parts.append(f"0 % for {duration(more[1])}")
-        words.append(", ".join(parts))
+    words = [gpu_process(*user) for user in ordered[:NAMED_USERS]]
     if len(ordered) > NAMED_USERS:
         words.append(f"{len(ordered) - NAMED_USERS} more")
     return "; ".join(words)

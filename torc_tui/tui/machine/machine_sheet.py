@@ -5,16 +5,18 @@ Input: the readings of the app. Output: lines, and those that represent jobs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 
 from torc_tui.operations.machine_state import MachineState, other_use
-from torc_tui.reasons import Kind, Reason
+from torc_tui.reasons import Kind
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.tui.feed.machine import MachineHistory, Ring
 from torc_tui.tui.look.block_chart import blocks
 from torc_tui.tui.look.status_icons import SUSPENDED
 from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line, line_width, sanitize
+from torc_tui.tui.machine.gpu_table import GpuRow, gpu_table
 from torc_tui.tui.machine.sheet_parts import (
     FREE,
     OTHERS,
@@ -24,10 +26,11 @@ from torc_tui.tui.machine.sheet_parts import (
     figures,
     memory_bar,
     memory_words,
-    process_words,
+    mode_words,
     wrapped,
 )
 from torc_tui.wording import clock, count, gpu_label, sentence, size
+from torc_tui.wording.gpu_sentences import gpu_process, hidden_memory
 
 SHORTEST, LONGEST = 60.0, 300.0
 """Seconds that the histories show: all that is known, within these."""
@@ -45,7 +48,7 @@ def draw(
 
     The second value tells which lines stand for which jobs of the workflow.
     """
-    for detail in (2, 1, 0):
+    for detail in (4, 3, 2, 1, 0):
         lines, jobs = MachineSheet(machine, workflow_id, width, detail).all()
         if len(lines) <= height:
             break
@@ -61,7 +64,9 @@ class MachineSheet:
         self.host: MachineState = machine.host
         self.workflow_id = workflow_id
         self.width = max(width, 30)
-        self.roomy = detail == 2 and width >= 60
+        self.roomy = detail == 4 and width >= 60
+        self.gaps = detail >= 3
+        self.wraps = detail >= 2
         self.slots = detail > 0
         times = machine.memory.times()
         age = self.host.at - times[0] if times else 0.0
@@ -69,6 +74,7 @@ class MachineSheet:
         self.capacity = max(
             self.host.machine.num_cpus, *(one.num_cpus for one in self.host.runners), 1
         )
+        self.set_aside = self.host.set_aside()
         self.lines: list[Line] = []
         self.jobs: dict[int, int] = {}
         self.marks: dict[int, Span] = {
@@ -93,7 +99,7 @@ class MachineSheet:
         )
 
     def gap(self) -> None:
-        if self.roomy:
+        if self.gaps:
             self.lines.append([])
 
     def history(self, ring: Ring, width: int, height: int) -> list[str]:
@@ -107,11 +113,10 @@ class MachineSheet:
         load = self.machine.cpu.last
         cpu = f"{load:.0f} %" if load is not None else "…"
         used = 100 * host.memory_used / max(machine.memory, 1)
-        memory = f"{size(host.memory_used)} of {size(machine.memory)}"
+        memory = _part(size(host.memory_used), size(machine.memory))
         cpus = f"{held.num_cpus} of {self.capacity} allocated"
         if not self.roomy:
-            graph = max(6, min(24, self.width - 52))
-            for name, ring, now, words in (
+            rows = (
                 ("CPU", self.machine.cpu, cpu, cpus),
                 (
                     "mem",
@@ -119,14 +124,17 @@ class MachineSheet:
                     f"{used:.0f} %",
                     f"{memory}, {size(held.memory)} allocated",
                 ),
-            ):
-                shown = self.history(ring, graph, 1)[0]
+            )
+            graph = min(24, self.width - max(len(words) for *_, words in rows) - 13)
+            for name, ring, now, words in rows:
+                shown = self.history(ring, graph, 1)[0] if graph >= 6 else ""
                 self.add(
                     (f" {name} ", "accent bold"),
                     (shown, "load"),
                     (f" {now:>5}", "strong"),
                     (f"  {words}", "muted"),
                 )
+            self.gap()
             return
         room = (self.width - 4) // 2
         left, right = (
@@ -182,63 +190,67 @@ class MachineSheet:
         if not states:
             return
         if self.roomy:
-            own, reserved, others, free = OWN, RESERVED, OTHERS, FREE
-            self.add(
-                (" GPUs   ", "accent bold"),
-                *(own, (" used by jobs  ", "muted")),
-                *(reserved, (" reserved  ", "muted")),
-                *(others, (" used by others  ", "muted")),
-                *(free, (" free", "muted")),
-            )
-        set_aside = host.set_aside()
-        for state in states:
-            self._gpu(state)
-            if state.gpu is not None and (why := set_aside.get(state.gpu.uuid)):
-                self._set_aside(why)
+            self._gpu_cards(states)
+        else:
+            self._gpu_table(states)
         for uuid, index in known.items():
             if uuid not in here and host.sees_gpus:
                 self.add((f" GPU {index} ✖ does not respond ", "error"), (f"({uuid})", "faint"))
+        if not self.roomy:
+            self.gap()
 
-    def _gpu(self, state: GpuState) -> None:
+    def _gpu_table(self, states: Sequence[GpuState]) -> None:
+        graph = 10 if self.width < 100 else 20
+        rows = []
+        for state in states:
+            ring = self._ring(state)
+            measured = state.gpu is not None and state.gpu.utilization is not None
+            history = self.history(ring, graph, 1)[0] if measured else ""
+            rows.append(GpuRow(state, self._users(state), history, self._warning(state)))
+        for line in gpu_table(rows, self.width, wraps=self.wraps, heading=self.slots):
+            self.add(*line)
+
+    def _gpu_cards(self, states: Sequence[GpuState]) -> None:
+        self.add(
+            (" GPUs   ", "accent bold"),
+            *(OWN, (" used by jobs  ", "muted")),
+            *(RESERVED, (" reserved  ", "muted")),
+            *(OTHERS, (" used by others  ", "muted")),
+            *(FREE, (" free", "muted")),
+        )
+        for state in states:
+            self._gpu_card(state)
+
+    def _ring(self, state: GpuState) -> Ring:
+        assert state.gpu is not None
+        return self.machine.gpus.get(state.gpu.uuid, Ring(1))
+
+    def _gpu_card(self, state: GpuState) -> None:
         gpu = state.gpu
         assert gpu is not None
-        measured = "  ".join(figures(gpu))
-        users = self._users(state)
-        ring = self.machine.gpus.get(gpu.uuid, Ring(1))
-        if not self.roomy:
-            bar, graph = (6, 0) if self.width < 60 else (14, 10) if self.width < 100 else (20, 20)
-            line = self.history(ring, graph, 1)[0] if graph and gpu.utilization is not None else ""
-            words = f" {memory_words(state, short=True)} "
-            self.add(
-                (f" {gpu_label(label(gpu))} ", "accent bold"),
-                *memory_bar(state, bar),
-                (words, "muted"),
-                (line, "load"),
-                (f" {'  '.join(figures(gpu)[:2])}  ", "text"),
-                *users,
-            )
-            return
-        self.add(
+        graph = max(8, min(30, self.width // 3))
+        room = self.width - graph - len("   ")
+        use = self.history(self._ring(state), graph, 2)
+        title: Line = [
             (f" {gpu_label(label(gpu))}  ", "strong"),
             (sanitize(gpu.name), "muted"),
-            (f"  {measured}", "text"),
-        )
-        graph = max(8, min(30, self.width // 3))
-        strip = memory_bar(state, self.width - graph - 5)
-        use = self.history(ring, graph, 2)
-        below = fit_line([(memory_words(state), "muted")], self.width - graph - 5)
-        self.add(("   ", ""), *strip, ("  ", ""), (use[0], "load"))
-        self.add(("   ", ""), *below, ("  ", ""), (use[1], "load"))
-        for row in wrapped(users or [("idle", "faint")], self.width - 4):
+            (f"  {'  '.join(filter(None, figures(gpu)))}", "text"),
+        ]
+        self.add(*fit_line(title, room), ("  ", ""), (use[0], "load"))
+        self.add(("   ", ""), *memory_bar(state, room - 3), ("  ", ""), (use[1], "load"))
+        mode = f" · {mode_words(gpu)}" if mode_words(gpu) else ""
+        self.add(("   ", ""), (memory_words(state), "muted"), (mode, "warning"))
+        for row in wrapped(self._users(state) or [("idle", "faint")], self.width - 4):
             self.add(("   ", ""), *row)
+        if warning := self._warning(state):
+            self.add(("   ", ""), (warning, "warning"))
         self.gap()
 
-    def _set_aside(self, reason: Reason) -> None:
-        """Add why no job starts on the GPU above."""
-        if self.lines and not self.lines[-1]:
-            self.lines.pop()
-        self.add(("   ", ""), (f"⚠ {sanitize(sentence(reason))}", "warning"))
-        self.gap()
+    def _warning(self, state: GpuState) -> str:
+        """Return why no job starts on a GPU; "" for one that is used."""
+        assert state.gpu is not None
+        reason = self.set_aside.get(state.gpu.uuid)
+        return f"⚠ {sanitize(sentence(reason))}" if reason is not None else ""
 
     def _users(self, state: GpuState) -> list[Span]:
         """Return the jobs that hold the GPU, and other processes on it."""
@@ -254,9 +266,12 @@ class MachineSheet:
         for user, job in state.owners:
             out.append((f"× {sanitize(job)} of {sanitize(user)}  ", "warning"))
         for process in sorted(state.foreign, key=lambda process: -(process.memory or 0)):
-            out.append(
-                (f"× {process_words(process)}  ", "warning" if not process.graphics else "muted")
+            words = gpu_process(
+                process.pid, process.name, process.memory, process.user, process.idle
             )
+            out.append((f"× {sanitize(words)}  ", "muted" if process.graphics else "warning"))
+        if hidden := state.hidden_to_name:
+            out.append((f"× {hidden_memory(hidden)}  ", "warning"))
         return out
 
     # -- holders -----------------------------------------------------------------------------------
@@ -268,9 +283,10 @@ class MachineSheet:
             return
         index = {gpu.uuid: gpu.index for gpu in self.host.machine.gpus}
         workflows = len({one.workflow_id for one in holdings}) > 1
-        name = max(12, self.width - 47 - (8 if workflows else 0))
-        head = f"   {'job':<{name}} {'CPUs':>5} {'memory':>9} {'GPUs':<14} {'time':>9}"
-        self.add((head + ("  workflow" if workflows else ""), "head"))
+        gpus = max(len("GPUs"), *(len(device_words(one, index)) for one in holdings))
+        name = max(12, self.width - 28 - gpus - (5 if workflows else 0))
+        head = f"   {'job':<{name}} {'CPUs':>4} {'memory':>9}  {'GPUs':<{gpus}} {'time':>6} "
+        self.add((head + ("  wf" if workflows else ""), "head"))
         for one in holdings:
             if one.workflow_id == self.workflow_id:
                 self.jobs[len(self.lines)] = one.job_id
@@ -279,22 +295,22 @@ class MachineSheet:
                 (" ", ""),
                 self.marks[one.job_id],
                 (" " + fit(sanitize(one.job_name), name), "text"),
-                (f" {one.allocation.num_cpus:>5} {size(one.allocation.memory):>9} ", "muted"),
-                (fit(device_words(one, index), 14), "accent"),
-                (f" {clock(self.host.at - started) if started else 'starting':>9}", "running"),
-                (f"  {SUSPENDED.word}" if one.suspended else "", SUSPENDED.style),
+                (f" {one.allocation.num_cpus:>4} {size(one.allocation.memory):>9}  ", "muted"),
+                (fit(device_words(one, index), gpus), "accent"),
+                (f" {clock(self.host.at - started) if started else '…':>6} ", "running"),
                 (f"  {one.workflow_id}" if workflows else "", "faint"),
+                (f"  {SUSPENDED.word}" if one.suspended else "", SUSPENDED.style),
             )
 
     def _elsewhere(self) -> None:
         for other in other_use(self.host.others):
-            held = f"{count(other.held.num_cpus, 'CPU')}, {size(other.held.memory)}"
-            if number := len({grant.uuid for grant in other.held.gpus}):
-                held += f", {count(number, 'GPU')}"
+            held = [count(other.jobs, "job"), count(other.held.num_cpus, "CPU")]
+            held += [size(other.held.memory)]
+            number = len({grant.uuid for grant in other.held.gpus})
+            held += [count(number, "GPU")] if number else []
             self.add(
-                (f" × {sanitize(other.user)}", "warning"),
-                (f" {sanitize(other.workflow)} ", "text"),
-                (f"{count(other.jobs, 'job')} of another database: {held}", "muted"),
+                (f" × {sanitize(other.workflow)} of {sanitize(other.user)}  ", "warning"),
+                (", ".join(held), "muted"),
             )
         for reason in self.machine.reports:
             self.add((f" ⚠ {sanitize(sentence(reason))}", "warning"))
@@ -302,3 +318,9 @@ class MachineSheet:
             gpus = f", {len(one.gpus)} GPUs" if one.gpus else ""
             text = f" on {sanitize(one.hostname)}: {one.num_cpus} CPUs, {size(one.memory)}{gpus}"
             self.add((text, "muted"), (" (load unknown)", "faint"))
+
+
+def _part(part: str, whole: str) -> str:
+    """Return a size of another one, with the unit once if it is the same: ``3 of 24 GiB``."""
+    unit = whole[whole.rindex(" ") :]
+    return f"{part.removesuffix(unit)} of {whole}"

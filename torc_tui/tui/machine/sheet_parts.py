@@ -7,22 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torc_tui.model import Gpu, GpuProcess
+from torc_tui.model import Gpu
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.store.runner_liveness import Holding
-from torc_tui.tui.look.text_layout import Span, line_width, sanitize
-from torc_tui.wording import duration, size
-from torc_tui.wording.gpu_sentences import LEAST_IDLE
+from torc_tui.tui.look.text_layout import Span, line_width
+from torc_tui.wording import size
 
 OWN, RESERVED, OTHERS, FREE = ("█", "bar"), ("▒", "accent"), ("×", "warning"), ("░", "bar-rest")
 """The parts of a memory bar, distinguished by characters as well as colors."""
 
 
 def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
-    """Return spans wrapped to lines.
-
-    Spans up to one that ends with two blanks stay in one line; those blanks may stick out.
-    """
+    """Return spans wrapped to lines; spans up to one that ends with two blanks stay in one line."""
     groups: list[list[Span]] = [[]]
     for span in spans:
         groups[-1].append(span)
@@ -33,7 +29,7 @@ def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
         if lines[-1] and line_width([*lines[-1], *group]) > width + len("  "):
             lines.append([])
         lines[-1] += group
-    return lines
+    return [[*line[:-1], (line[-1][0].rstrip(), line[-1][1])] for line in lines if line]
 
 
 def memory_bar(state: GpuState, width: int) -> list[Span]:
@@ -65,40 +61,38 @@ def memory_bar(state: GpuState, width: int) -> list[Span]:
     return [*out, (FREE[0] * left, FREE[1])] if left else out
 
 
-def memory_words(state: GpuState, *, short: bool = False) -> str:
-    """Return the used memory of a GPU in words."""
+def memory_words(state: GpuState) -> str:
+    """Return the memory of a GPU in words: used, by whom, and the room for another job."""
     gpu = state.gpu
     assert gpu is not None
     if state.limitless:
         share = 1.0 if state.wholes else state.share / 1000
-        return (
-            f"{share:g} allocated" if short or not gpu.virtual else f"virtual, {share:g} allocated"
-        )
+        return f"virtual, {share:g} allocated" if gpu.virtual else f"{share:g} allocated"
     free = gpu.memory if gpu.memory_free is None else gpu.memory_free
-    if short:
-        return f"{(gpu.memory - free) / (1 << 30):.0f}/{size(gpu.memory)}"
     words = [f"{size(gpu.memory - free)} of {size(gpu.memory)} used"]
     words += [f"jobs {size(state.own_used)}"] if state.own_used else []
     words += [f"reserved {size(state.reserved)}"] if state.reserved else []
-    words += [f"others {size(state.foreign_memory)}"] if state.foreign_memory else []
-    return " · ".join(words)
+    words += [f"others {size(state.others_used)}"] if state.others_used else []
+    return " · ".join([*words, f"room {room_words(state)}"])
 
 
-def figures(gpu: Gpu) -> list[str]:
-    """Return the use, temperature and power of a GPU, as far as they are known."""
-    out = [] if gpu.utilization is None else [f"{gpu.utilization:.0f} %"]
-    out += [] if gpu.temperature is None else [f"{gpu.temperature:.0f} °C"]
-    return out + ([] if gpu.power is None else [f"{gpu.power:.0f} W"])
+def room_words(state: GpuState) -> str:
+    """Return the memory that another job can get; "" where that is not limited."""
+    return "" if state.limitless else size(state.memory_available)
 
 
-def process_words(process: GpuProcess) -> str:
-    """Return a process on a GPU with its memory."""
-    memory = "" if process.memory is None else f" {size(process.memory)}"
-    user = f" of {process.user}" if process.user else ""
-    idle = ""
-    if process.idle is not None and process.idle >= LEAST_IDLE:
-        idle = f", 0 % for {duration(process.idle)}"
-    return sanitize(f"pid {process.pid} {process.name}".rstrip() + user) + memory + idle
+def mode_words(gpu: Gpu) -> str:
+    """Return the compute mode of a GPU unless it is the usual one."""
+    return "" if gpu.compute_mode in (None, "default") else gpu.compute_mode.replace("_", " ")
+
+
+def figures(gpu: Gpu) -> tuple[str, str, str]:
+    """Return the load, temperature and power of a GPU; "" for what is not known."""
+    return (
+        "" if gpu.utilization is None else f"{gpu.utilization:.0f} %",
+        "" if gpu.temperature is None else f"{gpu.temperature:.0f} °C",
+        "" if gpu.power is None else f"{gpu.power:.0f} W",
+    )
 
 
 def device_words(one: Holding, index: Mapping[str, int]) -> str:
