@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from tests.screenshots import gpu_box
 from tests.screenshots.paint import png
 from torc_tui.store import workflows
 from torc_tui.store.database import Store
@@ -258,13 +259,15 @@ PICTURES: dict[str, Picture] = {
     "new": Picture((130, 34), None, the_new_one, spec="vision/workflow.yaml"),
     "problems": Picture((130, 30), None, the_problems, spec="vision/mistakes.yaml"),
 }
+MACHINE = {"resources": Picture((150, 40), gpu_box.NAME, the_machine)}
+"""Pictures of a machine with GPUs, which another studio makes."""
 
 
-async def take(studio: Studio, name: str, picture: Picture, into: Path) -> None:
+async def take(url: str, ids: Mapping[str, int], name: str, picture: Picture, into: Path) -> None:
     """Open the app, bring it there, and write both files."""
-    workflow = None if picture.workflow is None else studio.ids[picture.workflow]
+    workflow = None if picture.workflow is None else ids[picture.workflow]
     spec = None if picture.spec is None else f"examples/{picture.spec}"
-    app = TorcApp(studio.url, workflow, spec, environ=ENVIRON)
+    app = TorcApp(url, workflow, spec, environ=ENVIRON)
     async with app.run_test(size=picture.size, notifications=False) as pilot:
         if picture.theme is not None:
             app.theme = picture.theme
@@ -272,6 +275,7 @@ async def take(studio: Studio, name: str, picture: Picture, into: Path) -> None:
         strips = app.screen._compositor.render_strips()
         png(strips, picture.size, app, into / f"{name}.png")
         (into / f"{name}.svg").write_text(app.export_screenshot(title=f"torc · {name}"))
+    print(f"{into / name}.png")
 
 
 @contextmanager
@@ -289,28 +293,48 @@ def _folder() -> Iterator[str]:
             shutil.rmtree("/tmp/lab", ignore_errors=True)
 
 
+def of_workflows(folder: Path, names: list[str], into: Path) -> None:
+    """Take pictures over the workflows of a studio."""
+    studio = Studio(folder)
+    studio.set_up()
+    try:
+        for name in names:
+            asyncio.run(take(studio.url, studio.ids, name, PICTURES[name], into))
+    finally:
+        studio.clear()
+
+
+def of_the_machine(folder: Path, names: list[str], into: Path) -> None:
+    """Take pictures of a machine with GPUs."""
+    box = gpu_box.GpuBox(folder)
+    url = str(folder / "gpus.db")
+    with box.at_work(url), gpu_box.shown(box.environ):
+        for name in names:
+            asyncio.run(take(url, {gpu_box.NAME: 1}, name, MACHINE[name], into))
+
+
 def main() -> int:
+    known = [*PICTURES, *MACHINE]
     parser = argparse.ArgumentParser(
         prog="python -m tests.screenshots", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PICTURES)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}")
     parser.add_argument("--into", type=Path, default=ROOT / "screenshots", metavar="FOLDER")
     options = parser.parse_args()
-    unknown = [name for name in options.names if name not in PICTURES]
+    unknown = [name for name in options.names if name not in known]
     if unknown:
         parser.error(f"there is no picture {', '.join(unknown)}")
     options.into.mkdir(exist_ok=True)
+    names = options.names or known
     with _folder() as folder:
-        studio = Studio(Path(folder))
         os.environ["USER"] = "ada"
         os.chdir(folder)
-        studio.set_up()
         try:
-            for name in options.names or PICTURES:
-                asyncio.run(take(studio, name, PICTURES[name], options.into))
-                print(f"{options.into / name}.png")
+            if wanted := [name for name in names if name in PICTURES]:
+                of_workflows(Path(folder), wanted, options.into)
+            if wanted := [name for name in names if name in MACHINE]:
+                of_the_machine(Path(folder), wanted, options.into)
         finally:
-            studio.clear()
             os.chdir("/")
     return 0
 

@@ -139,6 +139,8 @@ def test_gpus_that_are_set_aside() -> None:
         ]
         found = [line for line in lines[place:] if "⚠ GPU 3 is not used: anna has set it" in line]
         assert len(found) == 1, lines
+    narrow = text(draw(watch(host), 1, 53, 60)[0])
+    assert not any(line.endswith("…") for line in narrow), narrow
 
 
 @pytest.mark.parametrize(("width", "height"), [(79, 20), (79, 8), (39, 12), (20, 3), (200, 60)])

@@ -8,7 +8,14 @@ from typing import NamedTuple
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.tui.look.text_layout import Span, fit, line_width
-from torc_tui.tui.machine.sheet_parts import figures, memory_bar, mode_words, room_words, wrapped
+from torc_tui.tui.machine.sheet_parts import (
+    figures,
+    memory_bar,
+    mode_words,
+    room_words,
+    warning_lines,
+    wrapped,
+)
 from torc_tui.wording import gpu_label, size
 
 _COLUMNS = ("memory", "room", "load", "mode", "temp", "power", "history")
@@ -54,8 +61,7 @@ def gpu_table(
         if below and row.users:
             inner = wrapped(row.users, width - len(_INDENT))
             lines += [[(_INDENT, ""), *line] for line in inner]
-        if row.warning:
-            lines.append([(_INDENT + row.warning, "warning")])
+        lines += warning_lines(row.warning, len(_INDENT), width if wraps else None)
     return lines
 
 

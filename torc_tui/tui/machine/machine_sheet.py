@@ -27,6 +27,7 @@ from torc_tui.tui.machine.sheet_parts import (
     memory_bar,
     memory_words,
     mode_words,
+    warning_lines,
     wrapped,
 )
 from torc_tui.wording import clock, count, gpu_label, sentence, size
@@ -185,7 +186,9 @@ class MachineSheet:
         # GPUs of our runners that do not answer are listed below.
         hidden = [one for one in host.notices if one.kind in _ABOUT_ONE and one["uuid"] in known]
         for reason in [one for one in host.notices if one not in hidden][-2:]:
-            self.add((f" ⚠ {sanitize(sentence(reason))}", "warning"))
+            width = self.width if self.wraps else None
+            for line in warning_lines(sanitize(sentence(reason)), 1, width):
+                self.add(*line)
         states = host.gpu_states()
         if not states:
             return
@@ -242,15 +245,14 @@ class MachineSheet:
         self.add(("   ", ""), (memory_words(state), "muted"), (mode, "warning"))
         for row in wrapped(self._users(state) or [("idle", "faint")], self.width - 4):
             self.add(("   ", ""), *row)
-        if warning := self._warning(state):
-            self.add(("   ", ""), (warning, "warning"))
+        self.lines += warning_lines(self._warning(state), 3, self.width)
         self.gap()
 
     def _warning(self, state: GpuState) -> str:
         """Return why no job starts on a GPU; "" for one that is used."""
         assert state.gpu is not None
         reason = self.set_aside.get(state.gpu.uuid)
-        return f"⚠ {sanitize(sentence(reason))}" if reason is not None else ""
+        return sanitize(sentence(reason)) if reason is not None else ""
 
     def _users(self, state: GpuState) -> list[Span]:
         """Return the jobs that hold the GPU, and other processes on it."""

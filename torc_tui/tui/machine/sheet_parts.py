@@ -6,6 +6,7 @@ No Textual, no I/O.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 from torc_tui.model import Gpu
 from torc_tui.resources.gpu_state import GpuState
@@ -30,6 +31,15 @@ def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
             lines.append([])
         lines[-1] += group
     return [[*line[:-1], (line[-1][0].rstrip(), line[-1][1])] for line in lines if line]
+
+
+def warning_lines(text: str, indent: int, width: int | None) -> list[list[Span]]:
+    """Return a warning in lines that are indented; without a width, in one line."""
+    if not text:
+        return []
+    room = len(text) + 2 if width is None else max(width - indent, 10)
+    lines = wrap(text, room, initial_indent="⚠ ", subsequent_indent="  ")
+    return [[(" " * indent + line, "warning")] for line in lines]
 
 
 def memory_bar(state: GpuState, width: int) -> list[Span]:
