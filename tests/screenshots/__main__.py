@@ -156,7 +156,7 @@ async def the_workflow(pilot: Pilot[int]) -> None:
 
 async def the_graph(pilot: Pilot[int]) -> None:
     await sees(pilot, "generate_config")
-    await pilot.press("3")
+    await pilot.press("3", "3")
     await sees(pilot, "╭")
     await pilot.press("F", "z")
     await sees(pilot, "ml_config")
@@ -165,7 +165,7 @@ async def the_graph(pilot: Pilot[int]) -> None:
 
 async def the_folded_graph(pilot: Pilot[int]) -> None:
     await sees(pilot, "train")
-    await pilot.press("3")
+    await pilot.press("3", "3")
     await sees(pilot, "╭")
     await pilot.press("escape", "_")
     await sees(pilot, " failed")
@@ -174,14 +174,14 @@ async def the_folded_graph(pilot: Pilot[int]) -> None:
 
 async def the_log(pilot: Pilot[int]) -> None:
     await go_to(pilot, "train", "completed")
-    await pilot.press("2")
+    await pilot.press("2", "2")
     await sees(pilot, "epoch", "needs 2 CPUs")
     await settle(pilot, 0.8)
 
 
 async def the_data(pilot: Pilot[int]) -> None:
     await sees(pilot, "train_model")
-    await pilot.press("4")
+    await pilot.press("4", "4")
     await sees(pilot, "ml_config")
     await pilot.press("e")
     await sees(pilot, "valid JSON")
@@ -199,7 +199,7 @@ async def the_review(pilot: Pilot[int]) -> None:
 
 async def the_records(pilot: Pilot[int]) -> None:
     await sees(pilot, "train_model")
-    await pilot.press("4")
+    await pilot.press("4", "4")
     await sees(pilot, "ml_config")
     await pilot.press("z")
     await settle(pilot, 0.8)

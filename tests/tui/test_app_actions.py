@@ -253,7 +253,7 @@ async def test_the_graph_as_a_file(story: Story, ending: str, begins: str) -> No
     app = story.app()
     async with app.run_test(notifications=True, size=(140, 40)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
-        await pilot.press("3")
+        await pilot.press("3", "3")
         await until(pilot, sees(pilot, "train_{i} ×5"))
         screen(pilot).focus_pane()
         await pilot.press("E")
@@ -268,7 +268,7 @@ async def test_keys_of_the_graph(story: Story) -> None:
     app = story.app()
     async with app.run_test(notifications=True, size=(140, 40)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
-        await pilot.press("3")
+        await pilot.press("3", "3")
         await until(pilot, sees(pilot, "train_{i} ×5"))
         shown = screen(pilot)
         for name in ("train_1", "report", "prep"):
@@ -373,7 +373,7 @@ jobs:
         app = TorcApp(str(tmp_path / "torc.db"), workflow, environ=ENVIRON)
         async with app.run_test(size=(140, 50)) as pilot:
             await until(pilot, sees(pilot, "make"))
-            await pilot.press("3")
+            await pilot.press("3", "3")
             await until(pilot, sees(pilot, "╭"))
             screen(pilot).focus_pane()
             await pilot.press("F", "z")

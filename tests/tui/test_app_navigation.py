@@ -18,6 +18,8 @@ from torc_tui.operations import workflows as workflow_acts
 from torc_tui.records import replace
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, feed
+from torc_tui.store.log_files import attempt_stem
+from torc_tui.tui.frame.bars import HeaderBar
 from torc_tui.tui.look.theme import THEMES
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.shell.help import HelpDialog
@@ -289,7 +291,7 @@ async def test_the_whole_chain_of_reasons(story: Story) -> None:
 async def test_graph_shares_the_selection(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(140, 40)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
-        await pilot.press("3")
+        await pilot.press("3", "3")
         await until(pilot, sees(pilot, "train_{i} ×5", "╭"))
         await pilot.press("tab", "down", "down")
         await until(pilot, sees(pilot, "┏"))
@@ -301,21 +303,20 @@ async def test_graph_shares_the_selection(story: Story) -> None:
 async def test_focus_of_tabs(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(140, 40)) as pilot:
         await until(pilot, sees(pilot, "train_3", "1-0 tabs", "tab pane"))
-        for keys in ("2", "3", "4", "5", "7", "8", "9", "0"):
-            await pilot.press(keys)
+        for key in ("2", "3", "4", "5", "6", "7", "8", "9", "0", "1"):
+            await pilot.press(key)
+            assert screen(pilot).table.has_focus, key  # arrows go on through the jobs
+            await pilot.press(key)
             pane = screen(pilot).tabs.pane
-            assert pane is not None and pane.has_focus_within, keys
+            assert pane is not None and pane.has_focus_within, key
             await pilot.press("escape")
-            assert screen(pilot).table.has_focus, keys
-        await pilot.press("6")
-        assert screen(pilot).table.has_focus
-        await pilot.press("]")  # the results
-        assert screen(pilot).table.has_focus is False
+            assert screen(pilot).table.has_focus, key
+        await pilot.press("tab", "}")  # from pane to pane
+        pane = screen(pilot).tabs.pane
+        assert pane is not None and pane.NAME == "log" and pane.has_focus_within
         await pilot.press("tab")
         assert screen(pilot).table.has_focus
-        await pilot.press("2", "1")
-        assert screen(pilot).table.has_focus
-        await pilot.press("3", "z")
+        await pilot.press("3", "3", "z")
         assert screen(pilot).split.alone == "second"
 
 
@@ -407,7 +408,7 @@ async def test_ascii_terminal(story: Story) -> None:
     app = TorcApp(story.url, story.workflow_id, environ={"TERM": "linux"})
     async with app.run_test(notifications=True, size=(100, 30)) as pilot:
         await until(pilot, lambda: screen(pilot).table.order)
-        await pilot.press("3")
+        await pilot.press("3", "3")
         await until(pilot, sees(pilot, "train_{i}"))
         filters = app.get_line_filters()
         for strip in app.screen._compositor.render_strips():
@@ -462,3 +463,80 @@ def test_refusal_of_poor_terminals() -> None:
     assert "TERM=dumb" in (refusal({"TERM": "dumb"}) or "")
     assert "torc run" in (refusal({"TERM": "xterm"}, interactive=False) or "")
     assert refusal({"TERM": "xterm"}) is None
+
+
+async def failed_jobs(story: Story, folder: Path) -> None:
+    """Let train_2 and train_4 fail, each with a log."""
+    story.initialize()
+    (folder / "out" / "job_stdio").mkdir(parents=True)
+    with story.store.write() as conn:
+        done, failed = int(JobStatus.COMPLETED), int(JobStatus.FAILED)
+        change = "UPDATE job SET status = ?, started_at = 1, ended_at = 2"
+        execute(conn, f"{change} WHERE id = 1", (done,))
+        for job in (3, 5):
+            stem = attempt_stem(str(folder / "out"), 1, job, 1, 1)
+            Path(f"{stem}.e").write_text("loading\nValueError: no such column\n")
+            execute(
+                conn,
+                f"{change}, return_code = 1, output_dir = ? WHERE id = ?",
+                (failed, str(folder / "out"), job),
+            )
+            execute(
+                conn,
+                "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, status, started_at,"
+                " ended_at, return_code, output_dir) VALUES (1, ?, 1, 1, ?, 1, 2, 1, ?)",
+                (job, failed, str(folder / "out")),
+            )
+
+
+async def test_failed_jobs_in_one_key(story: Story, tmp_path: Path) -> None:
+    await failed_jobs(story, tmp_path)
+    async with story.app().run_test(notifications=True, size=(140, 40)) as pilot:
+        await until(pilot, sees(pilot, "train_3", "2 failed"))
+        for key, expected in (("]", 3), ("]", 5), ("]", 3), ("[", 5), ("[", 3)):
+            await pilot.press(key)
+            assert screen(pilot).selected_job.id == expected
+        await pilot.press("2", "2", "]")  # in a tab too
+        pane = screen(pilot).tabs.pane
+        assert screen(pilot).selected_job.id == 5 and pane is not None and pane.has_focus_within
+
+
+async def test_states_in_one_key(story: Story, tmp_path: Path) -> None:
+    await failed_jobs(story, tmp_path)
+    async with story.app().run_test(notifications=True, size=(140, 40)) as pilot:
+        await until(pilot, sees(pilot, "train_3", "2 failed"))
+        seen = []
+        for _ in range(3):
+            await pilot.press("f")
+            await pilot.pause()
+            seen.append(len(screen(pilot).table.order))
+        assert seen == [2, 4, 7]  # failed, waiting, all; nothing runs
+        assert screen(pilot).table.has_focus
+        header = pilot.app.screen.query_one(HeaderBar)
+        line = header.render_line(0).text
+        await pilot.click(header, offset=(line.index("2 failed") + 1, 0))
+        await until(pilot, lambda: len(screen(pilot).table.order) == 2, "the failed jobs")
+
+
+async def test_the_log_of_a_job_in_full_size(story: Story, tmp_path: Path) -> None:
+    await failed_jobs(story, tmp_path)
+    async with story.app().run_test(notifications=True, size=(140, 40)) as pilot:
+        await until(pilot, sees(pilot, "train_3", "2 failed"))
+        await pilot.press("3", "]", "enter")
+        await until(pilot, sees(pilot, "no such column"))
+        assert screen(pilot).split.alone == "second"
+        await pilot.press("escape")
+        await until(pilot, lambda: screen(pilot).tabs.current == "graph", "the tab before")
+        assert screen(pilot).table.has_focus and screen(pilot).split.alone is None
+        await pilot.press("end", "enter")  # it has not started
+        await until(pilot, sees(pilot, "Why is [bold]report"))
+
+
+async def test_filter_to_a_value_of_the_job(story: Story) -> None:
+    story.initialize()
+    async with story.app().run_test(notifications=True, size=(140, 40)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        await pilot.press("down", "down", "=", *"i:", "enter")
+        await until(pilot, lambda: screen(pilot).filter.line.text == "i:2", "the filter")
+        assert [screen(pilot).selected_job.name] == ["train_2"]
+        assert len(screen(pilot).table.order) == 1

@@ -261,7 +261,7 @@ async def test_no_user_data(place: Place) -> None:
     place.create(PLAIN)
     async with place.app().run_test(size=(100, 24)) as pilot:
         await until(pilot, "first", "plain")
-        await pilot.press("4")
+        await pilot.press("4", "4")
         await until(pilot, "no user data yet; a adds a record")
 
 

@@ -46,7 +46,7 @@ def test_no_chord_begins_with_a_key_that_is_taken(preset: str) -> None:
 def test_the_nearer_context_wins() -> None:
     keys = KeyMap()
     found = keys.find("enter", ("jobs", "list", "app"))
-    assert isinstance(found, AppCommand) and found.id == "job-why"
+    assert isinstance(found, AppCommand) and found.id == "job-open"
     found = keys.find("enter", ("list", "app"))
     assert isinstance(found, AppCommand) and found.id == "activate"
     assert keys.find("enter", ("app",)) is None

@@ -93,7 +93,7 @@ def editor(pilot: Pilot[int]) -> DataEditor:
 async def opened(pilot: Pilot[int], record: str = "config") -> DataPane:
     """Show the tab and put the cursor on that record."""
     await until(pilot, sees(pilot, "train"))
-    await pilot.press("4")
+    await pilot.press("4", "4")
     await until(pilot, lambda: screen(pilot).query(DataPane) and pane(pilot).records)
     data = pane(pilot)
     data.table.focus()
@@ -245,7 +245,7 @@ async def test_the_schema_is_shown_and_checked(lab: Lab) -> None:
 async def test_any_size(lab: Lab, size: tuple[int, int]) -> None:
     async with lab.app().run_test(size=size) as pilot:
         await until(pilot, lambda: screen(pilot).view is not None)
-        await pilot.press("4")
+        await pilot.press("4", "4")
         await until(pilot, sees(pilot, "config"))
         await opened_here(pilot)
         await pilot.press("enter")
@@ -314,7 +314,7 @@ async def test_hidden_pane_reads_nothing(lab: Lab) -> None:
             pilot, lambda: view.cursor >= feed.list_events(lab.store, lab.workflow_id)[-1].seq
         )
         assert data.lists_read == lists and data.stale
-        await pilot.press("4")
+        await pilot.press("4", "4")
         await until(pilot, lambda: data.lists_read > lists)
 
 

@@ -209,7 +209,7 @@ async def test_search_while_typing_and_by_keys(story: Story) -> None:
         await pilot.press("/", *"epoch 4")
         await until(pilot, sees(pilot, "of 111", "epoch 4"))
         await pilot.press("enter", "home")
-        await until(pilot, sees(pilot, "line 26 of 500"))
+        await until(pilot, sees(pilot, "line 24 of 500"))
         await pilot.press("n")
         await until(pilot, sees(pilot, "1 of 111"))
         await pilot.press("n")

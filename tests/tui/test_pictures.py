@@ -122,10 +122,10 @@ def compare(name: str, text: str) -> None:
     [
         ("wide", (160, 40), {}, ()),
         ("failed", (120, 36), {}, ("down", "down")),
-        ("graph", (120, 30), {}, ("3", "F")),
+        ("graph", (120, 30), {}, ("3", "3", "F")),
         ("narrow", (80, 24), {}, ("down",)),
         ("tiny", (40, 10), {}, ()),
-        ("ascii", (100, 30), {"TERM": "linux", "LANG": "C", "COLORTERM": ""}, ("3",)),
+        ("ascii", (100, 30), {"TERM": "linux", "LANG": "C", "COLORTERM": ""}, ("3", "3")),
     ],
 )
 async def test_screens(
@@ -290,7 +290,7 @@ async def show_rerun(
     app = TorcApp(url, 1, environ=environ)
     async with app.run_test(size=size) as pilot:
         await painted(pilot)
-        await pilot.press("8")
+        await pilot.press("8", "8")
         screen = app.screen
         assert isinstance(screen, WorkflowScreen)
         await until(

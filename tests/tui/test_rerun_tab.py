@@ -99,7 +99,7 @@ def pane(pilot: Pilot[int]) -> RerunPane:
 async def test_failures_by_reason(place: Place) -> None:
     async with place.app().run_test(notifications=True, size=(160, 45)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("8")
+        await pilot.press("8", "8")
         await until(pilot, sees(pilot, "6 jobs, 2 reasons", "grow_*", "read_*", "+1"))
         assert [key.kind for key in pane(pilot).failures.table.order] == ["group", "group"]
         # the log at the line that says why
@@ -113,7 +113,7 @@ async def test_failures_by_reason(place: Place) -> None:
 async def test_jobs_of_a_reason(place: Place) -> None:
     async with place.app().run_test(notifications=True, size=(160, 45)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("8")
+        await pilot.press("8", "8")
         await until(pilot, sees(pilot, "2 reasons"))
         await pilot.press("-")
         await until(pilot, sees(pilot, "grow_4  MemoryError", "after  canceled: grow_1 failed"))
@@ -129,7 +129,7 @@ async def test_jobs_of_a_reason(place: Place) -> None:
 async def test_retry_of_a_reason(place: Place) -> None:
     async with place.app().run_test(notifications=True, size=(160, 45)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("8")
+        await pilot.press("8", "8")
         await until(pilot, sees(pilot, "2 reasons"))
         await pilot.press("r")
         await until(pilot, sees(pilot, "Retry 4 jobs?", "grow_4", "1 job that depends on them"))
@@ -142,7 +142,7 @@ async def test_retry_of_a_reason(place: Place) -> None:
 async def test_retry_with_more_memory(place: Place) -> None:
     async with place.app().run_test(notifications=True, size=(160, 45)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("8")
+        await pilot.press("8", "8")
         await until(pilot, sees(pilot, "2 reasons"))
         await pilot.press("m")
         await until(pilot, sees(pilot, "Retry 4 jobs with more memory", "requested now: 64 MiB"))
@@ -164,7 +164,7 @@ async def test_retry_with_more_memory(place: Place) -> None:
 async def test_edited_command(place: Place) -> None:
     async with place.app().run_test(notifications=True, size=(160, 45)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("8")
+        await pilot.press("8", "8")
         await until(pilot, sees(pilot, "2 reasons"))
         await pilot.press("down", "e")
         await until(pilot, lambda: isinstance(pilot.app.screen, EditCommand))
@@ -181,7 +181,7 @@ async def test_edited_command(place: Place) -> None:
 async def test_skipped_reason(place: Place) -> None:
     async with place.app().run_test(notifications=True, size=(160, 45)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("8")
+        await pilot.press("8", "8")
         await until(pilot, sees(pilot, "2 reasons"))
         await pilot.press("down", "d")
         await until(pilot, sees(pilot, "Disable 2 jobs?"))
@@ -193,7 +193,7 @@ async def test_skipped_reason(place: Place) -> None:
 async def test_marked_reasons(place: Place) -> None:
     async with place.app().run_test(notifications=True, size=(160, 45)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("8")
+        await pilot.press("8", "8")
         await until(pilot, sees(pilot, "2 reasons"))
         await pilot.press("ctrl+a", "d")
         await until(pilot, sees(pilot, "Disable 6 jobs?"))
@@ -207,7 +207,7 @@ async def test_marked_reasons(place: Place) -> None:
 async def test_read_only(place: Place) -> None:
     async with place.app(read_only=True).run_test(notifications=True, size=(120, 36)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("8")
+        await pilot.press("8", "8")
         await until(pilot, sees(pilot, "2 reasons"))
         await pilot.press("r")
         await until(pilot, sees(pilot, "the app is read-only"))
@@ -225,7 +225,7 @@ async def test_plan_with_evidence(place: Place) -> None:
     write_config(place, {"lr": 0.2, "seed": 3})
     async with place.app().run_test(notifications=True, size=(200, 60)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("8")
+        await pilot.press("8", "8")
         await until(pilot, sees(pilot, "2 reasons"))
         await pilot.press("v")
         await until(pilot, sees(pilot, "11 of 11 stale", "about"))
@@ -237,7 +237,7 @@ async def test_plan_with_evidence(place: Place) -> None:
 async def test_plan_follows_changes(place: Place) -> None:
     async with place.app().run_test(notifications=True, size=(160, 45)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("8", "v")
+        await pilot.press("8", "8", "v")
         await until(pilot, sees(pilot, "7 of 11 stale"))
         write_config(place, {"lr": 0.2, "seed": 3})
         await until(pilot, sees(pilot, "10 of 11 stale"))
@@ -253,7 +253,7 @@ async def test_rerun_of_marked_jobs(place: Place, monkeypatch: pytest.MonkeyPatc
     write_config(place, {"lr": 0.2, "seed": 3})
     async with place.app().run_test(notifications=True, size=(160, 45)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("8", "v")
+        await pilot.press("8", "8", "v")
         await until(pilot, sees(pilot, "10 of 11 stale"))
         await pilot.press("r")
         await until(pilot, sees(pilot, "Rerun 10 jobs of sweep?"))
@@ -278,7 +278,7 @@ async def test_rerun_while_others_run(place: Place, monkeypatch: pytest.MonkeyPa
     store.close()
     async with place.app().run_test(notifications=True, size=(160, 45)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("8", "v")
+        await pilot.press("8", "8", "v")
         await until(pilot, sees(pilot, "10 of 11 stale", "a accept"))
         assert "r rerun" not in screen_text(pilot)
         await pilot.press("space", "r")
@@ -293,7 +293,7 @@ async def test_accept(place: Place) -> None:
     write_config(place, {"lr": 0.2, "seed": 3})
     async with place.app().run_test(notifications=True, size=(160, 45)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("8", "v")
+        await pilot.press("8", "8", "v")
         await until(pilot, sees(pilot, "10 of 11 stale", "fit_1  runs because"))
         await pilot.press("a")
         await until(pilot, sees(pilot, "Accepted the present state of 1 job"))
@@ -375,7 +375,7 @@ async def test_more_memory_in_the_table(place: Place) -> None:
 async def edit_config(pilot: Pilot[int], text: str) -> None:
     """Edit the record, and ask to save it."""
     await until(pilot, sees(pilot, "prep"))
-    await pilot.press("4")
+    await pilot.press("4", "4")
     await until(pilot, sees(pilot, "lr: 0.1"))
     await pilot.press("e")
     await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor))
@@ -403,7 +403,7 @@ async def test_an_edit_that_makes_nothing_stale(place: Place) -> None:
     write_config(place, {"lr": 0.2, "seed": 3})
     async with place.app().run_test(notifications=True, size=(120, 40)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("4")
+        await pilot.press("4", "4")
         await until(pilot, sees(pilot, "lr: 0.2"))
         await pilot.press("e")
         await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor))
@@ -419,7 +419,7 @@ async def test_an_edit_that_makes_nothing_stale(place: Place) -> None:
 async def test_sizes(place: Place, size: tuple[int, int]) -> None:
     async with place.app().run_test(size=size) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("8")
+        await pilot.press("8", "8")
         await until(pilot, lambda: pane(pilot).failures.is_read)
         await until(pilot, sees(pilot, "Failures"))
         for keys in ("-", "down", "v", "end", "z", "z", "v"):

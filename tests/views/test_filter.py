@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from torc_tui.model import Job, ResourceRequirements
 from torc_tui.status import JobStatus
-from torc_tui.views.filter_syntax import KEYS, FilterError, parse
+from torc_tui.tui.jobs.filter_values import filter_values
+from torc_tui.views.filter_syntax import parse
+from torc_tui.views.filter_tokens import KEYS, FilterError
 from torc_tui.views.job_filter import Context, compile_filter
+from torc_tui.views.job_parameters import parameter_names, place_of
 
 S = JobStatus
 JOBS = [
@@ -179,3 +182,65 @@ def test_boolean_operators(left: str, right: str) -> None:
     assert both == set(ids(left)) & set(ids(right))
     assert either == set(ids(left)) | set(ids(right))
     assert set(ids(f"-({left} or {right})")) == {1, 2, 3, 4} - either
+
+
+SWEEP = [
+    Job(1, "a", S.COMPLETED, "t_{lr}_{model}", values="lr=0.001 model=res net"),
+    Job(2, "b", S.BLOCKED, "t_{lr}_{model}", values="lr=0.10 model=vgg"),
+    Job(3, "c", S.READY, "t_{lr}_{model}", values="lr=1e-1 model=ResNet"),
+    Job(4, "d", S.FAILED, "other"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("lr:0.1", [2, 3]),
+        ("lr=0.1", [2, 3]),
+        ("lr!=0.1", [1]),
+        ("lr>0.01", [2, 3]),
+        ("lr<=0.001", [1]),
+        ("lr>1e-2", [2, 3]),
+        ("-lr:0.1", [1, 4]),
+        ("model:res", [1, 3]),
+        ("model=vgg", [2]),
+        ("model~^Res", [3]),
+        ("model!~net", [2]),
+        ('model:"res net"', [1]),
+        ("model>3", []),
+        ("status:waiting", [2, 3]),
+        ("status:waiting,failed", [2, 3, 4]),
+    ],
+)
+def test_parameters(text: str, expected: list[int]) -> None:
+    names = parameter_names(SWEEP)
+    assert names == ["lr", "model"]
+    test = compile_filter(text, Context(parameters=names))
+    assert [job.id for job in SWEEP if test(job)] == expected
+
+
+@pytest.mark.parametrize("text", ["lr>", "lr:", "lr>high", "model~("])
+def test_wrong_values_of_parameters(text: str) -> None:
+    with pytest.raises(FilterError):
+        parse(text, ["lr", "model"])
+
+
+def test_a_parameter_hides_no_key() -> None:
+    assert parse("status:failed", ["status"]) == parse("status:failed")
+
+
+def test_order_by_a_parameter() -> None:
+    jobs = [Job(n, "x", S.READY, values=text) for n, text in enumerate(("p=10", "p=9", "", "p=a"))]
+    assert [job.id for job in sorted(jobs, key=lambda job: place_of(job, "p"))] == [1, 0, 3, 2]
+
+
+@given(st.text(max_size=30))
+def test_values_of_jobs_become_filters_that_they_pass(value: str) -> None:
+    job = Job(1, "x", S.READY, "x_{p}", values=f"p={value}")
+    for text in filter_values(job):
+        try:
+            test = compile_filter(text, Context(parameters=["p"]))
+        except FilterError:
+            assert (value.count("'") and value.count('"')) or not value.strip()
+        else:
+            assert test(job), text

@@ -21,6 +21,7 @@ from torc_tui.store.database import Store
 from torc_tui.store.workflows import snapshot
 from torc_tui.views.graph_model import JobGraph
 from torc_tui.views.job_filter import Context, compile_filter
+from torc_tui.views.job_parameters import parameter_names
 from torc_tui.wording import sentence
 
 TYPE_CHECKING = False
@@ -182,6 +183,7 @@ def _matching(store: Store, workflow_id: int, text: str, now: float) -> set[int]
     graph = JobGraph(jobs, relations.edges(store, workflow_id), [])
     context = Context(
         requirements=found.requirements,
+        parameters=parameter_names(jobs),
         now=now,
         why=lambda job: sentence(job.reason) if job.reason else "",
         after=graph.after,

@@ -198,7 +198,7 @@ SUSPEND = _jobs(
     legal=frozenset({JobStatus.RUNNING}),
     refusal="it is not running ({status})",
     wants_runner=True,
-    keys=("f",),
+    keys=("Z",),
 )
 RESUME_JOBS = _jobs(
     "resume",

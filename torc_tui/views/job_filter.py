@@ -14,7 +14,9 @@ from torc_tui.model import Job, ResourceRequirements
 from torc_tui.patterns import is_found
 from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
-from torc_tui.views.filter_syntax import All, Either, Node, Not, Term, Word, parse
+from torc_tui.views.filter_syntax import All, Either, Node, Not, ParameterTerm, Term, Word, parse
+from torc_tui.views.filter_tokens import ORDERS
+from torc_tui.views.job_parameters import number_of_text, parameters_of
 
 Predicate = Callable[[Job], bool]
 TextOf = Callable[[Job], str]
@@ -25,11 +27,13 @@ NumberOf = Callable[[Job], float | None]
 class Context:
     """What the rows do not contain.
 
-    ``after`` and ``before`` give the ids downstream and upstream of the jobs of a name, or of a
-    pattern with ``*``. ``gpus`` gives indices and UUIDs of the GPUs that a job holds.
+    ``parameters`` are the names of the parameters that jobs have. ``after`` and ``before`` give the
+    ids downstream and upstream of the jobs of a name, or of a pattern with ``*``. ``gpus`` gives
+    indices and UUIDs of the GPUs that a job holds.
     """
 
     requirements: Mapping[int, ResourceRequirements] = field(default_factory=dict)
+    parameters: Collection[str] = ()
     now: float = 0.0
     why: TextOf = lambda job: ""
     gpus: Callable[[Job], Sequence[str]] = lambda job: ()
@@ -42,7 +46,7 @@ def compile_filter(text: str, context: Context) -> Predicate:
 
     ``after`` and ``before`` of the context are called now, the rest at each test.
     """
-    return _compile(parse(text), context)
+    return _compile(parse(text, context.parameters), context)
 
 
 def _compile(node: Node, context: Context) -> Predicate:
@@ -59,8 +63,39 @@ def _compile(node: Node, context: Context) -> Predicate:
         case Either(of):
             tests = [_compile(part, context) for part in of]
             return lambda job: any(test(job) for test in tests)
+        case ParameterTerm():
+            return _parameter_test(node)
         case Term():
             return _test(node, context)
+
+
+def _parameter_test(term: ParameterTerm) -> Predicate:
+    """Return the test for a parameter; a job without the parameter never passes."""
+    holds = _parameter_condition(term)
+
+    def test(job: Job) -> bool:
+        text = parameters_of(job.values).get(term.name)
+        return text is not None and holds(text)
+
+    return test
+
+
+def _parameter_condition(term: ParameterTerm) -> Callable[[str], bool]:
+    value, op = term.value, term.op
+    if op in ("~", "!~"):
+        return lambda text: is_found(value, text) is (op == "~")
+    if op in ORDERS:
+        compare = _COMPARE[op]
+        return lambda text: (number := number_of_text(text)) is not None and compare(number, value)
+    wanted, word = number_of_text(value), value.lower()
+
+    def equals(text: str) -> bool:
+        number = None if wanted is None else number_of_text(text)
+        if number is not None:
+            return number == wanted
+        return word in text.lower() if op == ":" else word == text.lower()
+
+    return (lambda text: not equals(text)) if op == "!=" else equals
 
 
 def _test(term: Term, context: Context) -> Predicate:

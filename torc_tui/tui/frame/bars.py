@@ -6,7 +6,7 @@ available keys; a click on a key runs its command.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual import events
@@ -60,9 +60,16 @@ class HeaderBar(Painted):
     HeaderBar { dock: top; height: 1; }
     """
 
-    def __init__(self, state: HeaderState | None = None, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(
+        self,
+        state: HeaderState | None = None,
+        show_counted: Callable[[str], None] = lambda word: None,
+    ) -> None:
+        """Prepare the bar; ``show_counted`` is called when ``failed`` or ``running`` is clicked."""
+        super().__init__()
+        self._show_counted = show_counted
         self._state = state or HeaderState(title="torc")
+        self._zones = Zones()
 
     @property
     def state(self) -> HeaderState:
@@ -78,7 +85,17 @@ class HeaderBar(Painted):
     def lines(self, width: int, height: int) -> Sequence[Line]:
         state = self._state
         items = [*_condition(state, width), *_progress(state, width), *_surroundings(state)]
-        return [[(" ", ""), *joined(items, width - 2)]]
+        spans: list[Span] = [(" ", ""), *joined(items, width - 2)]
+        counts = {_running(state): "running", _failed(state): "failed"}
+        self._zones.clear()
+        for text, _ in spans:
+            self._zones.add(width_of(text), counts.get(text, ""))
+        return [spans]
+
+    async def _on_click(self, event: events.Click) -> None:
+        event.stop()
+        if name := self._zones.at(event.x):
+            self._show_counted(name)
 
 
 def _condition(state: HeaderState, width: int) -> list[Item]:
@@ -112,12 +129,20 @@ def _progress(state: HeaderState, width: int) -> list[Item]:
         count: Line = [(f"{state.done}/{state.total}", "header-strong")]
         items.append((1, [*meter, (" ", ""), *count] if width >= 60 else count))
     if state.running:
-        items.append((6, [(f"{state.running} running", "running")]))
+        items.append((6, [(_running(state), "running")]))
     if state.failed:
-        items.append((2, [(f"{state.failed} failed", "failed")]))
+        items.append((2, [(_failed(state), "failed")]))
     if state.eta:
         items.append((4, [("ETA ", ""), (state.eta, "header-strong")]))
     return items
+
+
+def _running(state: HeaderState) -> str:
+    return f"{state.running} running"
+
+
+def _failed(state: HeaderState) -> str:
+    return f"{state.failed} failed"
 
 
 def _surroundings(state: HeaderState) -> list[Item]:

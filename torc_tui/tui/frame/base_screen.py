@@ -130,6 +130,8 @@ class TorcScreen(CommandNode, Screen[None]):
     def is_idle(self, command: AppCommand) -> bool:
         """Return whether the command would do nothing now; the footer leaves it out."""
         in_text = "text" in contexts(self)
+        if command.id == "command-line":
+            return self.torc.last_line is None
         return command.id == "next-pane" and (in_text or len(self.focus_chain) < 2)
 
     def available(self) -> list[AppCommand]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torc_tui.model import Job
-from torc_tui.status import JobStatus
+from torc_tui.status import HELD, NOT_STARTED, TROUBLED, JobStatus
 from torc_tui.tui.jobs.job_table import JobTable
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.widgets.command_node import Handler
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from torc_tui.views.graph_model import JobGraph
     from torc_tui.views.job_filter import Context
 
-PLACEHOLDER = "words · status:failed · cpus>4 · name~regex · exit:137 · after:job"
+PLACEHOLDER = "words · status:failed · cpus>4 · lr:0.1 · name~regex · exit:137 · after:job"
+STATES: Mapping[str, frozenset[JobStatus]] = {
+    "status:failed,terminated": TROUBLED,
+    "status:running,pending": HELD,
+    "status:waiting": NOT_STARTED,
+}
+"""The filters that one key goes through, and the statuses that each shows."""
 _NEEDS_GRAPH = re.compile(r"\b(after|before):")
 _GPU = re.compile(r"\bgpu:")
 COMPLETED_UP_TO = 5000
@@ -49,7 +55,28 @@ class FilterController:
         """The edges, for ``after:`` and ``before:``; None until they are known."""
 
     def handlers(self) -> Mapping[str, Handler]:
-        return {"filter": self.line.begin, "filter-clear": self.line.clear}
+        return {
+            "filter": self.line.begin,
+            "filter-clear": self.line.clear,
+            "filter-next": self.show_next_state,
+        }
+
+    def show_next_state(self) -> None:
+        """Filter to what failed, what runs, what waits, and then to nothing."""
+        counts = self._model.view.count
+        here = [text for text, statuses in STATES.items() if counts(*statuses)]
+        texts = [*here, ""]
+        now = self.line.text.strip()
+        self.line.write(texts[(texts.index(now) + 1) % len(texts)] if now in texts else texts[0])
+
+    def show_state(self, word: str) -> None:
+        """Filter to the jobs that a word of the header counts."""
+        self.line.write(next(text for text in STATES if text.startswith(f"status:{word}")))
+
+    def narrow(self, text: str) -> None:
+        """Filter further by a text."""
+        now = self.line.text.strip()
+        self.line.write(f"{now} {text}" if now and text not in now else text)
 
     def changed(self, text: str) -> None:
         """Apply a new text."""
@@ -79,7 +106,7 @@ class FilterController:
 
     def apply(self, text: str) -> bool:
         """Filter by a text; if it is invalid, show the error and return False."""
-        from torc_tui.views.filter_syntax import KEYS, FilterError
+        from torc_tui.views.filter_tokens import KEYS, FilterError
         from torc_tui.views.job_filter import compile_filter
 
         rows, line = self._model.rows, self.line
@@ -116,6 +143,7 @@ class FilterController:
         model, graph = self._model, self.graph
         context = Context(
             requirements=model.view.requirements,
+            parameters=model.rows.parameters,
             now=model.now,
             why=model.rows.reasons.why,
             gpus=self._gpus_of,
@@ -126,7 +154,7 @@ class FilterController:
 
     def _apply_head(self, text: str, context: Context) -> bool:
         """Filter by the text before the unfinished last word."""
-        from torc_tui.views.filter_syntax import FilterError
+        from torc_tui.views.filter_tokens import FilterError
         from torc_tui.views.job_filter import compile_filter
 
         head = text[: _last_word(text)].rstrip(" (")
@@ -145,7 +173,7 @@ class FilterController:
     # -- completions -------------------------------------------------------------------------------
 
     def _complete(self, text: str) -> Sequence[str]:
-        from torc_tui.views.filter_syntax import KEYS
+        from torc_tui.views.filter_tokens import KEYS
 
         word = text[_last_word(text) :].lstrip("-")
         head = text[: len(text) - len(word)]
@@ -153,7 +181,8 @@ class FilterController:
             return []
         if word.startswith("status:"):
             return [head + found for found in _statuses(word)]
-        found = [head + key + ":" for key in KEYS if key.startswith(word) and key != word]
+        keys = (*KEYS, *self._model.rows.parameters)
+        found = [head + key + ":" for key in keys if key.startswith(word) and key != word]
         return found or [head + name for name in self._names(word)]
 
     def _names(self, word: str) -> Sequence[str]:
@@ -173,7 +202,7 @@ def _statuses(word: str) -> list[str]:
 
 def _begun(text: str) -> str | None:
     """Return the key that begins with the last word of a filter."""
-    from torc_tui.views.filter_syntax import KEYS
+    from torc_tui.views.filter_tokens import KEYS
 
     word = text[_last_word(text) :].lstrip("-").lower()
     return next((key for key in KEYS if word and key.startswith(word)), None)

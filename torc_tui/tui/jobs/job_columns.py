@@ -5,13 +5,14 @@ No Textual, no clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from torc_tui.model import Job, ResourceRequirements
 from torc_tui.status import JobStatus
 from torc_tui.tui.look.text_layout import Span
 from torc_tui.tui.widgets.table_model import TableColumn
 from torc_tui.units import format_memory
+from torc_tui.views.job_parameters import parameters_of, place_of
 from torc_tui.wording import optional_sentence
 
 COLUMNS = (
@@ -29,6 +30,34 @@ COLUMNS = (
     TableColumn("priority", "prio", 5, minimum=4, importance=12, align="right"),
     TableColumn("values", "parameters", 24, minimum=12, importance=13),
 )
+
+PARAMETER = "parameter "
+"""Begins the key of the column of one parameter."""
+MOST_PARAMETERS = 6
+"""Parameters with a column of their own; with more, one column shows all."""
+WIDEST_PARAMETER = 12
+"""Cells of the column of a parameter, at most."""
+
+
+def with_parameters(
+    columns: Sequence[TableColumn], names: Sequence[str], widths: Mapping[str, int]
+) -> list[TableColumn]:
+    """Return the columns with one for each parameter instead of one for all."""
+    if not 0 < len(names) <= MOST_PARAMETERS:
+        return list(columns)
+    own = [
+        TableColumn(
+            PARAMETER + name,
+            name,
+            min(WIDEST_PARAMETER, max(len(name) + 1, widths.get(name, 0))),
+            importance=6,
+            align="right",
+        )
+        for name in names
+    ]
+    at = next(place for place, column in enumerate(columns) if column.key == "exit")
+    return [*columns[:at], *own, *(one for one in columns[at:] if one.key != "values")]
+
 
 VOLATILE = frozenset({"status", "why", "time", "exit", "attempt"})
 """Columns whose values change while jobs run, so that sorted rows move."""
@@ -56,7 +85,7 @@ URGENCY = {
 SORTABLE = frozenset(column.key for column in COLUMNS if column.sortable)
 
 Requirements = Mapping[int, ResourceRequirements]
-Order = Callable[[Job], float | str | tuple[int, str, int]]
+Order = Callable[[Job], float | str | tuple[int, str, int] | tuple[int, float, str]]
 NEVER = -1.0
 """Sorts jobs that have no value yet before all others."""
 
@@ -68,6 +97,8 @@ def order(column: str, requirements: Requirements, now: float) -> Order:
         return simple
     if column == "time":
         return lambda job: _run_time(job, now)
+    if column.startswith(PARAMETER):
+        return lambda job: place_of(job, column.removeprefix(PARAMETER))
     amounts: Mapping[int, float] = {
         key: _amount(requirement, column) for key, requirement in requirements.items()
     }
@@ -115,6 +146,8 @@ def plain_cell(column: str, job: Job, requirement: ResourceRequirements | None) 
             return (str(job.priority) if job.priority else "", "accent")
         case "values":
             return (job.values, "faint")
+    if column.startswith(PARAMETER):
+        return (parameters_of(job.values).get(column.removeprefix(PARAMETER), ""), "muted")
     return ("", "") if requirement is None else _requested(column, requirement)
 
 

@@ -12,12 +12,13 @@ from functools import partial
 from torc_tui.model import Job
 from torc_tui.status import TROUBLED, JobStatus
 from torc_tui.tui.jobs.column_widths import WIDEST, ColumnWidths
-from torc_tui.tui.jobs.job_columns import order, plain_cell
+from torc_tui.tui.jobs.job_columns import order, plain_cell, with_parameters
 from torc_tui.tui.jobs.job_groups import JobGroup, JobGroups
 from torc_tui.tui.jobs.job_reasons import JobReasons
 from torc_tui.tui.look.status_icons import STATUS, of_job
 from torc_tui.tui.look.text_layout import Span, bar, fit
 from torc_tui.tui.widgets.table_model import Cell, Key, TableColumn
+from torc_tui.views.job_parameters import parameter_names, widest_values
 from torc_tui.views.status_bar import MOST_TELLING, strip
 from torc_tui.views.workflow_view import WorkflowView
 from torc_tui.wording import clock, elapsed
@@ -38,6 +39,8 @@ class JobRows:
         self.groups.opened = {name for name, size in sizes.items() if size <= FOLD_FROM}
         self._longest = max((len(job.name) for job in view.jobs.values()), default=0)
         self._id_width = len(str(max(view.jobs, default=0)))
+        self.parameters = parameter_names(view.jobs.values())
+        self._parameter_widths = widest_values(view.jobs.values())
         self.widths = ColumnWidths()
         self.columns: Sequence[TableColumn] = ()
         self.test: Callable[[Job], bool] | None = None
@@ -62,7 +65,8 @@ class JobRows:
     def measure(self) -> None:
         """Fit the columns to their contents."""
         folds = self._has_group_rows = not self.is_flat
-        self.columns = self.widths.columns(self._name_width(), self._id_width, folds=folds)
+        columns = self.widths.columns(self._name_width(), self._id_width, folds=folds)
+        self.columns = with_parameters(columns, self.parameters, self._parameter_widths)
 
     def fit(self, keys: Sequence[Key]) -> bool:
         """Fit the columns to these rows too; return whether that changed them."""

@@ -142,6 +142,11 @@ class FilterLine(CommandNode, Horizontal):
         self.display = True
         self.field.focus()
 
+    def write(self, text: str) -> None:
+        """Filter by a text without moving the focus; an empty one shows everything."""
+        self.display = bool(text)
+        self._write(text)
+
     def leave(self) -> None:
         """Leave the field, and keep the filter."""
         self.history.add(self.text)

@@ -48,6 +48,8 @@ JOB_ACTIONS = {
     action.id: action for action in CATALOG if action.target is Target.JOBS and action.contexts
 }
 Found = ActionSelection[JobLike]
+LOOKED_AT = 500
+"""Jobs of a group whose flags decide whether an action applies to it."""
 LISTED = 8
 """Names in a question."""
 IDS = 20
@@ -80,9 +82,14 @@ class JobActions:
         action = JOB_ACTIONS.get(command_id)
         if action is None or self._table.marks:
             return False
-        group, job = self._table.selected_group, self._table.selected_job
+        table = self._table
+        group, job = table.selected_group, table.selected_job
+        if group is not None and action.flag is None:
+            counts = table.rows.counts_of(group)
+            return not any(counts[status] for status in action.legal)
         if group is not None:
-            return not any(group.counts[status] for status in action.legal)
+            jobs, ids = table.rows.view.jobs, table.rows.jobs_of(table.cursor)[:LOOKED_AT]
+            return not any(applies_to_job(action, jobs[key]) for key in ids)
         return job is None or not applies_to_job(action, job) or (action is HOLD and job.held)
 
     def _starter(self, action: UserAction) -> Handler:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from torc_tui.status import TROUBLED
 from torc_tui.tui.feed.watches import Watch
 from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.jobs import job_shell
+from torc_tui.tui.jobs.filter_controller import FilterController
+from torc_tui.tui.jobs.filter_values import filter_values, quoted_value
 from torc_tui.tui.jobs.job_table import JobTable, remember_folds
 from torc_tui.tui.jobs.page import folded
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.look.status_icons import of_job
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.command_node import Handler
-from torc_tui.tui.widgets.dialogs import TextDialog
+from torc_tui.tui.widgets.dialogs import Finder, FoundRow, TextDialog
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.workflows.tab_host import TabHost
 
@@ -30,6 +34,8 @@ class CommandHost(PaneHost, Protocol):
     tabs: TabHost
     split: Split
 
+    filter: FilterController
+
     def focus_pane(self) -> None:
         """Focus the visible pane."""
 
@@ -42,11 +48,17 @@ class JobCommands:
 
     def __init__(self, host: CommandHost) -> None:
         self._host = host
+        self.tab_before: str | None = None
+        """The tab that was shown before the log was opened in full size."""
         self._log_grep: LogGrep | None = None
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
+            "job-open": self._open,
             "job-why": self.explain,
+            "filter-same": self._filter_same,
+            "failed-next": partial(self._go_to_failed, 1),
+            "failed-previous": partial(self._go_to_failed, -1),
             "job-copy": self._copy_line,
             "job-shell": self._open_shell,
             "group-toggle": self.toggle_group,
@@ -56,20 +68,63 @@ class JobCommands:
             "search-logs": self._search_logs,
         }
 
-    def explain(self) -> None:
-        """Explain the status of the selected job; open or fold a group."""
+    async def _open(self) -> None:
+        """Show the log of the selected job, or its reasons before it starts; open a group."""
         host = self._host
-        narrow = host.split.shape == "single"
-        if host.table.selected_group is not None and not narrow:
-            self.toggle_group()
-            return
         job = host.selected_job
-        if job is None:
-            return
-        if narrow and host.split.alone != "second":
+        if host.table.selected_group is not None:
+            self.toggle_group()
+        elif job is not None and job.started_at is not None:
+            self.tab_before = host.tabs.current
+            await host.show_tab("log")
             host.split.show_alone("second")
             host.focus_pane()
-            host.tabs.refresh_visible()
+        else:
+            self.explain()
+
+    def _filter_same(self) -> None:
+        """Filter to a value of the job or job group under the cursor."""
+        host = self._host
+        job, group = host.selected_job, host.table.selected_group
+        if job is None:
+            return
+        values = filter_values(job) if group is None else [f"group={quoted_value(group.name)}"]
+        if len(values) == 1:
+            host.filter.narrow(values[0])
+            return
+
+        def search(typed: str) -> Sequence[FoundRow[str]]:
+            return [(one, one, "", "") for one in values if typed.lower() in one.lower()]
+
+        def take(chosen: str | None) -> None:
+            if chosen is not None:
+                host.filter.narrow(chosen)
+
+        host.torc.push(Finder(f"Filter to the jobs that share with {job.name}", search), take)
+
+    def _go_to_failed(self, by: int) -> None:
+        """Go to the next or previous failed job of those that the filter shows."""
+        host = self._host
+        rows, selected = host.model.rows, host.selected_job
+        failed = [
+            key
+            for key, job in rows.view.jobs.items()
+            if job.status in TROUBLED and rows.passes(key)
+        ]
+        if not failed:
+            host.torc.notify("no job has failed")
+            return
+        here = 0 if selected is None else selected.id
+        if host.table.selected_group is not None:
+            here -= by  # the row of a group stands before its most important job
+        ahead = [key for key in failed if (key - here) * by > 0] or failed
+        host.go_to_job(min(ahead) if by > 0 else max(ahead), focus=False)
+
+    def explain(self) -> None:
+        """Explain the status of the selected job."""
+        host = self._host
+        job = host.selected_job
+        if job is None:
             return
         sign = of_job(job)
         room = max(40, min(96, host.split.size.width - 12))

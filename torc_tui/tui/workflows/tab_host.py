@@ -21,13 +21,12 @@ TabChooser = Callable[[str], Awaitable[None]]
 
 
 class Tab(NamedTuple):
-    """One tab. ``follows_table``: the job table keeps the focus when the tab is chosen."""
+    """One tab."""
 
     name: str
     title: str
     pane: str
     """``module:class`` below ``torc_tui.tui``."""
-    follows_table: bool = False
 
     def make(self, host: WorkflowHost) -> Pane:
         """Import and make the pane."""
@@ -37,12 +36,12 @@ class Tab(NamedTuple):
 
 
 TABS = (
-    Tab("overview", "Overview", "jobs.overview_pane:OverviewPane", follows_table=True),
+    Tab("overview", "Overview", "jobs.overview_pane:OverviewPane"),
     Tab("log", "Log", "logs.log_pane:LogPane"),
     Tab("graph", "Graph", "graph.graph_pane:GraphPane"),
     Tab("data", "Data", "data.data_pane:DataPane"),
     Tab("files", "Files", "jobs.record_tables:FilesPane"),
-    Tab("history", "History", "jobs.event_list:HistoryPane", follows_table=True),
+    Tab("history", "History", "jobs.event_list:HistoryPane"),
     Tab("results", "Results", "jobs.record_tables:ResultsPane"),
     Tab("rerun", "Rerun", "rerun.rerun_pane:RerunPane"),
     Tab("events", "Events", "jobs.event_list:EventsPane"),

@@ -22,6 +22,7 @@ from torc_tui.operations.catalog import (
     STOP,
 )
 from torc_tui.operations.user_action import Target, function_of, shell_line
+from torc_tui.status import WorkflowState
 from torc_tui.tui.frame.commands import ACTIONS
 from torc_tui.tui.frame.ports import AppPort, HasApp
 from torc_tui.tui.widgets.command_node import Handler
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from torc_tui.operations.runners import Background
     from torc_tui.store.database import Store
 
+SETTLED_STATES = (WorkflowState.COMPLETED, WorkflowState.FAILED)
+"""States in which a runner finds nothing to do, but jobs may be stale."""
 OnWorkflow = Callable[[AppPort, Workflow], None]
 ON_WORKFLOWS = {
     command: actions
@@ -111,9 +114,15 @@ def drop(torc: AppPort, workflow: Workflow) -> None:
 
 
 def start(torc: AppPort, workflow: Workflow) -> None:
-    """Start a runner; ask first if the workflow already has one."""
+    """Start a runner; ask first if the workflow already has one.
+
+    A finished workflow has nothing for a runner: its stale jobs are offered instead.
+    """
 
     def found(runners: Sequence[workflow_dialogs.RunnerSize]) -> None:
+        if not runners and workflow.state in SETTLED_STATES:
+            rerun_stale(torc, workflow)
+            return
         if not runners:
             run(torc, workflow)
             return

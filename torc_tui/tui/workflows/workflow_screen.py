@@ -32,6 +32,7 @@ from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.tab_bar import TabBar
 from torc_tui.tui.widgets.virtual_table import VirtualTable
+from torc_tui.tui.workflows import idle_commands
 from torc_tui.tui.workflows.job_actions import JobActions
 from torc_tui.tui.workflows.job_commands import JobCommands
 from torc_tui.tui.workflows.rerun_dialogs import rerun, rerun_stale
@@ -65,7 +66,9 @@ class WorkflowScreen(TorcScreen):
             lambda job: self.torc.machine.gpus_of(job.id),
         )
         self.tabs = TabHost(self)
-        self.header = HeaderBar(HeaderState(title=f"workflow {workflow_id}", note="loading …"))
+        self.header = HeaderBar(
+            HeaderState(title=f"workflow {workflow_id}", note="loading …"), self.filter.show_state
+        )
         self.jobs_side = JobsSide(self, self.filter.line, self.table)
         self.split = Split(self.jobs_side, self.tabs)
         self.updates = WorkflowUpdates(self)
@@ -151,6 +154,9 @@ class WorkflowScreen(TorcScreen):
         elif self.split.alone is not None:
             self.split.show_alone(None)
             self.table.focus()
+            before, self.job_commands.tab_before = self.job_commands.tab_before, None
+            if before is not None:
+                self.call_later(self.show_tab, before)
         elif self.focused is not self.table:
             self.table.focus()
         else:
@@ -195,11 +201,13 @@ class WorkflowScreen(TorcScreen):
         }
 
     def is_idle(self, command: AppCommand) -> bool:
-        runs = self.model.loaded and self.model.has_runner
-        idle = "workflow-run" if runs else "workflow-stop"
-        return (
-            super().is_idle(command) or command.id == idle or self.job_actions.is_idle(command.id)
-        )
+        model = self.model
+        if super().is_idle(command) or self.job_actions.is_idle(command.id):
+            return True
+        idle = idle_commands.of_jobs(model.view, self.selected_job)
+        if model.loaded:
+            idle |= idle_commands.of_workflow(model.view.state, runs=model.has_runner)
+        return command.id in idle
 
     def reload(self) -> None:
         """Reload everything from the database."""
@@ -230,11 +238,10 @@ class WorkflowScreen(TorcScreen):
         self.show_keys()
 
     async def choose_tab(self, name: str) -> None:
-        """Show a tab, and focus it unless it follows the job table."""
+        """Show a tab; the job table keeps the focus until the same tab is chosen again."""
+        again = name == self.tabs.current and self.tabs.display
         await self.show_tab(name)
-        if BY_NAME[name].follows_table and self.split.first.display:
-            self.table.focus()
-        else:
+        if again or not self.split.first.display or self.focused is not self.table:
             self.focus_pane()
 
     def focus_pane(self) -> None:
@@ -264,7 +271,7 @@ class WorkflowScreen(TorcScreen):
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         if event.table is self.table:
-            self.explain_job()
+            self.torc.run_command("job-open")
 
     def on_virtual_table_sorted(self, event: VirtualTable.Sorted) -> None:
         if event.table is self.table:

@@ -59,6 +59,7 @@ class WorkflowUpdates:
     def __init__(self, screen: UpdatedScreen) -> None:
         self._screen = screen
         self._model = screen.model
+        self._state: tuple[object, ...] = ()
 
     # -- what the threads found --------------------------------------------------------------------
 
@@ -92,6 +93,8 @@ class WorkflowUpdates:
         screen.plans.changed()
         self.show_header()
         screen.jobs_side.loaded(len(view.jobs))
+        if self._state_changed():
+            screen.show_keys()
         screen.tabs.all_changed()
 
     def _change(self, events: Sequence[Event]) -> None:
@@ -113,8 +116,15 @@ class WorkflowUpdates:
         screen.tabs.data_changed(changed.jobs, events)
         screen.jobs_side.activity.changed(changed.jobs)
         selected = table.selected_job
-        if changed.holds or (selected is not None and selected.id in changed.jobs):
+        selected_changed = selected is not None and selected.id in changed.jobs
+        if changed.holds or selected_changed or self._state_changed():
             screen.show_keys()
+
+    def _state_changed(self) -> bool:
+        """Return whether other commands may apply: by the state, and the statuses that occur."""
+        model, before = self._model, self._state
+        self._state = (model.view.state, model.has_runner, *map(bool, model.view.counts))
+        return self._state != before
 
     def _gone(self, message: str) -> None:
         screen, model = self._screen, self._model

@@ -20,9 +20,13 @@ from torc_tui.tui.frame.commands import ACTIONS
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.virtual_table import VirtualTable
+from torc_tui.tui.workflows import idle_commands
 from torc_tui.tui.workflows.workflow_actions import WorkflowActions
 from torc_tui.tui.workflows.workflow_rows import WorkflowRows
 from torc_tui.wording import count
+
+STATES = ("state:failed", "state:running", "state:ready", "")
+"""The filters that one key goes through."""
 
 
 class WorkflowsScreen(TorcScreen):
@@ -104,6 +108,7 @@ class WorkflowsScreen(TorcScreen):
             **self.workflow_actions.handlers(),
             "filter": self.filter_line.begin,
             "filter-clear": self.filter_line.clear,
+            "filter-next": self._show_next_state,
             "back": self._back,
             "workflow-new": self.new_workflow,
             "workflow-import": lambda: self.new_workflow(kind="import"),
@@ -115,8 +120,13 @@ class WorkflowsScreen(TorcScreen):
     def is_idle(self, command: AppCommand) -> bool:
         nothing_to_leave = command.id == "back" and not self.filter_line.display
         needs_rows = command.id in {*ACTIONS, "filter"} or "list" in command.where
+        workflow = self.workflow
+        idle = set() if workflow is None else idle_commands.of_workflow(workflow.state)
         return (
-            super().is_idle(command) or nothing_to_leave or (needs_rows and not self.rows.records)
+            super().is_idle(command)
+            or nothing_to_leave
+            or (needs_rows and not self.rows.records)
+            or command.id in idle
         )
 
     def _back(self) -> None:
@@ -130,6 +140,12 @@ class WorkflowsScreen(TorcScreen):
         from torc_tui.tui.workflows.new_workflow import NewWorkflow
 
         self.torc.push(NewWorkflow(self, path, kind=kind))
+
+    def _show_next_state(self) -> None:
+        """Show what failed, what runs, what waits, and then everything."""
+        now = self.filter_line.text.strip()
+        at = STATES.index(now) if now in STATES else -1
+        self.filter_line.write(STATES[(at + 1) % len(STATES)])
 
     def _watch(self) -> None:
         """Notify when the workflow ends."""
@@ -152,6 +168,9 @@ class WorkflowsScreen(TorcScreen):
         self.table.reload()
 
     # -- messages ----------------------------------------------------------------------------------
+
+    def on_line_list_selected(self) -> None:
+        self.show_keys()
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         if isinstance(event.key, int):

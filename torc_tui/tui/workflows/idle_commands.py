@@ -1,0 +1,45 @@
+"""Which commands would do nothing now, so that the footer leaves them out. Pure.
+
+Input: the state of the workflow and of its jobs. Output: ids of commands.
+"""
+
+from __future__ import annotations
+
+from torc_tui.model import Job
+from torc_tui.status import HELD, NOT_STARTED, TROUBLED, JobStatus, WorkflowState
+from torc_tui.views.workflow_view import WorkflowView
+
+FINISHED = frozenset(
+    {
+        WorkflowState.EMPTY,
+        WorkflowState.COMPLETED,
+        WorkflowState.FAILED,
+        WorkflowState.CANCELED,
+        WorkflowState.ARCHIVED,
+    }
+)
+"""States in which a runner finds nothing to do."""
+_RUNNING = frozenset({WorkflowState.RUNNING, WorkflowState.CANCELING})
+
+
+def of_workflow(state: WorkflowState, *, runs: bool | None = None) -> set[str]:
+    """Return the idle commands about a workflow; ``runs`` None: whether it runs is not known."""
+    active = state in _RUNNING if runs is None else runs
+    idle = {"workflow-run"} if active or state in FINISHED else {"workflow-stop"}
+    if state in FINISHED and not active:
+        idle |= {"workflow-stop", "workflow-pause"}
+    return idle
+
+
+def of_jobs(view: WorkflowView, selected: Job | None) -> set[str]:
+    """Return the idle commands about the jobs of a workflow and the one under the cursor."""
+    idle = set()
+    if not view.count(*TROUBLED):
+        idle |= {"failed-next", "failed-previous"}
+    if sum(bool(view.count(*some)) for some in (TROUBLED, HELD, NOT_STARTED)) == 0:
+        idle.add("filter-next")
+    if selected is None:
+        idle |= {"job-open", "job-why", "filter-same"}
+    elif selected.status is JobStatus.COMPLETED:
+        idle.add("job-why")
+    return idle

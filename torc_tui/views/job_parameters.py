@@ -1,0 +1,63 @@
+"""The parameters of a job as the job table shows and compares them. Pure.
+
+Input: the values of a job in one text (``lr=0.1 model=resnet``). Output: texts and numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from itertools import islice
+
+from torc_tui.model import Job
+
+MEASURED = 1000
+"""Jobs whose values are measured."""
+_BETWEEN = re.compile(r" (?=[A-Za-z_]\w*=)")
+
+
+@lru_cache(maxsize=4096)
+def parameters_of(values: str) -> Mapping[str, str]:
+    """Return the values of a job by the names of its parameters."""
+    pairs = (part.partition("=") for part in _BETWEEN.split(values))
+    return {name: value for name, equals, value in pairs if equals}
+
+
+def parameter_names(jobs: Iterable[Job]) -> list[str]:
+    """Return the names of the parameters of all jobs, in the order of their first jobs."""
+    found: dict[str, None] = {}
+    seen: set[str] = set()
+    for job in jobs:
+        # All jobs of a group have the same parameters.
+        if job.values and job.group not in seen:
+            seen.add(job.group)
+            found |= dict.fromkeys(parameters_of(job.values))
+    return list(found)
+
+
+def widest_values(jobs: Iterable[Job]) -> dict[str, int]:
+    """Return the longest value of each parameter among the first jobs, in characters."""
+    found: dict[str, int] = {}
+    for job in islice(jobs, MEASURED):
+        for name, value in parameters_of(job.values).items():
+            found[name] = max(found.get(name, 0), len(value))
+    return found
+
+
+def number_of_text(text: str) -> float | None:
+    """Return the number that a text is; None if it is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if number == number else None
+
+
+def place_of(job: Job, name: str) -> tuple[int, float, str]:
+    """Return the sort key of a job by a parameter: numbers, then texts, then jobs without it."""
+    text = parameters_of(job.values).get(name)
+    if text is None:
+        return 2, 0.0, ""
+    number = number_of_text(text)
+    return (1, 0.0, text) if number is None else (0, number, "")
