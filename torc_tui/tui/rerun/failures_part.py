@@ -10,9 +10,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
-from textual.containers import Vertical
-
 from torc_tui.model import Job
 from torc_tui.operations.catalog import DISABLE, RETRY
 from torc_tui.tui.feed.source import FeedReader
@@ -22,10 +19,8 @@ from torc_tui.tui.logs.log_view import LogView
 from torc_tui.tui.logs.merged_log import Stream
 from torc_tui.tui.look.text_layout import Line, Span, fit_line, sanitize, width_of
 from torc_tui.tui.rerun.failure_rows import FailureRows, RowKey
-from torc_tui.tui.rerun.list_split import ListSplit
-from torc_tui.tui.widgets.command_node import CommandNode, Handler
-from torc_tui.tui.widgets.empty_state import EmptyState
-from torc_tui.tui.widgets.line_list import LineList
+from torc_tui.tui.rerun.list_part import ListPart
+from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.overlay import Words
 from torc_tui.tui.widgets.sides import Side
 from torc_tui.tui.widgets.virtual_table import VirtualTable
@@ -39,40 +34,27 @@ PAUSE, PAUSE_SHARE = 0.5, 10
 """Seconds between two readings, at least, and as a multiple of the time that the last one took."""
 
 
-class FailuresPart(CommandNode, Vertical):
+class FailuresPart(ListPart):
     """Failed jobs by reason, with the log of the selected one."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("failures",)
     DEFAULT_CSS = """
-    FailuresPart { width: 1fr; height: 1fr; }
     FailuresPart Words { padding: 0 1; }
     """
 
     def __init__(self, pane: Pane, host: WorkflowHost) -> None:
-        super().__init__()
-        self._pane = pane
-        self._host = host
         self.rows = FailureRows()
-        self.table = VirtualTable(self.rows, empty="")
         self.head = Words([])
         self.log_view = LogView()
         self.log_view.log_lines.wrap = True
-        self.split = ListSplit(Side(self.table), Side(self.head, self.log_view))
-        self.empty = EmptyState()
-        self.empty.show("Looking for failed jobs …")
+        details = Side(self.head, self.log_view)
+        super().__init__(pane, host, self.rows, details, "Looking for failed jobs …")
         self.is_read = False
         """Whether it is known which jobs have failed."""
         self._asked = False
         self._changed = True
         self._due = 0.0
         self._shown: Member | RowKey | None = None
-
-    def compose(self) -> ComposeResult:
-        yield self.empty
-        yield self.split
-
-    def on_mount(self) -> None:
-        self.split.display = False
 
     @property
     def number(self) -> int:
@@ -86,11 +68,6 @@ class FailuresPart(CommandNode, Vertical):
         if not jobs:
             return ("",)
         return (f"{count(jobs, 'job')}, {count(self.number, 'reason')}", f"{jobs}")
-
-    @property
-    def focus_target(self) -> VirtualTable | EmptyState:
-        """Return the widget that gets the keys."""
-        return self.table if self.rows.groups else self.empty
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -129,28 +106,13 @@ class FailuresPart(CommandNode, Vertical):
         """Show the groups of failures."""
         view = self._host.view
         self.rows.jobs = {} if view is None else view.jobs
-        had_keys = self.has_focus_within
         self.is_read = True
         self.rows.set(groups)
-        self.split.display, self.empty.display = bool(groups), not groups
-        self.table.reload()
-        self.split.fit(len(self.table.order))
         if not groups:
             self.empty.show("No job of this run has failed.")
-        if had_keys and not (self.table.has_focus or self.log_view.has_focus):
-            self.focus_target.focus()
-        self._show_selected()
-
-    @property
-    def has_focus_within(self) -> bool:
-        """Return whether a part of this widget has the keys."""
-        focused = self.screen.focused
-        return focused is not None and self in focused.ancestors
+        self.show_rows()
 
     # -- what is selected --------------------------------------------------------------------------
-
-    def on_line_list_selected(self, event: LineList.Selected) -> None:
-        self._show_selected()
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         event.stop()
@@ -163,7 +125,7 @@ class FailuresPart(CommandNode, Vertical):
     def on_resize(self) -> None:
         self._show_head()
 
-    def _show_selected(self) -> None:
+    def show_selected(self) -> None:
         """Show the log of the row under the cursor."""
         key = self.table.cursor
         member = self.rows.member(key)

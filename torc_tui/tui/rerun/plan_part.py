@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from textual.app import ComposeResult
-from textual.containers import Vertical
-
 from torc_tui.lifecycle.rerun_plan import JobVerdict
 from torc_tui.model import Job
 from torc_tui.operations.catalog import ACCEPT
@@ -23,13 +20,10 @@ from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.jobs.plan_reader import Forecast
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.rerun.evidence import Evidence, page
-from torc_tui.tui.rerun.list_split import ListSplit
+from torc_tui.tui.rerun.list_part import ListPart
 from torc_tui.tui.rerun.plan_rows import PlanRows
-from torc_tui.tui.widgets.command_node import CommandNode, Handler
-from torc_tui.tui.widgets.empty_state import EmptyState
+from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import PageCanvas
-from torc_tui.tui.widgets.line_list import LineList
-from torc_tui.tui.widgets.sides import Side
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.json_diff import JsonChange
 from torc_tui.wording import time_range
@@ -39,39 +33,18 @@ LOW = 9
 Changes = Mapping[str, Sequence[JsonChange]]
 
 
-class PlanPart(CommandNode, Vertical):
+class PlanPart(ListPart):
     """The rerun plan, with the evidence for the selected job."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("plan",)
-    DEFAULT_CSS = """
-    PlanPart { width: 1fr; height: 1fr; }
-    """
 
     def __init__(self, pane: Pane, host: WorkflowHost) -> None:
-        super().__init__()
-        self._pane = pane
-        self._host = host
         self.rows = PlanRows()
-        self.table = VirtualTable(self.rows, empty="")
         self.canvas = PageCanvas(self._page)
-        self.split = ListSplit(Side(self.table), self.canvas)
-        self.empty = EmptyState()
-        self.empty.show("Comparing commands, data and files …")
+        super().__init__(pane, host, self.rows, self.canvas, "Comparing commands, data and files …")
         self._shown: Forecast | None = None
         self._verdict: JobVerdict | None = None
         self._changes: Changes = {}
-
-    def compose(self) -> ComposeResult:
-        yield self.empty
-        yield self.split
-
-    def on_mount(self) -> None:
-        self.split.display = False
-
-    @property
-    def focus_target(self) -> VirtualTable | EmptyState:
-        """Return the widget that gets the keys."""
-        return self.table if self.rows.records else self.empty
 
     def request(self) -> None:
         """Have the plan computed if it is not fresh."""
@@ -91,31 +64,21 @@ class PlanPart(CommandNode, Vertical):
         if forecast is self._shown:
             return
         self._shown = forecast
-        had_keys = self.table.has_focus or self.canvas.has_focus or self.empty.has_focus
         self.rows.set(forecast.listed, forecast.seconds)
-        some = bool(self.rows.records)
-        self.split.fit(len(self.rows.records))
-        self.split.display, self.empty.display = some, not some
-        self.table.set_rows(self.rows)
-        if not some:
+        if not self.rows.records:
             total = len(forecast.plan.verdicts)
             self.empty.show(
                 "The job is up to date." if total == 1 else f"All {total} jobs are up to date.",
                 "They run again when their command, data or files change.",
             )
-        if had_keys and not (self.table.has_focus or self.canvas.has_focus):
-            self.focus_target.focus()
-        self._show_selected()
-
-    def on_line_list_selected(self, event: LineList.Selected) -> None:
-        self._show_selected()
+        self.show_rows()
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         event.stop()
         if isinstance(event.key, int):
             self._host.go_to_job(event.key, focus=False)
 
-    def _show_selected(self) -> None:
+    def show_selected(self) -> None:
         """Show the evidence of the job under the cursor; changed data is read first."""
         key = self.table.cursor
         verdict = self.rows.records.get(key) if isinstance(key, int) else None
@@ -153,16 +116,15 @@ class PlanPart(CommandNode, Vertical):
         if self.table.marks or not view.count(*HELD):  # all at once only if none is running
             handlers["plan-rerun"] = self._rerun
         if self.table.marks or any(job.status is JobStatus.COMPLETED for job in self._chosen_jobs):
-            handlers["plan-accept"] = self._accept
+            handlers["plan-accept"] = lambda: self._host.job_actions.start(
+                ACCEPT, self._chosen_jobs
+            )
         return handlers
 
     def _rerun(self) -> None:
         """Rerun the marked jobs, or all that are stale."""
         marked = [key for key in self.table.marked_or_selected if isinstance(key, int)]
         self._host.rerun_jobs(marked if self.table.marks else None)
-
-    def _accept(self) -> None:
-        self._host.job_actions.start(ACCEPT, self._chosen_jobs)
 
     @property
     def _chosen_jobs(self) -> list[Job]:
