@@ -18,42 +18,19 @@ class BulkInsert: ...
 class Listing(Generic[R]): ...
 
 class ActionsRow(NamedTuple):
-    id: int
-    workflow_id: int
-    trigger_type: str
-    action_type: str
-    job_ids: str
-    commands: str
-    persistent: bool
-    settings: str
-    executed_run_id: int | None
-    executed_at: float | None
+    id: int; workflow_id: int; trigger_type: str; action_type: str; job_ids: str; commands: str
+    persistent: bool; settings: str; executed_run_id: int | None; executed_at: float | None
     return_code: int | None
 def ACTIONS(*, workflow_id: int) -> ActionsRow: ...
 class ActiveAttemptsRow(NamedTuple):
-    job_id: int
-    name: str
-    group: str
-    workflow_id: int
-    status: JobStatus
-    attempt_id: int
-    stdio: str | None
-    output_dir: str | None
-    started_at: float | None
+    job_id: int; name: str; group: str; workflow_id: int; status: JobStatus; attempt_id: int
+    stdio: str | None; output_dir: str | None; started_at: float | None
     compute_node_id: int | None
 def ACTIVE_ATTEMPTS(*, workflow_id: int) -> ActiveAttemptsRow: ...
 def ACTIVE_ELSEWHERE(*, workflow_id: int, node_id: int) -> IgnoredRow: ...
 class ActiveNodesRow(NamedTuple):
-    id: int
-    workflow_id: int
-    hostname: str
-    boot_id: str
-    pid: int
-    process_started: int
-    machine_id: str | None
-    pid_namespace: str | None
-    heartbeat_at: float
-    heartbeats: int
+    id: int; workflow_id: int; hostname: str; boot_id: str; pid: int; process_started: int
+    machine_id: str | None; pid_namespace: str | None; heartbeat_at: float; heartbeats: int
     lease_seconds: float | None
 def ACTIVE_NODES(*, workflow_id: int) -> ActiveNodesRow: ...
 def ADD_EVENT(
@@ -76,14 +53,10 @@ class AllocateRow(NamedTuple):
     next: int
 def ALLOCATE(*, name: str, n: int) -> AllocateRow: ...
 class AllFilesRow(NamedTuple):
-    id: int
-    name: str
-    path: str
-    st_mtime: float | None
+    id: int; name: str; path: str; st_mtime: float | None
 def ALL_FILES(*, workflow_id: int) -> AllFilesRow: ...
 class AllJobNamesRow(NamedTuple):
-    id: int
-    name: str
+    id: int; name: str
 def ALL_JOB_NAMES(*, workflow_id: int) -> AllJobNamesRow: ...
 def ANY_INITIALIZED(*, workflow_id: int) -> HoldListedRow: ...
 class AnyMayBeKeptRow(NamedTuple):
@@ -99,66 +72,36 @@ def ASK_ALL_TO_STOP(*, stop_requested: str | None, workflow_id: int) -> None: ..
 def ASK_JOB_TO_STOP(*, stop_requested: str | None, job_id: int) -> None: ...
 def ASK_NODE_TO_STOP(*, stop_requested: str | None, node_id: int) -> None: ...
 class AttemptsOfRunRow(NamedTuple):
-    job_id: int
-    attempt_id: int
-    compute_node_id: int | None
-    status: JobStatus
-    started_at: float
-    ended_at: float
-    allocation: str | None
+    job_id: int; attempt_id: int; compute_node_id: int | None; status: JobStatus
+    started_at: float; ended_at: float; allocation: str | None
 def ATTEMPTS_OF_RUN(*, workflow_id: int, run_id: int) -> AttemptsOfRunRow: ...
 class BatchResultRow(NamedTuple):
-    id: int
-    name: str
-    command: str
-    parameter_values: str | None
-    status: JobStatus
-    return_code: int | None
-    started_at: float
-    ended_at: float
-    log_stem: str | None
+    id: int; name: str; command: str; parameter_values: str | None; status: JobStatus
+    return_code: int | None; started_at: float; ended_at: float; log_stem: str | None
 def BATCH_RESULT(*, job_id: int) -> BatchResultRow: ...
 def BEGIN_AGAIN(*, job_ids: str) -> None: ...
 class BlameRow(NamedTuple):
-    name: str
-    status: JobStatus
-    reason: Reason | None
+    name: str; status: JobStatus; reason: Reason | None
 def BLAME(*, node_id: int) -> BlameRow: ...
 class CallerRow(NamedTuple):
-    id: int
-    name: str
-    status: JobStatus
-    attempt_id: int
-    spawn: str | None
-    run_id: int
-    settings: str
-    is_canceled: bool
+    id: int; name: str; status: JobStatus; attempt_id: int; spawn: str | None; run_id: int
+    settings: str; is_canceled: bool
 def CALLER(*, job_id: int, workflow_id: int) -> CallerRow: ...
 class CanariesRow(NamedTuple):
-    id: int
-    name: str
-    status: JobStatus
-    return_code: int | None
-    reason: Reason | None
+    id: int; name: str; status: JobStatus; return_code: int | None; reason: Reason | None
     stop_requested: str | None
 def CANARIES(*, workflow_id: int, group: str) -> CanariesRow: ...
 class CanaryGroupsRow(NamedTuple):
     group: str
 def CANARY_GROUPS(*, workflow_id: int) -> CanaryGroupsRow: ...
 class CanceledJobsRow(NamedTuple):
-    id: int
-    name: str
-    reason: Reason | None
+    id: int; name: str; reason: Reason | None
 def CANCELED_JOBS(*, workflow_id: int) -> CanceledJobsRow: ...
 def CANCEL_HELD_JOB(*, ended_at: float | None, reason: str | None, job_id: int) -> None: ...
 def CANCEL_JOB(*, ended_at: float | None, reason: str | None, job_id: int) -> None: ...
 def CANCEL_REST(*, ended_at: float | None, reason: str | None, workflow_id: int) -> None: ...
 class ChildrenRow(NamedTuple):
-    id: int
-    name: str
-    status: JobStatus
-    spawned_by: int
-    spawn: str
+    id: int; name: str; status: JobStatus; spawned_by: int; spawn: str
 def CHILDREN(*, job_ids: str) -> ChildrenRow: ...
 def CLAIM(
     *, node_id: int, allocation: str | None, output_dir: str | None, job_id: int, attempt_id:
@@ -167,42 +110,21 @@ def CLAIM(
 def CLAIM_ACTION(*, executed_run_id: int, executed_at: float | None, action_id: int) -> None: ...
 def CLEAR_PATTERNS(*, workflow_id: int) -> None: ...
 class CommandsOfWorkflowRow(NamedTuple):
-    id: int
-    command: str
-    status: JobStatus
+    id: int; command: str; status: JobStatus
 def COMMANDS_OF_WORKFLOW(*, workflow_id: int) -> CommandsOfWorkflowRow: ...
 class CommandActionsRow(NamedTuple):
-    id: int
-    trigger_type: str
-    job_ids: str
-    commands: str
-    persistent: bool
+    id: int; trigger_type: str; job_ids: str; commands: str; persistent: bool
     executed_run_id: int | None
 def COMMAND_ACTIONS(*, workflow_id: int) -> CommandActionsRow: ...
 class ComputeNodeRow(NamedTuple):
-    id: int
-    workflow_id: int
-    run_id: int
-    hostname: str
-    pid: int
-    num_cpus: int
-    memory_bytes: int
-    gpus: str
-    is_active: bool
-    started_at: float
-    ended_at: float | None
-    heartbeat_at: float
-    options: str
-    labels: str | None
+    id: int; workflow_id: int; run_id: int; hostname: str; pid: int; num_cpus: int
+    memory_bytes: int; gpus: str; is_active: bool; started_at: float; ended_at: float | None
+    heartbeat_at: float; options: str; labels: str | None
 def COMPUTE_NODE(*, node_id: int) -> ComputeNodeRow: ...
 def COMPUTE_NODES(*, workflow_id: int) -> ComputeNodeRow: ...
 def COPY_DATA_GROUP(*, group_id: int, from_group: int) -> None: ...
 class CulpritsRow(NamedTuple):
-    job_id: int
-    id: int
-    name: str
-    status: JobStatus
-    reason: Reason | None
+    job_id: int; id: int; name: str; status: JobStatus; reason: Reason | None
 def CULPRITS(*, job_ids: str) -> CulpritsRow: ...
 def CURRENT_ATTEMPT(*, job_id: int) -> ActiveAttemptsRow: ...
 def DELETE_DEPENDENCIES(*, workflow_id: int) -> None: ...
@@ -231,61 +153,31 @@ def DELETE_WORKFLOW(*, workflow_id: int) -> None: ...
 def DELETE_WORKFLOW_TEXT(*, workflow_id: int) -> None: ...
 def DEPENDENCIES(*, job_id: int) -> DependentsRow: ...
 class DependentsRow(NamedTuple):
-    job_id: int
-    name: str
-    status: JobStatus
-    kind: int
-    via: str | None
+    job_id: int; name: str; status: JobStatus; kind: int; via: str | None
 def DEPENDENTS(*, job_id: int) -> DependentsRow: ...
 class DependentRangesRow(NamedTuple):
-    node_id: int
-    last: int
-    first: int
+    node_id: int; last: int; first: int
 def DEPENDENT_RANGES(*, node_ids: str) -> DependentRangesRow: ...
 def DEPEND_ON_DATA(*, producer: int, consumer: int, record_id: int, workflow_id: int) -> None: ...
 def DISABLE_JOB(*, reason: str | None, job_id: int) -> None: ...
 class DoomedRow(NamedTuple):
-    id: int
-    name: str
+    id: int; name: str
 def DOOMED(*, job_ids: str) -> DoomedRow: ...
 class EdgesRow(NamedTuple):
-    job_id: int
-    depends_on_id: int
-    kind: int
-    via: int | None
+    job_id: int; depends_on_id: int; kind: int; via: int | None
 def EDGES(*, workflow_id: int) -> EdgesRow: ...
 class EditedJobsRow(NamedTuple):
-    id: int
-    name: str
-    command: str
-    invocation_script: str | None
-    script: str | None
-    priority: int
-    canary: bool | None
-    cancel_on_blocking_job_failure: bool
-    supports_termination: bool
-    requirement_id: int
-    resource_class: int
-    failure_handler_id: int | None
-    scheduler: str | None
-    group: str
-    parameter_values: str | None
-    env: str | None
-    stdio: str | None
-    options: str | None
-    require_user_data: bool | None
-    labels: str | None
-    input_files: int | None
-    output_files: int | None
-    input_user_data: int | None
-    output_user_data: int | None
+    id: int; name: str; command: str; invocation_script: str | None; script: str | None
+    priority: int; canary: bool | None; cancel_on_blocking_job_failure: bool
+    supports_termination: bool; requirement_id: int; resource_class: int
+    failure_handler_id: int | None; scheduler: str | None; group: str
+    parameter_values: str | None; env: str | None; stdio: str | None; options: str | None
+    require_user_data: bool | None; labels: str | None; input_files: int | None
+    output_files: int | None; input_user_data: int | None; output_user_data: int | None
     edited: str | None
 def EDITED_JOBS(*, workflow_id: int) -> EditedJobsRow: ...
 class EditedRecordsRow(NamedTuple):
-    id: int
-    name: str
-    data: str | None
-    file_data: str | None
+    id: int; name: str; data: str | None; file_data: str | None
 def EDITED_RECORDS(*, workflow_id: int) -> EditedRecordsRow: ...
 class EmptyOutputDataRow(NamedTuple):
     name: str
@@ -296,158 +188,83 @@ def END(
     float | None, times_lost: int, ignored: bool, job_id: int
 ) -> None: ...
 class EndedAttemptsRow(NamedTuple):
-    job_id: int
-    name: str
-    group: str
-    run_id: int
-    attempt_id: int
-    status: JobStatus
-    return_code: int | None
-    reason: Reason | None
-    started_at: float
-    ended_at: float
-    output_dir: str | None
-    compute_node_id: int | None
-    stdio: str | None
+    job_id: int; name: str; group: str; run_id: int; attempt_id: int; status: JobStatus
+    return_code: int | None; reason: Reason | None; started_at: float; ended_at: float
+    output_dir: str | None; compute_node_id: int | None; stdio: str | None
 def ENDED_ATTEMPTS(*, workflow_id: int) -> EndedAttemptsRow: ...
 def ENDED_ATTEMPTS_OF_JOB(*, job_id: int) -> EndedAttemptsRow: ...
 class EndsBeforeRow(NamedTuple):
-    name: str
-    data: str
+    name: str; data: str
 def ENDS_BEFORE(*, job_id: int) -> EndsBeforeRow: ...
 class EndsSinceHandledRow(NamedTuple):
-    job_id: int
-    status: JobStatus
-    reason: Reason | None
+    job_id: int; status: JobStatus; reason: Reason | None
 def ENDS_SINCE_HANDLED(*, workflow_id: int, action_id: int) -> EndsSinceHandledRow: ...
 class EnvironmentsWithReferencesRow(NamedTuple):
-    name: str
-    env: str | None
+    name: str; env: str | None
 def ENVIRONMENTS_WITH_REFERENCES(*, workflow_id: int) -> EnvironmentsWithReferencesRow: ...
 def EVENTS_AFTER(*, workflow_id: int, after: int, limit: int) -> ListEventsRow: ...
 class EventHeadRow(NamedTuple):
-    id: int
-    last_seq: int
+    id: int; last_seq: int
 def EVENT_HEAD(*, workflow_id: int) -> EventHeadRow: ...
 def EVENT_HEADS() -> EventHeadRow: ...
 class ExecutedActionsRow(NamedTuple):
-    id: int
-    trigger_type: str
-    job_ids: str
-    return_code: int | None
+    id: int; trigger_type: str; job_ids: str; return_code: int | None
 def EXECUTED_ACTIONS(*, workflow_id: int) -> ExecutedActionsRow: ...
 def EXPLAIN_HOLD(*, hold_reason: str, workflow_id: int, group: str) -> HoldListedRow: ...
 class ExportDataGroupsRow(NamedTuple):
-    group_id: int
-    user_data_id: int
+    group_id: int; user_data_id: int
 def EXPORT_DATA_GROUPS(*, workflow_id: int) -> ExportDataGroupsRow: ...
 class ExportFileGroupsRow(NamedTuple):
-    group_id: int
-    file_id: int
+    group_id: int; file_id: int
 def EXPORT_FILE_GROUPS(*, workflow_id: int) -> ExportFileGroupsRow: ...
 class ExportGatesRow(NamedTuple):
-    id: int
-    via: str | None
+    id: int; via: str | None
 def EXPORT_GATES(*, workflow_id: int) -> ExportGatesRow: ...
 class ExportJobsRow(NamedTuple):
-    id: int
-    name: str
-    command: str
-    invocation_script: str | None
-    script: str | None
-    priority: int
-    canary: bool | None
-    cancel_on_blocking_job_failure: bool
-    supports_termination: bool
-    resource_requirements_id: int
-    failure_handler_id: int | None
-    scheduler: str | None
-    group: str
-    parameters: str | None
-    env: str | None
-    stdio: str | None
-    options: str | None
-    require_user_data: bool | None
-    labels: str | None
-    input_file_ids: int | None
-    output_file_ids: int | None
-    input_user_data_ids: int | None
+    id: int; name: str; command: str; invocation_script: str | None; script: str | None
+    priority: int; canary: bool | None; cancel_on_blocking_job_failure: bool
+    supports_termination: bool; resource_requirements_id: int; failure_handler_id: int | None
+    scheduler: str | None; group: str; parameters: str | None; env: str | None
+    stdio: str | None; options: str | None; require_user_data: bool | None; labels: str | None
+    input_file_ids: int | None; output_file_ids: int | None; input_user_data_ids: int | None
     output_user_data_ids: int | None
 def EXPORT_JOBS(*, workflow_id: int) -> ExportJobsRow: ...
 class ExportUserDataRow(NamedTuple):
-    id: int
-    name: str
-    is_ephemeral: bool
-    data: str | None
-    declared: bool
+    id: int; name: str; is_ephemeral: bool; data: str | None; declared: bool
     schema: str | None
 def EXPORT_USER_DATA(*, workflow_id: int) -> ExportUserDataRow: ...
 class FailedAttemptsRow(NamedTuple):
-    name: str
-    group: str
-    stdio: str | None
-    job_status: JobStatus
-    job_attempt: int
-    job_id: int
-    run_id: int
-    attempt_id: int
-    status: JobStatus
-    return_code: int | None
-    cause: str | None
-    reason: Reason | None
-    started_at: float
-    ended_at: float
-    compute_node_id: int | None
-    output_dir: str | None
-    signature: str | None
-    is_last: bool
+    name: str; group: str; stdio: str | None; job_status: JobStatus; job_attempt: int
+    job_id: int; run_id: int; attempt_id: int; status: JobStatus; return_code: int | None
+    cause: str | None; reason: Reason | None; started_at: float; ended_at: float
+    compute_node_id: int | None; output_dir: str | None; signature: str | None; is_last: bool
 def FAILED_ATTEMPTS(*, workflow_id: int, run_id: int) -> FailedAttemptsRow: ...
 class FailureHandlersRow(NamedTuple):
-    id: int
-    workflow_id: int
-    name: str
-    rules: str
+    id: int; workflow_id: int; name: str; rules: str
 def FAILURE_HANDLERS(*, workflow_id: int) -> FailureHandlersRow: ...
 def FAIL_JOB(*, job_id: int) -> None: ...
 class FileRow(NamedTuple):
-    id: int
-    workflow_id: int
-    name: str
-    path: str
-    st_mtime: float | None
+    id: int; workflow_id: int; name: str; path: str; st_mtime: float | None
     st_size: int | None
 def FILE(*, file_id: int) -> FileRow: ...
 def FILES_NEEDED(*, workflow_id: int) -> FileRow: ...
 class FilesOfGroupRow(NamedTuple):
-    id: int
-    name: str
-    path: str
-    st_mtime: float | None
-    st_size: int | None
+    id: int; name: str; path: str; st_mtime: float | None; st_size: int | None
 def FILES_OF_GROUP(*, group_id: int) -> FilesOfGroupRow: ...
 class FilesOfGroupsRow(NamedTuple):
-    group_id: int
-    id: int
-    name: str
-    path: str
+    group_id: int; id: int; name: str; path: str
 def FILES_OF_GROUPS(*, group_ids: str) -> FilesOfGroupsRow: ...
 class FileHashRow(NamedTuple):
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    hash: str
+    size: int; mtime_ns: int; ctime_ns: int; hash: str
 def FILE_HASH(*, device: int, inode: int) -> FileHashRow: ...
 class FileHashOfWorkflowRow(NamedTuple):
-    file_hash: str | None
-    set_values: str | None
+    file_hash: str | None; set_values: str | None
 def FILE_HASH_OF_WORKFLOW(*, workflow_id: int) -> FileHashOfWorkflowRow: ...
 class FileNamesRow(NamedTuple):
-    id: int
-    name: str
+    id: int; name: str
 def FILE_NAMES(*, workflow_id: int) -> FileNamesRow: ...
 class FingerprintsOfWritersRow(NamedTuple):
-    recorded_at: float
-    data: str
+    recorded_at: float; data: str
 def FINGERPRINTS_OF_WRITERS(*, workflow_id: int, file_id: int) -> FingerprintsOfWritersRow: ...
 class FirstJobRow(NamedTuple):
     first: int | None
@@ -456,153 +273,77 @@ class FirstJobNamesRow(NamedTuple):
     name: str
 def FIRST_JOB_NAMES(*, workflow_id: int) -> FirstJobNamesRow: ...
 class FollowersRow(NamedTuple):
-    id: int
-    name: str
-    status: JobStatus
+    id: int; name: str; status: JobStatus
 def FOLLOWERS(*, job_ids: str) -> FollowersRow: ...
 class FreeRow(NamedTuple):
-    id: int
-    unsuccessful: int
-    cancel_on_blocking_job_failure: bool
-    reason: Reason | None
+    id: int; unsuccessful: int; cancel_on_blocking_job_failure: bool; reason: Reason | None
 def FREE(*, workflow_id: int) -> FreeRow: ...
 def FREE_WITH_FAILURES(*, workflow_id: int) -> FreeRow: ...
 class FreshnessOfJobRow(NamedTuple):
-    id: int
-    name: str
-    status: JobStatus
-    command: str
-    invocation_script: str | None
-    env: str | None
-    options: str | None
-    started_at: float | None
-    stop_requested: str | None
-    ignored: bool
-    reason: Reason | None
-    input_files: int | None
-    output_files: int | None
-    input_user_data: int | None
-    output_user_data: int | None
-    recorded_at: float
+    id: int; name: str; status: JobStatus; command: str; invocation_script: str | None
+    env: str | None; options: str | None; started_at: float | None; stop_requested: str | None
+    ignored: bool; reason: Reason | None; input_files: int | None; output_files: int | None
+    input_user_data: int | None; output_user_data: int | None; recorded_at: float
     recorded: str
 def FRESHNESS_OF_JOB(*, job_id: int) -> FreshnessOfJobRow: ...
 def FRESHNESS_OF_WORKFLOW(*, workflow_id: int) -> FreshnessOfJobRow: ...
 def FRESH_COUNTERS(*, workflow_id: int) -> None: ...
 def FRESH_GATES(*, workflow_id: int) -> None: ...
 class GatePatternsRow(NamedTuple):
-    id: int
-    via: str | None
+    id: int; via: str | None
 def GATE_PATTERNS(*, workflow_id: int) -> GatePatternsRow: ...
 class GpusOfNodeRow(NamedTuple):
     gpus: str
 def GPUS_OF_NODE(*, node_id: int) -> GpusOfNodeRow: ...
 def GRANT(*, allocation: str | None, job_id: int, attempt_id: int) -> None: ...
 class GroupedFilesRow(NamedTuple):
-    id: int
-    name: str
-    group_id: int
+    id: int; name: str; group_id: int
 def GROUPED_FILES(*, workflow_id: int) -> GroupedFilesRow: ...
 class GroupedUserDataRow(NamedTuple):
-    id: int
-    name: str
-    is_null: bool
-    group_id: int
+    id: int; name: str; is_null: bool; group_id: int
 def GROUPED_USER_DATA(*, workflow_id: int) -> GroupedUserDataRow: ...
 def GROUPS_BEHIND_CANARIES(*, workflow_id: int) -> CanaryGroupsRow: ...
 class GroupsOfJobsRow(NamedTuple):
-    id: int
-    input_files: int | None
-    output_files: int | None
-    input_user_data: int | None
+    id: int; input_files: int | None; output_files: int | None; input_user_data: int | None
     output_user_data: int | None
 def GROUPS_OF_JOBS(*, workflow_id: int) -> GroupsOfJobsRow: ...
 class GroupCountsRow(NamedTuple):
-    group: str
-    number: int
+    group: str; number: int
 def GROUP_COUNTS(*, workflow_id: int) -> GroupCountsRow: ...
 class GrownRow(NamedTuple):
-    requirement_id: int
-    grown: str | None
+    requirement_id: int; grown: str | None
 def GROWN(*, job_id: int) -> GrownRow: ...
 class HandlerRulesRow(NamedTuple):
-    id: int
-    rules: str
+    id: int; rules: str
 def HANDLER_RULES(*, workflow_id: int) -> HandlerRulesRow: ...
 def HEARTBEAT(*, heartbeat_at: float, node_id: int) -> None: ...
 class HeldAttemptsRow(NamedTuple):
-    job_id: int
-    name: str
-    attempt_id: int
-    status: JobStatus
-    pid: int | None
-    process_started: int | None
-    started_at: float | None
-    stop_requested: str | None
-    allocation: str | None
-    output_dir: str | None
-    retries: int
-    requirement_id: int
-    command: str
-    invocation_script: str | None
-    env: str | None
-    input_files: int | None
-    output_files: int | None
-    input_user_data: int | None
-    output_user_data: int | None
-    require_user_data: bool | None
-    failure_handler_id: int | None
-    stdio: str | None
-    options: str | None
-    lost: int
-    suspended: bool
-    planned: str | None
+    job_id: int; name: str; attempt_id: int; status: JobStatus; pid: int | None
+    process_started: int | None; started_at: float | None; stop_requested: str | None
+    allocation: str | None; output_dir: str | None; retries: int; requirement_id: int
+    command: str; invocation_script: str | None; env: str | None; input_files: int | None
+    output_files: int | None; input_user_data: int | None; output_user_data: int | None
+    require_user_data: bool | None; failure_handler_id: int | None; stdio: str | None
+    options: str | None; lost: int; suspended: bool; planned: str | None
 def HELD_ATTEMPTS(*, node_id: int) -> HeldAttemptsRow: ...
 class HeldByOthersRow(NamedTuple):
-    id: int
-    workflow_id: int
-    attempt_id: int
-    allocation: str | None
-    pid: int | None
-    process_started: int | None
-    started_at: float | None
-    run_id: int
-    boot_id: str
-    pid_namespace: str | None
-    runner_pid: int
-    runner_started: int
+    id: int; workflow_id: int; attempt_id: int; allocation: str | None; pid: int | None
+    process_started: int | None; started_at: float | None; run_id: int; boot_id: str
+    pid_namespace: str | None; runner_pid: int; runner_started: int
 def HELD_BY_OTHERS(*, node_id: int, location: str) -> HeldByOthersRow: ...
 class HeldJobsRow(NamedTuple):
-    id: int
-    attempt_id: int
-    status: JobStatus
-    stop_requested: str | None
-    suspended: bool
+    id: int; attempt_id: int; status: JobStatus; stop_requested: str | None; suspended: bool
     planned: str | None
 def HELD_JOBS(*, node_id: int) -> HeldJobsRow: ...
 class HoldingsRow(NamedTuple):
-    job_id: int
-    job_name: str
-    workflow_id: int
-    workflow_name: str
-    user: str
-    attempt_id: int
-    run_id: int
-    node_id: int
-    status: JobStatus
-    pid: int | None
-    started_at: float | None
-    allocation: str | None
-    process_started: int | None
-    suspended: bool
-    requirement_id: int
-    boot_id: str
-    pid_namespace: str | None
-    runner_pid: int
-    runner_started: int
+    job_id: int; job_name: str; workflow_id: int; workflow_name: str; user: str
+    attempt_id: int; run_id: int; node_id: int; status: JobStatus; pid: int | None
+    started_at: float | None; allocation: str | None; process_started: int | None
+    suspended: bool; requirement_id: int; boot_id: str; pid_namespace: str | None
+    runner_pid: int; runner_started: int
 def HOLDINGS(*, location: str) -> HoldingsRow: ...
 class HoldsRow(NamedTuple):
-    hold_reason: Reason | None
-    number: int
+    hold_reason: Reason | None; number: int
 def HOLDS(*, workflow_id: int) -> HoldsRow: ...
 def HOLD_BEHIND(*, hold_reason: str | None, workflow_id: int, group: str) -> None: ...
 class HoldListedRow(NamedTuple):
@@ -611,8 +352,7 @@ def HOLD_LISTED(
     *, hold_reason: str | None, workflow_id: int, group: str, job_ids: str
 ) -> HoldListedRow: ...
 class HostNamesRow(NamedTuple):
-    id: int
-    hostname: str
+    id: int; hostname: str
 def HOST_NAMES(*, workflow_id: int) -> HostNamesRow: ...
 class HostValueRow(NamedTuple):
     value: str
@@ -637,188 +377,87 @@ INSERT_WORKFLOW: BulkInsert
 INSERT_WORKFLOW_TEXT: BulkInsert
 def INTERRUPTED(*, workflow_id: int) -> IgnoredRow: ...
 class InterruptedJobsRow(NamedTuple):
-    id: int
-    reason: Reason | None
+    id: int; reason: Reason | None
 def INTERRUPTED_JOBS(*, workflow_id: int) -> InterruptedJobsRow: ...
 class JobRow(NamedTuple):
-    id: int
-    workflow_id: int
-    name: str
-    command: str
-    invocation_script: str | None
-    status: JobStatus
-    cancel_on_blocking_job_failure: bool
-    supports_termination: bool
-    resource_requirements_id: int
-    failure_handler_id: int | None
-    attempt_id: int
-    priority: int
-    held: bool
-    hold_reason: Reason | None
-    group: str
-    parameters: str | None
-    env: str | None
-    compute_node_id: int | None
-    pid: int | None
-    started_at: float | None
-    ended_at: float | None
-    return_code: int | None
-    reason: Reason | None
-    not_before: float | None
-    allocation: str | None
-    suspended: bool
-    labels: str | None
-    planned: str | None
-    grown: str | None
-    ignored: bool
-    spawned_by: int | None
+    id: int; workflow_id: int; name: str; command: str; invocation_script: str | None
+    status: JobStatus; cancel_on_blocking_job_failure: bool; supports_termination: bool
+    resource_requirements_id: int; failure_handler_id: int | None; attempt_id: int
+    priority: int; held: bool; hold_reason: Reason | None; group: str; parameters: str | None
+    env: str | None; compute_node_id: int | None; pid: int | None; started_at: float | None
+    ended_at: float | None; return_code: int | None; reason: Reason | None
+    not_before: float | None; allocation: str | None; suspended: bool; labels: str | None
+    planned: str | None; grown: str | None; ignored: bool; spawned_by: int | None
     scheduler_id: int | None
 def JOB(*, job_id: int) -> JobRow: ...
 class JobsOfNamesRow(NamedTuple):
-    id: int
-    name: str
-    status: JobStatus
-    spawned_by: int | None
-    spawn: str | None
+    id: int; name: str; status: JobStatus; spawned_by: int | None; spawn: str | None
 def JOBS_OF_NAMES(*, workflow_id: int, names: str) -> JobsOfNamesRow: ...
 class JobsToChooseRow(NamedTuple):
-    id: int
-    name: str
-    group: str
-    status: JobStatus
-    return_code: int | None
+    id: int; name: str; group: str; status: JobStatus; return_code: int | None
     cause: str | None
 def JOBS_TO_CHOOSE(*, workflow_id: int) -> JobsToChooseRow: ...
 class JobsWithPatternsRow(NamedTuple):
-    id: int
-    name: str
-    status: JobStatus
-    patterns: str | None
-    options: str | None
+    id: int; name: str; status: JobStatus; patterns: str | None; options: str | None
 def JOBS_WITH_PATTERNS(*, workflow_id: int) -> JobsWithPatternsRow: ...
 class JobsWithRequirementsRow(NamedTuple):
-    status: JobStatus
-    number: int
+    status: JobStatus; number: int
 def JOBS_WITH_REQUIREMENTS(*, workflow_id: int, requirement_id: int) -> JobsWithRequirementsRow: ...
 class JobDataGroupsRow(NamedTuple):
-    workflow_id: int
-    status: JobStatus
-    input_user_data: int | None
+    workflow_id: int; status: JobStatus; input_user_data: int | None
     output_user_data: int | None
 def JOB_DATA_GROUPS(*, job_id: int) -> JobDataGroupsRow: ...
 class JobDefinitionsRow(NamedTuple):
-    id: int
-    status: JobStatus
-    name: str
-    command: str
-    invocation_script: str | None
-    script: str | None
-    priority: int
-    canary: bool | None
-    cancel_on_blocking_job_failure: bool
-    supports_termination: bool
-    requirement_id: int
-    resource_class: int
-    failure_handler_id: int | None
-    scheduler: str | None
-    group: str
-    parameter_values: str | None
-    env: str | None
-    stdio: str | None
-    options: str | None
-    require_user_data: bool | None
-    labels: str | None
-    input_files: int | None
-    output_files: int | None
-    input_user_data: int | None
-    output_user_data: int | None
+    id: int; status: JobStatus; name: str; command: str; invocation_script: str | None
+    script: str | None; priority: int; canary: bool | None
+    cancel_on_blocking_job_failure: bool; supports_termination: bool; requirement_id: int
+    resource_class: int; failure_handler_id: int | None; scheduler: str | None; group: str
+    parameter_values: str | None; env: str | None; stdio: str | None; options: str | None
+    require_user_data: bool | None; labels: str | None; input_files: int | None
+    output_files: int | None; input_user_data: int | None; output_user_data: int | None
     edited: str | None
 def JOB_DEFINITIONS(*, job_ids: str) -> JobDefinitionsRow: ...
 class JobEndRow(NamedTuple):
-    attempt_id: int
-    return_code: int | None
-    started_at: float | None
-    ended_at: float | None
+    attempt_id: int; return_code: int | None; started_at: float | None; ended_at: float | None
     reason: Reason | None
 def JOB_END(*, job_id: int) -> JobEndRow: ...
 class JobGroupsRow(NamedTuple):
-    input_files: int | None
-    output_files: int | None
-    input_user_data: int | None
+    input_files: int | None; output_files: int | None; input_user_data: int | None
     output_user_data: int | None
 def JOB_GROUPS(*, job_id: int) -> JobGroupsRow: ...
 class JobNamesRow(NamedTuple):
-    id: int
-    name: str
+    id: int; name: str
 def JOB_NAMES(*, job_ids: str) -> JobNamesRow: ...
 class JobOfNameRow(NamedTuple):
     id: int
 def JOB_OF_NAME(*, workflow_id: int, name: str) -> JobOfNameRow: ...
 class JobSettingRow(NamedTuple):
-    id: int
-    name: str
-    workflow_id: int
-    command: str
-    invocation_script: str | None
-    env: str | None
-    options: str | None
-    attempt_id: int
-    allocation: str | None
-    output_dir: str | None
-    compute_node_id: int | None
-    spawn: str | None
+    id: int; name: str; workflow_id: int; command: str; invocation_script: str | None
+    env: str | None; options: str | None; attempt_id: int; allocation: str | None
+    output_dir: str | None; compute_node_id: int | None; spawn: str | None
 def JOB_SETTING(*, job_id: int) -> JobSettingRow: ...
 class JobStatesRow(NamedTuple):
-    id: int
-    workflow_id: int
-    name: str
-    status: JobStatus
-    held: bool
-    suspended: bool
-    priority: int
-    compute_node_id: int | None
-    pid: int | None
-    process_started: int | None
+    id: int; workflow_id: int; name: str; status: JobStatus; held: bool; suspended: bool
+    priority: int; compute_node_id: int | None; pid: int | None; process_started: int | None
 def JOB_STATES(*, job_ids: str) -> JobStatesRow: ...
 class JobTimesRow(NamedTuple):
-    first_start: float | None
-    last_end: float | None
+    first_start: float | None; last_end: float | None
 def JOB_TIMES(*, workflow_id: int) -> JobTimesRow: ...
 class JobUseRow(NamedTuple):
-    id: int
-    name: str
-    group: str
-    status: JobStatus
-    requirement_id: int
-    parameter_values: str | None
-    ignored: bool
-    run_id: int | None
-    attempt_id: int | None
-    result_status: JobStatus | None
-    return_code: int | None
-    cause: str | None
-    started_at: float | None
-    ended_at: float | None
-    cpu_time: float | None
-    peak_memory: int | None
-    avg_memory: int | None
-    peak_cpu_percent: float | None
-    avg_cpu_percent: float | None
-    peak_gpu_memory: int | None
-    avg_gpu_percent: float | None
+    id: int; name: str; group: str; status: JobStatus; requirement_id: int
+    parameter_values: str | None; ignored: bool; run_id: int | None; attempt_id: int | None
+    result_status: JobStatus | None; return_code: int | None; cause: str | None
+    started_at: float | None; ended_at: float | None; cpu_time: float | None
+    peak_memory: int | None; avg_memory: int | None; peak_cpu_percent: float | None
+    avg_cpu_percent: float | None; peak_gpu_memory: int | None; avg_gpu_percent: float | None
 def JOB_USE(*, workflow_id: int) -> JobUseRow: ...
 def JOB_USE_IN_RUN(*, run_id: int, workflow_id: int) -> JobUseRow: ...
 def JOB_USE_OF_GROUP(*, workflow_id: int, group: str) -> JobUseRow: ...
 class JobWarningsRow(NamedTuple):
-    job_id: int | None
-    data: str | None
-    name: str
+    job_id: int | None; data: str | None; name: str
 def JOB_WARNINGS(*, workflow_id: int, limit: int) -> JobWarningsRow: ...
 class JoinsRow(NamedTuple):
-    id: int
-    name: str
-    status: JobStatus
-    options: str | None
+    id: int; name: str; status: JobStatus; options: str | None
 def JOINS(*, job_id: int) -> JoinsRow: ...
 def KEEP_ACTIONS(*, run_id: int, workflow_id: int) -> None: ...
 def KEEP_JOB(
@@ -829,40 +468,25 @@ class LabelSetsRow(NamedTuple):
     labels: str | None
 def LABEL_SETS(*, workflow_id: int) -> LabelSetsRow: ...
 class LastAllocationRow(NamedTuple):
-    allocation: str | None
-    compute_node_id: int | None
+    allocation: str | None; compute_node_id: int | None
 def LAST_ALLOCATION(*, job_id: int) -> LastAllocationRow: ...
 class LastEventsRow(NamedTuple):
-    last_seq: int | None
-    workflows: int
+    last_seq: int | None; workflows: int
 def LAST_EVENTS() -> LastEventsRow: ...
 class LastSuccessRow(NamedTuple):
-    attempt_id: int
-    started_at: float
-    ended_at: float
-    compute_node_id: int | None
+    attempt_id: int; started_at: float; ended_at: float; compute_node_id: int | None
     output_dir: str | None
 def LAST_SUCCESS(*, job_id: int) -> LastSuccessRow: ...
 def LEAVE(*, heartbeat_at: float, ended_at: float | None, node_id: int) -> None: ...
 class ListEventsRow(NamedTuple):
-    workflow_id: int
-    seq: int
-    timestamp: float
-    kind: str
-    job_id: int | None
-    data: str | None
-    actor: str | None
+    workflow_id: int; seq: int; timestamp: float; kind: str; job_id: int | None
+    data: str | None; actor: str | None
 LIST_EVENTS: Listing[ListEventsRow]
 LIST_FILES: Listing[FileRow]
 LIST_JOBS: Listing[JobRow]
 LIST_RESULTS: Listing[ResultRow]
 class ListUserDataRow(NamedTuple):
-    id: int
-    workflow_id: int
-    name: str
-    is_ephemeral: bool
-    data: str | None
-    version: int
+    id: int; workflow_id: int; name: str; is_ephemeral: bool; data: str | None; version: int
 LIST_USER_DATA: Listing[ListUserDataRow]
 LIST_WORKFLOWS: Listing[WorkflowRow]
 class LockLocationRow(NamedTuple):
@@ -872,38 +496,21 @@ class LockWorkflowRow(NamedTuple):
     id: int
 def LOCK_WORKFLOW(*, workflow_id: int) -> LockWorkflowRow: ...
 class LogContextRow(NamedTuple):
-    id: int
-    directory: str
-    run_id: int
-    execution_config: str
+    id: int; directory: str; run_id: int; execution_config: str
 def LOG_CONTEXT(*, workflow_id: int) -> LogContextRow: ...
 class LostAttemptsRow(NamedTuple):
     reason: Reason | None
 def LOST_ATTEMPTS(*, job_id: int, run_id: int) -> LostAttemptsRow: ...
 class LowerGatesRow(NamedTuple):
-    id: int
-    unmet: int
-    unsuccessful: int
+    id: int; unmet: int; unsuccessful: int
 def LOWER_GATES(*, unsuccessful: int, node_id: int) -> LowerGatesRow: ...
 class LowerJobsRow(NamedTuple):
-    id: int
-    unmet: int
-    unsuccessful: int
-    cancel_on_blocking_job_failure: bool
+    id: int; unmet: int; unsuccessful: int; cancel_on_blocking_job_failure: bool
     reason: Reason | None
 def LOWER_JOBS(*, unsuccessful: int, node_id: int) -> LowerJobsRow: ...
 class MachineSeriesRow(NamedTuple):
-    id: int
-    workflow_id: int
-    run_id: int
-    hostname: str
-    num_cpus: int
-    memory: int
-    gpus: str
-    started_at: float
-    ended_at: float | None
-    is_active: bool
-    series: bytes
+    id: int; workflow_id: int; run_id: int; hostname: str; num_cpus: int; memory: int
+    gpus: str; started_at: float; ended_at: float | None; is_active: bool; series: bytes
 def MACHINE_SERIES(*, workflow_id: int) -> MachineSeriesRow: ...
 def MAKE_BLOCKED(*, workflow_id: int) -> None: ...
 def MAKE_READY(*, workflow_id: int) -> None: ...
@@ -923,11 +530,7 @@ class NextRunRow(NamedTuple):
     run_id: int
 def NEXT_RUN(*, workflow_id: int) -> NextRunRow: ...
 class NodeOrdersRow(NamedTuple):
-    is_active: bool
-    stop_requested: str | None
-    num_cpus: int
-    memory: int
-    options: str
+    is_active: bool; stop_requested: str | None; num_cpus: int; memory: int; options: str
 def NODE_ORDERS(*, node_id: int) -> NodeOrdersRow: ...
 class NumberedJobsRow(NamedTuple):
     name: str
@@ -939,34 +542,17 @@ class OtherJobOfNameRow(NamedTuple):
     id: int
 def OTHER_JOB_OF_NAME(*, workflow_id: int, name: str, job_id: int) -> OtherJobOfNameRow: ...
 class PlannedChangesRow(NamedTuple):
-    id: int
-    workflow_id: int
-    planned: str | None
+    id: int; workflow_id: int; planned: str | None
 def PLANNED_CHANGES(*, job_ids: str) -> PlannedChangesRow: ...
 class ProducedRecordsRow(NamedTuple):
     user_data_id: int
 def PRODUCED_RECORDS(*, workflow_id: int) -> ProducedRecordsRow: ...
 class ReadyJobsRow(NamedTuple):
-    id: int
-    name: str
-    command: str
-    invocation_script: str | None
-    attempt_id: int
-    retries: int
-    priority: int
-    requirement_id: int
-    env: str | None
-    stdio: str | None
-    options: str | None
-    input_files: int | None
-    output_files: int | None
-    input_user_data: int | None
-    output_user_data: int | None
-    require_user_data: bool | None
-    failure_handler_id: int | None
-    resource_class: int
-    lost: int
-    spawn: str | None
+    id: int; name: str; command: str; invocation_script: str | None; attempt_id: int
+    retries: int; priority: int; requirement_id: int; env: str | None; stdio: str | None
+    options: str | None; input_files: int | None; output_files: int | None
+    input_user_data: int | None; output_user_data: int | None; require_user_data: bool | None
+    failure_handler_id: int | None; resource_class: int; lost: int; spawn: str | None
 def READY_JOBS(
     *, workflow_id: int, resource_class: int, now: float, limit: int
 ) -> ReadyJobsRow: ...
@@ -975,10 +561,7 @@ def READY_LABELED_JOBS(
 ) -> ReadyJobsRow: ...
 def REARM_ACTION(*, action_id: int) -> None: ...
 class RecordsOfGroupRow(NamedTuple):
-    id: int
-    name: str
-    version: int
-    job_id: int | None
+    id: int; name: str; version: int; job_id: int | None
 def RECORDS_OF_GROUP(*, group_id: int) -> RecordsOfGroupRow: ...
 def RECOUNT_GATES(*, workflow_id: int) -> None: ...
 def RECOUNT_JOBS(*, workflow_id: int) -> None: ...
@@ -986,15 +569,10 @@ def RECOUNT_LISTED_GATES(*, workflow_id: int, gate_ids: str) -> None: ...
 def RECOUNT_LISTED_JOBS(*, workflow_id: int, job_ids: str) -> None: ...
 def RELEASE_BEHIND(*, workflow_id: int, group: str) -> HoldListedRow: ...
 class RemainingJobsRow(NamedTuple):
-    requirement_id: int
-    status: JobStatus
-    held: bool
-    labels: str | None
-    number: int
+    requirement_id: int; status: JobStatus; held: bool; labels: str | None; number: int
 def REMAINING_JOBS(*, workflow_id: int) -> RemainingJobsRow: ...
 class RemainingNamesRow(NamedTuple):
-    id: int
-    name: str
+    id: int; name: str
 def REMAINING_NAMES(
     *, workflow_id: int, requirement_id: int, status: int, labels: str | None, limit: int
 ) -> RemainingNamesRow: ...
@@ -1002,16 +580,8 @@ def REMOVE_JOBS(*, reason: str | None, ids: str) -> None: ...
 def REQUIRED_FILES(*, workflow_id: int) -> AllFilesRow: ...
 def REQUIRED_USER_DATA(*, workflow_id: int) -> DoomedRow: ...
 class RequirementRow(NamedTuple):
-    id: int
-    workflow_id: int
-    name: str
-    num_cpus: float
-    memory: int | None
-    num_gpus: float
-    gpu_memory: int | None
-    gpu_model: str | None
-    num_nodes: int
-    runtime: float | None
+    id: int; workflow_id: int; name: str; num_cpus: float; memory: int | None; num_gpus: float
+    gpu_memory: int | None; gpu_model: str | None; num_nodes: int; runtime: float | None
     edited: str | None
 def REQUIREMENT(*, requirement_id: int) -> RequirementRow: ...
 def REQUIREMENTS(*, workflow_id: int) -> RequirementRow: ...
@@ -1020,53 +590,24 @@ def RESET_LISTED_JOBS(*, job_ids: str) -> None: ...
 def RESIZE_NODE(*, num_cpus: int, memory: int, options: str, node_id: int) -> None: ...
 def RESTORE_JOBS(*, ids: str) -> None: ...
 class ResultRow(NamedTuple):
-    id: int
-    job_id: int
-    workflow_id: int
-    run_id: int
-    attempt_id: int
-    compute_node_id: int | None
-    return_code: int | None
-    started_at: float
-    ended_at: float
-    peak_memory_bytes: int | None
-    avg_memory_bytes: int | None
-    peak_cpu_percent: float | None
-    avg_cpu_percent: float | None
-    status: JobStatus
-    cause: str | None
-    reason: Reason | None
-    cpu_time: float | None
-    peak_gpu_memory_bytes: int | None
-    avg_gpu_percent: float | None
-    allocation: str | None
-    job_name: str
+    id: int; job_id: int; workflow_id: int; run_id: int; attempt_id: int
+    compute_node_id: int | None; return_code: int | None; started_at: float; ended_at: float
+    peak_memory_bytes: int | None; avg_memory_bytes: int | None; peak_cpu_percent: float | None
+    avg_cpu_percent: float | None; status: JobStatus; cause: str | None; reason: Reason | None
+    cpu_time: float | None; peak_gpu_memory_bytes: int | None; avg_gpu_percent: float | None
+    allocation: str | None; job_name: str
 def RESULT(*, result_id: int) -> ResultRow: ...
 class ResultInDirectoryRow(NamedTuple):
     id: int
 def RESULT_IN_DIRECTORY(*, output_dir: str) -> ResultInDirectoryRow: ...
 class RunnersOfLocationRow(NamedTuple):
-    node_id: int
-    workflow_id: int
-    hostname: str
-    location: str | None
-    pid: int
-    num_cpus: int
-    memory: int
-    gpus: str
-    options: str
-    labels: str | None
+    node_id: int; workflow_id: int; hostname: str; location: str | None; pid: int
+    num_cpus: int; memory: int; gpus: str; options: str; labels: str | None
 def RUNNERS_OF_LOCATION(*, location: str) -> RunnersOfLocationRow: ...
 def RUNNERS_OF_WORKFLOW(*, workflow_id: int) -> RunnersOfLocationRow: ...
 class RunContextRow(NamedTuple):
-    name: str
-    run_id: int
-    directory: str
-    env: str
-    execution_config: str
-    use_pending_failed: bool
-    require_user_data: bool
-    settings: str
+    name: str; run_id: int; directory: str; env: str; execution_config: str
+    use_pending_failed: bool; require_user_data: bool; settings: str
 def RUN_CONTEXT(*, workflow_id: int) -> RunContextRow: ...
 def RUN_OF_WORKFLOW(*, workflow_id: int) -> NextRunRow: ...
 class SameWorkflowsRow(NamedTuple):
@@ -1080,16 +621,10 @@ def SAVE_FILE_HASH(
 def SAVE_FINGERPRINT(*, job_id: int, recorded_at: float, data: str) -> None: ...
 def SAVE_HOST_VALUE(*, key: str, value: str) -> None: ...
 class SeriesByAgeRow(NamedTuple):
-    job_id: int
-    run_id: int
-    attempt_id: int
-    size: int
+    job_id: int; run_id: int; attempt_id: int; size: int
 def SERIES_BY_AGE() -> SeriesByAgeRow: ...
 class SeriesOfJobRow(NamedTuple):
-    run_id: int
-    attempt_id: int
-    series: bytes
-    started_at: float | None
+    run_id: int; attempt_id: int; series: bytes; started_at: float | None
 def SERIES_OF_JOB(*, job_id: int) -> SeriesOfJobRow: ...
 def SET_ACTION_END(*, return_code: int | None, action_id: int) -> None: ...
 def SET_ARCHIVED(*, is_archived: bool, workflow_id: int) -> None: ...
@@ -1121,31 +656,14 @@ class SkipAttemptRow(NamedTuple):
     attempt_id: int
 def SKIP_ATTEMPT(*, job_id: int) -> SkipAttemptRow: ...
 class SlurmSchedulersRow(NamedTuple):
-    id: int
-    name: str
-    settings: str
+    id: int; name: str; settings: str
 def SLURM_SCHEDULERS(*, workflow_id: int) -> SlurmSchedulersRow: ...
 class SnapshotJobsRow(NamedTuple):
-    id: int
-    name: str
-    status: JobStatus
-    group: str
-    parameter_values: str | None
-    priority: int
-    held: bool
-    attempt_id: int
-    requirement_id: int
-    unmet: int
-    compute_node_id: int | None
-    started_at: float | None
-    ended_at: float | None
-    return_code: int | None
-    reason: Reason | None
-    not_before: float | None
-    stop_requested: str | None
-    hold_reason: Reason | None
-    suspended: bool
-    ignored: bool
+    id: int; name: str; status: JobStatus; group: str; parameter_values: str | None
+    priority: int; held: bool; attempt_id: int; requirement_id: int; unmet: int
+    compute_node_id: int | None; started_at: float | None; ended_at: float | None
+    return_code: int | None; reason: Reason | None; not_before: float | None
+    stop_requested: str | None; hold_reason: Reason | None; suspended: bool; ignored: bool
     labels: str | None
 def SNAPSHOT_JOBS(*, workflow_id: int) -> SnapshotJobsRow: ...
 def SPAWNED_JOBS(*, job_ids: str) -> ChildrenRow: ...
@@ -1154,58 +672,28 @@ def START(
     attempt_id: int
 ) -> None: ...
 class StatusCountsRow(NamedTuple):
-    status: JobStatus
-    number: int
+    status: JobStatus; number: int
 def STATUS_COUNTS(*, workflow_id: int) -> StatusCountsRow: ...
 class StatusOfJobRow(NamedTuple):
     status: JobStatus
 def STATUS_OF_JOB(*, job_id: int) -> StatusOfJobRow: ...
 class StoredJobsRow(NamedTuple):
-    id: int
-    status: JobStatus
-    removed: bool
-    planned: str | None
-    grown: str | None
-    name: str
-    command: str
-    invocation_script: str | None
-    script: str | None
-    priority: int
-    canary: bool | None
-    cancel_on_blocking_job_failure: bool
-    supports_termination: bool
-    requirement_id: int
-    resource_class: int
-    failure_handler_id: int | None
-    scheduler: str | None
-    group: str
-    parameter_values: str | None
-    env: str | None
-    stdio: str | None
-    options: str | None
-    require_user_data: bool | None
-    labels: str | None
-    input_files: int | None
-    output_files: int | None
-    input_user_data: int | None
-    output_user_data: int | None
-    edited: str | None
+    id: int; status: JobStatus; removed: bool; planned: str | None; grown: str | None
+    name: str; command: str; invocation_script: str | None; script: str | None; priority: int
+    canary: bool | None; cancel_on_blocking_job_failure: bool; supports_termination: bool
+    requirement_id: int; resource_class: int; failure_handler_id: int | None
+    scheduler: str | None; group: str; parameter_values: str | None; env: str | None
+    stdio: str | None; options: str | None; require_user_data: bool | None; labels: str | None
+    input_files: int | None; output_files: int | None; input_user_data: int | None
+    output_user_data: int | None; edited: str | None
 def STORED_JOBS(*, workflow_id: int) -> StoredJobsRow: ...
 class StoredRecordsRow(NamedTuple):
-    id: int
-    name: str
-    is_ephemeral: bool
-    json_schema: str | None
-    declared: bool
-    file_data: str | None
-    data: str | None
-    version: int
+    id: int; name: str; is_ephemeral: bool; json_schema: str | None; declared: bool
+    file_data: str | None; data: str | None; version: int
 def STORED_RECORDS(*, workflow_id: int) -> StoredRecordsRow: ...
 def SUSPENDED(*, workflow_id: int) -> IgnoredRow: ...
 class SuspensionsRow(NamedTuple):
-    job_id: int | None
-    kind: str
-    timestamp: float
+    job_id: int | None; kind: str; timestamp: float
 def SUSPENSIONS(*, workflow_id: int) -> SuspensionsRow: ...
 class TakeSeqsRow(NamedTuple):
     last_seq: int
@@ -1216,19 +704,12 @@ def TAKE_UP_INTERRUPTED(*, job_id: int) -> TakeUpInterruptedRow: ...
 def TRANSFER_JOB(*, compute_node_id: int | None, job_id: int) -> None: ...
 def UNCLAIM(*, job_id: int, attempt_id: int) -> None: ...
 class UndecidedRow(NamedTuple):
-    id: int
-    unsuccessful: int
+    id: int; unsuccessful: int
 def UNDECIDED(*, workflow_id: int) -> UndecidedRow: ...
 def UNGROUP_USER_DATA(*, id: int) -> None: ...
 class UnsuccessfulJobsRow(NamedTuple):
-    job_id: int
-    name: str
-    status: JobStatus
-    return_code: int | None
-    reason: Reason | None
-    attempt_id: int
-    output_dir: str | None
-    stdio: str | None
+    job_id: int; name: str; status: JobStatus; return_code: int | None; reason: Reason | None
+    attempt_id: int; output_dir: str | None; stdio: str | None
 def UNSUCCESSFUL_JOBS(*, workflow_id: int, limit: int) -> UnsuccessfulJobsRow: ...
 def UPDATE_HANDLER(*, rules: str, id: int) -> None: ...
 def UPDATE_JOB_DEFINITION(
@@ -1264,8 +745,7 @@ def UPDATE_WORKFLOW_DEFINITION(
     settings: str, workflow_id: int
 ) -> None: ...
 class UpstreamPairsRow(NamedTuple):
-    job_id: int
-    depends_on_id: int
+    job_id: int; depends_on_id: int
 def UPSTREAM_PAIRS(*, job_ids: str) -> UpstreamPairsRow: ...
 class UserDataAtVersionRow(NamedTuple):
     data: str | None
@@ -1273,58 +753,29 @@ def USER_DATA_AT_VERSION(*, id: int, version: int) -> UserDataAtVersionRow: ...
 def USER_DATA_BY_ID(*, id: int) -> ListUserDataRow: ...
 def USER_DATA_BY_NAME(*, workflow_id: int, name: str) -> ListUserDataRow: ...
 class UserDataDetailsRow(NamedTuple):
-    json_schema: str | None
-    written_at: float
-    actor: str | None
-    job_id: int | None
-    run_id: int | None
-    attempt_id: int | None
-    job: str
-    size: int | None
+    json_schema: str | None; written_at: float; actor: str | None; job_id: int | None
+    run_id: int | None; attempt_id: int | None; job: str; size: int | None
 def USER_DATA_DETAILS(*, id: int) -> UserDataDetailsRow: ...
 class UserDataHistoryRow(NamedTuple):
-    version: int
-    data: str | None
-    written_at: float
-    actor: str | None
-    job_id: int | None
-    run_id: int | None
-    attempt_id: int | None
+    version: int; data: str | None; written_at: float; actor: str | None; job_id: int | None
+    run_id: int | None; attempt_id: int | None
 def USER_DATA_HISTORY(*, id: int) -> UserDataHistoryRow: ...
 def USER_DATA_IDS(*, workflow_id: int) -> FileNamesRow: ...
 class UserDataNamesRow(NamedTuple):
     name: str
 def USER_DATA_NAMES(*, workflow_id: int) -> UserDataNamesRow: ...
 class UserDataOfGroupRow(NamedTuple):
-    id: int
-    name: str
-    version: int
-    is_null: bool
+    id: int; name: str; version: int; is_null: bool
 def USER_DATA_OF_GROUP(*, group_id: int) -> UserDataOfGroupRow: ...
 def USER_DATA_OF_WORKFLOW(*, workflow_id: int) -> ListUserDataRow: ...
 class UserDataOverviewRow(NamedTuple):
-    id: int
-    name: str
-    is_ephemeral: bool
-    version: int
-    size: int | None
-    head: object | None
-    has_schema: bool
-    written_at: float
-    actor: str | None
-    job_id: int | None
-    run_id: int | None
-    attempt_id: int | None
-    job: str
-    created_at: float
+    id: int; name: str; is_ephemeral: bool; version: int; size: int | None; head: object | None
+    has_schema: bool; written_at: float; actor: str | None; job_id: int | None
+    run_id: int | None; attempt_id: int | None; job: str; created_at: float
 def USER_DATA_OVERVIEW(*, head_length: int, workflow_id: int) -> UserDataOverviewRow: ...
 def USER_DATA_PRODUCERS(*, workflow_id: int) -> UserDataReadersRow: ...
 class UserDataReadersRow(NamedTuple):
-    record_id: int
-    jobs: int
-    waiting: int
-    unfinished: int
-    name: str
+    record_id: int; jobs: int; waiting: int; unfinished: int; name: str
 def USER_DATA_READERS(*, workflow_id: int) -> UserDataReadersRow: ...
 class UserDataReadByRow(NamedTuple):
     user_data_id: int
@@ -1333,14 +784,8 @@ class UserDataSchemaRow(NamedTuple):
     json_schema: str | None
 def USER_DATA_SCHEMA(*, id: int) -> UserDataSchemaRow: ...
 class UserDataVersionsRow(NamedTuple):
-    version: int
-    size: int | None
-    written_at: float
-    actor: str | None
-    job_id: int | None
-    run_id: int | None
-    attempt_id: int | None
-    job: str
+    version: int; size: int | None; written_at: float; actor: str | None; job_id: int | None
+    run_id: int | None; attempt_id: int | None; job: str
 def USER_DATA_VERSIONS(*, id: int) -> UserDataVersionsRow: ...
 def USER_DATA_WRITTEN_BY(*, job_id: int) -> UserDataReadByRow: ...
 class WaitsForRow(NamedTuple):
@@ -1350,43 +795,19 @@ class WithResultsRow(NamedTuple):
     id: int
 def WITH_RESULTS(*, job_ids: str) -> WithResultsRow: ...
 class WorkflowRow(NamedTuple):
-    id: int
-    name: str
-    user: str
-    description: str | None
-    project: str | None
-    metadata: str | None
-    directory: str
-    file: str | None
-    format: str | None
-    real_path: str | None
-    set_values: str | None
-    file_hash: str | None
-    created_at: float
-    run_id: int
-    is_canceled: bool
-    is_archived: bool
-    is_paused: bool
-    last_seq: int
-    env: str
-    execution_config: str
-    use_pending_failed: bool
-    require_user_data: bool
-    settings: str
+    id: int; name: str; user: str; description: str | None; project: str | None
+    metadata: str | None; directory: str; file: str | None; format: str | None
+    real_path: str | None; set_values: str | None; file_hash: str | None; created_at: float
+    run_id: int; is_canceled: bool; is_archived: bool; is_paused: bool; last_seq: int; env: str
+    execution_config: str; use_pending_failed: bool; require_user_data: bool; settings: str
 def WORKFLOW(*, workflow_id: int) -> WorkflowRow: ...
 class WorkflowsOfNameRow(NamedTuple):
-    id: int
-    name: str
-    user: str
-    directory: str
+    id: int; name: str; user: str; directory: str
 def WORKFLOWS_OF_NAME(*, name: str) -> WorkflowsOfNameRow: ...
 def WORKFLOWS_WITH_JOB(*, name: str) -> JobOfNameRow: ...
 def WORKFLOW_EXISTS(*, workflow_id: int) -> LockWorkflowRow: ...
 class WorkflowFlagsRow(NamedTuple):
-    run_id: int
-    is_canceled: bool
-    is_paused: bool
-    is_archived: bool
+    run_id: int; is_canceled: bool; is_paused: bool; is_archived: bool
 def WORKFLOW_FLAGS(*, workflow_id: int) -> WorkflowFlagsRow: ...
 class WorkflowOfJobRow(NamedTuple):
     workflow_id: int
@@ -1398,8 +819,7 @@ class WorkflowTextRow(NamedTuple):
     text: str
 def WORKFLOW_TEXT(*, workflow_id: int) -> WorkflowTextRow: ...
 class WritersSinceRow(NamedTuple):
-    version: int
-    job_id: int | None
+    version: int; job_id: int | None
 def WRITERS_SINCE(*, id: int, version: int) -> WritersSinceRow: ...
 def WRITTEN_FILES(*, workflow_id: int) -> AllFilesRow: ...
 def ZERO_COUNTERS(*, workflow_id: int) -> None: ...
