@@ -113,7 +113,7 @@ class Kind(StrEnum):
     SCRIPT_FAILED = "script_failed", "code log error limited"
     RECOVERING = "recovering", "log"
     NOT_GROWN = "not_grown", "resource requested limit"  # `limit`: machine, or the key of the rule
-    GROWN = "grown", "memory gpu_memory runtime"  # (before, after) of each that has grown
+    GROWN = "grown", "memory gpu_memory runtime num_gpus"  # (before, after) of each that has grown
     UNKILLABLE = "unkillable", "pids"
     SCHEMA_MISMATCH = "schema_mismatch", "name violations"
     # What a runner reports about its machine, database and actions. `lack` of a shortage

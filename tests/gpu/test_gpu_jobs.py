@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -189,6 +190,99 @@ def test_use_beyond_the_request_is_seen_at_once(box: Bench, policy: str, cause: 
     assert messages(box, "job_warning") == ["used 9 GiB of GPU memory, 2 GiB requested"]
     [result] = box.json("results", "list", "1")
     assert (result["cause"], result["return_code"]) == (cause, 0 if policy == "warn" else 137)
+
+
+def growing(box: Bench, name: str, first: str, then: str) -> str:
+    """Return a command that uses memory of its GPU, and more once ``NAME.more`` exists."""
+    use = box.fake.use(first, until=box.folder / f"{name}.more")
+    return f"{SEEN.format(name=name)}; {use}; {box.fake.use(then, until=box.folder / f'{name}.go')}"
+
+
+def held(box: Bench) -> str:
+    """Return what the driver is told of programs of ours; they come and go."""
+    texts = []
+    for path in Path(f"{box.fake.state}.d").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            texts.append(path.read_text())
+    return "".join(texts)
+
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("promised", "used", "ends"),
+    [
+        ("20g", 80 * GB - 300 * MIB, True),
+        ("20g", 78 * GB, False),
+        (None, 80 * GB - 300 * MIB, False),
+    ],
+    ids=["in need", "enough is free", "nobody waits for it"],
+)
+def test_a_job_above_its_request_is_stopped_to_protect_others(
+    box: Bench, promised: str | None, used: int, ends: bool
+) -> None:
+    box.fake.gpus = [fake_gpu(0, memory=81 * GB)]
+    box.fake.write()
+    jobs = {"bad": (growing(box, "bad", "1g", str(used)), {"gpu_memory": "10g"})}
+    if promised:
+        jobs["good"] = (box.holding("good", "1g"), {"gpu_memory": promised})
+    runner = box.start(jobs, "--num-cpus=4", execution_config={"gpu_over": "protect"})
+    box.running(*jobs)
+    box.using(len(jobs))
+    (box.folder / "bad.more").touch()
+    wait_for(lambda: messages(box, "job_warning"), "the event")
+    if ends:
+        wait_for(lambda: box.states()["bad"] == "failed", "the end")
+        assert box.states()["good"] == "running"
+    else:
+        seen = len(box.events("node_notice"))
+        box.fake.gpus += [fake_gpu(1)]  # a later reading, after which nothing has changed
+        box.fake.write()
+        wait_for(lambda: len(box.json("compute-nodes", "list", "1")[0]["gpus"]) == 2, "a reading")
+        assert (box.states()["bad"], seen) == ("running", 0)
+    box.release("bad", "good")
+    assert ended(runner)[0] == (1 if ends else 0)
+    [warning] = messages(box, "job_warning")
+    assert warning.endswith("of GPU memory, 10 GiB requested")
+    assert causes(box, "bad") == ["gpu_oom" if ends else "exit"]
+
+
+def test_excess_is_reported_within_two_seconds(box: Bench) -> None:
+    jobs = {"a": (growing(box, "a", "1g", "9g"), {"gpu_memory": "2g"})}
+    runner = box.start(jobs)
+    box.using(1)
+    began = time.monotonic()
+    box.torc("resources")  # reads the driver, too: it shows how slow this machine is
+    slow = max((time.monotonic() - began) / 1.0, 1.0)
+    (box.folder / "a.more").touch()
+    wait_for(lambda: "memory=9663676416" in held(box), "the excess")
+    excess = time.time()
+    wait_for(lambda: messages(box, "job_warning"), "the event")
+    [event] = box.events("job_warning")
+    print(f"told {event['at'] - excess:.2f} s after the excess")
+    assert event["at"] - excess < 2 * slow
+    box.release("a")
+    assert ended(runner)[0] == 0
+
+
+def test_a_job_gets_more_memory_and_finally_a_whole_gpu(box: Bench) -> None:
+    oom = "echo 'torch.OutOfMemoryError: CUDA out of memory. Tried 2 GiB' >&2; exit 1"
+    command = f'echo "$TORC_GPU_SHARE $TORC_GPU_MEMORY_MB" >> seen; [ "$TORC_GPU_SHARE" = 1 ] || {{ {oom}; }}'
+    rule = {"causes": ["gpu_oom"], "gpu_memory": "x1.5", "max_retries": 3}
+    code, said = box.run(
+        {"a": (command, {"gpu_memory": "20g", "failure_handler": "grows"})},
+        failure_handlers=[{"name": "grows", "rules": [rule]}],
+    )
+    assert code == 0, said
+    assert "requests a whole GPU instead of a part" in said
+    sizes = [line.split() for line in (box.folder / "seen").read_text().splitlines()]
+    assert [float(share) for share, _ in sizes] == [0, 0, 0, 1]
+    assert [int(memory) for _, memory in sizes[:3]] == [20 << 10, 30 << 10, 45 << 10]
+    assert causes(box, "a") == ["gpu_oom", "gpu_oom", "gpu_oom", "exit"]
+    grown = box.json("jobs", "get", "1/a")["grown"]
+    assert (grown["gpu_memory"], grown["num_gpus"]) == ([20 * GB, None], [0, 1])
+    assert "requests a whole GPU instead of a part" in box.torc("why", "1/a")
 
 
 def test_a_job_on_a_gpu_that_it_was_not_given_is_reported(box: Bench) -> None:

@@ -159,6 +159,42 @@ def test_limits(rule: FailureRule, asked: RetryRequest, resource: str, limit: st
     assert (end.status, end.retry, end.warnings) == (S.FAILED, None, (found.stop,))
 
 
+WHOLE: dict[str, object] = {"num_gpus": 1, "gpu_memory": None}
+
+
+@pytest.mark.parametrize(
+    ("asked", "peak", "is_last", "changes"),
+    [
+        ({"gpu_memory": 20 * GIB}, None, False, {"gpu_memory": 30 * GIB}),
+        ({"gpu_memory": 20 * GIB, "num_gpus": 0.25}, None, False, {"gpu_memory": 30 * GIB}),
+        ({"num_gpus": 0.25}, 4 * GIB, False, {"gpu_memory": 6 * GIB}),
+        ({"gpu_memory": -40}, None, False, {"gpu_memory": -60}),
+        ({"gpu_memory": 54 * GIB}, None, False, WHOLE),
+        ({"gpu_memory": -70}, None, False, WHOLE),
+        ({"num_gpus": 0.25}, None, False, WHOLE),
+        ({"gpu_memory": 20 * GIB}, None, True, WHOLE),
+        ({"gpu_memory": 20 * GIB, "num_gpus": 1}, None, True, {"gpu_memory": 30 * GIB}),
+        ({"num_gpus": 2}, 24 * GIB, True, {"gpu_memory": 36 * GIB}),
+        ({"gpu_model": "H100"}, 24 * GIB, True, {"gpu_memory": 36 * GIB}),
+    ],
+    ids=str,
+)
+def test_more_gpu_memory_becomes_a_whole_gpu(
+    asked: dict[str, object], peak: int | None, is_last: bool, changes: dict[str, object]
+) -> None:
+    one = replace(
+        request(replace(MACHINE, gpus=GPUS), **asked), peak_gpu_memory=peak, is_last=is_last
+    )
+    found = grow(FailureRule(gpu_memory=1.5), 1, Cause.GPU_OOM, one)
+    assert found.requirements == replace(one.requirements, **changes)
+    other = grow(FailureRule(memory=2.0), 1, Cause.GPU_OOM, one).requirements
+    assert other is not None and other.num_gpus == one.requirements.num_gpus, (
+        "only if the rule asks"
+    )
+    once = grow(FailureRule(gpu_memory=1.5, max_retries=1), 1, Cause.GPU_OOM, one).requirements
+    assert once is not None and (is_last <= (once.num_gpus == one.requirements.num_gpus))
+
+
 @pytest.mark.parametrize(
     ("delay", "backoff", "most", "expected"),
     [

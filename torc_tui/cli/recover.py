@@ -17,7 +17,7 @@ from torc_tui.cli.diagnostics import FAILED, OK, note, print_stderr, without_run
 from torc_tui.cli.job_filters import chosen_jobs, filter_of
 from torc_tui.errors import Refused, TorcError, UsageError
 from torc_tui.lifecycle.failure_classes import FailureClass, Recovery, RecoveryRules
-from torc_tui.lifecycle.failure_policy import GROWING
+from torc_tui.lifecycle.failure_policy import CHANGING
 from torc_tui.model import FailureRule
 from torc_tui.operations import catalog
 from torc_tui.operations.recover import Recovered, plan
@@ -172,7 +172,7 @@ def _changes(one: Recovery) -> dict[str, Any]:
     after = one.growth.requirements
     if after is None:
         return {}
-    pairs = {name: (getattr(one.before, name), getattr(after, name)) for name in GROWING}
+    pairs = {name: (getattr(one.before, name), getattr(after, name)) for name in CHANGING}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 

@@ -308,7 +308,9 @@ def _unsuccessful(
         # The next runner runs the job again: its script, which must come first, was not finished.
         return Outcome(JobStatus.TERMINATED, code, cause, reason, releases=False, interrupted=True)
     if has_retries and _may_retry(rule, facts):
-        grown, stop = grow(rule, code, cause, facts.request)
+        is_last = facts.retries + 1 >= rule.max_retries
+        request = facts.request and replace(facts.request, is_last=is_last)
+        grown, stop = grow(rule, code, cause, request)
         if stop is None:
             delay = delay_before(rule, facts.retries)
             return Outcome(status, code, cause, reason, retry=rule, delay=delay, grown=grown)

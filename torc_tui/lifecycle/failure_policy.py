@@ -26,7 +26,9 @@ LONGEST_DELAY = 30 * 86_400.0
 _STEPS = {"memory": 64 << 20, "gpu_memory": 64 << 20, "runtime": 60.0}
 """What a rule can increase -> the unit to which new values are rounded up (bytes, seconds)."""
 GROWING = tuple(_STEPS)
-"""What a retry may increase."""
+"""What a rule may increase."""
+CHANGING = (*GROWING, "num_gpus")
+"""What differs in the request of a retry: more GPU memory may become a whole GPU."""
 _SHORT = {Cause.OOM: "memory", Cause.GPU_OOM: "gpu_memory", Cause.TIMEOUT: "runtime"}
 
 
@@ -44,12 +46,16 @@ NO_POLICIES = Policies()
 
 @dataclass(frozen=True, slots=True)
 class RetryRequest:
-    """What a job requests, the peaks of its last attempt, and the machine of the next one."""
+    """What a job requests, the peaks of its last attempt, and the machine of the next one.
+
+    ``is_last`` is set if there is no further retry after the next one.
+    """
 
     requirements: ResourceRequirements
     peak_memory: int | None = None
     peak_gpu_memory: int | None = None
     machine: Machine | None = None
+    is_last: bool = False
 
 
 class Growth(NamedTuple):
@@ -87,10 +93,14 @@ def grow(rule: FailureRule, code: int | None, cause: Cause, request: RetryReques
 
     If the end tells which resource was short and the rule has a factor for it, only that grows. A
     job that declares no memory starts from the peak of its last attempt. What is not known stays.
+    A job that ran out of the memory of a part of a GPU gets the whole GPU when that part would be
+    all of it, when its use is not known, and for its last retry of several.
     """
     if request is None:
         return Growth()
     short = short_of(code, cause)
+    if short == "gpu_memory" and rule.gpu_memory is not None and _gets_whole(rule, request):
+        return Growth(replace(request.requirements, num_gpus=1, gpu_memory=None))
     wanted = {what: getattr(rule, what) for what in GROWING if getattr(rule, what) is not None}
     if short in wanted:
         wanted = {short: wanted[short]}
@@ -102,13 +112,28 @@ def grow(rule: FailureRule, code: int | None, cause: Cause, request: RetryReques
             continue
         limit, named = _limit(what, rule, request.machine)
         value = min(_rounded(what, current * factor), limit)
-        if value > current:
+        if current < 0:  # per cent of a GPU
+            value = max(math.floor(current * factor), -100)
+        if abs(value) > abs(current):
             new[what] = value
         else:
             stop = because(Kind.NOT_GROWN, resource=what, requested=current, limit=named)
     if not new:
         return Growth(stop=stop)
     return Growth(replace(request.requirements, **new))
+
+
+def _gets_whole(rule: FailureRule, request: RetryRequest) -> bool:
+    """Return whether a job with a part of a GPU gets all of it, because more may be too little."""
+    asked = request.requirements
+    if not (0 < asked.num_gpus < 1 or (asked.num_gpus == 0 and asked.gpu_memory is not None)):
+        return False
+    current = _current("gpu_memory", request)
+    if not current or rule.gpu_memory is None or (request.is_last and rule.max_retries > 1):
+        return True
+    if current < 0:
+        return current * rule.gpu_memory <= -100
+    return current * rule.gpu_memory >= _limit("gpu_memory", rule, request.machine)[0]
 
 
 def _current(what: str, request: RetryRequest) -> float | None:

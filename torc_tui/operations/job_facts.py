@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torc_tui.errors import NotFound
-from torc_tui.lifecycle.failure_policy import GROWING
+from torc_tui.lifecycle.failure_policy import CHANGING
 from torc_tui.model import EdgeKind, Job, Machine, ResourceRequirements, Workflow
 from torc_tui.operations import next_job
 from torc_tui.operations.machine_state import (
@@ -327,7 +327,7 @@ def grown_of(record: dict[str, Any]) -> Reason | None:
     grown = record["grown"] or {}
     if grown.get("grown_id") != record["resource_requirements_id"]:
         return None
-    changes = {name: tuple(grown[name]) for name in GROWING if name in grown}
+    changes = {name: tuple(grown[name]) for name in CHANGING if name in grown}
     return because(Kind.GROWN, **changes) if changes else None
 
 

@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torc_tui.lifecycle.failure_policy import GROWING
+from torc_tui.lifecycle.failure_policy import CHANGING
 from torc_tui.lifecycle.freshness import EVERYTHING, Aspect
 from torc_tui.lifecycle.update_effect import effect
 from torc_tui.model import Plan, Workflow
@@ -229,7 +229,7 @@ class WorkflowComparison(Matching):
         """Return whether the file changes the amounts of an entry of requirements."""
         changed = self.changes.sections["resource_requirements"].changed
         return any(
-            self.requirements[name].id == requirement_id and not columns.keys().isdisjoint(GROWING)
+            self.requirements[name].id == requirement_id and not columns.keys().isdisjoint(CHANGING)
             for name, columns in changed.items()
         )
 

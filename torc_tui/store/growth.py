@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from torc_tui.lifecycle.failure_policy import GROWING
+from torc_tui.lifecycle.failure_policy import CHANGING
 from torc_tui.model import Json, ResourceRequirements
 from torc_tui.reasons import Kind, because
 from torc_tui.records import replace
@@ -77,7 +77,7 @@ def _grow(conn: Connection, workflow_id: int, wanted: Requirements) -> dict[int,
 def _changes(
     old: ResourceRequirements, new: ResourceRequirements
 ) -> dict[str, tuple[float | None, float | None]]:
-    pairs = {name: (getattr(old, name), getattr(new, name)) for name in GROWING}
+    pairs = {name: (getattr(old, name), getattr(new, name)) for name in CHANGING}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 

@@ -136,6 +136,8 @@ IGNORED = "this failure is ignored: jobs that depend on it start"
 
 def amount_of(resource: str, amount: float) -> str:
     """Return an amount of memory, GPU memory or runtime in words."""
+    if amount < 0:  # a part of a GPU
+        return f"{-amount:g} %"
     return duration(amount) if resource == "runtime" else size(amount)
 
 
@@ -159,8 +161,11 @@ def _not_grown(reason: Reason) -> str:
 
 def _grown(reason: Reason) -> str:
     parts = []
+    if reason["num_gpus"] is not None:
+        before, after = reason["num_gpus"]
+        parts.append(f"{'a whole GPU' if after == 1 else count(after, 'GPU')} instead of a part")
     for resource in ("memory", "gpu_memory", "runtime"):
-        if reason[resource] is not None:
+        if reason[resource] is not None and reason[resource][1] is not None:
             before, after = reason[resource]
             was = "" if before is None else f" instead of {amount_of(resource, before)}"
             parts.append(f"{amount_of(resource, after)} of {resource.replace('_', ' ')}{was}")
