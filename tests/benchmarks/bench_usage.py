@@ -13,14 +13,14 @@ from tests.benchmarks.rows import Rows, absolute, against, values
 WITHOUT_SERIES = """
 import sys
 from torc_tui.cli.main import main
-from torc_tui.engine.machine_watch import MachineWatch
+from torc_tui.engine.machine_watch import MachineSampler
 from torc_tui.engine.transaction import StepTransaction
-from torc_tui.executors.attempt import Attempt, Measures
+from torc_tui.executors.attempt import Measures, RunningAttempt
 from torc_tui.resources.usage_series import SeriesRecorder
 SeriesRecorder.add = lambda self, at, metric, value: None
-Attempt.measured = lambda self, now: None
+RunningAttempt.measured = lambda self, now: None
 Measures.is_io_due = lambda self, at: False
-MachineWatch._work = lambda self: None
+MachineSampler._work = lambda self: None
 StepTransaction._record_series = lambda self, conn: None
 sys.exit(main(sys.argv[1:]))
 """
