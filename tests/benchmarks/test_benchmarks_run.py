@@ -27,6 +27,7 @@ ROWS = {
     "growth": 5,
     "failures": 2,
     "report": 2,
+    "gpus": 2,
     "log": 5,
     "app-paint": 2,
     "app-keys": 3,
