@@ -141,6 +141,7 @@ def test_logs_without_a_job(torc: Any, talked: int, place: Path) -> None:
     """Without a job, the log of the one that failed last is shown, else of the last that ran."""
     answer = torc("logs", "-w", 1)
     assert answer.out == "" and "silent (job 2), completed" in answer.err
+    assert "the output of silent is empty" in torc("logs", "silent").err
     jobs = [
         "{name: first, command: 'echo one; exit 1'}",
         "{name: second, command: 'echo two; exit 1', depends_on: [first]}",

@@ -214,3 +214,19 @@ def test_age_in_an_error(torc: Any, three: Path, monkeypatch: pytest.MonkeyPatch
     later = time.time() + 7200
     monkeypatch.setattr(time, "time", lambda: later)
     assert "2 (sweep, uninitialized, 2 h ago)" in torc("cancel", "sweep").err
+
+
+def test_a_record_that_one_workflow_has(torc: Any, place: Path) -> None:
+    """The name of a record is enough where only one workflow has it, also for an update."""
+    for name, record in (("a", "lr"), ("b", "other")):
+        jobs = '[{name: j, command: "true"}]'
+        text = f"name: {name}\njobs: {jobs}\nuser_data: [{{name: {record}, data: 2}}]\n"
+        (place / f"{name}.yaml").write_text(text)
+        assert torc("create", f"{name}.yaml").code == 0
+    assert torc("user-data", "update", "lr", "--data", "3").code == 0
+    assert torc("user-data", "get", "lr", "--value").out == "3\n"
+    torc("create", "a.yaml")
+    answer = torc("user-data", "update", "lr", "--data", "4")
+    assert answer.code == 2 and "2 workflows have user data 'lr'" in answer.err
+    assert "there are" not in torc("user-data", "get", "other").err
+    assert torc("user-data", "get", "zz").code == 2

@@ -37,9 +37,13 @@ def test_the_tour(user_shell: Shell, tmp_path: Path) -> None:
             f"{line}\n{done.stdout}{done.stderr}"
         )
         said[line.partition("#")[0].strip()] = done.stdout + done.stderr
-    assert "published" in said["torc logs publish -w tour"]
-    assert "exit 1" in said["torc why publish -w tour"]
-    assert '"scale": 3' in said["torc user-data get config -w tour"]
+    assert "published" in said["torc logs"]
+    assert "exit 1" in said["torc why publish"]
+    assert "exit 1 cp: cannot create" in said["torc status"]
+    assert '"scale": 3' in said["torc user-data get config --value"]
+    assert "4 of 7 jobs are stale" in said["torc plan"]
+    [script] = [line for line in said if "torc wait" in line]
+    assert "3\n" in said[script]
     assert (tmp_path / "work/published/total.txt").read_text() == "30\n"
 
 

@@ -276,7 +276,7 @@ FAILURES = (
     OutputColumn("Failed", "failed"),
     OutputColumn("Jobs", "jobs", cut="middle"),
     OutputColumn("Failure", "failure", cut="right"),
-    OutputColumn("Canceled", "canceled", 2, some=True),
+    OutputColumn("Canceled", _if_not("canceled", 0), 2, some=True),
     OutputColumn("First", shown("first_at", lambda at: ago(_since(at))), 4),
     OutputColumn("Last", shown("last_at", lambda at: ago(_since(at))), 3),
 )

@@ -60,9 +60,16 @@ def logs(call: Call) -> int | None:
         except KeyboardInterrupt:  # the usual way to stop following
             return INTERRUPTED
         return None
+    _print_files(finder, options)
+    return None
+
+
+def _print_files(finder: AttemptFinder, options: Any) -> None:
     files = _wanted(finder.files(), options)
     if not files:
         raise NotFound(finder.nothing(), hint="`torc why JOB` explains its status")
+    if not any(map(os.path.getsize, files.values())):
+        note(f"the output of {finder.which()['name']} is empty")
     writer = _StandardOutput()
     for number, (name, path) in enumerate(files.items()):
         if len(files) > 1 and sys.stdout.isatty():
@@ -70,7 +77,6 @@ def logs(call: Call) -> int | None:
             print_stderr(f"{'' if number == 0 else chr(10)}--- {name}: {path}")
         writer.copy_from(path, _start(path, options.lines))
     writer.finish()
-    return None
 
 
 def _check_options(options: Any, use: str) -> None:

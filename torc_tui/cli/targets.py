@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from torc_tui import settings
@@ -68,7 +68,8 @@ def job_id(call: Call, given: str, workflow: str | None = None) -> int:
         if is_id(given):
             return queries.find_job(call.store, None, given)
         if "TORC_WORKFLOW_ID" not in os.environ:
-            workflow = _workflow_with_job(call, given)
+            having = queries.workflows_with_job(call.store, given)
+            workflow = workflow_with(call, having, f"a job {given!r}")
     return queries.find_job(call.store, workflow_id(call, workflow), given)
 
 
@@ -180,15 +181,12 @@ def is_workflow(store: Store, text: str) -> bool:
     return any(workflow.name == text for workflow in newest_first(store))
 
 
-def _workflow_with_job(call: Call, name: str) -> str | None:
-    """Return the workflow of the job with a name; None if no workflow has such a job."""
-    from torc_tui.store import queries
-
-    having = queries.workflows_with_job(call.store, name)
+def workflow_with(call: Call, having: Collection[int], what: str) -> str | None:
+    """Return the workflow among those that have a job or a record; None if there is none."""
     found = [workflow for workflow in newest_first(call.store) if workflow.id in having]
     if not found:
         return None
-    return str(_one_of(call, found, f"{len(found)} workflows have a job {name!r}"))
+    return str(_one_of(call, found, f"{len(found)} workflows have {what}"))
 
 
 def _directory() -> str | None:

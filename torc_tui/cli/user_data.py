@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import Any
 
 from torc_tui import settings
-from torc_tui.cli import columns, lists, output, user_data_fast
+from torc_tui.cli import columns, lists, output, targets, user_data_fast
 from torc_tui.cli.call import Call
 from torc_tui.cli.terminal_text import is_id
 from torc_tui.errors import NotFound, UsageError
@@ -195,7 +195,12 @@ def _workflow(call: Call) -> int | None:
         return int(given) if is_id(given) else call.workflow_id(given)
     if os.environ.get("TORC_WORKFLOW_ID"):
         return user_data_fast.workflow_of(None)
-    return None if is_id(call.options.record) else call.workflow_id(None)
+    name = call.options.record
+    if is_id(name):
+        return None
+    with _connection(call) as connection:
+        having = user_data_records.workflows_with(connection, name)
+    return call.workflow_id(targets.workflow_with(call, having, f"user data {name!r}"))
 
 
 def _connection(call: Call) -> closing[Connection]:

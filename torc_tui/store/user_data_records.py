@@ -165,6 +165,12 @@ def list_records(
         return [as_record(row) for row in rows]
 
 
+def workflows_with(connection: Connection, name: str) -> set[int]:
+    """Return the ids of the workflows that have a record of that name."""
+    with connection.read() as conn:
+        return {row.workflow_id for row in conn.rows(sql.WORKFLOWS_WITH_USER_DATA, name=name)}
+
+
 def missing(conn: Connection, workflow_id: int) -> list[int]:
     """Return the ids of null records that a job reads and that no job will write any more."""
     with conn.read():

@@ -134,6 +134,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "WAITS_FOR": ("WITH RECURSIVE up(id) AS (SELECT CAST(?1 AS INTEGER) AS id UNION SELECT "
         "dependency.depends_on_id AS depends_on_id FROM dependency JOIN up ON dependency.job_id "
         "= up.id) SELECT up.id FROM up WHERE up.id = ?2", "producer consumer", "id"),
+    "WORKFLOWS_WITH_USER_DATA": ("SELECT user_data.workflow_id FROM user_data WHERE "
+        "user_data.name = ?1", "name", "workflow_id"),
 }
 # where PostgreSQL needs other words
 POSTGRESQL: dict[str, str] = {

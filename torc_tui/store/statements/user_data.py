@@ -51,6 +51,9 @@ _of_workflow = of_workflow(user_data)
 
 USER_DATA_BY_ID = _record.where(user_data.c.id == param("id"))
 USER_DATA_BY_NAME = _record.where(_of_workflow, user_data.c.name == param(user_data.c.name))
+WORKFLOWS_WITH_USER_DATA = select(user_data.c.workflow_id).where(
+    user_data.c.name == param(user_data.c.name)
+)
 USER_DATA_OF_WORKFLOW = _record.where(_of_workflow).order_by(user_data.c.id)
 USER_DATA_NAMES = (
     select(user_data.c.name).where(_of_workflow).order_by(user_data.c.id).limit(10_000)
