@@ -8,6 +8,7 @@ import os
 import pty
 import subprocess
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +270,51 @@ def test_ordinary_workflow(torc: Any, place: Path) -> None:
     assert torc("rerun", "job1").code == 0
     assert torc("run", 1, "-q").code == 0
     assert torc("plan", 1, "--check").code == 0
+
+
+# -- torc add --------------------------------------------------------------------------------------
+
+
+def test_add(torc: Any, place: Path) -> None:
+    assert torc("exec", "-q", "-c", "exit 1", "-c", "true").code == 1
+    answer = torc("add", "--", "touch", "a b")
+    assert (answer.code, answer.out) == (0, "Added job3 (job 3) to workflow 1\n")
+    assert "workflow 1 has no active runner" in answer.err
+    torc("add", "--after", "job3", "--after", "job2", "--cpus", 2, "--", "test -e 'a b' && touch c")
+    torc("add", "--after", "job1", "--", "touch never")
+    assert torc("run", 1, "-q", "--num-cpus", 2).code == 1
+    assert (place / "c").exists() and not (place / "never").exists()
+    found = torc("jobs", "list", 1, "-f", "json").json
+    assert [one["status"] for one in found[2:]] == ["completed", "completed", "canceled"]
+
+
+def test_added_job_waits_for_its_time(torc: Any) -> None:
+    assert torc("exec", "-q", "-c", "true").code == 0
+    assert torc("add", "--delay", "PT0.5S", "--", "true").code == 0
+    assert torc("run", 1, "-q").code == 0
+    first, second = torc("results", "list", 1, "-f", "json").json
+    began, ended = map(datetime.fromisoformat, (second["started_at"], first["ended_at"]))
+    assert (began - ended).total_seconds() >= 0.5
+
+
+def test_add_to_a_file_workflow(torc: Any, place: Path) -> None:
+    text = "name: w\njobs: [{name: a, command: 'true'}]\n"
+    (place / "w.yaml").write_text(text)
+    assert torc("run", "w.yaml", "-q").code == 0
+    assert torc("add", "-w", "w", "--after", "a", "--", "true").code == 0
+    (place / "w.yaml").write_text(text + "description: d\n")
+    assert torc("update", "w.yaml").code == 0
+    found = torc("jobs", "list", 1, "--include-relationships", "-f", "json").json
+    assert [one["depends_on_job_ids"] for one in found] == [[], [1]]
+    assert torc("run", 1, "-q").code == 0
+
+
+def test_no_job_is_added_to_closed_workflows(torc: Any) -> None:
+    assert torc("exec", "-q", "-c", "true").code == 0
+    torc("workflows", "archive", "true", 1)
+    answer = torc("add", "-w", 1, "--", "true")
+    assert answer.code == 2
+    assert "workflow 1 is archived: no jobs can be added" in answer.err
+    assert torc("add", "-w", "no", "--", "true").code == 2
+    assert torc("add", "-w", 1, "--after", "zz", "--", "true").code == 2
+    assert "needs CMD" in torc("add").err

@@ -206,6 +206,12 @@ _CREATING = (
     NO_CHECKS,
     flag("--dry-run", "check the file and show what would be created"),
 )
+_PER_JOB = (
+    arg("--cpus", "CPUs of each job (default: 1)", type=POSITIVE, default=1),
+    arg("--memory", "memory of each job, such as 2g (default: not enforced)", type=SIZE),
+    arg("--gpus", "GPUs of each job, or a share such as 0.5", type=GPUS, default=0),
+    arg("--runtime", "runtime of each job, such as PT2H", type=SPAN),
+)
 _EXIT_STATUS = flag(
     "--exit-status", "exit with 1 if a job did not succeed, 3 if not all have finished"
 )
@@ -307,10 +313,7 @@ WORKFLOW_COMMANDS = (
                 type=POSITIVE,
                 dest="jobs",
             ),
-            arg("--cpus", "CPUs of each job (default: 1)", type=POSITIVE, default=1),
-            arg("--memory", "memory of each job, such as 2g (default: not enforced)", type=SIZE),
-            arg("--gpus", "GPUs of each job, or a share such as 0.5", type=GPUS, default=0),
-            arg("--runtime", "runtime of each job, such as PT2H", type=SPAN),
+            *_PER_JOB,
             arg("--retry", "retry failed jobs up to N times", type=COUNT, default=0),
             arg("-n --name", "name of the workflow (default: exec)", type=label),
             arg("--description TEXT", "description of the workflow"),
@@ -331,6 +334,19 @@ WORKFLOW_COMMANDS = (
             arg("--results FILE", "write a record of each job to a .csv or .jsonl file"),
             flag("-q --quiet", "show no progress"),
         ),
+    ),
+    CliCommand(
+        ("add",),
+        "jobs:add",
+        "Add a job to a workflow",
+        (
+            arg("words CMD", "command, after --", nargs="+"),
+            OF_WORKFLOW,
+            arg("--after JOB", "start it after the success of this job", action="append"),
+            arg("--delay", "start it not before this time from now, such as PT3H", type=SPAN),
+            *_PER_JOB,
+        ),
+        changes=True,
     ),
     CliCommand(
         ("spawn",),

@@ -9,6 +9,7 @@ import sys
 
 from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
+from torc_tui.cli.diagnostics import note, without_runner
 from torc_tui.cli.job_filters import statuses_of
 from torc_tui.cli.user_data_fast import file_bytes, standard_input
 from torc_tui.errors import UsageError
@@ -73,6 +74,36 @@ def create_from_file(call: Call) -> None:
     ids = add_jobs(call.store, workflow_id, commands, requirements, actor=call.actor)
     record = {"workflow_id": workflow_id, "jobs_created": len(ids), "job_ids": list(ids)}
     call.done(record, f"Added {count(len(ids), 'job')} to workflow {workflow_id}")
+
+
+def add(call: Call) -> None:
+    """Add a job to a workflow that is open."""
+    from torc_tui.model import ResourceRequirements
+    from torc_tui.operations.additions import StartConditions, add_jobs
+    from torc_tui.operations.runners import active_runners
+    from torc_tui.store import queries
+    from torc_tui.workflow_file.command_template import words_text
+
+    options = call.options
+    workflow_id = call.workflow_id(options.workflow)
+    after = [call.job_id(one, str(workflow_id)) for one in options.after or ()]
+    requirements = ResourceRequirements(
+        name="added",
+        num_cpus=options.cpus,
+        memory=options.memory,
+        num_gpus=options.gpus,
+        runtime=options.runtime,
+    )
+    conditions = StartConditions(after, options.delay or 0.0)
+    command = words_text(options.words)
+    (job_id,) = add_jobs(
+        call.store, workflow_id, [command], requirements, conditions, actor=call.actor
+    )
+    name = queries.get_job(call.store, job_id)["name"]
+    record = {"workflow_id": workflow_id, "job_id": job_id, "name": name, "command": command}
+    call.done(record, f"Added {name} (job {job_id}) to workflow {workflow_id}")
+    if not (call.json or active_runners(call.store, workflow_id)):
+        note(without_runner(workflow_id))
 
 
 def commands_of(path: str) -> list[str]:

@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from torc_tui.errors import Refused
-from torc_tui.model import ResourceRequirements
+from torc_tui.model import EdgeKind, ResourceRequirements
 from torc_tui.status import UNTOUCHED
-from torc_tui.store import additions, dependency_counters, workflows
+from torc_tui.store import additions, dependency_counters, sql, workflows
+from torc_tui.store.creation import insert_edges
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.event_log import append
+
+
+class StartConditions(NamedTuple):
+    """What jobs wait for: the jobs with these ids, and a number of seconds from now."""
+
+    after: Sequence[int] = ()
+    delay: float = 0.0
+
+
+AT_ONCE = StartConditions()
 
 
 def add_jobs(
@@ -23,13 +35,14 @@ def add_jobs(
     workflow_id: int,
     commands: Sequence[str],
     requirements: ResourceRequirements,
+    conditions: StartConditions = AT_ONCE,
     *,
     actor: str | None = None,
 ) -> list[int]:
     """Add a job for each command and return the ids.
 
-    In a workflow that was initialized, the jobs are ready at once. Refused for an archived or
-    canceled workflow.
+    In a workflow that was initialized, the jobs wait for nothing but ``conditions``. Refused for an
+    archived or canceled workflow.
     """
     workflow = workflows.get_workflow(store, workflow_id)
     if workflow.is_archived or workflow.is_canceled:
@@ -41,6 +54,12 @@ def add_jobs(
         placed = any(state not in UNTOUCHED for state in workflows.counts(conn, workflow_id))
         requirement_id = additions.requirement(conn, workflow_id, requirements)
         ids = additions.add_jobs(conn, workflow_id, commands, requirement_id)
+        if conditions.delay:
+            until = now + conditions.delay
+            conn.many(sql.SET_NOT_BEFORE, [{"job_id": one, "not_before": until} for one in ids])
+        after = sorted(set(conditions.after))
+        kind = int(EdgeKind.EXPLICIT)
+        insert_edges(conn, workflow_id, [(on, one, kind, None) for on in after for one in ids])
         rows: list[EventRow] = (
             dependency_counters.resettle(conn, workflow_id, now) if placed else []
         )

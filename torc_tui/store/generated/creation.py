@@ -128,6 +128,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job_ids", "id workflow_id planned:json"),
     "SET_EDITED": ("UPDATE job SET edited=?1 WHERE job.id = ?2", "edited:json id"),
     "SET_GROWN": ("UPDATE job SET grown=?1 WHERE job.id = ?2", "grown:json job_id"),
+    "SET_NOT_BEFORE": ("UPDATE job SET not_before=?1 WHERE job.id = ?2", "not_before job_id"),
     "SET_PLANNED": ("UPDATE job SET planned=?1 WHERE job.id = ?2", "planned:json id"),
     "SET_RESOURCE_CLASS": ("UPDATE job SET resource_class=?1 WHERE job.workflow_id = ?2 AND "
         "job.requirement_id = ?3", "resource_class workflow_id requirement_id"),

@@ -79,6 +79,7 @@ JOB_DEFINITIONS = pick(job, f"id status {JOB_DEFINITION}").where(_listed).order_
 UPDATE_JOB_DEFINITION = change(job, JOB_DEFINITION, job.c.id == param("id"))
 PLANNED_CHANGES = pick(job, "id workflow_id planned").where(_listed, job.c.planned.is_not(None))
 SET_PLANNED = change(job, "planned", job.c.id == param("id"))
+SET_NOT_BEFORE = change(job, "not_before", job.c.id == param("job_id"))
 SET_EDITED = change(job, "edited", job.c.id == param("id"))
 
 
