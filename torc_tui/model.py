@@ -506,7 +506,8 @@ class Order:
     command as its last argument (None: ``bash -c``). ``stdout`` and ``stderr`` are paths, equal
     for combined output, or None. The shell of the job writes the exit code and ``note`` to
     ``exit_file``. ``output_directories`` are created before the start. ``refusal`` says why the job
-    cannot be started, if that is known already. The process inherits the descriptor ``lock``.
+    cannot be started, if that is known already. The process inherits the descriptors ``locks``,
+    and is bound to ``cpus``, if any are given.
     """
 
     key: AttemptKey
@@ -524,7 +525,8 @@ class Order:
     output_directories: tuple[str, ...] = ()
     note: str = ""
     refusal: str | None = None
-    lock: int | None = None
+    locks: tuple[int, ...] = ()
+    cpus: tuple[int, ...] = ()
 
 
 class Cause(StrEnum):

@@ -128,7 +128,9 @@ class JobClaims:
         }
         running |= {placed.job.requirement_id for placed in self.placed}
         ready = ready_jobs.ready_jobs(conn, of, classes[0], wanted)
-        alike = [job for job in ready if job.requirement_id in running]
+        alike = [
+            job for job in ready if job.requirement_id in running and not self._placer.binds(job)
+        ]
         if alike:
             self._record_claims(conn, [(job, None) for job in alike])
             self.prefetched = [*state.prefetched.jobs, *alike]

@@ -17,6 +17,7 @@ from contextlib import suppress
 from functools import partial
 
 from torc_tui.engine.attempt_ends import AttemptEnds
+from torc_tui.engine.core_binding import CoreBinding
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.log_ownership import after_end
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
@@ -104,12 +105,12 @@ class Engine:
             recorder=Recorder(store, context, files, self.recording),
             cut_off=CutOff(store, context.workflow_id, self.recording),
             series=SeriesWriter(context),
+            cores=CoreBinding(store.url),
         )
         outputs = DeclaredOutputs(files, context.directory)
         self.starter = JobStarter(self.state, executor, files, outputs)
         self._ends = AttemptEnds(maker, outputs, pool)
-        self._placer = Placer(maker, pool, options.deadline, node.labels)
-        self._placer.ends = self.state.latest_ends
+        self._placer = Placer(self.state)
 
     @property
     def in_flight(self) -> Mapping[int, InFlight]:
@@ -128,7 +129,7 @@ class Engine:
 
     def has_news(self) -> bool:
         """Return whether others have written, or this runner has something to record."""
-        return self.shared.has_changed() or self.recording.is_due
+        return self.shared.has_changed() or self.recording.is_due or self.state.cores.is_due()
 
     def is_retry_due(self, now: float) -> bool:
         """Return whether a job that waits for its next attempt may start."""
@@ -281,8 +282,7 @@ class Engine:
     def _forget(self, ended: EndedAttempt) -> list[str]:
         """Forget an attempt that has ended; return its files that are no longer needed."""
         flight = self.state.in_flight.pop(ended.exited.key.job_id)
-        end = JobEnd(ended.exited.ended_at, flight.job.name)
-        self.state.pool.give(flight.allocation, end=end)
+        self.state.pool.give(flight.allocation, end=JobEnd(ended.exited.ended_at, flight.job.name))
         if flight.allocation.gpus:
             self._note_gpu_end(flight, ended)
         self.state.leave_ledger(flight.key, flight.allocation)

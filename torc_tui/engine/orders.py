@@ -13,6 +13,7 @@ from typing import Any
 from torc_tui.engine.report import RunOptions
 from torc_tui.errors import UsageError
 from torc_tui.model import (
+    DEFAULT_REQUIREMENTS,
     Allocation,
     AttemptKey,
     ExecutionConfig,
@@ -115,7 +116,8 @@ class OrderMaker:
         *,
         output_directories: tuple[str, ...] = (),
         note: str = "",
-        lock: int | None = None,
+        locks: tuple[int, ...] = (),
+        cpus: tuple[int, ...] = (),
     ) -> Order:
         """Return the order for the attempt that was just claimed."""
         key = AttemptKey(self.context.workflow_id, job.id, self.context.run_id, job.attempt_id)
@@ -138,6 +140,8 @@ class OrderMaker:
             environment["TORC_CGROUP"] = attempt_tag(self._database, key)
             if self.gives_gpu_hints:
                 environment = with_hints(environment, hints(allocation, self.gpus, self.gpu_rules))
+        if cpus:
+            environment = self._with_threads(job, environment)
         for variable in unset(allocation):
             environment.pop(variable, None)
         stdout, stderr, exit_file = attempt_files(
@@ -158,9 +162,18 @@ class OrderMaker:
             allocation=allocation,
             output_directories=output_directories,
             note=note,
-            lock=lock,
+            locks=locks,
+            cpus=cpus,
             refusal=refusal,
         )
+
+    def _with_threads(self, job: ReadyJob, environment: dict[str, str]) -> dict[str, str]:
+        """Add the number of threads, where the file declares the CPUs and no such number."""
+        requirements = self.context.requirements[job.requirement_id]
+        own = {**self.context.env, **(json.loads(job.env) if job.env else {})}
+        if requirements.name == DEFAULT_REQUIREMENTS.name or "OMP_NUM_THREADS" in own:
+            return environment
+        return environment | {"OMP_NUM_THREADS": str(max(int(requirements.num_cpus), 1))}
 
     def _with_own(self, job: ReadyJob) -> dict[str, str]:
         """Return the environment with the `env` of the job, below the TORC variables."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from torc_tui.engine.attempt_record import join_notes
 from torc_tui.engine.in_flight import InFlight
-from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.outputs import DeclaredOutputs, GroupFiles
-from torc_tui.engine.state import Deadline, RunnerState
+from torc_tui.engine.state import RunnerState
 from torc_tui.executors.base import Executor
 from torc_tui.model import Allocation, Exited, Order, Report, ResourceRequirements
 from torc_tui.resources.gpus import WHOLE, gpu_need
 from torc_tui.resources.placement import DEFAULT_METHOD, Candidate, place
-from torc_tui.resources.pool import Pool
-from torc_tui.resources.reservation import Ends
 from torc_tui.store import ready_jobs, scheduling
 from torc_tui.store.connection import Connection
 from torc_tui.store.ready_jobs import ReadyOf
@@ -43,25 +40,27 @@ class Placed(NamedTuple):
     job: ReadyJob
     allocation: Allocation
     allocation_text: str
+    cpus: tuple[int, ...] = ()
+    """Those to which it is bound."""
 
 
 class Placer:
-    """Take resources from a pool for the ready jobs of one workflow."""
+    """Take resources for the ready jobs of one workflow from the pool of a runner."""
 
-    def __init__(
-        self, maker: OrderMaker, pool: Pool, deadline: Deadline, labels: Collection[str] = ()
-    ) -> None:
-        self._maker = maker
-        self._pool = pool
-        self._deadline = deadline
+    def __init__(self, state: RunnerState) -> None:
+        self._maker = state.maker
+        self._pool = state.pool
+        self._deadline = state.options.deadline
+        self._cores = state.cores
+        self._labels = state.node.labels
+        self._ends = state.latest_ends
         self._context: RunContext | None = None
         self._requirements: dict[int, ResourceRequirements] = {}
         """What the jobs of each resource class request."""
         self.ledger: GpuLedger | None = None
-        self.ends: Callable[[], Ends] = list
-        """What the running jobs hold, and when each ends at the latest."""
         self._now = 0.0
-        self._labels: Collection[str] = labels
+        self._whole: dict[int, ResourceRequirements] = {}
+        """What jobs request that are bound to cores, by the id of their requirements."""
         self._waiting: dict[int, float] = {}
         """Since when jobs that are first of their class have not fitted."""
 
@@ -71,6 +70,7 @@ class Placer:
         if context is not self._context:
             self._context = context
             self._requirements.clear()
+            self._whole.clear()
         if limit <= 0 or not self._anything_fits(context):
             return []
         self._now = now
@@ -81,7 +81,7 @@ class Placer:
         candidates: list[Candidate] = []
         for resource_class in classes:
             for job in self._ready_jobs(conn, of, resource_class, limit):
-                requirements = context.requirements[job.requirement_id]
+                requirements = self._requested(job)
                 if self._deadline.allows(requirements.runtime, now):
                     jobs[job.id] = job
                     waited = now - self._waiting.get(job.id, now) >= LONG_SECONDS
@@ -107,13 +107,40 @@ class Placer:
             self._pool,
             min(limit, BATCH),
             method=method,
-            ends=self.ends(),
+            ends=self._ends(),
             now=self._now,
         )
-        return [
-            Placed(jobs[job_id], allocation, scheduling.encode_allocation(allocation))
-            for job_id, allocation in chosen
-        ]
+        placed = []
+        for job_id, allocation in chosen:
+            cpus = self._bound(jobs[job_id], allocation)
+            if cpus is None:
+                self._pool.give(allocation)
+            else:
+                text = scheduling.encode_allocation(allocation)
+                placed.append(Placed(jobs[job_id], allocation, text, cpus))
+        return placed
+
+    def binds(self, job: ReadyJob) -> bool:
+        """Return whether a job is bound to cores."""
+        return self._cores.binds(self._maker.context, job.options)
+
+    def _requested(self, job: ReadyJob) -> ResourceRequirements:
+        """Return what a job requests; a job that is bound requests whole cores."""
+        requirements = self._maker.context.requirements[job.requirement_id]
+        if not self.binds(job):
+            return requirements
+        if job.requirement_id not in self._whole:
+            whole = self._cores.whole(requirements, self._pool.num_cpus)
+            self._whole[job.requirement_id] = whole
+        return self._whole[job.requirement_id]
+
+    def _bound(self, job: ReadyJob, allocation: Allocation) -> tuple[int, ...] | None:
+        """Return the CPUs to which a job is bound; None while their cores are not free."""
+        if not self.binds(job):
+            return ()
+        context = self._maker.context
+        ids = context.workflow_id, context.run_id, job.id, job.attempt_id
+        return self._cores.take(ids, allocation.num_cpus)
 
     def _anything_fits(self, context: RunContext) -> bool:
         """Return whether it is worth reading the ready jobs at all."""
@@ -193,8 +220,9 @@ class JobStarter:
         if claimed:
             self.prepare([placed.job for placed in claimed])
             self._executor.submit([self._order(placed) for placed in claimed])
-            if self._state.ledger is not None:
-                for placed in claimed:
+            for placed in claimed:
+                self._state.cores.started(placed.job.id)
+                if self._state.ledger is not None:
                     self._state.ledger.started(placed.job.id)
 
     def prepare(self, jobs: Iterable[ReadyJob]) -> None:
@@ -247,7 +275,8 @@ class JobStarter:
             placed.allocation,
             output_directories=directories,
             note=join_notes(states, start.note()),
-            lock=None if self._state.ledger is None else self._state.ledger.lock_of(job.id),
+            locks=self._state.locks_of(job.id),
+            cpus=placed.cpus,
         )
         self._state.in_flight[job.id] = InFlight(
             key=order.key,

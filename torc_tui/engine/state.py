@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from torc_tui.engine.core_binding import CoreBinding
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.recording import CutOff, Recorder
@@ -136,6 +137,7 @@ class RunnerState:
     recorder: Recorder
     cut_off: CutOff
     series: SeriesWriter
+    cores: CoreBinding
     in_flight: dict[int, InFlight] = field(default_factory=dict)
     prefetched: Prefetched = field(default_factory=Prefetched)
     backoff: StartBackoff = field(default_factory=StartBackoff)
@@ -194,8 +196,14 @@ class RunnerState:
             found.append((flight.allocation, end))
         return found
 
+    def locks_of(self, job_id: int) -> tuple[int, ...]:
+        """Return the descriptors that the process of a job must inherit."""
+        lock = None if self.ledger is None else self.ledger.lock_of(job_id)
+        return (*self.cores.locks_of(job_id), *(() if lock is None else (lock,)))
+
     def leave_ledger(self, key: AttemptKey, held: Allocation) -> None:
-        """Remove from the ledger what an attempt held of GPUs."""
+        """Remove from the ledger what an attempt held of GPUs, and free its cores."""
+        self.cores.release(key.job_id)
         if self.ledger is not None and held.gpus:
             ids = key.workflow_id, key.run_id, key.job_id, key.attempt_id
             self.ledger.release(key.job_id, ids)

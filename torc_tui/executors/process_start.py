@@ -10,6 +10,7 @@ import contextlib
 import os
 import resource
 import time
+from collections.abc import Iterator
 
 from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import Measures, RunningAttempt
@@ -46,17 +47,18 @@ class ProcessStarter:
         try:
             files.make(order, how.files)
             before = session_processes.clock_ticks()
-            if order.lock is not None:
-                os.set_inheritable(order.lock, True)
-            pid = spawn(how.argv, order.environment, self._nothing, files.stdout, files.stderr)
+            for lock in order.locks:
+                os.set_inheritable(lock, True)
+            with _bound_to(order.cpus):
+                pid = spawn(how.argv, order.environment, self._nothing, files.stdout, files.stderr)
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and shortage(error) is not None:
                 files.remove()
             raise
         finally:
             files.close()
-            if order.lock is not None:
-                os.set_inheritable(order.lock, False)
+            for lock in order.locks:
+                os.set_inheritable(lock, False)
         after = session_processes.clock_ticks()
         began = time.monotonic()
         return RunningAttempt(
@@ -92,6 +94,21 @@ class ProcessStarter:
             cause=Cause.LAUNCH,
             reason=reason,
         )
+
+
+@contextlib.contextmanager
+def _bound_to(cpus: tuple[int, ...]) -> Iterator[None]:
+    """Bind what this thread starts to CPUs; a CPU that has gone since binds nothing."""
+    if not cpus:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, cpus)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _make_folder(path: str, directory: str) -> None:

@@ -47,7 +47,7 @@ EXECUTION = {
 EXECUTION_SETTINGS = {
     "srun_termination_signal": "srun is not used; see termination_signal",
     "srun_mpi": "srun is not used",
-    "enable_cpu_bind": "jobs are given a number of CPUs, not specific CPUs",
+    "enable_cpu_bind": "srun is not used; `cpu_bind: cores` binds jobs to cores",
 }
 FILES = {
     "identifier": "it is not stored",

@@ -132,7 +132,7 @@ class Ledger:
 
         Raise LedgerUnavailable if that fails.
         """
-        self._create(name, _text(workflow, job, 1, allocation))
+        self.create(name, _text(workflow, job, 1, allocation))
 
     def publish(self, name: str, workflow: str, jobs: int, held: Allocation) -> None:
         """Write what the jobs of a runner hold, in a file that this process keeps locked.
@@ -142,14 +142,18 @@ class Ledger:
         text, file = _text(workflow, "", jobs, held), self._locks.get(name)
         if file is None:
             with self.placing():
-                self._create(name, text)
+                self.create(name, text)
             return
         try:
             os.pwrite(file, text, 0)  # readers see the old or the new text, of one length
         except OSError as error:
             raise LedgerUnavailable(unavailable(self.path, error.strerror)) from None
 
-    def _create(self, name: str, text: bytes) -> None:
+    def create(self, name: str, text: bytes) -> None:
+        """Write a file that is locked until its process has ended; call this in `locked`.
+
+        Raise LedgerUnavailable if that fails.
+        """
         path = self.path / name
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -229,7 +233,7 @@ class Ledger:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
                 return None
-            if not _is_locked(file):
+            if not is_locked(file):
                 if sweep and status.st_uid == os.geteuid() and _NAME.fullmatch(name):
                     os.unlink(name, dir_fd=directory)
                 return None
@@ -269,7 +273,8 @@ def _lock(directory: int, path: Path) -> None:
             time.sleep(0.001)
 
 
-def _is_locked(file: int) -> bool:
+def is_locked(file: int) -> bool:
+    """Return whether a process holds the lock of an open file."""
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,0 +1,98 @@
+"""Give the jobs of a runner whole cores, where their file says `cpu_bind: cores`.
+
+Input: the jobs that were placed. Output: the CPUs of each, and the locks that their processes
+inherit. The cores of the machine are read when the first such job is placed.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from functools import cached_property
+
+from torc_tui.model import ResourceRequirements
+from torc_tui.records import replace
+from torc_tui.store.run_context import RunContext
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from torc_tui.resources.core_ledger import CoreLedger
+    from torc_tui.resources.cpu_cores import CpuCore
+
+LOOK_SECONDS = 0.5
+"""Time between two looks for cores to which jobs of other databases are bound."""
+Ids = tuple[int, int, int, int]
+"""Workflow, run, job, attempt."""
+
+
+class CoreBinding:
+    """The cores of the jobs of one runner; ``database`` is the URL of its database."""
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+        self._look_at: float | None = None
+        self._names: dict[int, str] = {}
+        """The file of each bound attempt, by the id of its job."""
+
+    @staticmethod
+    def binds(context: RunContext, options: str | None) -> bool:
+        """Return whether a job with these options, as the database holds them, is bound."""
+        return bool(context.option(options, "cpu_bind") == "cores")
+
+    def whole(self, requirements: ResourceRequirements, most: int) -> ResourceRequirements:
+        """Return a request with the CPUs of whole cores, but at most those of the runner."""
+        if not self._cores:
+            return requirements
+        threads = max(len(core.cpus) for core in self._cores)
+        cpus = math.ceil(requirements.num_cpus / threads) * threads
+        return replace(requirements, num_cpus=max(requirements.num_cpus, min(cpus, most)))
+
+    def take(self, ids: Ids, num_cpus: float) -> tuple[int, ...] | None:
+        """Return the CPUs of an attempt; none where nothing can be bound, None to wait."""
+        if not self._cores:
+            return ()
+        threads = max(len(core.cpus) for core in self._cores)
+        number = min(math.ceil(num_cpus / threads), len(self._cores))
+        name = self._ledger.name(*ids)
+        cpus = self._ledger.take(name, number)
+        if cpus is None:
+            self._look_at = time.monotonic() + LOOK_SECONDS
+        else:
+            self._names[ids[2]] = name
+        return cpus
+
+    def is_due(self) -> bool:
+        """Return whether a job that has waited for cores should be tried again."""
+        if self._look_at is None or time.monotonic() < self._look_at:
+            return False
+        self._look_at = None
+        return True
+
+    def locks_of(self, job_id: int) -> tuple[int, ...]:
+        """Return the descriptors that the process of a job must inherit."""
+        name = self._names.get(job_id)
+        lock = None if name is None else self._ledger.lock_of(name)
+        return () if lock is None else (lock,)
+
+    def started(self, job_id: int) -> None:
+        """Leave the lock of an attempt to its process."""
+        if name := self._names.get(job_id):
+            self._ledger.started(name)
+
+    def release(self, job_id: int) -> None:
+        """Free the cores of a job."""
+        if name := self._names.pop(job_id, None):
+            self._ledger.release(name)
+
+    @cached_property
+    def _cores(self) -> Sequence[CpuCore]:
+        from torc_tui.resources.cpu_cores import read_cores  # few workflows bind jobs
+
+        return read_cores()
+
+    @cached_property
+    def _ledger(self) -> CoreLedger:
+        from torc_tui.resources.core_ledger import CoreLedger
+
+        return CoreLedger(self._database, self._cores)

@@ -1,0 +1,98 @@
+"""Record which cores the jobs of all runners, users and databases of this host are bound to.
+
+Input: a directory like that of the host ledger. Output: one file per bound attempt with its CPUs,
+which its process keeps locked: the kernel frees the lock when the last process of the job ends.
+
+Invariant: a core is in one locked file at most. Where the directory cannot be used, only the jobs
+of this runner are kept apart.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+
+from torc_tui.resources.cpu_cores import CpuCore, choose
+from torc_tui.resources.host_ledger import Ledger, LedgerUnavailable, is_locked, ledger_path
+
+_MOST_BYTES = 1 << 16
+
+
+class CoreLedger:
+    """The cores of this host that a runner may use, and who is bound to them.
+
+    ``database`` is the URL of its database. The directory is not that of the GPUs, whose lock a
+    runner holds while it places jobs.
+    """
+
+    def __init__(self, database: str, cores: Sequence[CpuCore]) -> None:
+        gpus = ledger_path()
+        self._ledger = Ledger(database, gpus.with_name(f"{gpus.name}-cores"))
+        self._cores = cores
+        self._own: dict[str, tuple[int, ...]] = {}
+        """The CPUs of each attempt of this runner, by the name of its file."""
+
+    def name(self, *ids: int) -> str:
+        """Return the name of the file of an attempt: workflow, run, job, attempt."""
+        return self._ledger.name(*ids)
+
+    def take(self, name: str, number: int) -> tuple[int, ...] | None:
+        """Return the CPUs of so many free cores for an attempt; None while too few are free."""
+        try:
+            with self._ledger.locked() as directory:
+                cpus = self._choose(self._taken(directory), number)
+                if cpus is not None:
+                    self._ledger.create(name, json.dumps(cpus).encode())
+        except LedgerUnavailable:
+            cpus = self._choose(set(), number)
+        if cpus is not None:
+            self._own[name] = cpus
+        return cpus
+
+    def lock_of(self, name: str) -> int | None:
+        """Return the descriptor that the process of an attempt must inherit."""
+        return self._ledger.lock_of(name)
+
+    def started(self, name: str) -> None:
+        """Leave the lock of an attempt to its process."""
+        self._ledger.started(name)
+
+    def release(self, name: str) -> None:
+        """Free the cores of an attempt that has ended, or was not started."""
+        self._own.pop(name, None)
+        self._ledger.release(name)
+
+    def _choose(self, taken: set[int], number: int) -> tuple[int, ...] | None:
+        taken = taken.union(*self._own.values())
+        free = [core for core in self._cores if taken.isdisjoint(core.cpus)]
+        chosen = choose(free, number)
+        return None if chosen is None else tuple(sorted(cpu for one in chosen for cpu in one.cpus))
+
+    def _taken(self, directory: int) -> set[int]:
+        """Return the CPUs to which running jobs are bound; remove files of killed runners."""
+        found: set[int] = set()
+        with os.scandir(directory) as files:
+            names = [file.name for file in files]
+        for name in names:
+            with suppress(OSError, ValueError):
+                found.update(self._cpus_of(name, directory))
+        return found
+
+    def _cpus_of(self, name: str, directory: int) -> list[int]:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        file = os.open(name, flags, dir_fd=directory)
+        try:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                return []
+            if not is_locked(file):
+                if status.st_uid == os.geteuid():
+                    os.unlink(name, dir_fd=directory)
+                return []
+            found = json.loads(os.read(file, _MOST_BYTES))
+            return [cpu for cpu in found if isinstance(cpu, int)] if isinstance(found, list) else []
+        finally:
+            os.close(file)
