@@ -146,6 +146,29 @@ EVENTS = (
     OutputColumn("Job ID", "job_id", 2),
     OutputColumn("Data", lambda record: record["details"], 2, "right"),
 )
+JOB_JOB = (
+    OutputColumn("Job ID", "job_id"),
+    OutputColumn("Job Name", "job_name", cut="middle"),
+    OutputColumn("Blocked By Job ID", "depends_on_job_id"),
+    OutputColumn("Blocked By Job Name", "depends_on_job_name", cut="middle"),
+)
+_WRITER_AND_READER = (
+    OutputColumn("Producer Job ID", "producer_job_id", 2),
+    OutputColumn("Producer", "producer_job_name", cut="middle"),
+    OutputColumn("Consumer Job ID", "consumer_job_id", 2),
+    OutputColumn("Consumer", "consumer_job_name", cut="middle"),
+)
+JOB_FILE = (
+    OutputColumn("File ID", "file_id"),
+    OutputColumn("File Name", "file_name", cut="middle"),
+    OutputColumn("Path", "file_path", 3, "left"),
+    *_WRITER_AND_READER,
+)
+JOB_USER_DATA = (
+    OutputColumn("User Data ID", "user_data_id"),
+    OutputColumn("User Data", "user_data_name", cut="middle"),
+    *_WRITER_AND_READER,
+)
 REQUIREMENTS = (
     ID,
     NAME,

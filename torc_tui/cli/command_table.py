@@ -602,6 +602,21 @@ WORKFLOW_COMMANDS = (
         arg("--owner-user USER", "new owner"),
     ),
     CliCommand(
+        ("workflows execution-plan",),
+        "execution_plan:execution_plan",
+        "Show in which order the jobs of a workflow or of a file become ready",
+        (
+            arg(
+                "what WORKFLOW|FILE",
+                "id, name or workflow file (default: the newest workflow)",
+                nargs="?",
+                complete="file",
+            ),
+            _SET,
+        ),
+        formats=TEXT,
+    ),
+    CliCommand(
         ("workflows is-complete",),
         "workflow_status:is_complete_",
         "Show whether all jobs of a workflow have finished",
@@ -1007,6 +1022,19 @@ RECORD_COMMANDS = (
         "records:actions",
         "List the actions of a workflow, and what became of them",
     ),
+    _list(
+        "job-dependencies job-job", "execution_plan:job_job", "List which job waits for which job"
+    ),
+    _list(
+        "job-dependencies job-file",
+        "execution_plan:job_file",
+        "List which jobs write and read which files",
+    ),
+    _list(
+        "job-dependencies job-user-data",
+        "execution_plan:job_user_data",
+        "List which jobs write and read which records of user data",
+    ),
     _list("compute-nodes list", "records:compute_nodes", "List the runners of a workflow"),
     CliCommand(("compute-nodes get",), "records:compute_node", "Show a runner", (_ID,)),
     _of(
@@ -1079,6 +1107,7 @@ PROGRAM_COMMANDS = (
 
 _COLUMNS = (
     arg("--columns NAMES", "columns to print, such as id,name,priority"),
+    arg("-x --exclude NAME", "leave this column out (repeatable)", action="append"),
     flag("--wide", "print all columns in full, whatever the width of the terminal"),
 )
 
@@ -1113,6 +1142,7 @@ GROUPS = {
     "results": "Results of the attempts of jobs",
     "events": "Events of a workflow, as a list or followed with -f",
     "resource-requirements": "Resource requirements of jobs",
+    "job-dependencies": "Dependencies between jobs, and through files and user data",
     "failure-handlers": "Failure handlers: the rules for retries",
     "compute-nodes": "Runners and their machines",
     "gpu": "GPUs of this machine that are set aside",

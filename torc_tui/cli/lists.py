@@ -19,6 +19,7 @@ from torc_tui.wording import with_timestamps
 if TYPE_CHECKING:
     from torc_tui.cli.call import Call
 
+Records = Sequence[Mapping[str, Any]]
 _ROWS = {"user_data": 50}
 """Rows of a table without ``--limit``, by what is listed."""
 _MOST_ROWS = 10_000
@@ -26,9 +27,7 @@ _TOTAL_FROM = 20
 """A longer table is followed by the number of its rows."""
 
 
-def show(
-    call: Call, key: str, columns: Sequence[OutputColumn], records: Sequence[Mapping[str, Any]]
-) -> None:
+def show(call: Call, key: str, columns: Sequence[OutputColumn], records: Records) -> None:
     """Print records in the format of the call; ``key`` is their plural, such as ``user_data``.
 
     Only the list goes to standard output; totals and remarks go to standard error.
@@ -53,19 +52,19 @@ def show_ids(call: Call, key: str, ids: Sequence[int]) -> None:
         output.json_value({key: ids} if call.wrapped else ids)
 
 
-def _print_table(
-    call: Call, key: str, columns: Sequence[OutputColumn], records: Sequence[Mapping[str, Any]]
-) -> None:
+def _print_table(call: Call, key: str, columns: Sequence[OutputColumn], records: Records) -> None:
     things = key.replace("_", " ")
     if not records:
         print_stderr(f"No {things}.")
         return
-    chosen = _chosen(call, columns, records)
+    excluded = _excluded(call, columns, records)
+    chosen = _chosen(call, columns, records) or columns
+    shown = [column for column in chosen if column.key not in excluded]
     rows = records
     if getattr(call.options, "limit", None) is None:
         rows = records[: _ROWS.get(key, _MOST_ROWS)]
     wide = bool(call.options.wide)
-    left_out = output.table(chosen or columns, rows, wide=wide)
+    left_out = output.table(shown, rows, wide=wide)
     if left_out:
         note(f"not shown: {', '.join(one.heading for one in left_out)}; --wide shows all columns")
     if len(rows) < len(records):
@@ -76,28 +75,37 @@ def _print_table(
 
 
 def _chosen(
-    call: Call, columns: Sequence[OutputColumn], records: Sequence[Mapping[str, Any]]
+    call: Call, columns: Sequence[OutputColumn], records: Records
 ) -> list[OutputColumn] | None:
-    """Return the columns that the line names: by heading or key, or any key of the records."""
+    """Return the columns that ``--columns`` names, None without the option."""
     if call.options.columns is None:
         return None
+    found = _named(columns, records, call.options.columns)
+    return [column._replace(worth=1, some=False) for column in found]
+
+
+def _excluded(call: Call, columns: Sequence[OutputColumn], records: Records) -> set[str]:
+    """Return the keys of the columns that ``--exclude`` names."""
+    given = call.options.exclude or ()
+    return {column.key for text in given for column in _named(columns, records, text)}
+
+
+def _named(columns: Sequence[OutputColumn], records: Records, text: str) -> list[OutputColumn]:
+    """Return columns by their headings or keys, or by any key of the records."""
     known = {column.key: column for column in columns}
     known |= {column.heading.lower().replace(" ", "_"): column for column in columns}
     keys = dict.fromkeys(key for record in records for key in record)
     found = []
-    for word in call.options.columns.split(","):
+    for word in text.split(","):
         name = word.strip().lower().replace(" ", "_")
         if name not in known and name not in keys:
             names = ", ".join(dict.fromkeys([*(column.key for column in columns), *keys]))
             raise UsageError(f"there is no column {word.strip()!r}", hint=f"columns: {names}")
-        column = known.get(name) or OutputColumn(name.replace("_", " ").capitalize(), name)
-        found.append(column._replace(worth=1, some=False))
+        found.append(known.get(name) or OutputColumn(name.replace("_", " ").capitalize(), name))
     return found
 
 
-def _print_csv(
-    call: Call, columns: Sequence[OutputColumn], records: Sequence[Mapping[str, Any]]
-) -> None:
+def _print_csv(call: Call, columns: Sequence[OutputColumn], records: Records) -> None:
     """Print every key of the records, or the named ones; nested values as JSON.
 
     Without records, print the keys of the columns.
@@ -108,6 +116,8 @@ def _print_csv(
     if records:
         keys = list(dict.fromkeys(key for record in records for key in record))
         keys = [column.key for column in _chosen(call, columns, records) or ()] or keys
+        excluded = _excluded(call, columns, records)
+        keys = [key for key in keys if key not in excluded]
     by_key = {column.key: column for column in columns}
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(keys)

@@ -10,6 +10,7 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, after_failure, print_stderr, without_runner
 from torc_tui.cli.runners import print_absent
 from torc_tui.model import Workflow
+from torc_tui.operations.runners import active_runners
 from torc_tui.status import (
     SETTLED,
     TROUBLED,
@@ -96,7 +97,6 @@ def wait(call: Call) -> int:
 
     If there is no runner after some time, a message says so once.
     """
-    from torc_tui.operations.runners import active_runners
     from torc_tui.store.feed import Feed
 
     warned = False
@@ -156,7 +156,10 @@ def _status_record(call: Call, workflow: Workflow, never: list[Unschedulable]) -
     elapsed, eta = _times(call, workflow)
     record: dict[str, Any] = {
         "id": workflow.id,
+        "workflow_id": workflow.id,
         "name": workflow.name,
+        "workflow_name": workflow.name,
+        "workflow_user": workflow.user,
         "state": workflow.state.value,
         "run_id": workflow.run_id,
         "is_canceled": workflow.is_canceled,
@@ -169,7 +172,10 @@ def _status_record(call: Call, workflow: Workflow, never: list[Unschedulable]) -
         "jobs_by_status": counts,
         "ignored_jobs": workflow.ignored,
         "elapsed_seconds": elapsed,
+        "walltime_seconds": elapsed,
+        "total_exec_time_minutes": workflows.exec_minutes(call.store, workflow.id),
         "eta_seconds": eta,
+        "active_compute_nodes": len(active_runners(call.store, workflow.id)),
     }
     if never:
         record["never"] = [one._asdict() for one in never]

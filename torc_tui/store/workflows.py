@@ -77,6 +77,13 @@ def job_times(store: Store, workflow_id: int) -> tuple[float | None, float | Non
     return (None, None) if row is None else (row.first_start, row.last_end)
 
 
+def exec_minutes(store: Store, workflow_id: int) -> float:
+    """Return how long all attempts of all jobs have run together, in minutes."""
+    with store.read() as conn:
+        seconds = conn.value(sql.EXEC_SECONDS, workflow_id=workflow_id)
+    return round(float(seconds or 0.0) / 60, 6)
+
+
 def snapshot(store: Store, workflow_id: int) -> Snapshot:
     """Return the state into which views fold later events, and its cursor; raise NotFound."""
     with store.read() as conn:

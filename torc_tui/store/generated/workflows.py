@@ -36,6 +36,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "ENVIRONMENTS_WITH_REFERENCES": ("SELECT job.name, job.env FROM job WHERE job.workflow_id = "
         "?1 AND job.env LIKE '%$%' AND (job.status IN (0, 1, 2, 3, 4) OR job.stop_requested = "
         "'stopped') ORDER BY job.id", "workflow_id", "name env:json"),
+    "EXEC_SECONDS": ("SELECT sum(result.ended_at - result.started_at) AS seconds FROM result "
+        "WHERE result.workflow_id = ?1", "workflow_id", "seconds"),
     "GROUP_COUNTS": ("SELECT job.family, count(*) AS number FROM job WHERE job.workflow_id = ?1 "
         "AND NOT job.removed GROUP BY job.family ORDER BY job.family", "workflow_id", "group "
         "number"),

@@ -93,6 +93,9 @@ STATUS_COUNTS = (
 JOB_TIMES = select(
     func.min(job.c.started_at).label("first_start"), func.max(job.c.ended_at).label("last_end")
 ).where(of_workflow(job))
+EXEC_SECONDS = select(func.sum(result.c.ended_at - result.c.started_at).label("seconds")).where(
+    of_workflow(result)
+)
 INTERRUPTED = select(func.count().label("number")).where(
     of_workflow(job),
     job.c.status == int(JobStatus.TERMINATED),
