@@ -177,7 +177,19 @@ WHOLE: dict[str, object] = {"num_gpus": 1, "gpu_memory": None}
         ({"num_gpus": 2}, 24 * GIB, True, {"gpu_memory": 36 * GIB}),
         ({"gpu_model": "H100"}, 24 * GIB, True, {"gpu_memory": 36 * GIB}),
     ],
-    ids=str,
+    ids=[
+        "size",
+        "share and size",
+        "share",
+        "part",
+        "more than all",
+        "part above all",
+        "unknown",
+        "last",
+        "whole",
+        "two",
+        "model",
+    ],
 )
 def test_more_gpu_memory_becomes_a_whole_gpu(
     asked: dict[str, object], peak: int | None, is_last: bool, changes: dict[str, object]
