@@ -31,10 +31,11 @@ ROWS = {
     "log": 5,
     "app-paint": 2,
     "app-keys": 3,
+    "gpu-placement": 2,
 }
 """Rows of the benchmarks that have more than one, or that other programs are needed for."""
 
-NEED_PROGRAMS = {"thousand", "chain", "runners"}
+NEED_PROGRAMS = {"thousand", "chain", "runners", "gpus", "gpu-placement"}
 
 
 _MARKED = [

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import os
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from fake_nvml import fake_gpu
@@ -162,65 +165,60 @@ def test_a_killed_runner_leaves_its_jobs_in_the_ledger(bench: Bench) -> None:
     other.close()
 
 
-def test_a_ledger_that_cannot_be_used_is_reported_once(bench: Bench) -> None:
-    (bench.folder / "ledger").write_text("no directory")
+def test_a_sqlite_and_a_postgresql_database_share_the_gpus(
+    bench: Bench, postgresql_url: str
+) -> None:
+    other = other_user(bench)
+    other.url = other.environ["TORC_DATABASE"] = postgresql_url
+    command = (
+        'd=$FAKE_NVML_STATE.$CUDA_VISIBLE_DEVICES; mkdir "$d" || exit 1; sleep 0.05; rmdir "$d"'
+    )
+    jobs = {f"j{number}": (command, {"num_gpus": 1}) for number in range(6)}
+    results = [ended(one.start(jobs, "--num-cpus=8")) for one in (bench, other)]
+    assert [code for code, _ in results] == [0, 0], results
+    holder = other.start({"theirs": (other.holding("theirs"), {"num_gpus": 2})})
+    other.running("theirs", workflow=2)
+    runner = bench.start({"mine": (SEEN.format(name="mine"), {"num_gpus": 1})})
+    wait_for(lambda: bench.states(2).get("mine") == "ready", "the workflow")
+    wait_for(lambda: "is held by job theirs of" in bench.why("mine", 2), "the reason")
+    other.release("theirs")
+    assert [ended(one)[0] for one in (holder, runner)] == [0, 0]
+    other.close()
+
+
+def not_a_directory(path: Path) -> None:
+    path.write_text("no directory")
+
+
+def closed(path: Path) -> None:
+    path.mkdir(0o700)
+
+
+def of_another_user(path: Path) -> None:
+    path.mkdir()
+    path.chmod(0o1777)
+    if os.geteuid() == 0:
+        os.chown(path, 12345, 12345)
+
+
+def garbage(path: Path) -> None:
+    path.mkdir()
+    path.chmod(0o1777)
+    for number, text in enumerate((b"", b"\xff\x00", b"[" * 100_000, b"{}")):
+        (path / f"{number:016x}-0-1-1-1-1").write_bytes(text)
+        (path / f"health-{number}").write_bytes(text)
+    (path / "directory").mkdir()
+    (path / "health-9").symlink_to("nowhere")
+    os.mkfifo(path / "fifo")
+
+
+@pytest.mark.parametrize(
+    ("make", "warnings"), [(not_a_directory, 1), (closed, 1), (of_another_user, 0), (garbage, 0)]
+)
+def test_ledgers_that_others_have_made(
+    bench: Bench, make: Callable[[Path], None], warnings: int
+) -> None:
+    make(bench.folder / "ledger")
     code, said = bench.run({name: (SEEN.format(name=name), {"num_gpus": 1}) for name in ("a", "b")})
     assert code == 0, said
-    assert said.count("the GPU ledger") == 1, said
-
-
-HINTS = 'echo "$XLA_PYTHON_CLIENT_MEM_FRACTION $CUDA_MPS_PINNED_DEVICE_MEM_LIMIT" > {name}.seen'
-
-
-@pytest.mark.parametrize("wanted", [True, False])
-def test_hints_are_given_on_request(bench: Bench, wanted: bool) -> None:
-    bench.fake.gpus = [fake_gpu(0)]
-    bench.fake.write()
-    jobs = {
-        "part": (HINTS.format(name="part"), {"gpu_memory": "20g"}),
-        "whole": (HINTS.format(name="whole"), {"num_gpus": 1}),
-    }
-    settings = {"execution_config": {"gpu_hints": True}} if wanted else {}
-    code, said = bench.run(jobs, **settings)
-    assert code == 0, said
-    assert bench.seen("part") == ("0.250 0=20480M" if wanted else "")
-    assert bench.seen("whole") == ""
-
-
-def test_cpus_and_memory_of_another_database_are_shown(bench: Bench) -> None:
-    bench.fake.gpus = []
-    bench.fake.write()
-    other = other_user(bench)
-    holding = f"while [ ! -e {other.folder}/go ]; do sleep 0.02; done"
-    theirs = {f"t{n}": (holding, {"num_cpus": 2, "memory": "1g"}) for n in range(3)}
-    holder = other.start(theirs, "--num-cpus=6")
-    try:
-        other.running(*theirs)
-        user = getpass.getuser()
-        wait_for(lambda: bench.json("resources")["other_databases"], "what they hold")
-        shown = bench.json("resources")
-        assert shown["other_databases"] == [
-            {
-                "user": user,
-                "workflow": "gpus",
-                "jobs": 3,
-                "num_cpus": 6,
-                "memory_bytes": 3 << 30,
-                "gpus": [],
-            }
-        ]
-        assert shown["cpus_held"] == 0, "they are shown and not counted"
-        assert "Other User" in bench.torc("resources")
-        mine = {"m1": (holding, {}), "m2": (holding, {})}
-        runner = bench.start(mine, "--num-cpus=1")
-        bench.running("m1")
-        assert bench.why("m2") == (
-            "m2 is ready\n"
-            "├─ needs 1 CPU, 0 free\n"
-            f"└─ jobs of other databases hold 6 CPUs and 3 GiB here, too ({user})\n"
-        )
-    finally:
-        (other.folder / "go").touch()
-    assert (ended(holder)[0], ended(runner)[0]) == (0, 0)
-    assert bench.json("resources")["other_databases"] == []
-    other.close()
+    assert said.count("the GPU ledger") == warnings, said
