@@ -7,6 +7,7 @@ Every message that repeats a name, a value or a pattern does so through this mod
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Characters that a name cannot hold: control characters, line breaks and lone surrogates."""
@@ -16,6 +17,9 @@ HINT_LENGTH = 300
 
 NAME_LENGTH = 60
 """Characters of a name or a value that a message shows."""
+
+_MANY_NAMES = 2_000
+"""Number of names above which only those that begin alike are compared."""
 
 
 def shorten(text: str, most: int = 160) -> str:
@@ -31,3 +35,20 @@ def shorten(text: str, most: int = 160) -> str:
 def quoted(text: str, most: int = NAME_LENGTH) -> str:
     """Return a shortened text in single quotes."""
     return f"'{shorten(text, most)}'"
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the name most like a wrong one, in any case of letters; None if none is near.
+
+    Among many names, only those that begin or end alike are compared.
+    """
+    import difflib  # only a mistake needs it
+
+    name = name[:200].lower()
+    known = {other.lower(): other for other in names}
+    near = list(known)
+    if len(near) > _MANY_NAMES:
+        near = [one for one in near if one[:3] == name[:3] and abs(len(one) - len(name)) <= 3]
+        near = ([one for one in near if one[-3:] == name[-3:]] or near)[:_MANY_NAMES]
+    found = difflib.get_close_matches(name, near, 1)
+    return known[found[0]] if found else None

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from torc_tui.cli.arguments import Argument
 from torc_tui.cli.command_table import COMMANDS, GROUPS, CliCommand
 from torc_tui.errors import UsageError
+from torc_tui.quoting import nearest
 
 _LITERAL = "\0"
 """Marks a word after ``--``, so that argparse does not take it for an option; no word of a command
@@ -76,13 +77,11 @@ class CommandParser(argparse.ArgumentParser):
     def _unknown(self, word: str) -> UsageError:
         if not word.startswith("-"):
             return self._wrong(f"unexpected argument {word.removeprefix(_LITERAL)!r}")
-        import difflib
-
         flag = word.partition("=")[0]
         options = [name for action in self._actions for name in action.option_strings]
         known = {name.lstrip("-"): name for name in options}  # the dashes make all names similar
-        near = difflib.get_close_matches(flag.lstrip("-"), known, 1)
-        hint = f"did you mean {known[near[0]]}?" if near else None
+        near = nearest(flag.lstrip("-"), known)
+        hint = f"did you mean {known[near]}?" if near else None
         return self._wrong(f"unknown option {flag}", hint)
 
     def _wrong(self, message: str, hint: str | None = None) -> UsageError:

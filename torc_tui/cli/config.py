@@ -13,6 +13,7 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, print_stderr
 from torc_tui.config_file import toml_error
 from torc_tui.errors import Refused, SettingsError
+from torc_tui.quoting import nearest
 from torc_tui.redaction import redact, redact_value
 
 
@@ -174,7 +175,5 @@ def problems_of(found: settings.Settings) -> list[str]:
 
 
 def _suggestion(key: str) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(key, settings.KEYS, 1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(key, settings.KEYS)
+    return f"; did you mean {near}?" if near else ""

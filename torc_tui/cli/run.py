@@ -28,6 +28,7 @@ from torc_tui.engine.report import (
 )
 from torc_tui.errors import NotFound, Refused, UsageError
 from torc_tui.model import Workflow
+from torc_tui.quoting import nearest
 from torc_tui.reasons import Kind
 from torc_tui.status import UNSUCCESSFUL, JobStatus, is_complete, number_of
 from torc_tui.wording import count, duration, sentence, status_counts
@@ -102,10 +103,8 @@ def _workflow_named(call: Call, what: str | None) -> int:
             return call.workflow_id(what)
         except NotFound as error:
             found = error
-    import difflib
-
-    near = difflib.get_close_matches(what, [name for name in os.listdir() if names_file(name)], 1)  # noqa: PTH208
-    hint = f"did you mean {near[0]}?" if near else "`torc workflows list` shows the workflows"
+    near = nearest(what, filter(names_file, os.listdir()))  # noqa: PTH208
+    hint = f"did you mean {near}?" if near else "`torc workflows list` shows the workflows"
     raise NotFound(f"there is neither a file nor a workflow {what!r}", hint=hint) from found
 
 

@@ -22,8 +22,8 @@ from torc_tui.model import (
     WorkflowSpec,
 )
 from torc_tui.plan.lint_commands import lost_failures, option_lines, shared_outputs
-from torc_tui.plan.names import PlanProblems, called, listing, nearest
-from torc_tui.quoting import quoted
+from torc_tui.plan.names import PlanProblems, called, listing
+from torc_tui.quoting import nearest, quoted
 
 _SLURM = "no Slurm allocation is requested; start runners with `torc run` where the jobs are to run"
 TOP_LEVEL = {

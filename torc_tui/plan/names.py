@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 
 from torc_tui.errors import DependencyCycle, DuplicateProducer, Problem, SpecError, UnknownName
 from torc_tui.model import JobSpec, SourceLocation
-from torc_tui.quoting import HINT_LENGTH, quoted, shorten
+from torc_tui.quoting import HINT_LENGTH, nearest, quoted, shorten
 from torc_tui.wording import listed
 
 _OF_KIND: dict[str, type[SpecError]] = {
@@ -17,35 +17,8 @@ _OF_KIND: dict[str, type[SpecError]] = {
     "cycle": DependencyCycle,
     "duplicate-producer": DuplicateProducer,
 }
-_MANY_NAMES = 2_000
-"""Number of names above which only similar names are compared."""
 _HINTS = 20
 """Largest number of nearest names that are searched: nobody reads more hints."""
-
-
-def nearest(name: str, names: Collection[str]) -> str | None:
-    """Return the name most like a wrong one, if any is near.
-
-    Among many names, only those that begin or end alike are compared.
-    """
-    if len(names) > _MANY_NAMES:
-        ends = (name[:3], name[-3:])
-        alike = [
-            other
-            for other in names
-            if abs(len(other) - len(name)) <= 3 and (other[:3], other[-3:]) == ends
-        ]
-        if not alike:
-            alike = [
-                other
-                for other in names
-                if abs(len(other) - len(name)) <= 2 and other[:3] == ends[0]
-            ]
-        names = alike[:_MANY_NAMES]
-    import difflib
-
-    found = difflib.get_close_matches(name[:200], names, 1, 0.6)
-    return found[0] if found else None
 
 
 def called(job: JobSpec) -> str:

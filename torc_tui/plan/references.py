@@ -26,7 +26,7 @@ from torc_tui.model import JobSpec, Script
 from torc_tui.patterns import Pattern
 from torc_tui.plan.dependencies import Flow
 from torc_tui.plan.names import PlanProblems, key_of
-from torc_tui.quoting import quoted
+from torc_tui.quoting import nearest, quoted
 from torc_tui.shell_text import QuoteContext, shell_parts
 
 Section = Literal["files", "user_data"]
@@ -158,16 +158,12 @@ def _meant(section: str, direction: str, name: str) -> str | None:
     """Return the token that was probably meant."""
     if section in _DIRECTIONS and direction in _SECTIONS:
         return f"${{{direction}.{section}.{name}}}"
-    import difflib
-
-    section, direction = section.lower(), direction.lower()
-    near_section = difflib.get_close_matches(section, _SECTIONS, 1, 0.6)
-    near_direction = [
-        *(whole for whole in _DIRECTIONS if len(direction) > 1 and whole.startswith(direction)),
-        *difflib.get_close_matches(direction, _DIRECTIONS, 1, 0.6),
-    ]
+    start = direction.lower()
+    begun = [whole for whole in _DIRECTIONS if len(start) > 1 and whole.startswith(start)]
+    near_section = nearest(section, _SECTIONS)
+    near_direction = begun[0] if begun else nearest(start, _DIRECTIONS)
     if near_section and near_direction:
-        return f"${{{near_section[0]}.{near_direction[0]}.{name}}}"
+        return f"${{{near_section}.{near_direction}.{name}}}"
     return None
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import Json, cause_word
+from torc_tui.quoting import nearest
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
@@ -130,12 +131,10 @@ def find_job(store: Store, workflow_id: int | None, ref: int | str) -> int:
 
 
 def _nearest_job(conn: Connection, workflow_id: int, name: str) -> str:
-    import difflib
-
     names = [row.name for row in conn.rows(sql.FIRST_JOB_NAMES, workflow_id=workflow_id)]
     _check(conn, workflow_id, names)
-    near = difflib.get_close_matches(name, names, 1)
-    return f"did you mean {near[0]}?" if near else f"`torc jobs list {workflow_id}` shows all jobs"
+    near = nearest(name, names)
+    return f"did you mean {near}?" if near else f"`torc jobs list {workflow_id}` shows all jobs"
 
 
 # -- files -----------------------------------------------------------------------------------------

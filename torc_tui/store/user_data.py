@@ -166,14 +166,16 @@ def find(conn: Connection, ref: int | str, workflow_id: int | None) -> Found:
 
 
 def _nearest(conn: Connection, workflow_id: int, name: str) -> str:
-    import difflib
+    from torc_tui.quoting import nearest
 
     check_workflow(conn, workflow_id)
     names = [row.name for row in conn.rows(sql.USER_DATA_NAMES, workflow_id=workflow_id)]
-    near = difflib.get_close_matches(name, names, 1)
-    if near:
-        return f"did you mean {near[0]}?"
-    return f"`torc user-data list {workflow_id}` shows all records"
+    near = nearest(name, names)
+    return (
+        f"did you mean {near}?"
+        if near
+        else f"`torc user-data list {workflow_id}` shows all records"
+    )
 
 
 def find_locked(conn: Connection, ref: int | str, workflow_id: int | None) -> Found:

@@ -12,10 +12,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from torc_tui.errors import Problem
 from torc_tui.model import Json
-from torc_tui.quoting import HINT_LENGTH, quoted, shorten
+from torc_tui.quoting import HINT_LENGTH, nearest, quoted, shorten
 from torc_tui.shell_text import plain_text
 from torc_tui.workflow_file.document import List, Map
-from torc_tui.workflow_file.values import nearest
 
 _BRACES = re.compile(
     r"\{\{(?P<escaped>[A-Za-z_][\w-]*)\}\}|(?<!\$)\{(?P<name>[A-Za-z_]\w*)(?::[^{}\s]*)?\}"

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 
 from torc_tui.errors import Problem, SpecError
 from torc_tui.model import Json, SourceLocation
-from torc_tui.quoting import HINT_LENGTH, quoted, shorten
+from torc_tui.quoting import HINT_LENGTH, nearest, quoted, shorten
 from torc_tui.workflow_file.document import MAX_PROBLEMS, List, Map
 from torc_tui.workflow_file.key_tables import KeyTable
 from torc_tui.workflow_file.schema import WORKFLOW
-from torc_tui.workflow_file.values import InvalidValue, kind_of, nearest
+from torc_tui.workflow_file.values import InvalidValue, kind_of
 
 SECTIONS = (
     "jobs",

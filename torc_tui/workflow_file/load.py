@@ -17,14 +17,14 @@ from typing import BinaryIO
 
 from torc_tui.errors import Problem, SpecError, SpecSyntaxError
 from torc_tui.model import WorkflowSpec
-from torc_tui.quoting import quoted, shorten
+from torc_tui.quoting import nearest, quoted, shorten
 from torc_tui.records import replace
 from torc_tui.workflow_file.document import Document, Map, syntax_error
 from torc_tui.workflow_file.parameters import ReadText
 from torc_tui.workflow_file.parse import parse
 from torc_tui.workflow_file.schema import WORKFLOW
 from torc_tui.workflow_file.set_values import set_values
-from torc_tui.workflow_file.values import SURROGATE, InvalidValue, nearest, suggestion
+from torc_tui.workflow_file.values import SURROGATE, InvalidValue, suggestion
 
 STDIN = "<stdin>"
 """The name of standard input in messages and in ``WorkflowSpec.file``."""

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from decimal import Decimal
 
 from torc_tui.model import Json, Value
-from torc_tui.quoting import quoted
+from torc_tui.quoting import nearest, quoted
 
 
 class InvalidValue(Exception):
@@ -45,20 +45,9 @@ def kind_of(value: Json) -> str:
     return "a mapping" if isinstance(value, dict) else "a list"
 
 
-def nearest(value: Json, words: Collection[str]) -> str | None:
-    """Return the word that is most similar to a wrong one; None if none is similar."""
-    from difflib import get_close_matches  # only a mistake needs it
-
-    if not isinstance(value, str):
-        return None
-    lowered = {word.lower(): word for word in words}
-    found = get_close_matches(value.lower()[:80], lowered, 1, 0.6)
-    return lowered[found[0]] if found else None
-
-
 def suggestion(value: Json, words: Collection[str], otherwise: str | None = None) -> str | None:
     """Return a hint with the nearest word, or another hint where none is near."""
-    near = nearest(value, words)
+    near = nearest(value, words) if isinstance(value, str) else None
     return f"did you mean {quoted(near)}?" if near is not None else otherwise
 
 

@@ -6,13 +6,13 @@ Input: the preset and the text of the file. Output: look-ups in both directions.
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from torc_tui.config_file import toml_error
 from torc_tui.errors import SettingsError
+from torc_tui.quoting import nearest
 from torc_tui.tui.frame.command import CONTEXTS, PRESETS, AppCommand
 from torc_tui.tui.frame.commands import BY_ID, COMMANDS
 
@@ -121,10 +121,10 @@ def parse(text: str, file: str = FILE) -> KeyMap:
         raise SettingsError(f"{file}: [keys] must be a table", hint='such as "job-retry" = ["r"]')
     for name, value in keys.items():
         if name not in BY_ID:
-            near = difflib.get_close_matches(name, BY_ID, 1)
+            near = nearest(name, BY_ID)
             raise SettingsError(
                 f"{file}: unknown command {name!r}",
-                hint=f"did you mean {near[0]}?" if near else None,
+                hint=f"did you mean {near}?" if near else None,
             )
         listed = [value] if isinstance(value, str) else value
         if not isinstance(listed, list) or not all(isinstance(key, str) for key in listed):
