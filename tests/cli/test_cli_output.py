@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from torc_tui.cli import columns, output
-from torc_tui.cli.table_layout import ASCII, Shape, cells, fit, render
+from torc_tui.cli.table_layout import ASCII, Shape, render
 from torc_tui.cli.terminal_text import json_text, sanitize
+from torc_tui.views.text_cells import fit, width_of
 
 
 def test_table_of_the_tutorial(capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,7 +141,7 @@ def test_unshortened_columns(width: int) -> None:
     assert {0, 1} <= set(shown)
     worths = [SHAPES[index].worth for index in table.left_out]
     assert all(SHAPES[index].worth <= min(worths, default=9) for index in shown)
-    assert cells(line) <= max(width, 21)
+    assert width_of(line) <= max(width, 21)
 
 
 def test_worthless_columns_are_narrowed_first() -> None:
@@ -188,7 +189,7 @@ def test_a_wide_terminal_shows_everything() -> None:
     ],
 )
 def test_cuts(text: str, width: int, cut: str, mark: str, shown: str) -> None:
-    assert fit(text, width, cut, mark) == shown
+    assert fit(text, width, side=cut, mark=mark) == shown
 
 
 def test_a_frame_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:

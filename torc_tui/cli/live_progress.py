@@ -31,6 +31,7 @@ from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
 from torc_tui.store.feed import Feed
 from torc_tui.store.workflows import snapshot
+from torc_tui.views.text_cells import cut
 from torc_tui.views.workflow_view import WorkflowView
 from torc_tui.wording import sentence, status_counts
 
@@ -128,7 +129,7 @@ class Live(Observer):
         lines = [self._summary(now, columns), self._counts()]
         lines += live_rows.groups(self.view, now, self.signs, max(1, rows // 4))
         lines += self._running(now, columns, rows - len(lines) - 4)
-        self._write(messages, [_cut(line, columns - 1) for line in lines])
+        self._write(messages, [cut(line, columns - 1) for line in lines])
 
     def _summary(self, now: float, columns: int) -> str:
         width = max(10, min(30, columns - 60))
@@ -160,14 +161,6 @@ class Live(Observer):
         text = erase + "".join(f"{line}\n" for line in [*messages, *drawing])
         if text:
             self.output.write(text)
-
-
-def _cut(line: str, width: int) -> str:
-    if line.isascii() and len(line) <= width:
-        return line
-    from rich.cells import cell_len, set_cell_size
-
-    return line if cell_len(line) <= width else set_cell_size(line, width)
 
 
 def _terminal_size(stream: TextIO) -> tuple[int, int]:

@@ -11,13 +11,13 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from torc_tui.cli.run_messages import printable
-from torc_tui.cli.table_layout import cells, fit
 from torc_tui.errors import TorcError
 from torc_tui.model import DEFAULT_REQUIREMENTS, Job, Machine
 from torc_tui.operations.stderr_tail import tail
 from torc_tui.store import log_files
 from torc_tui.store.database import Store
 from torc_tui.views.run_progress import Progress
+from torc_tui.views.text_cells import fit, width_of
 from torc_tui.views.workflow_view import WorkflowView
 from torc_tui.wording import count, duration, listed, size, time_range
 
@@ -80,7 +80,7 @@ def groups(view: WorkflowView, now: float, signs: Signs, most: int) -> list[str]
     found = [one for one in view.group_progress(now) if one[1].total > 1]
     found.sort(key=lambda one: (not one[1].running, one[1].done == one[1].total))
     shown = found[: min(most, _MOST_GROUPS)]
-    width = max((cells(name) for name, _ in shown), default=0)
+    width = max((width_of(name) for name, _ in shown), default=0)
     width = min(width, _NAME_WIDTH)
     lines = []
     for name, progress in shown:
@@ -96,7 +96,7 @@ def running(
     jobs: Sequence[Job], now: float, output: LastLines, signs: Signs, columns: int
 ) -> list[str]:
     """Return a line for each running job: its name, elapsed time and last line of output."""
-    width = min(max((cells(job.name) for job in jobs), default=0), max(10, columns // 3))
+    width = min(max((width_of(job.name) for job in jobs), default=0), max(10, columns // 3))
     lines = []
     for job in jobs:
         elapsed = max(0.0, now - (job.started_at or now))
@@ -109,7 +109,7 @@ def running(
 
 def _name(name: str, width: int, signs: Signs) -> str:
     """Return a name with exactly that width; names of a group differ at their ends."""
-    return fit(printable(name), width, "middle", signs.cut)
+    return fit(printable(name), width, side="middle", mark=signs.cut)
 
 
 class LastLines:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from torc_tui.views.text_cells import fit, width_of
+
 _NARROWEST = 4
 """Columns of the terminal below which no cell is cut."""
 _READABLE = 20
@@ -59,10 +61,10 @@ def render(
 ) -> RenderedTable:
     """Return the table as text. Without ``width`` nothing is cut or left out."""
     shapes = shapes or [Shape()] * len(headings)
-    widths = [cells(heading) for heading in headings]
+    widths = [width_of(heading) for heading in headings]
     for row in rows:
         for index, text in enumerate(row):
-            size = cells(text)
+            size = width_of(text)
             if size > widths[index]:
                 widths[index] = size
     kept = list(range(len(headings)))
@@ -71,15 +73,6 @@ def render(
         _squeeze(kept, shapes, widths, _room(kept, width))
     left_out = [index for index in range(len(headings)) if index not in kept]
     return RenderedTable(_draw(headings, rows, kept, shapes, widths, frame), left_out)
-
-
-def cells(text: str) -> int:
-    """Return how many columns of a terminal the text takes."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
-
-    return cell_len(text)
 
 
 def _room(kept: Sequence[int], width: int) -> int:
@@ -139,35 +132,9 @@ def _draw(
         return f"{ends[0]}{ends[1].join(bars)}{ends[2]}"
 
     def row_text(row: Sequence[str]) -> str:
-        texts = (fit(row[i], widths[i], shapes[i].cut, frame.cut) for i in kept)
+        texts = (fit(row[i], widths[i], side=shapes[i].cut, mark=frame.cut) for i in kept)
         return f"{frame.bar} {f' {frame.bar} '.join(texts)} {frame.bar}"
 
     lines = [rule(frame.top), row_text(headings), rule(frame.middle)]
     lines += map(row_text, rows)
     return "\n".join([*lines, rule(frame.bottom), ""])
-
-
-def fit(text: str, width: int, cut: str = "right", mark: str = UNICODE.cut) -> str:
-    """Return the text with exactly that width: padded, or cut at an end or in the middle."""
-    size = cells(text)
-    if size <= width:
-        return text + " " * (width - size)
-    rest = max(0, width - len(mark))
-    last = rest if cut == "left" else rest // 2 if cut == "middle" else 0
-    shown = _start(text, rest - last) + mark + _end(text, last)
-    return shown[:width] if shown.isascii() else shown + " " * (width - cells(shown))
-
-
-def _start(text: str, width: int) -> str:
-    if text.isascii():
-        return text[:width]
-    from rich.cells import set_cell_size
-
-    return set_cell_size(text, width).rstrip()
-
-
-def _end(text: str, width: int) -> str:
-    end = text[max(0, len(text) - width) :]
-    while cells(end) > width:
-        end = end[1:]
-    return end

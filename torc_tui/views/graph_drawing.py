@@ -16,7 +16,8 @@ from torc_tui.views.ansi import one_line
 from torc_tui.views.graph_layout import Box, Direction, layout
 from torc_tui.views.graph_scene import GraphNode, Scene
 from torc_tui.views.graph_wires import CellWindow, Run, Wires
-from torc_tui.views.status_bar import fit, strip, width_of
+from torc_tui.views.status_bar import strip
+from torc_tui.views.text_cells import shorten, width_of
 
 _LABEL_WIDTH = 30
 _STRIP_WIDTH = 6
@@ -65,6 +66,7 @@ class GraphDrawing:
         self.zoom = zoom
         self.direction = direction
         self.plain = plain
+        self.cut_mark = "~" if plain else "…"
         self.sign = sign
         self._labels = [self._label(node) for node in scene.nodes]
         sizes = [self._size(at) for at in range(len(scene.nodes))]
@@ -144,7 +146,7 @@ class GraphDrawing:
         return window.runs()
 
     def _label(self, node: GraphNode) -> str:
-        label = fit(one_line(node.label).translate(_JOINERS), _LABEL_WIDTH, plain=self.plain)
+        label = shorten(one_line(node.label).translate(_JOINERS), _LABEL_WIDTH, mark=self.cut_mark)
         if node.kind in ("job", "more") and node.count > 1:
             label += f" {'x' if self.plain else '×'}{node.count}"
         return label
@@ -205,7 +207,7 @@ class _Painter:
         end = self._write(inner, 1, self.drawing.label(self.at), f"name:{name}")
         if not has_strip(self.node):
             if self.drawing.zoom > 1:
-                text = fit(self._state(), self.box.w - 4, plain=self.drawing.plain)
+                text = shorten(self._state(), self.box.w - 4, mark=self.drawing.cut_mark)
                 self._write(2, 2, text, self.role)
         elif self.drawing.zoom == 1:
             self._strip(end + 1, 1, min(_STRIP_WIDTH, self.node.count))

@@ -18,7 +18,8 @@ from torc_tui.views.ansi import one_line
 from torc_tui.views.graph_drawing import GraphDrawing
 from torc_tui.views.graph_layout import Direction, layout
 from torc_tui.views.graph_scene import GraphNode, Scene
-from torc_tui.views.status_bar import fit, strip, width_of
+from torc_tui.views.status_bar import strip
+from torc_tui.views.text_cells import shorten, width_of
 
 COLORS: dict[JobStatus, tuple[str, str]] = {
     JobStatus.UNINITIALIZED: ("#8c959f", "#6e7681"),
@@ -60,7 +61,7 @@ def svg(
     scene: Scene, *, title: str = "", direction: Direction = "down", lit: Sequence[int] = ()
 ) -> str:
     """Return the picture; ``lit`` are the boxes of a path in order."""
-    labels = [fit(label_of(node), 40) for node in scene.nodes]
+    labels = [shorten(label_of(node), 40) for node in scene.nodes]
     sizes = [(max(12, width_of(label) + 5), 5) for label in labels]
     places = layout(sizes, scene.links, direction=direction, gap=4)
     width = f"{places.width * _CELL_WIDTH + 2 * _MARGIN:.0f}"

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from torc_tui.views.graph_routing import Hop
-from torc_tui.views.status_bar import width_of
+from torc_tui.views.text_cells import width_of
 
 
 class Run(NamedTuple):

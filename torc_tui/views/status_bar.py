@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.cells import get_character_cell_size
-
 from torc_tui.status import JobStatus
 
 S = JobStatus
@@ -77,22 +75,3 @@ def strip(counts: Sequence[int], width: int, *, plain: bool = False) -> list[tup
             cells[status] += 1
     signs = {status: _SIGNS.get(status, _OTHER_SIGNS)[plain] for status in present}
     return [(signs[status], status) for status in present for _ in range(cells[status])]
-
-
-def width_of(text: str) -> int:
-    """Return how many cells a text takes in a terminal."""
-    return len(text) if text.isascii() else sum(map(get_character_cell_size, text))
-
-
-def fit(text: str, width: int, *, plain: bool = False) -> str:
-    """Return the text in at most ``width`` cells, cut with ``…``."""
-    if width_of(text) <= width:
-        return text
-    mark = "~" if plain else "…"
-    out, used = "", 0
-    for char in text:
-        used += get_character_cell_size(char)
-        if used > width - 1:
-            break
-        out += char
-    return out + mark if width > 0 else ""

@@ -10,13 +10,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from torc_tui.views.status_bar import fit as shortened
-from torc_tui.views.status_bar import width_of as width_of
+from torc_tui.views.text_cells import cut as cut
+from torc_tui.views.text_cells import fit as fit
+from torc_tui.views.text_cells import width_of as width_of
 
 S = TypeVar("S")
 Span = tuple[str, str]
@@ -49,27 +49,6 @@ def sanitize(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return text.translate(_REPLACED)
-
-
-def cut(text: str, width: int) -> str:
-    """Return the longest prefix of ``text`` that fits in ``width`` cells."""
-    if text.isascii():
-        return text[:width]
-    total = 0
-    for index, char in enumerate(text):
-        total += cell_len(char)
-        if total > width:
-            return text[:index]
-    return text
-
-
-def fit(text: str, width: int, align: str = "left") -> str:
-    """Return ``text`` in exactly ``width`` cells, shortened with an ellipsis if it is longer."""
-    if width <= 0:
-        return ""
-    text = shortened(text, width)
-    pad = " " * (width - width_of(text))
-    return pad + text if align == "right" else text + pad
 
 
 def fit_line(line: Line, width: int, align: str = "left") -> list[Span]:
