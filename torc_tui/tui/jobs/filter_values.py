@@ -9,7 +9,11 @@ from torc_tui.views.job_parameters import parameters_of
 def filter_values(job: Job) -> list[str]:
     """Return the filters that a job passes, the most useful first."""
     out = [f"status:{job.status.word}"]
-    out += [f"{name}:{quoted_value(text)}" for name, text in parameters_of(job.values).items()]
+    out += [
+        f"{name}:{quoted_value(text)}"
+        for name, text in parameters_of(job.values).items()
+        if not set("'\"") <= set(text)  # a filter cannot hold both kinds of quotes
+    ]
     if job.return_code is not None:
         out.append(f"exit:{job.return_code}")
     if job.attempt_id > 1:
