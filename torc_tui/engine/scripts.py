@@ -169,12 +169,12 @@ class Scripts:
             for pid in self._running:
                 self._signal(pid, signal.SIGKILL if hard else signal.SIGTERM)
 
-    def stop_one(self, log_name: str, *, hard: bool = False) -> None:
-        """Terminate or kill the running command that writes to this log."""
+    def stop_one(self, log_name: str) -> None:
+        """Terminate the running command that writes to this log."""
         with self._lock:
             for pid, name in self._running.items():
                 if name == log_name:
-                    self._signal(pid, signal.SIGKILL if hard else signal.SIGTERM)
+                    self._signal(pid, signal.SIGTERM)
 
     @property
     def busy(self) -> bool:

@@ -185,9 +185,7 @@ class Unschedulable(NamedTuple):
     reason: Reason
 
 
-def unschedulable_jobs(
-    store: Store, workflow_id: int, limit: int = 1000
-) -> tuple[list[Unschedulable], bool]:
+def unschedulable_jobs(store: Store, workflow_id: int) -> tuple[list[Unschedulable], bool]:
     """Return the ready jobs that can never run, and whether no other job is ready.
 
     Without a runner, the resources of this machine count.
@@ -209,7 +207,7 @@ def unschedulable_jobs(
     with store.read() as conn:
         for one in {(one.requirement_id, one.labels): one for one in ready}.values():
             if (reason := never.get(one.requirement_id)) is not None:
-                names = workflows.names(conn, workflow_id, one, limit)
+                names = workflows.names(conn, workflow_id, one)
                 found += [Unschedulable(job_id, name, reason) for job_id, name in names]
     return found, len(never) == len(requested)
 

@@ -169,7 +169,6 @@ def end_orphans(
     reason: Reason,
     *,
     only: Set[int] | None = None,
-    actor: str | None = None,
 ) -> None:
     """End the jobs of lost runners that a user wants stopped, or ``only`` some of them."""
     with store.read() as conn:
@@ -188,4 +187,4 @@ def end_orphans(
             held = compute_nodes.held_attempts(conn, node.id)
             held = [one for one in held if one.job_id in still]
             rows = end_attempts(conn, node, held, now, stop=reason).rows
-            append(conn, workflow_id, rows, at=now, actor=actor)
+            append(conn, workflow_id, rows, at=now)

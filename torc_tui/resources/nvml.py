@@ -285,10 +285,10 @@ class NvmlDriver:
         return Device(index, uuid, True, tuple(instances))
 
 
-def machine_memory(root: Path = Path("/")) -> tuple[int, int]:
+def machine_memory() -> tuple[int, int]:
     """Return the memory of the machine that exists and that is available, in bytes."""
     amounts = {"MemTotal:": 0, "MemAvailable:": 0}
-    with suppress(OSError, ValueError), (root / "proc/meminfo").open() as lines:
+    with suppress(OSError, ValueError), Path("/proc/meminfo").open() as lines:
         for line in lines:
             name, number, *_ = line.split()
             if name in amounts:

@@ -160,9 +160,9 @@ class Decoder:
     characters of a line are kept.
     """
 
-    def __init__(self, *, cut: int = _CUT, style: Style = PLAIN) -> None:
+    def __init__(self, *, cut: int = _CUT) -> None:
         self.cut = cut
-        self.style = style
+        self.style = PLAIN
         self._decoder = getincrementaldecoder("utf-8")("replace")
         self._row = TextRow(cut)
         self._rest = ""

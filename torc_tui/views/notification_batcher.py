@@ -23,7 +23,7 @@ class NotificationBatcher:
     A notice is due when nothing of its kind happened for ``pause`` seconds, or after ``longest``.
     """
 
-    def __init__(self, *, pause: float = 0.5, longest: float = 3.0) -> None:
+    def __init__(self, *, pause: float, longest: float) -> None:
         self.pause = pause
         self.longest = longest
         self._open: dict[str, list[tuple[int, str]]] = {}

@@ -45,11 +45,11 @@ def listed(names: Iterable[str], most: int = 3, *, more: int = 0) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
-def in_lines(texts: Iterable[str], most: int = 20) -> str:
-    """Return texts one per line, indented by two spaces, at most ``most`` of them."""
+def in_lines(texts: Iterable[str]) -> str:
+    """Return texts one per line, indented by two spaces, at most 20 of them."""
     given = list(texts)
-    more = [f"and {len(given) - most} more"] if len(given) > most else []
-    return "\n".join(f"  {one}" for one in [*given[:most], *more])
+    more = [f"and {len(given) - 20} more"] if len(given) > 20 else []
+    return "\n".join(f"  {one}" for one in [*given[:20], *more])
 
 
 # -- sizes -----------------------------------------------------------------------------------------

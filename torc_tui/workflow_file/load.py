@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
@@ -19,11 +19,10 @@ from torc_tui.errors import Problem, SpecError, SpecSyntaxError
 from torc_tui.model import WorkflowSpec
 from torc_tui.quoting import nearest, quoted, shorten
 from torc_tui.records import replace
-from torc_tui.workflow_file.document import Document, Map, syntax_error
+from torc_tui.workflow_file.document import Document, List, Map, syntax_error
 from torc_tui.workflow_file.parameters import ReadText
 from torc_tui.workflow_file.parse import parse
 from torc_tui.workflow_file.schema import WORKFLOW
-from torc_tui.workflow_file.set_values import set_values
 from torc_tui.workflow_file.values import SURROGATE, InvalidValue, suggestion
 
 STDIN = "<stdin>"
@@ -100,7 +99,7 @@ def loads(
         raise syntax_error("the text is not valid Unicode", file=file, line=line)
     name = Path(file).stem if file and file != STDIN else "stdin"
     document = _document(text, format, file)
-    set_values(document, values or {})
+    _set_values(document, values or {})
     spec = parse(document, text_reader(directory), name=name, text=text)
     return replace(spec, set_values=dict(values or {}))
 
@@ -223,3 +222,42 @@ def text_reader(directory: Path | None) -> ReadText:
         raise InvalidValue(f"cannot take its values from {quoted(name, 120)}: {reason}")
 
     return read_text
+
+
+def _set_values(document: Document, given: Mapping[str, str]) -> None:
+    """Replace the values of variables and parameters wherever the document declares them."""
+    if not given or not isinstance(document.value, Map):
+        return
+    places = list(_places(document.value))
+    known = {name for place in places for name in place}
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise SpecError(
+            [
+                Problem(
+                    f"--set {name}: the file declares no variable or parameter {quoted(name)}",
+                    file=document.file,
+                    hint=suggestion(name, known, "declare it under variables or parameters"),
+                )
+                for name in unknown
+            ]
+        )
+    for place in places:
+        for name in place.keys() & given.keys():
+            place[name] = given[name]
+            if place.spelled:
+                place.spelled.pop(name, None)
+
+
+def _places(top: Map) -> Iterator[Map]:
+    """Yield the mappings of the document that declare variables or parameters."""
+    entries = [
+        entry
+        for section in ("jobs", "files", "user_data")
+        if isinstance(top.get(section), List)
+        for entry in top[section]
+        if isinstance(entry, Map)
+    ]
+    for declared in (top.get("variables"), *(one.get("parameters") for one in (top, *entries))):
+        if isinstance(declared, Map):
+            yield declared

@@ -138,10 +138,14 @@ def write(store: Store, actor: str, record_id: int, value: Json, version: int) -
         return Clash(theirs, text, changes, lines)
 
 
-def command_of(record_id: int, value: Json, *, limit: int = 4000) -> str:
+_LONGEST_DATA = 4000
+"""Characters of a value on a command line; larger ones are read from a file."""
+
+
+def command_of(record_id: int, value: Json) -> str:
     """Return the command line that writes this value; it reads a large one from a file."""
     import shlex
 
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    given = f"--data {shlex.quote(text)}" if len(text) <= limit else "--data-file FILE"
+    given = f"--data {shlex.quote(text)}" if len(text) <= _LONGEST_DATA else "--data-file FILE"
     return f"torc user-data update {record_id} {given}"
