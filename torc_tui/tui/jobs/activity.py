@@ -72,6 +72,11 @@ class Activity:
         self._longest = [job.id for job in nlargest(LONGEST, ended, key=_lasted)]
 
     @property
+    def last_end(self) -> float | None:
+        """Return when the last job finished."""
+        return max(self.ends, default=None)
+
+    @property
     def untold(self) -> list[int]:
         """Return the newest failed jobs whose last line is not known."""
         return [key for key in self.failed if key not in self.tails]
@@ -175,9 +180,9 @@ class Activity:
         out: list[Entry] = [(heading("Longest jobs"), None)]
         for job in jobs:
             lasted = _lasted(job)
-            cells = [span for span in bar(lasted / most, room, style="faint") if span[1] == "faint"]
+            line = ("━" * max(1, round(lasted / most * room)), "faint")
             spent = (elapsed(lasted).rjust(8) + "  ", "muted")
-            out.append((fit_line([*_head(job, name), spent, *cells], width), job.id))
+            out.append((fit_line([*_head(job, name), spent, line], width), job.id))
         return out
 
 

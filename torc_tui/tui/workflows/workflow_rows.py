@@ -14,11 +14,11 @@ from torc_tui.wording import age
 
 COLUMNS = (
     TableColumn("sign", "", 1, importance=0, sortable=False),
-    TableColumn("id", "id", 5, minimum=3, importance=1, align="right"),
+    TableColumn("id", "id", 4, minimum=3, importance=1, align="right"),
     TableColumn("name", "name", 28, minimum=10, importance=0, grow=2),
     TableColumn("state", "state", 13, minimum=9, importance=2),
     TableColumn("progress", "progress", 24, minimum=10, importance=3, grow=1),
-    TableColumn("jobs", "jobs", 13, minimum=9, importance=3, align="right"),
+    TableColumn("jobs", "jobs", 9, minimum=7, importance=2, align="right"),
     TableColumn("failed", "failed", 7, minimum=6, importance=3, align="right"),
     TableColumn("run", "run", 4, minimum=3, importance=7, align="right"),
     TableColumn("age", "created", 10, minimum=8, importance=6, align="right"),

@@ -19,9 +19,13 @@ from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.commands import ACTIONS
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.filter_line import FilterLine
+from torc_tui.tui.widgets.sides import FramedSide
+from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows import idle_commands
+from torc_tui.tui.workflows.welcome import Welcome, welcome_files
 from torc_tui.tui.workflows.workflow_actions import WorkflowActions
+from torc_tui.tui.workflows.workflow_preview import WorkflowPreview
 from torc_tui.tui.workflows.workflow_rows import WorkflowRows
 from torc_tui.wording import count
 
@@ -42,12 +46,15 @@ class WorkflowsScreen(TorcScreen):
         self.header = HeaderBar(HeaderState(title="torc", note="loading …"))
         self.filter_line = FilterLine()
         self.table = VirtualTable(self.rows, empty="loading …")
+        self.preview = WorkflowPreview(self)
+        self.list_side = FramedSide(self.filter_line, self.table, title="Workflows")
+        self.split = Split(self.list_side, self.preview, ratio=0.54)
+        self.welcome: Welcome | None = None
         self.workflow_actions = WorkflowActions(self)
 
     def compose(self) -> ComposeResult:
         yield self.header
-        yield self.filter_line
-        yield self.table
+        yield self.split
         yield FooterBar()
 
     def on_mount(self) -> None:
@@ -82,14 +89,38 @@ class WorkflowsScreen(TorcScreen):
             self.table.select(self.at)
             self.at = None
         self._show_header()
-        if bool(before) is not bool(now):
+        self.list_side.set_title("Workflows", str(len(self.table.order)))
+        self.split.limit_first(len(self.table.order) + 2)
+        self._show_preview()
+        if not now:
+            self._welcome()
+        elif self.welcome is not None:
+            self.welcome.remove()
+            self.welcome = None
+            self.split.display = True
+            self.table.focus()
+        selected = self.workflow
+        if selected is None or before.get(selected.id) != selected:
             self.show_keys()
+
+    def _show_preview(self) -> None:
+        self.preview.now = self.rows.now
+        self.preview.show(self.workflow)
+
+    def _welcome(self) -> None:
+        """Show workflow files to open instead of a list without workflows."""
+        if self.welcome is not None:
+            return
+        welcome = self.welcome = Welcome(self.torc.keymap.key)
+        self.split.display = False
+        self.mount(welcome, after=self.header)
+        self.ask("workflow files", lambda source: welcome_files(), welcome.show)
 
     def _show_header(self) -> None:
         workflows = [one for one in self.rows.records.values() if not one.is_archived]
         self.header.state = HeaderState(
             title="torc",
-            note=count(len(workflows), "workflow"),
+            note=count(len(workflows), "workflow") if workflows else "no workflows yet",
             running=sum(one.counts.get(JobStatus.RUNNING, 0) for one in workflows),
             meters=self.torc.meters,
             lost=self.torc.lost,
@@ -98,8 +129,9 @@ class WorkflowsScreen(TorcScreen):
         )
 
     def every_second(self, now: float) -> None:
-        self.rows.now = now
+        self.rows.now = self.preview.now = now
         self._show_header()
+        self.preview.write()
 
     # -- commands ----------------------------------------------------------------------------------
 
@@ -119,7 +151,7 @@ class WorkflowsScreen(TorcScreen):
 
     def is_idle(self, command: AppCommand) -> bool:
         nothing_to_leave = command.id == "back" and not self.filter_line.display
-        needs_rows = command.id in {*ACTIONS, "filter"} or "list" in command.where
+        needs_rows = command.id in {*ACTIONS, "filter", "filter-next"} or "list" in command.where
         workflow = self.workflow
         idle = set() if workflow is None else idle_commands.of_workflow(workflow.state)
         return (
@@ -170,7 +202,11 @@ class WorkflowsScreen(TorcScreen):
     # -- messages ----------------------------------------------------------------------------------
 
     def on_line_list_selected(self) -> None:
+        self._show_preview()
         self.show_keys()
+
+    def on_welcome_file_chosen(self, event: Welcome.FileChosen) -> None:
+        self.new_workflow(event.file.path)
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         if isinstance(event.key, int):

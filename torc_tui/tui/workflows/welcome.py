@@ -1,0 +1,114 @@
+"""What the app shows for an empty database: workflow files to open, and examples.
+
+Input: workflow files, which the reader thread finds. Output: `Chosen` messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+
+from torc_tui.tui.look.text_layout import Line, Span, width_of
+from torc_tui.tui.widgets.painted import Painted
+from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
+from torc_tui.tui.widgets.virtual_table import VirtualTable
+from torc_tui.tui.workflows.workflow_files import WorkflowFile, examples, find
+
+SENTENCE = "Runs the jobs of a workflow in order, and shows all of them live."
+COLUMNS = (
+    TableColumn("file", "workflow file", 28, minimum=14, importance=0, grow=1, sortable=False),
+    TableColumn("about", "about", 40, minimum=12, importance=1, grow=2, sortable=False),
+    TableColumn("where", "", 7, importance=2, align="right", sortable=False),
+)
+KEYS = (("activate", "opens"), ("workflow-new", "another file"), ("help", "help"))
+"""Commands that the last line names."""
+
+
+class Centered(Painted):
+    """Lines in the middle of the width."""
+
+    DEFAULT_CSS = """
+    Centered { height: auto; }
+    """
+
+    def __init__(self, text: Sequence[Line], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.text = text
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        return [
+            [(" " * max(0, (width - sum(width_of(text) for text, _ in line)) // 2), ""), *line]
+            for line in self.text
+        ]
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        return len(self.text)
+
+
+class Welcome(Vertical):
+    """The choices of a new user, in the middle of the screen."""
+
+    DEFAULT_CSS = """
+    Welcome { width: 1fr; height: 1fr; align: center middle; }
+    Welcome > .box { width: 96; max-width: 96%; height: auto; max-height: 100%; }
+    Welcome VirtualTable { height: auto; max-height: 70vh; margin: 1 0; }
+    """
+
+    @dataclass
+    class FileChosen(Message):
+        """A file was chosen."""
+
+        file: WorkflowFile
+
+    def __init__(self, key: Callable[[str], str]) -> None:
+        """Prepare the widget; ``key`` returns the key of a command."""
+        super().__init__(id="welcome")
+        self._key = key
+        self.rows = ListRows(COLUMNS, _cell, lambda file, column: None)
+        self.table = VirtualTable(self.rows, id="files", empty="looking for workflow files …")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box"):
+            yield Centered([[("torc", "accent bold")], [], [(SENTENCE, "text")]])
+            yield self.table
+            yield Centered([_keys(self._key)])
+
+    def on_mount(self) -> None:
+        self.table.focus()
+
+    def show(self, files: Sequence[WorkflowFile]) -> None:
+        """Show these files."""
+        self.rows.records = {file.path: file for file in files}
+        self.table.styles.height = len(files) + 1
+        self.table.reload()
+        self.table.move_to(0)
+
+    def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
+        event.stop()
+        self.post_message(self.FileChosen(self.rows.records[event.key]))
+
+
+def welcome_files() -> list[WorkflowFile]:
+    """Return the choices: workflow files in and below the current directory, then examples."""
+    return [*find(str(Path.cwd())), *examples()]
+
+
+def _keys(key: Callable[[str], str]) -> list[Span]:
+    out: list[Span] = []
+    for command, title in KEYS:
+        out += [("   " if out else "", ""), (key(command), "key"), (f" {title}", "muted")]
+    return out
+
+
+def _cell(file: WorkflowFile, column: str, width: int) -> Cell:
+    match column:
+        case "file":
+            return (file.shown, "text")
+        case "where":
+            return ("example" if file.is_example else "", "faint")
+    return (file.description or ("" if file.name == file.shown else file.name), "muted")
