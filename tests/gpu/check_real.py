@@ -11,7 +11,12 @@ each of which says
    what CUDA showed it; their results with the measured memory;
 4. the program as a foreign process: a whole-GPU job is not started beside it, and is when it
 leaves (one GPU only);
-5. a job of another database that holds all GPUs: ours waits, is told why, and starts after it.
+5. a job of another database that holds all GPUs: ours waits, is told why, and starts after it;
+6. a program that runs outside of the session of the job, as in a container, and names only its
+control group: it belongs to the job, and use beyond the request is an event within seconds;
+7. hints: a job with a part of a GPU finds the limits of its memory in its environment;
+8. a GPU that a user has set aside: no job starts there until it may be used again;
+9. a job that computes on a GPU that it was not given is reported (several GPUs only).
 
 Exit code 0: all is well, or skipped. 1: something is wrong, which is printed with FAIL.
 """
@@ -76,6 +81,11 @@ def main() -> int:
         held(checks, monitor, gpus[0], folder)
         workflow(checks, gpus, folder)
         shared(checks, gpus, folder)
+        outside(checks, folder)
+        hints(checks, folder)
+        avoided(checks, gpus, folder)
+        if len(gpus) > 1:
+            stray(checks, gpus, folder)
         if len(gpus) == 1:
             foreign(checks, gpus[0], folder)
     monitor.close()
@@ -289,6 +299,98 @@ def shared(checks: Checks, gpus: tuple[Gpu, ...], folder: Path) -> None:
             runner.terminate()
             code = None
         checks.that(code == 0, "it runs when the other job has left", code)
+
+
+# -- 6 to 9 ----------------------------------------------------------------------------------------
+
+
+def started(folder: Path, name: str, command: str, **wants: object) -> subprocess.Popen[bytes]:
+    """Start the run of a workflow with one job, both of that name."""
+    settings = {"execution_config": wants.pop("execution")} if "execution" in wants else {}
+    needs = {"name": "r", "num_cpus": 1, "memory": "1g", "runtime": "PT2M", **wants}
+    job = {"name": name, "command": command, "resource_requirements": "r"}
+    spec = {"name": name, "jobs": [job], "resource_requirements": [needs], **settings}
+    (folder / f"{name}_check.json").write_text(json.dumps(spec))
+    return subprocess.Popen(
+        torc_words("run", f"{name}_check.json", "-q"), cwd=folder, env=torc_environ(folder)
+    )
+
+
+def waits_for(folder: Path, text: str, *words: str) -> str:
+    """Return what a command prints, as soon as it contains the text; or what it printed last."""
+    deadline = time.monotonic() + PATIENCE / 2
+    while text not in (found := torc(folder, *words).stdout) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
+def ends(checks: Checks, runner: subprocess.Popen[bytes], what: str) -> None:
+    try:
+        code: int | None = runner.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        runner.terminate()
+        code = None
+    checks.that(code == 0, what, code)
+
+
+def outside(checks: Checks, folder: Path) -> None:
+    """This script plays the daemon that starts the containers."""
+    job = "env > out.new; mv out.new out.env; while [ ! -e out.go ]; do sleep 0.05; done"
+    with started(folder, "outside", job, num_gpus=0.5, gpu_memory="1g") as runner:
+        if not wait((folder / "out.env").exists, runner):
+            checks.that(False, "the job that waits for its container runs")
+            return
+        lines = (line.partition("=") for line in (folder / "out.env").read_text().splitlines())
+        variables = {name: value for name, _, value in lines}
+        keep = ("CUDA_VISIBLE_DEVICES", "TORC_CGROUP", "FAKE_NVML_STATE", "LD_LIBRARY_PATH")
+        environ = {name: variables[name] for name in keep if name in variables}
+        report, done = folder / "outside.json", folder / "outside.done"
+        with subprocess.Popen(
+            hold(report, 2048, done), env=environ, start_new_session=True
+        ) as program:
+            wait(report.exists, program)
+            seen = waits_for(folder, "1 GiB requested", "events", "list", "outside")
+            checks.that("1 GiB requested" in seen, "a program in a container belongs to its job")
+            (folder / "out.go").touch()
+            ends(checks, runner, "the job with a container ends well")
+            done.touch()
+    results = json.loads(torc(folder, "results", "list", "outside", "-f", "json").stdout)
+    peak = results[0].get("peak_gpu_memory_bytes") if results else None
+    checks.that((peak or 0) >= 2048 * MB, "its memory is in the peak of the job", peak)
+
+
+def hints(checks: Checks, folder: Path) -> None:
+    job = 'echo "$XLA_PYTHON_CLIENT_MEM_FRACTION $CUDA_MPS_PINNED_DEVICE_MEM_LIMIT" > hints'
+    with started(folder, "hints", job, gpu_memory="2g", execution={"gpu_hints": True}) as runner:
+        ends(checks, runner, "the job with hints ends well")
+    seen = (folder / "hints").read_text().split() if (folder / "hints").exists() else []
+    good = len(seen) == 2 and 0 < float(seen[0]) < 1 and seen[1] == "0=2048M"
+    checks.that(good, "it finds the limits of its memory", seen)
+
+
+def avoided(checks: Checks, gpus: tuple[Gpu, ...], folder: Path) -> None:
+    uuids = [gpu.parent or gpu.uuid for gpu in gpus]
+    for uuid in dict.fromkeys(uuids):
+        torc(folder, "gpu", "avoid", uuid, "--for", "1h")
+    with started(folder, "avoided", "touch avoided.ran", num_gpus=1) as runner:
+        why = waits_for(folder, "is not used", "why", "avoided/avoided")
+        checks.that("is not used" in why, "a GPU that a user has set aside is not used", why[-200:])
+        checks.that(not (folder / "avoided.ran").exists(), "no job starts there")
+        for uuid in dict.fromkeys(uuids):
+            torc(folder, "gpu", "use", uuid)
+        ends(checks, runner, "it runs when the GPU may be used again")
+
+
+def stray(checks: Checks, gpus: tuple[Gpu, ...], folder: Path) -> None:
+    wrong = hold(folder / "stray.json", 1024, folder / "stray.done")
+    names = " ".join(gpu.uuid for gpu in gpus)
+    other = f'for g in {names}; do [ $g = "$CUDA_VISIBLE_DEVICES" ] || other=$g; done'
+    job = f"{other}; CUDA_VISIBLE_DEVICES=$other {' '.join(wrong)}"
+    with started(folder, "stray", job, num_gpus=1) as runner:
+        seen = waits_for(folder, "was not given", "events", "list", "stray")
+        checks.that("was not given" in seen, "a job on a GPU that it was not given is reported")
+        (folder / "stray.done").touch()
+        ends(checks, runner, "the job on the wrong GPU ends well")
 
 
 # -- how things are started ------------------------------------------------------------------------

@@ -33,4 +33,4 @@ def test_stand_in(fake: FakeNvml, gpus: int) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert lines[-1] == "all is well"
-    assert sum(line.startswith("ok ") for line in lines) == 16 + gpus + (3 if gpus == 1 else 0)
+    assert sum(line.startswith("ok ") for line in lines) == 24 + gpus + (3 if gpus == 1 else 2)
