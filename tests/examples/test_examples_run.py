@@ -59,6 +59,15 @@ def test_an_example(user_shell: Shell, examples: Path, path: str) -> None:
     assert re.search(said, user_shell(f"torc logs 1/{job} --stdout").stdout)
 
 
+def test_the_gpus(user_shell: Shell, examples: Path) -> None:
+    done = user_shell("torc run workflow.yaml --virtual-gpus 2", cwd=examples / "gpus")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = user_shell("torc logs 1/report --stdout").stdout
+    assert len(re.findall(r"evaluate \d: GPU [01], share 0\.25", said)) == 4, said
+    trained = [(examples / f"gpus/out/model_{i}.txt").read_text() for i in range(1, 5)]
+    assert all(re.fullmatch(r"train \d: GPU [01], share 1\n", text) for text in trained), trained
+
+
 def test_the_sweep_in_which_some_fail(user_shell: Shell, examples: Path) -> None:
     done = user_shell("torc run with-failures.yaml", cwd=examples / "sweep")
     assert done.returncode == 1

@@ -50,7 +50,6 @@ def test_inventory(fake: FakeNvml, reader: Start) -> None:
         "memory_reserved": 0,
         "unified": False,
         "lists_processes": True,
-        "fault": None,
         "order": 0,
     }
     assert (second["index"], second["compute_mode"], second["processes"]) == (
