@@ -34,6 +34,17 @@ def test_jobs_have_their_own() -> None:
     assert not [one for one in plan.warnings if one.kind == "unused"]
 
 
+def test_in_kdl() -> None:
+    text = """
+    job "a" { command "x"; resource_requirements { num_cpus 0.5; memory "1g"; }; }
+    job "b" { command "x"; resource_requirements "own" { num_cpus 2; }; }
+    job "c" { command "x"; resource_requirements "own"; }
+    """
+    plan = resolve(loads(text, format="kdl"))
+    found = [plan.requirements[job.requirement] for job in plan.jobs]
+    assert [(one.name, one.num_cpus) for one in found] == [("a", 0.5), ("own", 2), ("own", 2)]
+
+
 def test_without_a_section() -> None:
     text = "jobs: [{name: a, command: x, resource_requirements: {num_cpus: 3}}]"
     plan = resolve(loads(text, format="yaml"))

@@ -14,7 +14,7 @@ from torc_tui.model import Json
 from torc_tui.workflow_file import checks, failure_keys, size_checks, values
 from torc_tui.workflow_file.checks import MADE, Check
 from torc_tui.workflow_file.key_tables import Key, KeyTable
-from torc_tui.workflow_file.schema import JOB, REQUIREMENTS, WORKFLOW
+from torc_tui.workflow_file.schema import WORKFLOW
 
 Meanings = Mapping[str, Mapping[str, str]]
 """Name of a table -> key -> what it means."""
@@ -87,7 +87,7 @@ def workflow_schema(meanings: Meanings) -> Json:
     }
 
 
-def _table(table: KeyTable, meanings: Meanings, required: tuple[str, ...] | None = None) -> Any:
+def _table(table: KeyTable, meanings: Meanings) -> Any:
     """Return the schema of an entry."""
     texts = meanings.get(table.what, {})
     properties: dict[str, Json] = {}
@@ -102,7 +102,7 @@ def _table(table: KeyTable, meanings: Meanings, required: tuple[str, ...] | None
         "properties": properties,
         "additionalProperties": False,
     }
-    if needed := list(table.required if required is None else required):
+    if needed := list(table.required):
         entry["required"] = needed
     if table.free is not None:
         entry["patternProperties"] = {f"^{table.free}": True}
@@ -114,8 +114,6 @@ def _key(name: str, key: Key, table: KeyTable, meanings: Meanings) -> Any:
     if name == "parameters":
         return _PARAMETERS
     if key.table is None:
-        if table is JOB and name == "resource_requirements":
-            return {"anyOf": [_TEXT, _table(REQUIREMENTS, meanings, ())]}
         return _check(key.check)
     entry = _table(key.table, meanings)
     if key.shape == "records":

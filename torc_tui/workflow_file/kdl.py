@@ -124,8 +124,8 @@ class _KdlBuilder:
 
     def value(self, node: ckdl.Node, inner: list[NodePlace], line: int | None, key: Key) -> Json:
         """Return the value of a node whose key is known."""
-        is_short = key.table is not None and key.table.is_short
-        if key.shape == "record" and not (is_short and len(node.args) == 1):
+        may_be_short = key.table is not None and key.table.is_short and len(node.args) == 1
+        if key.shape == "record" and (node.children or not may_be_short):
             return self.record(node, inner, line, key.table)
         if key.shape == "map":
             return self.map(node, inner, line)

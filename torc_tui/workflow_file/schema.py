@@ -58,6 +58,24 @@ STDIO = KeyTable(
     is_short=True,
 )
 
+REQUIREMENTS = KeyTable(
+    "resource requirements",
+    {
+        "name": Key(name),
+        "num_cpus": Key(cpus),
+        "memory": Key(memory),
+        "num_gpus": Key(gpus),
+        "gpu_memory": Key(gpu_memory),
+        "gpu_model": Key(pattern),
+        "num_nodes": Key(integer(1)),
+        "runtime": Key(duration),
+    },
+    ("name", "num_cpus"),
+)
+
+INLINE_REQUIREMENTS = KeyTable("resource requirements", REQUIREMENTS.keys, is_short=True)
+"""Those inside a job, which need no name."""
+
 JOB = KeyTable(
     "job",
     {
@@ -67,7 +85,7 @@ JOB = KeyTable(
         "invocation_script": Key(string),
         "cancel_on_blocking_job_failure": Key(boolean),
         "supports_termination": Key(boolean),
-        "resource_requirements": Key(nonempty),
+        "resource_requirements": Key(nonempty, "record", INLINE_REQUIREMENTS),
         "failure_handler": Key(nonempty),
         "scheduler": Key(nonempty),
         "labels": Key(strings(label), "list"),
@@ -158,21 +176,6 @@ USER_DATA = KeyTable(
         **_EXPANDED,
     },
     ("name",),
-)
-
-REQUIREMENTS = KeyTable(
-    "resource requirements",
-    {
-        "name": Key(name),
-        "num_cpus": Key(cpus),
-        "memory": Key(memory),
-        "num_gpus": Key(gpus),
-        "gpu_memory": Key(gpu_memory),
-        "gpu_model": Key(pattern),
-        "num_nodes": Key(integer(1)),
-        "runtime": Key(duration),
-    },
-    ("name", "num_cpus"),
 )
 
 HANDLER = KeyTable(
