@@ -742,6 +742,39 @@ JOB_COMMANDS = (
     _list("jobs running", "jobs:running", "List the jobs that are running", *LISTING),
     CliCommand(("jobs get",), "jobs:get", "Show a job", (JOB, OF_WORKFLOW)),
     CliCommand(
+        ("jobs create",),
+        "record_changes:create_one_job",
+        "Add a job with dependencies to a workflow",
+        (
+            WORKFLOW,
+            arg("-n --name", "name", type=label, required=True),
+            arg("-c --command COMMAND", "command", required=True),
+            arg("-r --resource-requirements-id ID", "resource requirements", type=POSITIVE),
+            arg("-b --blocking-job-ids ID", "jobs that it waits for", nargs="+"),
+            arg("-i --input-file-ids ID", "files that it reads", nargs="+"),
+            arg("-o --output-file-ids ID", "files that it writes", nargs="+"),
+        ),
+        changes=True,
+    ),
+    CliCommand(
+        ("jobs delete",),
+        "record_changes:delete_some_jobs",
+        "Delete jobs that are not running; jobs that wait for them start without them",
+        (
+            arg("jobs JOB", "names, WORKFLOW/NAME, ids, or train_*", nargs="+"),
+            OF_WORKFLOW,
+            NO_PROMPTS,
+        ),
+        changes=True,
+    ),
+    CliCommand(
+        ("jobs delete-all",),
+        "record_changes:delete_all_jobs",
+        "Delete all jobs of a workflow",
+        (WORKFLOW, NO_PROMPTS),
+        changes=True,
+    ),
+    CliCommand(
         ("jobs create-from-file",),
         "jobs:create_from_file",
         "Add a job for each line of a file",
@@ -950,6 +983,8 @@ _REQUESTS = (
     arg("--runtime TIME", "runtime, such as PT2H; for an update also x2"),
 )
 
+_NEW_NAME = arg("-n --name", "name", type=label, required=True)
+
 RECORD_COMMANDS = (
     _list("files list", "records:files", "List files", *LISTING),
     _list(
@@ -958,6 +993,31 @@ RECORD_COMMANDS = (
         "List files that must exist before a workflow can start",
     ),
     CliCommand(("files get",), "records:file", "Show a file", (_ID,)),
+    CliCommand(
+        ("files create",),
+        "record_changes:create_file",
+        "Add a file to a workflow",
+        (WORKFLOW, _NEW_NAME, arg("-p --path PATH", "path", required=True, complete="file")),
+        changes=True,
+    ),
+    CliCommand(
+        ("files update",),
+        "record_changes:update_file",
+        "Change the name or the path of a file",
+        (
+            _ID,
+            arg("-n --name", "new name", type=label),
+            arg("-p --path PATH", "new path; commands that contain the old one do not change"),
+        ),
+        changes=True,
+    ),
+    CliCommand(
+        ("files delete",),
+        "record_changes:delete_file",
+        "Delete a file that no job reads or writes",
+        (_ID, NO_PROMPTS),
+        changes=True,
+    ),
     _list(
         "results list",
         "records:results",
@@ -972,6 +1032,17 @@ RECORD_COMMANDS = (
     ),
     CliCommand(("results get",), "records:result", "Show a result", (_ID,)),
     CliCommand(
+        ("results delete",),
+        "record_changes:delete_results",
+        "Delete results of attempts; the status of the jobs does not change",
+        (
+            arg("ids ID", "ids of results", nargs="+", type=POSITIVE),
+            flag("--include-logs", "also delete the log files of these attempts"),
+            NO_PROMPTS,
+        ),
+        changes=True,
+    ),
+    CliCommand(
         ("events list", "events monitor"),
         "events:list_",
         "List events, or follow them with -f",
@@ -984,6 +1055,17 @@ RECORD_COMMANDS = (
         ),
         follow=True,
         formats=LIST,
+    ),
+    CliCommand(
+        ("events create",),
+        "record_changes:create_event",
+        "Add an event of your own to a workflow",
+        (
+            WORKFLOW,
+            arg("-d --data JSON", "JSON object; - for standard input", empty=True),
+            arg("--data-file", "file with the JSON object", complete="file"),
+        ),
+        changes=True,
     ),
     _list("resource-requirements list", "records:requirements", "List resource requirements"),
     CliCommand(

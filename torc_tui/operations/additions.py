@@ -44,10 +44,7 @@ def add_jobs(
     In a workflow that was initialized, the jobs wait for nothing but ``conditions``. Refused for an
     archived or canceled workflow.
     """
-    workflow = workflows.get_workflow(store, workflow_id)
-    if workflow.is_archived or workflow.is_canceled:
-        state = "archived" if workflow.is_archived else "canceled"
-        raise Refused(f"workflow {workflow_id} is {state}: no jobs can be added")
+    check_open(store, workflow_id)
     now = time.time()
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)
@@ -71,3 +68,11 @@ def add_jobs(
             actor=actor,
         )
     return ids
+
+
+def check_open(store: Store, workflow_id: int) -> None:
+    """Raise Refused for a workflow to which no jobs can be added."""
+    workflow = workflows.get_workflow(store, workflow_id)
+    if workflow.is_archived or workflow.is_canceled:
+        state = "archived" if workflow.is_archived else "canceled"
+        raise Refused(f"workflow {workflow_id} is {state}: no jobs can be added")

@@ -141,8 +141,13 @@ def _insert_parts(appended: Appended, now: float) -> None:
 
 
 def _settle(appended: Appended, waiting: Sequence[int], now: float) -> list[EventRow]:
-    """Let the new jobs wait or start, and let the others wait for them."""
+    """Let the new jobs wait or start, and let the others wait for them.
+
+    In a workflow that was never initialized, the first run does that.
+    """
     conn, workflow_id = appended.conn, appended.workflow_id
+    if conn.value(sql.RUN_OF_WORKFLOW, workflow_id=workflow_id) == 0:
+        return []
     states = user_actions.job_states(conn, waiting)
     ready = [one.id for one in states if one.status is JobStatus.READY]
     if ready:

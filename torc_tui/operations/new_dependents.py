@@ -15,10 +15,14 @@ from torc_tui.operations.appending import Appended
 from torc_tui.patterns import Pattern
 from torc_tui.quoting import quoted
 from torc_tui.status import NOT_STARTED
-from torc_tui.store import sql
+from torc_tui.store import relations, sql
 from torc_tui.store.connection import Connection
+from torc_tui.store.database import Store
 from torc_tui.store.encoding import dumps, loads
-from torc_tui.store.plan_rows import EdgeRow
+from torc_tui.store.plan_rows import EdgeRow, edge_rows
+
+_MATCHES = "a pattern of job {job} matches"
+_READS = "job {job} reads a file of"
 
 
 def join_edges(conn: Connection, parent: int, new: Sequence[int]) -> list[EdgeRow]:
@@ -40,8 +44,26 @@ def pattern_edges(conn: Connection, workflow_id: int, appended: Appended) -> lis
     edges = [(*edge, row.id) for row in rows for edge in names.matched(loads(row.patterns))]
     found: list[EdgeRow] = [(new, job, kind, via) for new, kind, via, job in edges]
     waiting = {row.id: row.name for row in rows}
-    _refuse_cycles(conn, appended, {edge[1]: waiting[edge[1]] for edge in found})
+    _refuse_cycles(conn, appended, {edge[1]: waiting[edge[1]] for edge in found}, _MATCHES)
     return found
+
+
+def reader_edges(
+    store: Store, conn: Connection, appended: Appended, file_ids: Sequence[int]
+) -> list[EdgeRow]:
+    """Return that jobs which read some files wait for the new job that writes them."""
+    wanted = set(file_ids)
+    [new] = appended.new_jobs
+    found: list[EdgeRow] = [
+        (new, reader, int(EdgeKind.FILE), one.id)
+        for one in relations.artifacts(store, appended.workflow_id)
+        if one.kind == "file" and one.id in wanted
+        for reader in one.consumers
+    ]
+    free = _not_begun(conn, (edge[1] for edge in found))
+    rows = conn.rows(sql.JOB_STATES, job_ids=dumps(sorted(free)))
+    _refuse_cycles(conn, appended, {row.id: row.name for row in rows}, _READS)
+    return [edge for edge in found if edge[1] in free]
 
 
 class _New:
@@ -90,20 +112,28 @@ class _New:
                     yield parts[place][1], int(kind), parts[place][2]
 
 
-def _refuse_cycles(conn: Connection, appended: Appended, waiting: dict[int, str]) -> None:
+def _refuse_cycles(conn: Connection, appended: Appended, waiting: dict[int, str], how: str) -> None:
     """Raise Refused if a new job waits for a job that waits for new jobs."""
-    level = _not_begun(conn, appended.known_jobs)
+    level = _not_begun(conn, _waited_for(appended))
     seen: set[int] = set()
     while level:
         for one in level:
             if one in waiting:
                 raise Refused(
-                    f"a pattern of job {quoted(waiting[one])} matches new jobs that wait for it:"
+                    f"{how.format(job=quoted(waiting[one]))} new jobs that wait for it:"
                     " the jobs would wait for each other"
                 )
         seen |= level
         rows = conn.rows(sql.UPSTREAM_PAIRS, job_ids=dumps(sorted(level)))
         level = _not_begun(conn, {row.depends_on_id for row in rows} - seen)
+
+
+def _waited_for(appended: Appended) -> set[int]:
+    """Return the jobs for which new jobs wait."""
+    new, rows = set(appended.new_jobs), edge_rows(appended.plan, appended.ids)
+    nodes = {on for on, job, _, _ in rows if job in new}
+    members = {on for on, job, _, _ in rows if job < 0 and job in nodes}
+    return {one for one in nodes | members if one > 0}
 
 
 def _not_begun(conn: Connection, job_ids: Iterable[int]) -> set[int]:

@@ -83,6 +83,8 @@ def readable(data: Mapping[str, Json]) -> dict[str, Json]:
 
 def _details(event: Event) -> list[str]:
     data = event.data
+    if event.kind == "user_event":
+        return [f"{key}: {value}" for key, value in readable(data).items()]
     parts = [*_end(event), _attempt(data)]
     if (moment := _time(data, "not_before")) is not None and moment > event.timestamp:
         parts.append(f"in {duration(moment - event.timestamp)}")

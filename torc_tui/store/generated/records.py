@@ -28,6 +28,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "compute_node.id", "workflow_id", "id workflow_id run_id hostname pid num_cpus "
         "memory_bytes gpus:json is_active:boolean started_at ended_at heartbeat_at options:json "
         "labels:json"),
+    "DELETE_FILE": ("DELETE FROM file WHERE file.id = ?1", "file_id"),
+    "DELETE_RESULT": ("DELETE FROM result WHERE result.id = ?1", "result_id"),
     "FAILURE_HANDLERS": ("SELECT failure_handler.id, failure_handler.workflow_id, "
         "failure_handler.name, failure_handler.rules FROM failure_handler WHERE "
         "failure_handler.workflow_id = ?1 ORDER BY failure_handler.id", "workflow_id", "id "
@@ -44,6 +46,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "file_group.file_id FROM file_group WHERE file_group.group_id IN (SELECT "
         "job.output_files FROM job WHERE job.workflow_id = ?1 AND job.status = 5))) ORDER BY "
         "file.id", "workflow_id", "id workflow_id name path:path st_mtime st_size"),
+    "FILE_OF_NAME": ("SELECT file.id FROM file WHERE file.workflow_id = ?1 AND file.name = ?2",
+        "workflow_id name", "id"),
     "FIRST_JOB_NAMES": ("SELECT job.name FROM job WHERE job.workflow_id = ?1 AND NOT "
         "job.removed ORDER BY job.id LIMIT 20000", "workflow_id", "name"),
     "JOB": ("SELECT job.id, job.workflow_id, job.name, job.command, job.invocation_script, "
@@ -62,6 +66,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "compute_node_id pid started_at ended_at return_code reason:reason not_before "
         "allocation:json suspended:boolean labels:json planned:json grown:json ignored:boolean "
         "spawned_by scheduler_id"),
+    "JOBS_OF_FILE": ("SELECT count(*) AS number FROM file_group, job WHERE file_group.file_id = "
+        "?1 AND (job.input_files = file_group.group_id OR job.output_files = "
+        "file_group.group_id)", "file_id", "number"),
     "JOB_NAMES": ("SELECT job.id, job.name FROM job WHERE job.id IN (SELECT anon_1.value FROM "
         "json_each(?1) AS anon_1)", "job_ids", "id name"),
     "JOB_OF_NAME": ("SELECT job.id FROM job WHERE job.workflow_id = ?1 AND job.name = ?2 AND "
@@ -133,6 +140,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "SLURM_SCHEDULERS": ("SELECT slurm_scheduler.id, slurm_scheduler.name, "
         "slurm_scheduler.settings FROM slurm_scheduler WHERE slurm_scheduler.workflow_id = ?1 "
         "ORDER BY slurm_scheduler.id", "workflow_id", "id name settings:json"),
+    "UPDATE_FILE": ("UPDATE file SET name=?1, path=?2 WHERE file.id = ?3", "name path:path "
+        "file_id"),
     "WORKFLOWS_WITH_JOB": ("SELECT workflow.id FROM workflow WHERE EXISTS (SELECT job.id FROM "
         "job WHERE job.workflow_id = workflow.id AND job.name = ?1 AND NOT job.removed)",
         "name", "id"),

@@ -64,7 +64,7 @@ POSTGRESQL: dict[str, str] = {
         "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
         "json_array_elements_text_1))) AND dependency.depends_on_id = any(array((SELECT "
         "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_2)))",
+        "json_array_elements_text_1)))",
     "DELETE_EDGES_FROM": "DELETE FROM dependency WHERE dependency.depends_on_id = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
         "json_array_elements_text_1)))",

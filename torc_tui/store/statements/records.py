@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Text, and_, func, or_, select
+from sqlalchemy import Text, and_, delete, func, or_, select, update
 
 from torc_tui.status import HAS_RESULT, TROUBLED, JobStatus
 from torc_tui.store.schema import (
@@ -26,6 +26,7 @@ from torc_tui.store.statements.terms import (
     Paged,
     among,
     columns,
+    given,
     has_status,
     is_listed,
     matches,
@@ -109,6 +110,13 @@ JOB_NAMES = pick(job, "id name").where(is_listed(job.c.id, param("job_ids", Text
 _file = pick(file, "id workflow_id name path st_mtime st_size")
 _of_workflow = _file.where(of_workflow(file))
 FILE = _file.where(file.c.id == param("file_id"))
+FILE_OF_NAME = select(file.c.id).where(of_workflow(file), file.c.name == param(file.c.name))
+UPDATE_FILE = update(file).where(file.c.id == param("file_id")).values(given(file, "name path"))
+DELETE_FILE = delete(file).where(file.c.id == param("file_id"))
+JOBS_OF_FILE = select(func.count().label("number")).where(
+    file_group.c.file_id == param("file_id"),
+    or_(job.c.input_files == file_group.c.group_id, job.c.output_files == file_group.c.group_id),
+)
 LIST_FILES = Paged(
     _of_workflow,
     sorts={name: file.c[name] for name in ("id", "name", "path", "st_mtime")},
@@ -144,6 +152,7 @@ _result = (
 )
 _newest = result.alias("newest")
 RESULT = _result.where(result.c.id == param("result_id"))
+DELETE_RESULT = delete(result).where(result.c.id == param("result_id"))
 LIST_RESULTS = Paged(
     _result.where(of_workflow(result)),
     sorts={
