@@ -108,6 +108,7 @@ class _Choice:
         return sorted(members, key=lambda state: _gpu(state).index)
 
     def _rank_of_set(self, states: Sequence[GpuState]) -> Any:
+        """Return a sort key: near GPUs first, then idle ones, then those with free memory."""
         pairs = [self._distance(one, other) for one, other in combinations(states, 2)]
         uuids = [_gpu(state).uuid for state in states]
         return (

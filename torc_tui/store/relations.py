@@ -8,7 +8,7 @@ replaced by its jobs. Nothing is written here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from torc_tui.errors import NotFound
 from torc_tui.model import Artifact, EdgeKind, Json
@@ -115,18 +115,12 @@ def artifacts(store: Store, workflow_id: int) -> list[Artifact]:
     found: list[Artifact] = []
     readers = _by_group((job.input_files, job.id) for job in jobs)
     writers = _by_group((job.output_files, job.id) for job in jobs)
-    for (number, name, state), groups in _grouped((f.id, f.name, "", f.group_id) for f in files):
-        made, used = _flat(writers, groups), _flat(readers, groups)
-        if made or used:
-            found.append(Artifact("file", number, name, made, used, state))
+    rows = [(row.id, row.name, "", row.group_id) for row in files]
+    found += _artifacts("file", rows, writers, readers)
     readers = _by_group((job.input_user_data, job.id) for job in jobs)
     writers = _by_group((job.output_user_data, job.id) for job in jobs)
-    states = ((r.id, r.name, "empty" if r.is_null else "written", r.group_id) for r in records)
-    for (number, name, state), groups in _grouped(states):
-        made, used = _flat(writers, groups), _flat(readers, groups)
-        if made or used:
-            found.append(Artifact("user_data", number, name, made, used, state))
-    return found
+    rows = [(r.id, r.name, "empty" if r.is_null else "written", r.group_id) for r in records]
+    return found + _artifacts("user_data", rows, writers, readers)
 
 
 def _by_group(jobs: Iterable[tuple[int | None, int]]) -> dict[int, list[int]]:
@@ -137,14 +131,21 @@ def _by_group(jobs: Iterable[tuple[int | None, int]]) -> dict[int, list[int]]:
     return found
 
 
-def _grouped(
+def _artifacts(
+    kind: Literal["file", "user_data"],
     rows: Iterable[tuple[int, str, str, int]],
-) -> Iterable[tuple[tuple[int, str, str], list[int]]]:
-    """Return each (id, name, state) with the groups that hold it."""
-    found: dict[tuple[int, str, str], list[int]] = {}
+    writers: dict[int, list[int]],
+    readers: dict[int, list[int]],
+) -> list[Artifact]:
+    """Return what jobs write or read, of rows (id, name, state, group that holds it)."""
+    groups_of: dict[tuple[int, str, str], list[int]] = {}
     for number, name, state, group in rows:
-        found.setdefault((number, name, state), []).append(group)
-    return found.items()
+        groups_of.setdefault((number, name, state), []).append(group)
+    found = [
+        Artifact(kind, number, name, _flat(writers, groups), _flat(readers, groups), state)
+        for (number, name, state), groups in groups_of.items()
+    ]
+    return [one for one in found if one.producers or one.consumers]
 
 
 def _flat(jobs: dict[int, list[int]], groups: Sequence[int]) -> Sequence[int]:

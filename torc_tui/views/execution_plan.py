@@ -58,18 +58,22 @@ def execution_events(
 def _by_dependencies(
     names: Mapping[int, str], waits: Iterable[tuple[int, int]]
 ) -> dict[frozenset[int], list[int]]:
-    """Return the jobs by the set of jobs that they wait for; equal sets are expanded once."""
+    """Return the jobs by the set of jobs that they wait for.
+
+    A node without a name is a gate, which stands for the jobs that it waits for. Many jobs may wait
+    for the same gates; these are replaced once.
+    """
     direct: defaultdict[int, set[int]] = defaultdict(set)
     for node, other in waits:
         direct[node].add(other)
-    groups: dict[frozenset[int], list[int]] = {}
+    by_nodes: dict[frozenset[int], list[int]] = {}
     for job in names:
-        groups.setdefault(frozenset(direct.get(job, ())), []).append(job)
-    found: dict[frozenset[int], list[int]] = {}
-    for nodes, jobs in groups.items():
+        by_nodes.setdefault(frozenset(direct.get(job, ())), []).append(job)
+    by_jobs: dict[frozenset[int], list[int]] = {}
+    for nodes, jobs in by_nodes.items():
         after = (one for node in nodes for one in ((node,) if node in names else direct[node]))
-        found.setdefault(frozenset(after), []).extend(jobs)
-    return found
+        by_jobs.setdefault(frozenset(after), []).extend(jobs)
+    return by_jobs
 
 
 def _ids(sets: Iterable[Sequence[int]], names: Mapping[int, str]) -> list[str]:

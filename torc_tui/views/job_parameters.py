@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import islice
+from math import isnan
 
 from torc_tui.model import Job
 
@@ -46,12 +47,12 @@ def widest_values(jobs: Iterable[Job]) -> dict[str, int]:
 
 
 def number_of_text(text: str) -> float | None:
-    """Return the number that a text is; None if it is none."""
+    """Return the number that a text stands for; None for any other text, and for ``nan``."""
     try:
         number = float(text)
     except ValueError:
         return None
-    return number if number == number else None
+    return None if isnan(number) else number
 
 
 def place_of(job: Job, name: str) -> tuple[int, float, str]:

@@ -62,8 +62,6 @@ class DataPane(Pane):
         self.of_job = False
         self.reading: tuple[int, int] | None = None
         """Record and version of the value that is shown, or being read."""
-        self.lists_read = 0
-        self.values_read = 0
         self.list = DataList(self.rows)
         self.value_view = ValueView(self.ask)
         self.split = Split(self.list, self.value_view, ratio=0.5)
@@ -156,8 +154,8 @@ class DataPane(Pane):
         self.stale = self.stale or self.of_job
 
     def _take_records(self, found: Listing) -> None:
+        """Show the records that were read, and wait the longer for the next the slower they were."""
         self._apart = max(APART, APART_SHARE * found.took)
-        self.lists_read += 1
         self._reading_list = False
         self.records = {record["id"]: record for record in found.records}
         key = self.host.torc.keymap.key("data-new")
@@ -240,7 +238,6 @@ class DataPane(Pane):
     def _take_value(self, record: Record, violations: Sequence[Violation]) -> None:
         if self.reading is None or record["id"] != self.reading[0]:
             return
-        self.values_read += 1
         self.reading = (record["id"], record["version"])
         self.value_view.show(record, violations)
 

@@ -95,7 +95,7 @@ def wrapped(spans: Spans, width: int) -> list[Spans]:
 
 
 class LogLines:
-    """The lines of a window, laid out. ``laid_out`` counts decoded lines, for tests."""
+    """The lines of a window, laid out."""
 
     def __init__(self) -> None:
         self.window = LogWindow()
@@ -104,7 +104,6 @@ class LogLines:
         self.wrap = False
         self.cells = 1
         """Width of the widget."""
-        self.laid_out = 0
         self._kept: dict[tuple[Place, int, int], list[Spans]] = {}
         self._styles: dict[Style, RichStyle] = {}
         self._matches: re.Pattern[str] | None = None
@@ -146,7 +145,6 @@ class LogLines:
         if found is None:
             if len(self._kept) > KEPT:
                 self._kept.clear()
-            self.laid_out += 1
             spans = self._spans(line)
             found = wrapped(spans, self.width) if self.wrap else [spans]
             self._kept[key] = found
