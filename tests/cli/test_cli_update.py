@@ -43,6 +43,17 @@ def ids(torc: Torc) -> list[int]:
     return [one["id"] for one in torc("workflows", "list", "-f", "json").json]
 
 
+def test_update_keeps_what_an_option_has_disabled(torc: Torc, file: Path) -> None:
+    created = torc("create", "w.yaml", "--no-resource-monitoring", "-f", "json").json["id"]
+    edit(file, "1:2", "1:3")
+    assert torc("update", created, "w.yaml").code == 0
+    assert torc("update", created, "w.yaml").out == f"Workflow {created} (sweep): nothing changes\n"
+    assert torc("run", created, "-q").code == 0
+    results = torc("results", "list", created, "-f", "json").json
+    assert len(results) == 4
+    assert {one["peak_memory_bytes"] for one in results} == {None}
+
+
 def test_update(torc: Torc, file: Path) -> None:
     assert torc("run", "w.yaml", "-q").code == 0
     assert torc("update", "w.yaml").out == "Workflow 1 (sweep): nothing changes\n"

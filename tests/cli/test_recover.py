@@ -267,3 +267,25 @@ def test_wrong_classification(torc: Torc, place: Path, words: list[str]) -> None
     done = torc("jobs", "classify", *words)
     assert done.code == 2
     assert statuses(torc)["a"] == "pending_failed"
+
+
+LIMITED = """
+name: limited
+resource_requirements: [{name: small, num_cpus: 1, memory: 64m}]
+failure_handlers:
+  - {name: rules, rules: [{causes: [signal], memory: x4, memory_limit: 100m, max_retries: 0}]}
+jobs:
+  - {name: a, command: "kill -KILL $$", resource_requirements: small, failure_handler: rules}
+  - {name: b, command: "kill -KILL $$", resource_requirements: small}
+  - {name: c, command: "kill -KILL $$", resource_requirements: small, on_oom: {memory: x3, memory_limit: 64m, max_retries: 0}}
+"""
+
+
+def test_limits_of_rules_hold_for_recoveries(torc: Torc, place: Path) -> None:
+    (place / "w.yaml").write_text(LIMITED)
+    assert torc("run", "w.yaml", "-q").code == 1
+    found = torc("recover", 1, "--dry-run", "--memory-multiplier", "3", "-f", "json").json["jobs"]
+    changes = {one["job_name"]: one["changes"].get("memory") for one in found}
+    assert changes == {"a": [64 << 20, 100 << 20], "b": [64 << 20, 192 << 20], "c": None}
+    [reason] = [one["reason"] for one in found if one["job_name"] == "c"]
+    assert "memory_limit" in reason

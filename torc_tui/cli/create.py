@@ -54,12 +54,12 @@ def store_plan(
     With ``checked``, refuse a workflow that could not start, and store nothing.
     """
     from torc_tui.operations.workflows import create_workflow
+    from torc_tui.store.creation import without_monitoring
 
     if checked:
         _refuse_unready(call, plan, path)
     if not monitoring:
-        preset = dict(plan.spec.settings)
-        preset["resource_monitor"] = {**(preset.get("resource_monitor") or {}), "enabled": False}
+        preset = without_monitoring(plan.spec.settings)
         plan = replace(plan, spec=replace(plan.spec, settings=preset))
     if not getattr(call.options, "quiet", False):
         for warning in plan.warnings:

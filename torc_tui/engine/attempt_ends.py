@@ -23,7 +23,7 @@ from torc_tui.lifecycle.decide import (
     reruns_left,
 )
 from torc_tui.lifecycle.failure_policy import NO_POLICIES, Policies, RetryRequest
-from torc_tui.model import AttemptKey, AttemptUsage, Cause, Exited, FailureRule, Machine
+from torc_tui.model import AttemptKey, AttemptUsage, Cause, Exited, Machine
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.records import replace
 from torc_tui.resources.pool import Pool
@@ -158,7 +158,7 @@ class AttemptEnds:
         if exited.return_code == 0 and exited.cause is None and not declares:
             return None  # the usual end, of which there are many
         policies = self._policies(flight)
-        if not any(rule.recovery_script for rule in _all_rules(policies)):
+        if not any(rule.recovery_script for rule in policies.all()):
             return None
         with store.read() as conn:
             missing_data = _missing_data(conn, flight, exited)
@@ -172,11 +172,7 @@ class AttemptEnds:
         if flight.stop_requested:
             return Policies()
         maker, job = self._maker, flight.job
-        return Policies(
-            rules=maker.context.rules.get(job.failure_handler_id or 0, ()),
-            on_oom=maker.rule_at_end("on_oom", job.options),
-            on_timeout=maker.rule_at_end("on_timeout", job.options),
-        )
+        return maker.context.policies(job.failure_handler_id, job.options, maker.end_rules)
 
     def _written_files(self) -> dict[str, bool]:
         """Return of which files the key ``output_check`` says whether they must be written."""
@@ -240,11 +236,6 @@ def _missing_data(conn: Connection, flight: InFlight, exited: Exited) -> Sequenc
     return [
         row.name for row in conn.rows(sql.EMPTY_OUTPUT_DATA, group_id=flight.job.output_user_data)
     ]
-
-
-def _all_rules(policies: Policies) -> list[FailureRule]:
-    more = (policies.on_oom, policies.on_timeout)
-    return [*policies.rules, *(rule for rule in more if rule is not None)]
 
 
 def _is_usage_recorded(context: RunContext) -> bool:

@@ -35,7 +35,7 @@ from torc_tui.operations.job_environment import (
 from torc_tui.resources.attempt_tag import attempt_tag
 from torc_tui.resources.binding import hints, unset, with_hints
 from torc_tui.store.log_files import attempt_files as attempt_files
-from torc_tui.store.run_context import RunContext, failure_rule
+from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import ReadyJob
 
 
@@ -63,7 +63,7 @@ class OrderMaker:
         self.log_location = log_location or output_dir
         self.gpus = gpus
         execution = context.execution
-        self.end_rules = {
+        self.end_rules: Mapping[str, FailureRule | None] = {
             "on_oom": _factor_rule(options.on_oom, "memory", "gpu_memory"),
             "on_timeout": _factor_rule(options.on_timeout, "runtime"),
         }
@@ -191,14 +191,6 @@ class OrderMaker:
         ``options`` are those of the job, as the database holds them.
         """
         return bool(self.context.option(options, "output_check") == "written")
-
-    def rule_at_end(self, key: str, options: str | None) -> FailureRule | None:
-        """Return what applies at an end of the kind ``on_oom`` or ``on_timeout``.
-
-        The job comes first, with its ``options``, then the workflow, then the runner.
-        """
-        stored = self.context.option(options, key)
-        return self.end_rules[key] if stored is None else failure_rule(stored)
 
     def on_lost(self, options: str | None) -> str | None:
         """Return what the file says of a job with these options that is lost; None for nothing."""

@@ -9,9 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 
-from torc_tui.lifecycle.failure_policy import KILLED, Growth, RetryRequest, grow
+from torc_tui.lifecycle.failure_policy import (
+    KILLED,
+    NO_POLICIES,
+    Growth,
+    Policies,
+    RetryRequest,
+    grow,
+    rule_for,
+)
 from torc_tui.model import AttemptUse, Cause, FailureRule, JobUse, Machine, ResourceRequirements
-from torc_tui.records import dataclass
+from torc_tui.records import dataclass, replace
 from torc_tui.status import JobStatus
 
 NEAR_LIMIT = 0.9
@@ -91,8 +99,12 @@ def plan_recovery(
     requirements: Mapping[int, ResourceRequirements],
     rules: RecoveryRules,
     machine: Machine | None,
+    policies: Mapping[int, Policies] | None = None,
 ) -> Iterator[Recovery]:
-    """Yield what a recovery does with each job that has failed."""
+    """Yield what a recovery does with each job that has failed.
+
+    No request grows beyond the limits of the rule for its end, among the ``policies`` of the job.
+    """
     for job in jobs:
         attempt = job.attempt
         if attempt is None or job.is_ignored or job.status not in _RECOVERABLE:
@@ -101,7 +113,9 @@ def plan_recovery(
             continue
         before = requirements[job.requirement_id]
         kind = failure_class(attempt, before)
-        growth = _growth(kind, attempt, before, rules, machine)
+        own = (policies or {}).get(job.id, NO_POLICIES)
+        request = RetryRequest(before, attempt.peak_memory, attempt.peak_gpu_memory, machine)
+        growth = _growth(kind, attempt, request, rules, own)
         wanted = rules.retry_unknown or kind is not FailureClass.UNKNOWN
         yield Recovery(job, attempt, kind, before, growth, wanted and growth.stop is None)
 
@@ -109,17 +123,20 @@ def plan_recovery(
 def _growth(
     kind: FailureClass,
     attempt: AttemptUse,
-    before: ResourceRequirements,
+    request: RetryRequest,
     rules: RecoveryRules,
-    machine: Machine | None,
+    own: Policies,
 ) -> Growth:
     """Return the request of the next attempt, as a rule for this end would have it."""
-    request = RetryRequest(before, attempt.peak_memory, attempt.peak_gpu_memory, machine)
     if kind is FailureClass.OUT_OF_MEMORY:
-        is_gpu = attempt.cause == Cause.GPU_OOM
+        cause = Cause.GPU_OOM if attempt.cause == Cause.GPU_OOM else Cause.OOM
         rule = FailureRule(memory=rules.memory, gpu_memory=rules.memory)
-        cause = Cause.GPU_OOM if is_gpu else Cause.OOM
-        return grow(rule, attempt.return_code, cause, request)
-    if kind is FailureClass.TIMEOUT:
-        return grow(FailureRule(runtime=rules.runtime), attempt.return_code, Cause.TIMEOUT, request)
-    return Growth()
+    elif kind is FailureClass.TIMEOUT:
+        cause, rule = Cause.TIMEOUT, FailureRule(runtime=rules.runtime)
+    else:
+        return Growth()
+    code = attempt.return_code
+    limits = rule_for(code, Cause(attempt.cause), own) or rule_for(code, cause, own)
+    if limits is not None:
+        rule = replace(rule, memory_limit=limits.memory_limit, runtime_limit=limits.runtime_limit)
+    return grow(rule, code, cause, request)

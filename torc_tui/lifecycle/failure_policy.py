@@ -40,6 +40,11 @@ class Policies:
     on_oom: FailureRule | None = None
     on_timeout: FailureRule | None = None
 
+    def all(self) -> list[FailureRule]:
+        """Return all rules."""
+        more = (self.on_oom, self.on_timeout)
+        return [*self.rules, *(rule for rule in more if rule is not None)]
+
 
 NO_POLICIES = Policies()
 

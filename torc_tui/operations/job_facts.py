@@ -37,7 +37,7 @@ from torc_tui.resources.host_ledger import Ledger
 from torc_tui.resources.labels import serves
 from torc_tui.resources.pool import Pool
 from torc_tui.status import FINISHED, FOLLOWING, STARTABLE, JobStatus
-from torc_tui.store import queries, relations, runner_liveness, sql, workflows
+from torc_tui.store import queries, relations, run_context, runner_liveness, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.feed import list_events
 from torc_tui.store.runner_liveness import ActiveRunner
@@ -272,12 +272,26 @@ class JobFacts:
             paused=self.workflow.is_paused,
             canceled=self.workflow.is_canceled,
             runners=self.lacks.runners if job.status in STARTABLE else None,
+            attempts=self._attempts(job),
             missing_inputs=self._missing(job_id) if may_miss else (),
             grown=grown_of(record),
             planned=_planned(record),
             recovering=self._recovering(job),
             unserved=self.lacks.unserved(job.labels) if job.status is JobStatus.READY else None,
         )
+
+    def _attempts(self, job: Job) -> int | None:
+        """Return how many attempts a job has at most by its rules, once it has been retried."""
+        if job.attempt_id <= 1 or job.status not in (JobStatus.READY, JobStatus.RUNNING):
+            return None
+        with self.store.read() as conn:
+            context = run_context.read(conn, self.workflow.id)
+            row = conn.one(sql.RULES_OF_JOB, job_id=job.id)
+        if row is None:
+            return None
+        rules = context.policies(row.failure_handler_id, row.options).all()
+        left = max((rule.max_retries - row.retries for rule in rules), default=-1)
+        return None if left < 0 else job.attempt_id + left
 
     def _recovering(self, job: Job) -> Reason | None:
         """Return that the recovery script of a job runs: its last event tells of the start."""

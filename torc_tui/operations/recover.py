@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torc_tui.lifecycle.failure_classes import Recovery, RecoveryRules, plan_recovery
+from torc_tui.lifecycle.failure_policy import Policies
 from torc_tui.model import Gpu, Machine
 from torc_tui.operations.jobs import retry_jobs
 from torc_tui.operations.lost_runners import sync_status
 from torc_tui.records import dataclass, field, replace
 from torc_tui.resources.detect import detect_machine
-from torc_tui.store import queries
+from torc_tui.status import TROUBLED
+from torc_tui.store import queries, run_context, sql
 from torc_tui.store.database import Store
 from torc_tui.store.job_use import workflow_use
 
@@ -32,7 +34,21 @@ class Recovered:
 def plan(store: Store, workflow_id: int, rules: RecoveryRules) -> list[Recovery]:
     """Return what a recovery would do with each job that failed."""
     use = workflow_use(store, workflow_id)
-    return list(plan_recovery(use.jobs, use.requirements, rules, _largest(store, workflow_id)))
+    policies = _policies(store, workflow_id, [job.id for job in use.jobs if job.status in TROUBLED])
+    machine = _largest(store, workflow_id)
+    return list(plan_recovery(use.jobs, use.requirements, rules, machine, policies))
+
+
+def _policies(store: Store, workflow_id: int, job_ids: Sequence[int]) -> dict[int, Policies]:
+    """Return the rules for jobs, by id."""
+    found = {}
+    with store.read() as conn:
+        context = run_context.read(conn, workflow_id)
+        for job_id in job_ids:
+            row = conn.one(sql.RULES_OF_JOB, job_id=job_id)
+            if row is not None:
+                found[job_id] = context.policies(row.failure_handler_id, row.options)
+    return found
 
 
 def recover(

@@ -28,6 +28,7 @@ from torc_tui.plan.changes import (
     key_of,
     of_file,
 )
+from torc_tui.records import replace
 from torc_tui.status import JobStatus
 from torc_tui.store import creation, sql, workflows
 from torc_tui.store.connection import Connection
@@ -100,6 +101,9 @@ class WorkflowComparison(Matching):
         row = self.conn.one(sql.WORKFLOW, workflow_id=self.workflow.id)
         assert row is not None
         spec = self.plan.spec
+        monitor = loads(row.settings).get("resource_monitor") or {}
+        if monitor.get(creation.BY_OPTION):
+            spec = replace(spec, settings=creation.without_monitoring(spec.settings))
         self.definition = creation.definition_columns(spec)
         if spec.real_path is not None and not Path(spec.file or "").is_absolute():
             # As at the creation: relative to the directory of the workflow, not to the present one.

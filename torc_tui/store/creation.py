@@ -120,6 +120,10 @@ FILE_SETTINGS = {
 """Keys of files that are settings of the workflow, by the names of the files: setting -> key."""
 
 
+BY_OPTION = "disabled_by_option"
+"""The mark of a ``resource_monitor`` that no file, but an option has disabled."""
+
+
 def definition_columns(spec: WorkflowSpec) -> dict[str, Any]:
     """Return the columns of a workflow that its file determines, without the name."""
     return {
@@ -157,6 +161,12 @@ def _settings(spec: WorkflowSpec) -> dict[str, Json]:
         if given := {name: value for name, value in values if value is not None}:
             found[key] = given
     return found
+
+
+def without_monitoring(settings: Mapping[str, Json]) -> dict[str, Json]:
+    """Return settings by which no use is recorded, as an option of the command line wants it."""
+    own = settings.get("resource_monitor") or {}
+    return {**settings, "resource_monitor": {**own, "enabled": False, BY_OPTION: True}}
 
 
 def insert_requirements(

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torc_tui.lifecycle.failure_policy import Policies
 from torc_tui.model import (
     Allocation,
     ExecutionConfig,
@@ -71,6 +72,24 @@ class RunContext:
     def script(self, invocation_script: str | None, own: str | None) -> str | None:
         """Return what runs the command of a job: its invocation script, or its shell."""
         return invocation_script or self.shell(None, own)
+
+    def policies(
+        self,
+        handler_id: int | None,
+        own: str | None,
+        of_runner: Mapping[str, FailureRule | None] | None = None,
+    ) -> Policies:
+        """Return the rules for a job with a failure handler and options, as the database has them.
+
+        For the ends ``on_oom`` and ``on_timeout`` the job comes first, then the workflow, then the
+        runner.
+        """
+        at_end = dict(of_runner or {})
+        for key in ("on_oom", "on_timeout"):
+            if (stored := self.option(own, key)) is not None:
+                at_end[key] = failure_rule(stored)
+        rules = self.rules.get(handler_id or 0, ())
+        return Policies(rules, at_end.get("on_oom"), at_end.get("on_timeout"))
 
     def option(self, own: str | None, key: str) -> Any:
         """Return an option of a job: its own, or that of the workflow; None where neither is set.

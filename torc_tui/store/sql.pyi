@@ -609,6 +609,9 @@ def RESULT(*, result_id: int) -> ResultRow: ...
 class ResultInDirectoryRow(NamedTuple):
     id: int
 def RESULT_IN_DIRECTORY(*, output_dir: str) -> ResultInDirectoryRow: ...
+class RulesOfJobRow(NamedTuple):
+    failure_handler_id: int | None; options: str | None; retries: int
+def RULES_OF_JOB(*, job_id: int) -> RulesOfJobRow: ...
 class RunnersOfLocationRow(NamedTuple):
     node_id: int; workflow_id: int; hostname: str; location: str | None; pid: int
     num_cpus: int; memory: int; gpus: str; options: str; labels: str | None

@@ -126,6 +126,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "PLANNED_CHANGES": ("SELECT job.id, job.workflow_id, job.planned FROM job WHERE job.id IN "
         "(SELECT anon_1.value FROM json_each(?1) AS anon_1) AND job.planned IS NOT NULL",
         "job_ids", "id workflow_id planned:json"),
+    "RULES_OF_JOB": ("SELECT job.failure_handler_id, job.options, job.retries FROM job WHERE "
+        "job.id = ?1", "job_id", "failure_handler_id options:json retries"),
     "SET_EDITED": ("UPDATE job SET edited=?1 WHERE job.id = ?2", "edited:json id"),
     "SET_GROWN": ("UPDATE job SET grown=?1 WHERE job.id = ?2", "grown:json job_id"),
     "SET_NOT_BEFORE": ("UPDATE job SET not_before=?1 WHERE job.id = ?2", "not_before job_id"),

@@ -68,6 +68,7 @@ SET_RESOURCE_CLASS = change(
     job, "resource_class", of_workflow(job), job.c.requirement_id == param(job.c.requirement_id)
 )
 SET_GROWN = change(job, "grown", job.c.id == param("job_id"))
+RULES_OF_JOB = pick(job, "failure_handler_id options retries").where(job.c.id == param("job_id"))
 GROWN = pick(job, "requirement_id grown").where(job.c.id == param("job_id"))
 OTHER_JOB_OF_NAME = select(job.c.id).where(
     of_workflow(job),
