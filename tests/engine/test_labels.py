@@ -9,7 +9,8 @@ import pytest
 
 from torc_tui.engine.run_summary import RunSummary
 from torc_tui.engine.state import Deadline
-from torc_tui.operations.job_facts import JobFacts, unserved_labels
+from torc_tui.operations.job_facts import JobFacts
+from torc_tui.operations.request_lacks import unserved_labels
 from torc_tui.reasons import Kind
 from torc_tui.resources.labels import serves
 from torc_tui.views.why import why

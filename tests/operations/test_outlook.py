@@ -10,8 +10,9 @@ import pytest
 
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
 from torc_tui.operations import workflows as operations
-from torc_tui.operations.job_facts import JobFacts, request_lacks
+from torc_tui.operations.job_facts import JobFacts
 from torc_tui.operations.machine_state import MachineState
+from torc_tui.operations.request_lacks import request_lacks
 from torc_tui.plan.resolve import resolve
 from torc_tui.store import compute_nodes, ready_jobs, runner_liveness, scheduling, workflows
 from torc_tui.store.database import Store

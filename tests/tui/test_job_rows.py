@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torc_tui.model import Event, Job, ResourceRequirements, Workflow
-from torc_tui.operations.job_facts import Lack, RequestLacks
+from torc_tui.operations.request_lacks import Lack, RequestLacks
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_columns import COLUMNS

@@ -120,8 +120,8 @@ def name_and_value(option: str, text: str) -> tuple[str, str]:
 
 def validate(call: Call) -> int:
     """Print the dry run of a workflow file; exit code 2 if it has errors."""
-    from torc_tui.operations.job_facts import this_machine
     from torc_tui.operations.preflight import local_warnings
+    from torc_tui.operations.request_lacks import this_machine
     from torc_tui.plan.describe import describe, describe_problems
 
     try:

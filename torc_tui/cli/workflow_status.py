@@ -25,7 +25,7 @@ from torc_tui.store.feed import warnings_by_job
 from torc_tui.wording import count, duration, sentence, time_range
 
 if TYPE_CHECKING:
-    from torc_tui.operations.job_facts import Unschedulable
+    from torc_tui.operations.request_lacks import Unschedulable
 
 NOT_FINISHED = 3
 """Exit code of ``--exit-status`` and ``wait`` for a workflow whose jobs have not all finished."""
@@ -137,7 +137,7 @@ def _unschedulable(call: Call, workflow: Workflow) -> tuple[list[Unschedulable],
     """Return the ready jobs that can never start, and whether no other job is ready."""
     if not workflow.counts.get(JobStatus.READY) or workflow.state not in _ACTIVE:
         return [], False
-    from torc_tui.operations.job_facts import unschedulable_jobs
+    from torc_tui.operations.request_lacks import unschedulable_jobs
 
     return unschedulable_jobs(call.store, workflow.id)
 
@@ -146,7 +146,7 @@ def _unserved(call: Call, workflow: Workflow) -> dict[str, int]:
     """Return the labels of ready jobs that no active runner takes, and how many jobs these are."""
     if not workflow.counts.get(JobStatus.READY):
         return {}
-    from torc_tui.operations.job_facts import unserved_labels
+    from torc_tui.operations.request_lacks import unserved_labels
 
     return unserved_labels(call.store, workflow.id)
 

@@ -1,240 +1,28 @@
 """Gather the facts that explain the status of jobs: from the database, the runners and the GPUs.
 
-Input: a database and a workflow. Output: the facts for `torc_tui.views.why`. What fits where is
-decided in `torc_tui.resources`; nothing is decided or changed here.
+Input: a database and a workflow. Output: the facts for `torc_tui.views.why`; nothing is changed.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.errors import NotFound
 from torc_tui.lifecycle.failure_policy import CHANGING
-from torc_tui.model import EdgeKind, Job, Machine, ResourceRequirements, Workflow
-from torc_tui.operations import next_job
-from torc_tui.operations.machine_state import (
-    MachineReader,
-    MachineState,
-    held_by_others,
-    machine_of,
-)
-from torc_tui.operations.next_job import NextJob
+from torc_tui.model import EdgeKind, Job, Workflow
+from torc_tui.operations.machine_state import MachineReader
+from torc_tui.operations.request_lacks import Lack, RequestLacks, request_lacks
 from torc_tui.plan.changes import key_of
 from torc_tui.reasons import Kind, Reason, because, decode
-from torc_tui.records import dataclass, fields
-from torc_tui.resources.detect import detect_machine
-from torc_tui.resources.explain import Shortfall
-from torc_tui.resources.explain import explain as shortfalls_of
-from torc_tui.resources.explain import never as never_of
-from torc_tui.resources.gpu_service import read_once
-from torc_tui.resources.gpus import gpu_need, rules_of
-from torc_tui.resources.host_ledger import Ledger
-from torc_tui.resources.labels import serves
-from torc_tui.resources.pool import Pool
+from torc_tui.records import fields
 from torc_tui.status import FINISHED, FOLLOWING, STARTABLE, JobStatus
-from torc_tui.store import queries, relations, run_context, runner_liveness, sql, workflows
+from torc_tui.store import queries, relations, run_context, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.feed import list_events
-from torc_tui.store.runner_liveness import ActiveRunner
 from torc_tui.views import why as views
-
-
-class Lack(NamedTuple):
-    """What a request lacks: resources that are in use ``now``, or that no runner ever has."""
-
-    now: tuple[Reason, ...] = ()
-    never: tuple[Reason, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RequestLacks:
-    """The labels of each runner of a workflow, and what each kind of request lacks, by id."""
-
-    labels: tuple[tuple[str, ...], ...]
-    lacks: Mapping[int, Lack]
-    next_job: NextJob | None = None
-    """The job for which resources are reserved."""
-
-    def of(self, job_id: int, requirement_id: int) -> Lack | None:
-        """Return what a ready job lacks; None where it is not known."""
-        lack = self.lacks.get(requirement_id)
-        if self.next_job is None or self.next_job.job_id != job_id or not (lack and lack.now):
-            return lack
-        return Lack((*lack.now, self.next_job.reason))
-
-    @property
-    def runners(self) -> int:
-        """The number of runners."""
-        return len(self.labels)
-
-    def unserved(self, labels: Collection[str]) -> Reason | None:
-        """Return that no runner takes jobs with these labels; None where one does.
-
-        Without a runner, jobs without labels have no special reason.
-        """
-        if any(serves(own, labels) for own in self.labels) or not (labels or self.labels):
-            return None
-        return because(Kind.LABELS, labels=tuple(labels))
-
-
-def request_lacks(
-    store: Store,
-    workflow_id: int,
-    requirements: Mapping[int, ResourceRequirements],
-    machine: MachineReader | MachineState,
-) -> RequestLacks:
-    """Return what keeps ready jobs with these requirements (by id) from starting.
-
-    A request lacks nothing if one of the runners can serve it. Without a runner, only what this
-    machine can never serve is known. ``machine`` is a reading, or the reader that makes one if a
-    request needs GPUs.
-    """
-    runners = runner_liveness.runners(store, workflow_id=workflow_id)
-    if not runners:
-        here = this_machine(requirements.values())
-        lacks = {
-            key: Lack(never=_reasons(never_of(one, here))) for key, one in requirements.items()
-        }
-        return RequestLacks((), lacks)
-    state: MachineState | None = None
-    if isinstance(machine, MachineState):
-        state = machine
-    elif any(map(gpu_need, requirements.values())) and any(
-        runner.location == machine.location for runner in runners
-    ):
-        state = machine.read(store, load=False)
-    lacks = {}
-    first: NextJob | None = None
-    for runner in runners:
-        is_here = runner.location == machine.location
-        one = _RunnerLacks(store, runner, state if is_here else None)
-        first = first or one.next_job
-        for key, request in requirements.items():
-            found = one.of(key, request)
-            if is_here and not found.never:
-                found = _with_others(found, state, store)
-            best = lacks.get(key)
-            if best is None or _worse(best) > _worse(found):
-                lacks[key] = found
-    labels = tuple(tuple(runner.labels or ()) for runner in runners)
-    return RequestLacks(labels, lacks, first)
-
-
-class _RunnerLacks:
-    """What requests lack on one runner; ``state`` is the machine if it is this one."""
-
-    def __init__(self, store: Store, runner: ActiveRunner, state: MachineState | None) -> None:
-        if state is None:
-            held = runner_liveness.holdings(store, runner.location)
-            allocations = [one.allocation for one in held]
-            pool = Pool(machine_of(runner), allocations, rules=rules_of(runner.options))
-        else:
-            held, pool = list(state.holdings), state.pool(runner)
-        self._now = time.time()
-        self._pool = pool
-        self._whole = machine_of(runner)
-        self._problem = None if state is None else state.gpu_problem
-        own = [one for one in held if one.node_id == runner.node_id]
-        limit = runner.options.get("max_parallel_jobs")
-        self._full = limit is not None and len(own) >= limit
-        self._limit = because(Kind.PARALLEL_LIMIT, running=len(own), limit=limit)
-        self.next_job: NextJob | None = None
-        if not self._full and not self._problem:
-            self.next_job = next_job.find(store, runner, pool, own, self._now)
-
-    def of(self, key: int, request: ResourceRequirements) -> Lack:
-        """Return what a request with that id lacks."""
-        if self._problem and gpu_need(request):
-            return Lack((self._problem,))
-        if never := _reasons(never_of(request, self._whole)):
-            return Lack((), never)
-        first, pool = self.next_job, self._pool
-        if first is not None and key in first.after:
-            passes = first.reservation.lets_pass(request, self._now)
-            pool.reserved = frozenset() if passes else first.reservation.gpus
-            pool.reserved_for = first.name
-        found = _reasons(shortfalls_of(request, pool))
-        pool.reserved = frozenset()
-        return Lack((self._limit, *found) if self._full else found)
-
-
-def _with_others(lack: Lack, state: MachineState | None, store: Store) -> Lack:
-    """Return what a request lacks now, with what other databases hold where CPUs or memory lack."""
-    if not any(one.kind in (Kind.CPUS, Kind.MEMORY) for one in lack.now):
-        return lack
-    others = held_by_others(Ledger(store.url).others() if state is None else state.others)
-    return lack if others is None else Lack((*lack.now, others))
-
-
-def this_machine(requests: Collection[ResourceRequirements]) -> Machine:
-    """Return this machine, with its GPUs if a request needs some."""
-    gpus = read_once().gpus if any(map(gpu_need, requests)) else ()
-    return detect_machine(gpus=gpus)
-
-
-class Unschedulable(NamedTuple):
-    """A ready job that no runner can ever serve, and what it lacks."""
-
-    job_id: int
-    name: str
-    reason: Reason
-
-
-def unschedulable_jobs(store: Store, workflow_id: int) -> tuple[list[Unschedulable], bool]:
-    """Return the ready jobs that can never run, and whether no other job is ready.
-
-    Without a runner, the resources of this machine count.
-    """
-    with store.read() as conn:
-        left = conn.rows(sql.REMAINING_JOBS, workflow_id=workflow_id)
-        ready = [one for one in left if one.status == JobStatus.READY]
-        requirements = workflows.read_requirements(conn, workflow_id)
-    requested = {one.requirement_id: requirements[one.requirement_id] for one in ready}
-    if not requested:
-        return [], False
-    lacks = request_lacks(store, workflow_id, requested, MachineReader()).lacks
-    never = {
-        key: because(Kind.UNSCHEDULABLE, lacks=lack.never)
-        for key, lack in lacks.items()
-        if lack.never
-    }
-    found: list[Unschedulable] = []
-    with store.read() as conn:
-        for one in {(one.requirement_id, one.labels): one for one in ready}.values():
-            if (reason := never.get(one.requirement_id)) is not None:
-                names = workflows.names(conn, workflow_id, one)
-                found += [Unschedulable(job_id, name, reason) for job_id, name in names]
-    return found, len(never) == len(requested)
-
-
-def unserved_labels(store: Store, workflow_id: int) -> dict[str, int]:
-    """Return the labels of ready jobs that no runner takes, with the number of jobs."""
-    with store.read() as conn:
-        left = conn.rows(sql.REMAINING_JOBS, workflow_id=workflow_id)
-    ready = [one for one in left if one.status == JobStatus.READY and one.labels and not one.held]
-    if not ready:
-        return {}
-    active = runner_liveness.runners(store, workflow_id=workflow_id)
-    found: dict[str, int] = {}
-    for one in ready:
-        labels = json.loads(one.labels or "[]")
-        if not any(serves(runner.labels or (), labels) for runner in active):
-            key = ",".join(labels)
-            found[key] = found.get(key, 0) + one.number
-    return found
-
-
-def _worse(lack: Lack) -> int:
-    return 2 if lack.never else 1 if lack.now else 0
-
-
-def _reasons(shortfalls: Collection[Shortfall]) -> tuple[Reason, ...]:
-    return tuple(shortfall.reason for shortfall in shortfalls)
 
 
 class JobFacts:

@@ -16,8 +16,8 @@ from torc_tui.reasons import Reason
 from torc_tui.records import dataclass
 
 if TYPE_CHECKING:
-    from torc_tui.operations.job_facts import RequestLacks
     from torc_tui.operations.machine_state import MachineReader, MachineState
+    from torc_tui.operations.request_lacks import RequestLacks
     from torc_tui.store.database import Store
     from torc_tui.store.runner_liveness import ActiveRunner
 
@@ -131,8 +131,8 @@ class MachineHistory:
         requirements: Mapping[int, ResourceRequirements],
     ) -> MachineReading:
         """Read this host, and what these requirements lack; called in the reader thread."""
-        from torc_tui.operations.job_facts import request_lacks
         from torc_tui.operations.machine_state import MachineReader
+        from torc_tui.operations.request_lacks import request_lacks
         from torc_tui.store import runner_liveness
 
         if self._reader is None:

@@ -19,7 +19,7 @@ from torc_tui.views.why import lines as chain_lines
 from torc_tui.views.workflow_view import WorkflowView
 
 if TYPE_CHECKING:
-    from torc_tui.operations.job_facts import RequestLacks
+    from torc_tui.operations.request_lacks import RequestLacks
     from torc_tui.store.relations import Dependency
 
 
