@@ -54,6 +54,31 @@ def test_a_persistent_runner_waits_for_its_jobs(user_shell: Shell, folder: Path)
     assert {job["status"] for job in listed} == {"completed"}
 
 
+def test_a_watch_waits_for_runners(user_shell: Shell, folder: Path) -> None:
+    script = (
+        "torc watch 1 --persistent > out & watch=$!; torc run 1; torc run 1 --label gpu,windows;"
+        " wait $watch; echo code $?; cat out"
+    )
+    done = user_shell(script, cwd=folder)
+    assert "code 0" in done.stdout and "(w) completed: 4 completed" in done.stdout
+
+
+def test_a_lost_runner_is_replaced_with_its_labels(user_shell: Shell, folder: Path) -> None:
+    (folder / "l.yaml").write_text(
+        "name: l\njobs: [{name: a, command: 'if [ $TORC_ATTEMPT_ID = 1 ]; then touch a;"
+        " until [ -e go ]; do sleep 0.1; done; fi', labels: [x]},"
+        " {name: b, command: 'true', labels: [x, y], depends_on: [a]}]\n"
+    )
+    script = (
+        "torc run l.yaml --label y,x & until [ -e a ]; do sleep 0.1; done; kill -9 $!; touch go;"
+        " torc watch l -r; torc compute-nodes list l -f json > nodes"
+    )
+    done = user_shell(script, cwd=folder)
+    assert "(l) completed: 2 completed" in done.stdout, done.stdout + done.stderr
+    nodes = json.loads((folder / "nodes").read_text())
+    assert [node["labels"] for node in nodes] == [["x", "y"], ["x", "y"]]
+
+
 def test_labels_of_jobs_change(user_shell: Shell, folder: Path) -> None:
     def labels() -> object:
         return json.loads(user_shell("torc jobs get post -f json").stdout)["labels"]

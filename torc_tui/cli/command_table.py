@@ -706,6 +706,7 @@ RECOVERY_COMMANDS = (
                 "-o --output-dir DIR", "directory of the logs of a new runner", complete="directory"
             ),
             flag("-s --show-job-counts", "print the number of jobs per status"),
+            flag("--persistent", "keep watching while no runner is active"),
             flag("-q --quiet", "show no events"),
             NO_PROMPTS,
         ),

@@ -104,8 +104,11 @@ class _Watch:
         return is_complete(self.workflow.counts) and not self.workflow.interrupted
 
     def _is_running(self) -> bool:
-        """Return whether a runner is active, or was started and has not joined yet."""
-        if active_runners(self.call.store, self.workflow.id):
+        """Return whether a runner is active, or was started and has not joined yet.
+
+        With ``--persistent``, runners may come and go.
+        """
+        if self.call.options.persistent or active_runners(self.call.store, self.workflow.id):
             return True
         requested, joined = self._newest("node_requested"), self._newest("node_started")
         is_joining = requested.seq > joined.seq
@@ -174,6 +177,8 @@ class _Watch:
             found += ["--output-dir", os.path.abspath(folder)]  # noqa: PTH100
         if last.get("max_parallel_jobs"):
             found += ["--max-parallel-jobs", str(last["max_parallel_jobs"])]
+        if runners and runners[-1]["labels"]:
+            found += ["--label", ",".join(runners[-1]["labels"])]
         if last.get("limit_resources") is False:
             found.append("--no-limit-resources")
         return found
