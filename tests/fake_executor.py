@@ -124,13 +124,7 @@ class FakeExecutor:
                 code = self.ended[one.key.job_id]
                 self._end(attempt, code, cause=Cause.LOST if code is None else None)
 
-    def stop(
-        self,
-        keys: Sequence[AttemptKey],
-        cause: Cause,
-        *,
-        grace: float | None = None,
-    ) -> None:
+    def stop(self, keys: Sequence[AttemptKey], cause: Cause, *, grace: float | None = None) -> None:
         """Note the call in ``stops``; an obedient job ends at once."""
         for key in keys:
             self.stops.append(Stop(key, cause, grace))

@@ -48,10 +48,7 @@ class Reason:
 
     def to_json(self) -> dict[str, Any]:
         """Return the reason as a JSON object, for the data of an event."""
-        return {
-            "kind": self.kind.value,
-            **{name: _plain(value) for name, value in self.arguments},
-        }
+        return {"kind": self.kind.value, **{name: _plain(value) for name, value in self.arguments}}
 
     def encode(self) -> str:
         """Return the reason as compact JSON text, for a column of the database."""

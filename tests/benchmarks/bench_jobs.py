@@ -58,11 +58,7 @@ def compare(
 
 
 def thousand(
-    root: Path,
-    rounds: int,
-    *,
-    jobs: int = 1000,
-    programs: Sequence[Program] = (MAKE, DOIT),
+    root: Path, rounds: int, *, jobs: int = 1000, programs: Sequence[Program] = (MAKE, DOIT)
 ) -> Rows:
     """Measure independent jobs written out in YAML, the whole process."""
     what = f"{jobs:,} independent jobs"
@@ -70,11 +66,7 @@ def thousand(
 
 
 def chain(
-    root: Path,
-    rounds: int,
-    *,
-    links: int = 200,
-    programs: Sequence[Program] = (MAKE,),
+    root: Path, rounds: int, *, links: int = 200, programs: Sequence[Program] = (MAKE,)
 ) -> Rows:
     """Measure a chain written out in YAML, the whole process."""
     what = f"chain of {links:,} jobs"

@@ -21,12 +21,7 @@ with open(sys.argv[1], "rb") as file:
 def _layers(jobs: int) -> dict[str, object]:
     """Return a workflow of one entry that becomes ``jobs`` jobs, each waiting for 3 others."""
     last = jobs + 2
-    numbers = {
-        "i": f"3:{last}",
-        "a": f"2:{last - 1}",
-        "b": f"1:{last - 2}",
-        "c": f"0:{last - 3}",
-    }
+    numbers = {"i": f"3:{last}", "a": f"2:{last - 1}", "b": f"1:{last - 2}", "c": f"0:{last - 3}"}
     entry = {
         "name": "j_{i}",
         "command": "echo {i}",

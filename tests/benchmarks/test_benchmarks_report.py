@@ -128,10 +128,7 @@ def test_comparison_shows_before_and_after() -> None:
 
 @pytest.mark.parametrize(("ratio", "code"), [(3.0, 1), (2.0, 0), (1.0, 0)])
 def test_exit_code_of_compare(
-    ratio: float,
-    code: int,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    ratio: float, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = [tmp_path / "before.json", tmp_path / "after.json"]
     facts = {"load": {"before": 0.1}, "others": {"log": 0.1}, "cpus": 2}

@@ -392,9 +392,7 @@ def test_imports_of_commands_in_jobs(small: int, words: list[str]) -> None:
     ]
 
 
-def test_message_in_a_limited_encoding(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_message_in_a_limited_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
     monkeypatch.setattr(sys, "stderr", stream)
     diagnostics.print_stderr("no file 'ü'")

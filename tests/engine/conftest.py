@@ -59,10 +59,7 @@ class Bench:
         with self.store.write() as conn:
             context = run_context.read(conn, self.workflow_id)
             labels = options.pop("labels", ())
-            stored = {
-                "max_parallel_jobs": options.pop("max_parallel_jobs", None),
-                "labels": labels,
-            }
+            stored = {"max_parallel_jobs": options.pop("max_parallel_jobs", None), "labels": labels}
             node_id, _ = compute_nodes.register(
                 conn, self.workflow_id, context.run_id, HERE, machine, stored, 0.0
             )

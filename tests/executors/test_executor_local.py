@@ -20,9 +20,7 @@ from typing import Any
 import pytest
 
 from tests.waiting import DEADLINE, wait_for
-from torc_tui.executors import (
-    attempt as attempts,
-)
+from torc_tui.executors import attempt as attempts
 from torc_tui.executors import (
     child_processes,
     job_files,
@@ -834,9 +832,7 @@ def test_a_waiting_thread_outlasts_a_time_without_descriptors(
         waiting.close()
 
 
-def test_no_descriptors_is_not_a_lost_process(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_no_descriptors_is_not_a_lost_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: Path) -> bytes:
         raise OSError(errno.EMFILE, "too many open files")
 

@@ -143,10 +143,7 @@ CHANGES: dict[str, tuple[dict[str, Any], tuple[list[Kind], list[Kind], list[Kind
         {"inputs": {1: INPUT._replace(state=NEWER._replace(hash=None))}},
         ([], [], [Kind.NOT_VISIBLE]),
     ),
-    "never": (
-        {"inputs": {1: INPUT._replace(state=None, check=Check.NEVER)}},
-        ([], [], []),
-    ),
+    "never": ({"inputs": {1: INPUT._replace(state=None, check=Check.NEVER)}}, ([], [], [])),
     "time": (
         {"inputs": {1: INPUT._replace(state=NEWER, check=Check.TIME)}},
         ([Kind.INPUT_CHANGED], [], []),
@@ -156,10 +153,7 @@ CHANGES: dict[str, tuple[dict[str, Any], tuple[list[Kind], list[Kind], list[Kind
         ([Kind.INPUTS_DECLARED], [], []),
     ),
     "undeclared": ({"inputs": {}}, ([Kind.INPUTS_DECLARED], [], [])),
-    "data": (
-        {"data": {3: DATA._replace(version=2, is_same=False)}},
-        ([Kind.DATA_CHANGED], [], []),
-    ),
+    "data": ({"data": {3: DATA._replace(version=2, is_same=False)}}, ([Kind.DATA_CHANGED], [], [])),
     "data-back": ({"data": {3: DATA._replace(version=3)}}, ([], [], [])),
     "data-produced": (
         {"data": {3: DATA._replace(version=2, is_same=False, is_produced=True)}},
@@ -225,9 +219,7 @@ def test_rerun_on(case: str) -> None:
 def test_evidence() -> None:
     """Reasons contain old and new values as data."""
     job = replace(
-        FRESH,
-        command="fit --lr 0.2",
-        inputs={1: INPUT._replace(state=NEWER._replace(size=9))},
+        FRESH, command="fit --lr 0.2", inputs={1: INPUT._replace(state=NEWER._replace(size=9))}
     )
     assert findings(job).certain == (
         because(Kind.COMMAND_CHANGED, before="fit --lr 0.1", after="fit --lr 0.2"),

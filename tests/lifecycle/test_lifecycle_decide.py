@@ -30,11 +30,7 @@ S = JobStatus
 
 def exited(code: int | None = 0, cause: Cause | None = None) -> Exited:
     return Exited(
-        key=AttemptKey(1, 1, 1, 1),
-        return_code=code,
-        started_at=0.0,
-        ended_at=1.0,
-        cause=cause,
+        key=AttemptKey(1, 1, 1, 1), return_code=code, started_at=0.0, ended_at=1.0, cause=cause
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 OTHER = {
-    "robust/test_killed_runners.py",  # kills at random moments
+    "robust/test_killed_runners.py"  # kills at random moments
 }
 
 

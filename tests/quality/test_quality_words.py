@@ -25,11 +25,7 @@ MAKING = [
     r"\b(context window|system prompt)\b",
     r"\bco-authored-by\b",
 ]
-LEFTOVERS = [
-    r"^(<{7}|>{7}) ",
-    r"\b(TODO|FIXME|XXX)\b",
-    r"/work/(main|notes|shared|venv)\b",
-]
+LEFTOVERS = [r"^(<{7}|>{7}) ", r"\b(TODO|FIXME|XXX)\b", r"/work/(main|notes|shared|venv)\b"]
 TEXT_LIMIT = 2_000_000
 
 

@@ -69,10 +69,7 @@ def flat(shortfalls: Any) -> Found:
             [("gpus", 2, 0, Kind.GPUS, {"number": 2, "memory": 87, "usable": 0})],
         ),
         (request(num_gpus=2, gpu_memory=80), []),
-        (
-            request(num_gpus=3),
-            [("gpus", 3, 2, Kind.GPUS, {"number": 3, "usable": 2})],
-        ),
+        (request(num_gpus=3), [("gpus", 3, 2, Kind.GPUS, {"number": 3, "usable": 2})]),
         (
             request(num_gpus=3, gpu_model="t4"),
             [

@@ -48,9 +48,7 @@ def test_another_database_sees_what_is_held(ledger: Callable[[str], Ledger]) -> 
     assert list(a.path.iterdir()) == []
 
 
-def test_the_lock_lives_as_long_as_the_process_of_the_job(
-    ledger: Callable[[str], Ledger],
-) -> None:
+def test_the_lock_lives_as_long_as_the_process_of_the_job(ledger: Callable[[str], Ledger]) -> None:
     a, b = ledger("a"), ledger("b")
     name = claim(a)
     lock = a.lock_of(name)

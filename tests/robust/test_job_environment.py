@@ -62,7 +62,7 @@ name: p
 env: {{PYTHONPATH: {other}, PYTHONHOME: {other}, PATH: "{other}:$PATH"}}
 user_data: [{{name: x, data: 7}}]
 jobs: [{{name: a, command: "{program} user-data get ${{user_data.input.x}} > out"}}]
-""",
+"""
     )
     assert "7" in (shell.folder / "out").read_text()
 
@@ -78,7 +78,7 @@ jobs:
     env: {OWN: job, FOUR: "$$BASE $${BASE} $ $1 ${BASE:-z} $$", TORC_JOB_ID: "99", FIVE: "$OWN"}
     command: |
       printf '%s\\n' "$SHARED" "$OWN" "$ONE" "$TWO" "$THREE" "$FOUR" "$TORC_JOB_ID" "$FIVE" > out
-""",
+"""
     )
     assert (shell.folder / "out").read_text().splitlines() == [
         "workflow",
@@ -113,7 +113,7 @@ name: p
 jobs:
   - {name: a, env: {PATH: "/opt/x:$PATH"}, command: 'ls; command -v torc && echo "$PATH" > one'}
   - {name: b, env: {PATH: /bin}, command: 'command -v torc && echo "$PATH" > two'}
-""",
+"""
     )
     assert shell.words("one")[0].split(":")[1:3] == ["/opt/x", str(venv)]
     assert shell.words("two")[0].split(":")[1:] == ["/bin"]
@@ -137,7 +137,7 @@ actions:
   - trigger_type: on_workflow_start
     action_type: run_commands
     commands: ['command -v python torc > d; echo "$DATA" > e']
-""",
+"""
     )
     for name in "acd":
         python, torc = shell.words(name)

@@ -38,7 +38,7 @@ name: d
 jobs:
   - {name: a, command: 'echo > data/deep/x && echo > other/y && echo > z', output_files: [x, y, z]}
 files: [{name: x, path: data/deep/x}, {name: y, path: other/y}, {name: z, path: z}]
-""",
+"""
         )
         assert warnings(shell) == []
 

@@ -68,11 +68,7 @@ def test_ctrl_c_and_next_run(shell: Any, until: Until) -> None:
     assert [
         (r["job_id"], r["attempt_id"], r["status"])
         for r in shell.json("results", "list", "1", "--all-runs")
-    ] == [
-        (1, 1, "terminated"),
-        (1, 2, "completed"),
-        (2, 1, "completed"),
-    ]
+    ] == [(1, 1, "terminated"), (1, 2, "completed"), (2, 1, "completed")]
 
 
 def test_a_second_ctrl_c_does_not_wait_for_stubborn_jobs(shell: Any, until: Until) -> None:

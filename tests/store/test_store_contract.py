@@ -67,7 +67,7 @@ def test_creation_has_one_event(store: Store, workflow_id: int) -> None:
             None,
             {"name": "sweep", "jobs": 10},
             "ann@host",
-        ),
+        )
     ]
 
 
@@ -118,10 +118,7 @@ def test_dependencies_pass_through_gates(store: Store, workflow_id: int) -> None
     assert [
         job["name"]
         for job in queries.list_jobs(store, workflow_id, ListSelection(upstream_job_id=train))
-    ] == [
-        "collect_a",
-        "collect_b",
-    ]
+    ] == ["collect_a", "collect_b"]
 
 
 def test_edges_keep_gates_as_nodes(store: Store, workflow_id: int) -> None:
@@ -185,10 +182,7 @@ def test_other_records(store: Store, workflow_id: int) -> None:
     assert [
         (r["name"], r["memory"], r["runtime"])
         for r in queries.list_requirements(store, workflow_id)
-    ] == [
-        ("large", "16g", "PT1M30S"),
-        ("default", None, None),
-    ]
+    ] == [("large", "16g", "PT1M30S"), ("default", None, None)]
     [handler] = queries.list_failure_handlers(store, workflow_id)
     assert '"max_retries":2' in handler["rules"].replace(" ", "")
     [action] = queries.list_actions(store, workflow_id)
@@ -253,10 +247,7 @@ def test_workflows_are_listed_by_owner_and_archive(
     assert [
         w.id
         for w in workflows.list_workflows(store, ListSelection(sort_by="name", is_archived=False))
-    ] == [
-        other,
-        workflow_id,
-    ]
+    ] == [other, workflow_id]
     workflows.archive(store, [other], True, at=6.0, actor="bob@h")
     assert [w.id for w in workflows.list_workflows(store)] == [workflow_id]
     assert [w.id for w in workflows.list_workflows(store, ListSelection(is_archived=True))] == [

@@ -455,10 +455,7 @@ def test_database_of_version_1(tmp_path: Path) -> None:
     )
     assert [version["data"] for version in user_data_records.history(raw, "config", workflow.id)][
         1:
-    ] == [
-        [1, "ü"],
-        3,
-    ]
+    ] == [[1, "ü"], 3]
     store.close()
 
 

@@ -378,10 +378,7 @@ def test_deletion(connection: Any, store: Store, workflow_id: int) -> None:
     assert [
         r["name"]
         for r in user_data_records.delete_all(connection, workflow_id, user_data.Author(2.0))
-    ] == [
-        "summary",
-        "score",
-    ]
+    ] == ["summary", "score"]
     assert user_data_records.list_records(connection, workflow_id) == []
     told = feed.list_events(store, workflow_id, kind="user_data_deleted")
     assert [e.data["name"] for e in told] == ["config", "summary", "score"]

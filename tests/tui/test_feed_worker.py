@@ -16,16 +16,7 @@ from torc_tui.errors import NotFound, StoreUnavailable
 from torc_tui.model import Event, Job, Workflow
 from torc_tui.status import JobStatus
 from torc_tui.tui.feed.feed_worker import FeedWorker
-from torc_tui.tui.feed.handovers import (
-    Answer,
-    Changes,
-    Found,
-    Gone,
-    Handover,
-    Listed,
-    Loaded,
-    Lost,
-)
+from torc_tui.tui.feed.handovers import Answer, Changes, Found, Gone, Handover, Listed, Loaded, Lost
 from torc_tui.tui.feed.reader import Reader
 from torc_tui.views.workflow_view import WorkflowView
 

@@ -61,9 +61,7 @@ async def test_large_text_loses_its_colors() -> None:
         assert field.language is None and field.text.startswith("[2, 2, ")
 
 
-async def test_cost_of_a_key(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_cost_of_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     joined = 0
     real = vars(Document)["text"].fget
 

@@ -135,11 +135,7 @@ PIECES = [
     ),
 ]
 HOSTILE = st.one_of(
-    st.binary(max_size=200),
-    st.lists(
-        st.sampled_from(PIECES),
-        max_size=60,
-    ).map(b"".join),
+    st.binary(max_size=200), st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join)
 )
 
 

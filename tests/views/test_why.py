@@ -18,10 +18,7 @@ MISSING = because(Kind.MISSING_FILES, files=(("out", "o.txt"),))
 BY_ME = because(Kind.CANCELED_BY_USER, actor="me@here")
 OLD = because(Kind.TEXT, text="prep failed (exit 3)")
 DESIGN = because(
-    Kind.DEPENDENCY,
-    job="canceled by design",
-    status="failed",
-    reason=because(Kind.EXIT, code=3),
+    Kind.DEPENDENCY, job="canceled by design", status="failed", reason=because(Kind.EXIT, code=3)
 )
 
 

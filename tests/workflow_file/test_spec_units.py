@@ -6,12 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torc_tui.units import (
-    format_duration,
-    format_memory,
-    parse_duration,
-    parse_memory,
-)
+from torc_tui.units import format_duration, format_memory, parse_duration, parse_memory
 
 
 @pytest.mark.parametrize(
@@ -110,12 +105,4 @@ def test_duration_round_trip(milliseconds: int) -> None:
 def test_format_duration() -> None:
     assert [
         format_duration(seconds) for seconds in (0, 5400, 0.25, 90, 86_400, 183_600, 59.9996)
-    ] == [
-        "PT0S",
-        "PT1H30M",
-        "PT0.25S",
-        "PT1M30S",
-        "P1D",
-        "P2DT3H",
-        "PT1M",
-    ]
+    ] == ["PT0S", "PT1H30M", "PT0.25S", "PT1M30S", "P1D", "P2DT3H", "PT1M"]

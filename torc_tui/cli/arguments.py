@@ -280,9 +280,5 @@ ORDER = (
     arg("--sort-by COLUMN", "sort by this key of the records"),
     flag("--reverse-sort", "sort in descending order"),
 )
-LISTING = (
-    arg("-l --limit", "list at most N", type=COUNT),
-    OFFSET,
-    *ORDER,
-)
+LISTING = (arg("-l --limit", "list at most N", type=COUNT), OFFSET, *ORDER)
 NO_CHECKS = flag("--skip-checks", "accepted for compatibility, without effect")

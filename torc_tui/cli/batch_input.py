@@ -18,12 +18,7 @@ from torc_tui.cli.create import name_and_value
 from torc_tui.errors import UsageError
 from torc_tui.operations.batches import Command
 from torc_tui.quoting import quoted
-from torc_tui.workflow_file.command_template import (
-    LINE,
-    RESERVED,
-    CommandTemplate,
-    words_text,
-)
+from torc_tui.workflow_file.command_template import LINE, RESERVED, CommandTemplate, words_text
 from torc_tui.workflow_file.load import FORMATS, text_reader
 from torc_tui.workflow_file.parameters import NAME, Allowance, combine, values_of
 from torc_tui.workflow_file.templates import ParameterRows

@@ -88,12 +88,7 @@ class BatchResults(SafeObserver):
     """An observer that also writes the results of the jobs whose predecessors have ended."""
 
     def __init__(
-        self,
-        store: Store,
-        stdio_mode: str,
-        *,
-        prints: bool,
-        file: ResultsFile | None,
+        self, store: Store, stdio_mode: str, *, prints: bool, file: ResultsFile | None
     ) -> None:
         self.order: deque[int] = deque()
         """The jobs that were not written yet, in their order; another thread appends to it."""

@@ -102,10 +102,7 @@ class Call:
     # -- printing
 
     def show_list(
-        self,
-        key: str,
-        columns: Sequence[OutputColumn],
-        records: Sequence[Mapping[str, Any]],
+        self, key: str, columns: Sequence[OutputColumn], records: Sequence[Mapping[str, Any]]
     ) -> None:
         """Print records in the format of the call; ``key`` is their plural."""
         from torc_tui.cli import lists

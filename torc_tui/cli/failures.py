@@ -33,8 +33,7 @@ def failures(call: Call) -> int | None:
     given, what, number = _read(call.options.words)
     if what != "retry" and changes_of(call):
         raise UsageError(
-            "options that change jobs are for retry",
-            hint="write `torc failures WORKFLOW retry N`",
+            "options that change jobs are for retry", hint="write `torc failures WORKFLOW retry N`"
         )
     if what in ("retry", "skip"):
         call.command = call.command._replace(changes=True)

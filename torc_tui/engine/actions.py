@@ -218,11 +218,7 @@ class Actions:
 
 
 def _event_data(action: StoredAction) -> dict[str, Json]:
-    return {
-        "action": action.id,
-        "trigger": action.trigger_type,
-        "commands": list(action.commands),
-    }
+    return {"action": action.id, "trigger": action.trigger_type, "commands": list(action.commands)}
 
 
 def _new_failures(conn: Connection, workflow_id: int, action: StoredAction) -> Sequence[int]:

@@ -33,10 +33,7 @@ class GpuWatch:
     """
 
     def __init__(
-        self,
-        service: GpuService,
-        wait: float = WAIT_SECONDS,
-        every: float = READ_SECONDS,
+        self, service: GpuService, wait: float = WAIT_SECONDS, every: float = READ_SECONDS
     ) -> None:
         self.distances: Distances | None = None
         self.lost: dict[str, float] = {}

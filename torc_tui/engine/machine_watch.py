@@ -28,11 +28,7 @@ class MachineSampler:
     """Take samples in a daemon thread, until `close`."""
 
     def __init__(
-        self,
-        store: Store,
-        context: RunContext,
-        node_id: int,
-        gpus: Callable[[], Sequence[Gpu]],
+        self, store: Store, context: RunContext, node_id: int, gpus: Callable[[], Sequence[Gpu]]
     ) -> None:
         self._store = store
         self._node_id = node_id

@@ -18,14 +18,7 @@ import os
 import time
 from collections.abc import Collection, Iterable, Mapping
 
-from torc_tui.engine.attempt_record import (
-    InputGroup,
-    Record,
-    Seen,
-    Start,
-    States,
-    complete_inputs,
-)
+from torc_tui.engine.attempt_record import InputGroup, Record, Seen, Start, States, complete_inputs
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.outputs import GroupFiles
 from torc_tui.engine.recording_thread import RecordingThread

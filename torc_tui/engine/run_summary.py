@@ -207,12 +207,7 @@ IDLE_SECONDS = 90.0
 class RemainingWork:
     """The jobs of a workflow that are left for one runner."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        interrupts: Interrupts,
-        summary: RunSummary,
-    ) -> None:
+    def __init__(self, engine: Engine, interrupts: Interrupts, summary: RunSummary) -> None:
         self._engine = engine
         self._interrupts = interrupts
         self._summary = summary

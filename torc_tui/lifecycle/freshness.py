@@ -226,10 +226,7 @@ def _examine_data(
 
 
 def _examine_outputs(
-    job: CurrentJob,
-    outputs: Mapping[int, Baseline],
-    certain: list[Reason],
-    unknown: list[Reason],
+    job: CurrentJob, outputs: Mapping[int, Baseline], certain: list[Reason], unknown: list[Reason]
 ) -> None:
     for file_id, file in job.outputs.items():
         if file.check is Check.NEVER:

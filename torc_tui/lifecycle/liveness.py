@@ -112,11 +112,7 @@ def _relation_across_boots(runner: RunnerFacts, here: MachineIdentity) -> Relati
 
 
 def judge(
-    runner: RunnerFacts,
-    here: MachineIdentity,
-    *,
-    process_runs: bool,
-    quiet: float,
+    runner: RunnerFacts, here: MachineIdentity, *, process_runs: bool, quiet: float
 ) -> LivenessVerdict:
     """Return what is known about a runner.
 

@@ -119,12 +119,7 @@ def parse_changes(given: Mapping[str, Any]) -> JobChanges:
     )
 
 
-_COLUMNS = {
-    "cpus": "num_cpus",
-    "memory": "memory",
-    "gpus": "num_gpus",
-    "runtime": "runtime",
-}
+_COLUMNS = {"cpus": "num_cpus", "memory": "memory", "gpus": "num_gpus", "runtime": "runtime"}
 """Option -> field of the requirements."""
 _USUAL = {
     "cpus": "4, 0.5, +2 or x2",

@@ -16,12 +16,7 @@ from typing import Any
 from torc_tui.errors import NotFound
 from torc_tui.model import Json, ResourceRequirements
 from torc_tui.operations import catalog
-from torc_tui.operations.job_changes import (
-    JobChanges,
-    PlannedChanges,
-    apply_changes,
-    plan_changes,
-)
+from torc_tui.operations.job_changes import JobChanges, PlannedChanges, apply_changes, plan_changes
 from torc_tui.operations.lost_attempts import end_orphans
 from torc_tui.operations.lost_runners import free_lost_jobs
 from torc_tui.operations.retries import PutBack, plan_put_back

@@ -18,13 +18,7 @@ from collections.abc import Iterable, Sequence, Set
 from torc_tui.errors import NotFound, Refused
 from torc_tui.executors.exit_file import ExitFile
 from torc_tui.lifecycle.liveness import Liveness
-from torc_tui.operations.lost_attempts import (
-    EndedJobs,
-    end_attempts,
-    exit_record,
-    kill,
-    running,
-)
+from torc_tui.operations.lost_attempts import EndedJobs, end_attempts, exit_record, kill, running
 from torc_tui.operations.user_action import UserAction
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.records import dataclass

@@ -38,11 +38,7 @@ class NextJob(NamedTuple):
 
 
 def find(
-    store: Store,
-    runner: ActiveRunner,
-    pool: Pool,
-    held: Sequence[Holding],
-    now: float,
+    store: Store, runner: ActiveRunner, pool: Pool, held: Sequence[Holding], now: float
 ) -> NextJob | None:
     """Return the next job of a runner; None if nothing is reserved.
 

@@ -85,11 +85,7 @@ def update_requirements(
         append(conn, workflow_id, [_event(number, wanted, jobs)], at=now, actor=actor)
         name = workflows.read_requirements(conn, workflow_id)[number].name
     return ChangedRequirements(
-        id=number,
-        workflow_id=workflow_id,
-        name=name,
-        jobs=jobs,
-        running=number_of(used, HELD),
+        id=number, workflow_id=workflow_id, name=name, jobs=jobs, running=number_of(used, HELD)
     )
 
 

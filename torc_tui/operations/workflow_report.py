@@ -96,13 +96,7 @@ def workflow_report(store: Store, workflow_id: int, program: str) -> Report:
 def _running(job: Job, now: float) -> ReportAttempt:
     started = now if job.started_at is None else job.started_at
     return ReportAttempt(
-        job.id,
-        job.name,
-        job.compute_node_id,
-        job.status,
-        started,
-        max(started, now),
-        running=True,
+        job.id, job.name, job.compute_node_id, job.status, started, max(started, now), running=True
     )
 
 

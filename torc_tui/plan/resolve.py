@@ -79,12 +79,7 @@ def _check_scheduler(
     if name and settings.get("scheduler_type") != "local" and name not in schedulers:
         message = f"{what} names the scheduler {quoted(str(name))}, which is not declared"
         problems.unknown(
-            message,
-            str(name),
-            schedulers,
-            action.source,
-            "scheduler",
-            section="slurm_schedulers",
+            message, str(name), schedulers, action.source, "scheduler", section="slurm_schedulers"
         )
 
 

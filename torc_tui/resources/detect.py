@@ -109,10 +109,7 @@ _ROOT = Path("/")
 
 
 def detect_machine(
-    *,
-    num_cpus: int | None = None,
-    memory_gb: float | None = None,
-    gpus: tuple[Gpu, ...] = (),
+    *, num_cpus: int | None = None, memory_gb: float | None = None, gpus: tuple[Gpu, ...] = ()
 ) -> Machine:
     """Return the machine as the runner may use it, with these GPUs.
 

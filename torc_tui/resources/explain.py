@@ -109,10 +109,7 @@ def _gpus(need: GpuNeed, pool: Pool) -> list[Shortfall]:
 
 
 def _in_use(
-    need: GpuNeed,
-    blocked: Sequence[tuple[GpuState, Obstacle]],
-    able: int,
-    pool: Pool,
+    need: GpuNeed, blocked: Sequence[tuple[GpuState, Obstacle]], able: int, pool: Pool
 ) -> Shortfall:
     """Return the shortfall of a request that the machine could serve if nothing else ran."""
     only_memory = all(obstacle is Obstacle.MEMORY for _, obstacle in blocked)

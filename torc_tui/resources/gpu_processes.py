@@ -13,12 +13,7 @@ from pathlib import Path
 from torc_tui.model import GpuProcess
 from torc_tui.records import dataclass
 from torc_tui.resources.attempt_tag import is_tagged, tag_in_environment, tag_in_groups
-from torc_tui.resources.process_identity import (
-    leader_of,
-    process_began,
-    process_name,
-    process_user,
-)
+from torc_tui.resources.process_identity import leader_of, process_began, process_name, process_user
 
 _MPS_SERVER = "nvidia-cuda-mps"
 _LARGEST_PID = 1 << 22

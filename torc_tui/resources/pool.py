@@ -132,11 +132,7 @@ class Pool:
         return allocation
 
     def hold(
-        self,
-        allocation: Allocation,
-        *,
-        other: bool = False,
-        owner: tuple[str, str] | None = None,
+        self, allocation: Allocation, *, other: bool = False, owner: tuple[str, str] | None = None
     ) -> None:
         """Count an allocation that exists, whether it fits or not.
 

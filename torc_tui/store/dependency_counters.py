@@ -195,11 +195,7 @@ def hold_listed(conn: Connection, workflow_id: int, job_ids: Sequence[int]) -> l
     events: list[EventRow] = []
     for group, text in _open_canaries(conn, workflow_id):
         held = conn.rows(
-            sql.HOLD_LISTED,
-            workflow_id=workflow_id,
-            group=group,
-            hold_reason=text,
-            job_ids=listed,
+            sql.HOLD_LISTED, workflow_id=workflow_id, group=group, hold_reason=text, job_ids=listed
         )
         events += [("job_held", job.id, {"reason": json.loads(text)}) for job in held]
     return events

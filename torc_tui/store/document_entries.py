@@ -60,8 +60,7 @@ class DocumentEntry:
     def __init__(self, value: Any, place: str) -> None:
         if not isinstance(value, dict):
             raise UsageError(
-                f"this is not an exported workflow: {place} {is_not('a mapping', value)}",
-                hint=HINT,
+                f"this is not an exported workflow: {place} {is_not('a mapping', value)}", hint=HINT
             )
         self.values, self.place = value, place
 

@@ -19,13 +19,7 @@ try:  # sqlite3 adds adapters for dates, whose import takes a tenth of a whole `
 except ImportError:
     import sqlite3  # type: ignore[no-redef]
 
-from torc_tui.errors import (
-    SchemaMismatch,
-    SettingsError,
-    StoreError,
-    StoreUnavailable,
-    TorcError,
-)
+from torc_tui.errors import SchemaMismatch, SettingsError, StoreError, StoreUnavailable, TorcError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,8 +124,7 @@ def refused_connection(error: Exception, conninfo: str) -> TorcError:
         answer = pq.PGconn.ping(conninfo.encode())
     if answer == pq.Ping.REJECT:
         return StoreUnavailable(
-            f"the server of the database {name} is starting or stopping: {detail}",
-            hint="try again",
+            f"the server of the database {name} is starting or stopping: {detail}", hint="try again"
         )
     if answer != pq.Ping.OK:
         return StoreUnavailable(
@@ -198,8 +191,7 @@ def _translate_sqlite(error: BaseException, path: str) -> StoreError:
         )
     if code == sqlite3.SQLITE_READONLY:
         return StoreUnavailable(
-            f"the database {path} is read-only",
-            hint="check the rights of the file and its folder",
+            f"the database {path} is read-only", hint="check the rights of the file and its folder"
         )
     if code == sqlite3.SQLITE_FULL:
         return StoreUnavailable(

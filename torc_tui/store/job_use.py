@@ -47,8 +47,7 @@ def read_use(conn: Connection, workflow_id: int, run_id: int | None = None) -> W
         rows = conn.rows(sql.JOB_USE, workflow_id=workflow_id)
     elif run_id > workflow.run_id:
         raise NotFound(
-            f"workflow {workflow_id} has no run {run_id}",
-            hint=f"its last run is {workflow.run_id}",
+            f"workflow {workflow_id} has no run {run_id}", hint=f"its last run is {workflow.run_id}"
         )
     else:
         rows = conn.rows(sql.JOB_USE_IN_RUN, workflow_id=workflow_id, run_id=run_id)

@@ -167,8 +167,7 @@ def page(
     filters, sorts = base.extra
     if sort_by not in sorts:
         raise UsageError(
-            f"this list cannot be sorted by {sort_by!r}",
-            hint=f"sort by one of {', '.join(sorts)}",
+            f"this list cannot be sorted by {sort_by!r}", hint=f"sort by one of {', '.join(sorts)}"
         )
     direction = " DESC" if reverse else ""
     order = ", ".join(one + direction for one in dict.fromkeys([sorts[sort_by], sorts["id"]]))

@@ -81,9 +81,7 @@ class _Unit:
 
 
 def plan_correction(
-    jobs: Sequence[JobUse],
-    requirements: Mapping[int, ResourceRequirements],
-    rules: Rules = USUAL,
+    jobs: Sequence[JobUse], requirements: Mapping[int, ResourceRequirements], rules: Rules = USUAL
 ) -> list[Adjustment]:
     """Return the adjustments, one for each entry that changes."""
     exceeding = exceeded(jobs, requirements)

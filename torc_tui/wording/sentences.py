@@ -54,13 +54,7 @@ def canceled_sentence(reason: Reason | None) -> str:
 
 
 _TELLS_CODE = frozenset(
-    {
-        Kind.EXIT,
-        Kind.MISSING_FILES,
-        Kind.FILES_NOT_WRITTEN,
-        Kind.MISSING_USER_DATA,
-        Kind.LAUNCH,
-    }
+    {Kind.EXIT, Kind.MISSING_FILES, Kind.FILES_NOT_WRITTEN, Kind.MISSING_USER_DATA, Kind.LAUNCH}
 )
 _OWN_CODE = frozenset({Kind.TIMEOUT, Kind.TIME_LIMIT})
 """Exit codes of these ends are chosen by the runner, 152 unless configured: no signal."""

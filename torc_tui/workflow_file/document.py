@@ -93,7 +93,7 @@ def syntax_error(
 ) -> SpecSyntaxError:
     """Return the error for a text that cannot be read."""
     return SpecSyntaxError(
-        Problem(shorten(message), file=file, line=line, column=column, hint=hint, kind="syntax"),
+        Problem(shorten(message), file=file, line=line, column=column, hint=hint, kind="syntax")
     )
 
 

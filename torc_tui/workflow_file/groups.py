@@ -16,13 +16,7 @@ from torc_tui.quoting import quoted, shorten
 from torc_tui.workflow_file.document import Map
 from torc_tui.workflow_file.fields import FieldChecker, Fields
 from torc_tui.workflow_file.key_tables import KeyTable
-from torc_tui.workflow_file.parameters import (
-    NAME,
-    Allowance,
-    ReadText,
-    combine,
-    values_of,
-)
+from torc_tui.workflow_file.parameters import NAME, Allowance, ReadText, combine, values_of
 from torc_tui.workflow_file.tables import ParameterTable, read_table
 from torc_tui.workflow_file.templates import ParameterRows, substitute
 from torc_tui.workflow_file.values import InvalidValue, printed, suggestion

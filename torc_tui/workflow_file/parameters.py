@@ -16,14 +16,7 @@ from decimal import Decimal
 from torc_tui.model import Json, Value
 from torc_tui.quoting import quoted
 from torc_tui.workflow_file.document import List
-from torc_tui.workflow_file.values import (
-    INTEGER,
-    NUMBER,
-    InvalidValue,
-    as_written,
-    kind_of,
-    typed,
-)
+from torc_tui.workflow_file.values import INTEGER, NUMBER, InvalidValue, as_written, kind_of, typed
 
 LIMIT = 1_000_000
 """Largest number of values, and of combinations, in one file; more are considered a mistake."""

@@ -116,9 +116,7 @@ ENDS_BEFORE = (
                 .select_from(_near)
                 .join(_far, _far.c.job_id == _near.c.depends_on_id)
                 .where(
-                    _near.c.job_id == _job_id,
-                    _near.c.depends_on_id < 0,
-                    _near.c.kind.in_(_order),
+                    _near.c.job_id == _job_id, _near.c.depends_on_id < 0, _near.c.kind.in_(_order)
                 )
             ),
         )
@@ -167,10 +165,7 @@ LAST_SUCCESS = (
 )
 KEEP_ACTIONS = (
     update(action)
-    .where(
-        of_workflow(action),
-        action.c.executed_run_id == param("run_id") - 1,
-    )
+    .where(of_workflow(action), action.c.executed_run_id == param("run_id") - 1)
     .values(executed_run_id=param("run_id"))
 )
 """Count the actions of the last run as executed in this one."""

@@ -101,10 +101,7 @@ _with_result_of_series = outerjoin(
     ),
 )
 SERIES_BY_AGE = (
-    select(
-        *columns(usage_series, "job_id run_id attempt_id"),
-        required("size", _size),
-    )
+    select(*columns(usage_series, "job_id run_id attempt_id"), required("size", _size))
     .select_from(_with_result_of_series)
     .order_by(result.c.id.is_(None), result.c.id)
 )

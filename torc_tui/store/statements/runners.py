@@ -107,8 +107,7 @@ HOLDINGS = (
         compute_node.c.id.label("node_id"),
         *columns(job, "status pid started_at allocation process_started suspended requirement_id"),
         *columns(
-            compute_node,
-            "boot_id pid_namespace pid:runner_pid process_started:runner_started",
+            compute_node, "boot_id pid_namespace pid:runner_pid process_started:runner_started"
         ),
     )
     .select_from(compute_node)

@@ -180,8 +180,7 @@ def _downstream(names: str, condition: Callable[[FromClause], ColumnElement[bool
 FOLLOWERS = _downstream("id name status", lambda one: among(one.c.status, _FOLLOWING))
 """The jobs downstream whose status follows from the end of these jobs."""
 DOOMED = _downstream(
-    "id name",
-    lambda one: and_(among(one.c.status, WAITING), one.c.cancel_on_blocking_job_failure),
+    "id name", lambda one: and_(among(one.c.status, WAITING), one.c.cancel_on_blocking_job_failure)
 )
 """The jobs downstream that are canceled when these are canceled, now or later."""
 _culprit, _before = job.alias("u"), upstream_pairs(_job_ids).subquery("b")

@@ -16,13 +16,7 @@ from textual.containers import Vertical
 from torc_tui.operations.catalog import RESTORE_RECORD
 from torc_tui.operations.user_action import function_of, shell_line
 from torc_tui.tui.data.data_review import compare
-from torc_tui.tui.data.data_texts import (
-    Record,
-    attempt,
-    change_lines,
-    diff_lines,
-    heading,
-)
+from torc_tui.tui.data.data_texts import Record, attempt, change_lines, diff_lines, heading
 from torc_tui.tui.data.json_text_view import JsonDrawing, readable
 from torc_tui.tui.feed.handovers import Changes, Handover
 from torc_tui.tui.feed.source import FeedReader
@@ -227,10 +221,7 @@ class DataVersions(CoveringScreen):
         self.ask("versions-offer", read, lambda answer: self._offer(chosen, *answer))
 
     def _offer(self, chosen: int, current: int, lines: list[Line]) -> None:
-        options = (
-            Option("y", f"Restore version {chosen}", True),
-            Option("n", "Cancel", False),
-        )
+        options = (Option("y", f"Restore version {chosen}", True), Option("n", "Cancel", False))
         title = RESTORE_RECORD.question.format(argument=chosen, record=self.record["name"])
         note = f"The restored value becomes version {current + 1}; the history is kept."
         about: list[Line] = [[(note, "muted")], []]

@@ -10,13 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from torc_tui.lifecycle.rerun_plan import JobVerdict
 from torc_tui.model import Json
 from torc_tui.tui.data.data_review import Clash, ReviewedValue, command_of, prepare, review, write
-from torc_tui.tui.data.data_texts import (
-    Record,
-    change_lines,
-    diff_lines,
-    heading,
-    written,
-)
+from torc_tui.tui.data.data_texts import Record, change_lines, diff_lines, heading, written
 from torc_tui.tui.frame.ports import HasApp
 from torc_tui.tui.look.text_layout import Line, sanitize
 from torc_tui.tui.widgets.choice import Choice, Option

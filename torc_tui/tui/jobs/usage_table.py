@@ -75,10 +75,7 @@ def group_table(groups: Sequence[GroupUse], width: int) -> list[Line]:
     rows = [_group_usage(one) for one in groups]
     cells = _bar_cells(rows, width)
     head = (fit("requested", 11) + "used", "faint")
-    return [
-        heading(fit("Resources", LABEL + 1), head),
-        *(_usage_line(row, cells) for row in rows),
-    ]
+    return [heading(fit("Resources", LABEL + 1), head), *(_usage_line(row, cells) for row in rows)]
 
 
 def _bar_cells(rows: Sequence[ResourceUsage], width: int) -> int:

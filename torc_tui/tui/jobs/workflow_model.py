@@ -219,9 +219,7 @@ class DependencyReader:
     def ask_chain(self, reader: Reader, job: Job) -> None:
         """Read the dependencies of a job, and theirs in turn."""
         reader.ask(
-            "chain",
-            lambda source: read_dependencies(source, [job.id], follow=True),
-            self._learn,
+            "chain", lambda source: read_dependencies(source, [job.id], follow=True), self._learn
         )
 
     def _learn(self, found: Found) -> None:

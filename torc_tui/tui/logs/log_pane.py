@@ -21,13 +21,7 @@ from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.logs.log_copier import CopiedLines, open_pager, read_copy
 from torc_tui.tui.logs.log_grep import LogHit
 from torc_tui.tui.logs.log_view import LogView
-from torc_tui.tui.logs.log_words import (
-    ShownLog,
-    about_items,
-    never_started,
-    no_lines,
-    state_items,
-)
+from torc_tui.tui.logs.log_words import ShownLog, about_items, never_started, no_lines, state_items
 from torc_tui.tui.logs.merged_log import Place, Stream
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, line_width

@@ -11,15 +11,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from torc_tui.tui.feed.handovers import (
-    Answer,
-    Changes,
-    Found,
-    Handover,
-    Listed,
-    Loaded,
-    Lost,
-)
+from torc_tui.tui.feed.handovers import Answer, Changes, Found, Handover, Listed, Loaded, Lost
 from torc_tui.tui.feed.watches import WatchResult
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.shell.notifier import announce

@@ -19,13 +19,7 @@ from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.widgets.choice import Choice, Option
 from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck
-from torc_tui.tui.workflows.workflow_questions import (
-    act,
-    carry_out,
-    confirm,
-    refused,
-    text_lines,
-)
+from torc_tui.tui.workflows.workflow_questions import act, carry_out, confirm, refused, text_lines
 from torc_tui.wording import count, listed, status_counts
 
 if TYPE_CHECKING:
