@@ -28,6 +28,7 @@ from typing import Any
 
 from tests.benchmarks import (
     bench_app,
+    bench_batches,
     bench_commands,
     bench_executor,
     bench_failures,
@@ -71,6 +72,11 @@ BENCHMARKS = {
     "memory": Benchmark(bench_scale.memory, {"jobs": 5}),
     "runners": Benchmark(bench_runners.runners, {"jobs": 8}),
     "growth": Benchmark(bench_growth.growth, {"smallest": 2}, by_default=False),
+    "batch": Benchmark(bench_batches.batch, {"jobs": 4}),
+    "batch-start": Benchmark(bench_batches.first, {"repeats": 1}),
+    "batch-lines": Benchmark(bench_batches.lines, {"number": 4}),
+    "spawn": Benchmark(bench_batches.children, {"jobs": 4}),
+    "generations": Benchmark(bench_batches.generations, {"links": 2}),
     "recording": Benchmark(bench_rerun.recording, {"jobs": 4}),
     "plan": Benchmark(bench_rerun.plan, {"jobs": 4}),
     "reset": Benchmark(bench_rerun.reset, {"jobs": 4}),

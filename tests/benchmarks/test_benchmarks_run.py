@@ -18,6 +18,9 @@ from tests.waiting import DEADLINE, wait_for
 
 ROWS = {
     "thousand": 2,
+    "batch": 2,
+    "batch-lines": 3,
+    "generations": 2,
     "chain": 1,
     "update": 2,
     "commands": 8,
@@ -35,7 +38,7 @@ ROWS = {
 }
 """Rows of the benchmarks that have more than one, or that other programs are needed for."""
 
-NEED_PROGRAMS = {"thousand", "chain", "runners", "gpus", "gpu-placement"}
+NEED_PROGRAMS = {"thousand", "chain", "runners", "gpus", "gpu-placement", "batch"}
 
 
 _MARKED = [

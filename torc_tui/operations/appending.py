@@ -112,7 +112,7 @@ def append_plan(
     found = {(row[0], row[1]): row for row in edges}
     found |= {(row[0], row[1]): row for row in edge_rows(appended.plan, ids) if row[1] not in known}
     creation.insert_edges(conn, workflow_id, sorted(found.values(), key=lambda row: row[:2]))
-    waiting = {row[1] for row in edges if row[1] not in set(appended.new_jobs)}
+    waiting = {row[1] for row in edges}.difference(appended.new_jobs)
     return _settle(appended, sorted(waiting), now)
 
 

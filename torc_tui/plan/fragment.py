@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from torc_tui.errors import Problem, SpecError
@@ -85,10 +86,12 @@ def _has(job: JobSpec, keys: Iterable[str]) -> bool:
     return any(getattr(job, key) for key in keys)
 
 
+_TEXT = attrgetter(*(one.name for one in fields(JobSpec) if one.name not in ("source", "group")))
+
+
 def digest(job: JobSpec) -> str:
     """Return what stands for the text of a job, wherever in a file it is."""
-    names = (one.name for one in fields(job) if one.name not in ("source", "group"))
-    text = repr([(name, getattr(job, name)) for name in names])
+    text = repr(_TEXT(job))
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import re
 
-import pyjson5
-
 from torc_tui.errors import Problem, SpecSyntaxError
 from torc_tui.json_errors import (
     JsonError,
@@ -53,6 +51,8 @@ def read_json(text: str, file: str | None = None) -> Document:
 
 def read_json5(text: str, file: str | None = None) -> Document:
     """Return the document of JSON5; raise SpecSyntaxError with line and column."""
+    import pyjson5
+
     try:
         value = pyjson5.decode(text, MAX_DEPTH + 1)
     except pyjson5.Json5NestingTooDeep:
@@ -80,6 +80,8 @@ def _second_opinion(text: str, file: str | None, *, detail: str) -> Json:
 def _json5_hint(text: str) -> str | None:
     if len(text) > _SMALL:
         return None
+    import pyjson5
+
     try:
         pyjson5.decode(text, MAX_DEPTH)
     except (pyjson5.Json5Exception, ValueError):
@@ -175,9 +177,12 @@ def _shape(text: str, file: str | None, problems: list[Problem]) -> Json:
 
 
 def _key(token: str) -> str:
-    if token[0] in "\"'":
-        return str(pyjson5.decode(token)) if "\\" in token else token[1:-1]
-    return str(next(iter(pyjson5.decode("{" + token + ":0}")))) if "\\" in token else token
+    is_quoted = token[0] in "\"'"
+    if "\\" not in token:
+        return token[1:-1] if is_quoted else token
+    import pyjson5  # plain JSON, which jobs give to `torc spawn`, need not wait for it
+
+    return str(pyjson5.decode(token) if is_quoted else next(iter(pyjson5.decode(f"{{{token}:0}}"))))
 
 
 def _dress(shape: Json, value: Json) -> Json:
