@@ -72,7 +72,7 @@ def test_nothing_waits_for_a_reading(service: Any) -> None:
     watch.set_own({1: ""})
     watch.refresh()
     watch.close()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10, "the reading takes a minute"
 
 
 def test_a_refresh_delivers_what_has_not_changed(service: Any) -> None:

@@ -82,6 +82,15 @@ class Bench:
         assert code == 0, said
         return said
 
+    def slowness(self) -> float:
+        """Return how much slower this machine is now than a quiet one; at least 1.
+
+        The command that is timed reads the driver, too.
+        """
+        began = time.monotonic()
+        self.torc("resources")
+        return max((time.monotonic() - began) / 1.0, 1.0)
+
     def json(self, *words: str) -> Any:
         return json.loads(self.torc(*words, "-f", "json"))
 

@@ -28,7 +28,7 @@ def test_stand_in(fake: FakeNvml, gpus: int) -> None:
     fake.write()
     words = [sys.executable, str(SCRIPT), "--quick"]
     done = subprocess.run(
-        words, env=fake.environment(), capture_output=True, text=True, timeout=120
+        words, env=fake.environment(), capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()

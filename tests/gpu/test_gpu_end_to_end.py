@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import time
 
 import pytest
 from fake_nvml import GB, FakeInstance, fake_gpu
@@ -87,10 +86,11 @@ def test_a_shared_box(box: Bench) -> None:
     assert [len(one["holders"]) for one in shown["gpus"]] == [1, 0, 1, 5]
     assert {one["job_name"] for one in shown["held"]} == set(first)
 
+    slow = box.slowness()
     left = box.gone(stranger)
     box.running(*first, "mem_b", "share_5")
     waited = [event["at"] - left for event in box.events("job_started")]
-    assert 0 < max(waited) < 1.5, waited
+    assert 0 < max(waited) < 1.5 * slow, (waited, slow)
     print(f"started {max(waited):.2f} s after the GPU was left")
     assert box.seen("mem_b") == box.seen("share_5") == uuid(1)
     box.release("whole_a")
@@ -272,9 +272,7 @@ def test_mig_instances(box: Bench) -> None:
 def test_memory_above_the_request_is_an_event(box: Bench) -> None:
     runner = box.start({"a": (box.holding("a", "3g"), {"gpu_memory": "2g"})})
     box.using(1)
-    seen = time.monotonic()
-    # The sampler looks about once a second: it has seen it then.
-    wait_for(lambda: time.monotonic() - seen > 1.3, "a sample")
+    wait_for(lambda: box.events("job_warning"), "the event")
     box.release("a")
     code, said = ended(runner)
     assert code == 0, said

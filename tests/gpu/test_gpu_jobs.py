@@ -181,9 +181,7 @@ def test_use_beyond_the_request_is_seen_at_once(box: Bench, policy: str, cause: 
     jobs = {"a": (box.holding("a", "9g"), {"gpu_memory": "2g"})}
     runner = box.start(jobs, execution_config={"gpu_over": policy})
     box.using(1)
-    seen = time.monotonic()
     wait_for(lambda: messages(box, "job_warning"), "the event")
-    assert time.monotonic() - seen < 6
     if policy == "warn":
         box.release("a")
     assert ended(runner)[0] == (0 if policy == "warn" else 1)
@@ -252,9 +250,7 @@ def test_excess_is_reported_within_two_seconds(box: Bench) -> None:
     jobs = {"a": (growing(box, "a", "1g", "9g"), {"gpu_memory": "2g"})}
     runner = box.start(jobs)
     box.using(1)
-    began = time.monotonic()
-    box.torc("resources")  # reads the driver, too: it shows how slow this machine is
-    slow = max((time.monotonic() - began) / 1.0, 1.0)
+    slow = box.slowness()
     (box.folder / "a.more").touch()
     wait_for(lambda: "memory=9663676416" in held(box), "the excess")
     excess = time.time()
@@ -290,10 +286,17 @@ def test_a_job_on_a_gpu_that_it_was_not_given_is_reported(box: Bench) -> None:
     box.using(1)
     given = int(box.seen("a")[11])
     [pid] = [int(path.name) for path in Path(f"{box.fake.state}.d").iterdir()]
+    slow = box.slowness()
     box.fake.processes.append(FakeProcess(1 - given, pid=pid, memory=GB))
     box.fake.write()
+    began = time.time()
     wait_for(lambda: messages(box, "job_warning"), "the event")
-    [told] = messages(box, "job_warning")
-    assert f"computes on GPU {1 - given}, which the job was not given" in told
+    [event] = box.events("job_warning")
+    assert f"computes on GPU {1 - given}, which the job was not given" in event["message"]
+    print(f"told {event['at'] - began:.2f} s after the process began")
+    assert event["at"] - began < 2 * slow
+    gpus = box.json("resources")["gpus"]
+    others = {one["index"]: one["memory_others_bytes"] for one in gpus}
+    assert others == {given: 0, 1 - given: GB}, "it counts as foreign there"
     box.release("a")
     assert ended(runner)[0] == 0
