@@ -36,6 +36,7 @@ KEYS: Mapping[str, tuple[frozenset[str], str]] = {
     ),
     "name": (TEXTS, "name of the job"),
     "group": (TEXTS, "job group, as named in the workflow file"),
+    "label": (TEXTS, "labels of the job, with commas"),
     "why": (TEXTS, "text of the column why"),
     "id": (NUMBERS, "id of the job"),
     "cpus": (NUMBERS, "CPUs requested"),

@@ -157,6 +157,7 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 _TEXT_OF: Mapping[str, Callable[[Context], TextOf]] = {
     "name": lambda context: lambda job: job.name,
     "group": lambda context: lambda job: job.group,
+    "label": lambda context: lambda job: ",".join(job.labels),
     "why": lambda context: lambda job: context.why(job),
 }
 _NUMBER_OF: Mapping[str, Callable[[Context], NumberOf]] = {

@@ -20,6 +20,7 @@ def filter_values(job: Job) -> list[str]:
         out.append(f"attempt:{job.attempt_id}")
     if job.priority:
         out.append(f"priority:{job.priority}")
+    out += [f"label:{quoted_value(label)}" for label in job.labels if not set("'\"") <= set(label)]
     if job.group and job.group != job.name:
         out.append(f"group={quoted_value(job.group)}")
     return out

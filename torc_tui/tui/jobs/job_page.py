@@ -93,6 +93,8 @@ def _title(job: Job) -> list[Line]:
         about.append((f" · {sanitize(job.values)}", "muted"))
     if job.priority:
         about.append((f" · priority {job.priority}", "accent"))
+    if job.labels:
+        about.append((f" · labels {sanitize(', '.join(job.labels))}", "accent"))
     return [[], title, about, []]
 
 
