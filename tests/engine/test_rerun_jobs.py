@@ -175,8 +175,8 @@ FILTERS = {
     "status": (JobFilter(statuses=frozenset({JobStatus.FAILED, JobStatus.COMPLETED})), "ad"),
     "return-code": (JobFilter(return_code=3), "a"),
     "group": (JobFilter(group="[cd]"), "cd"),
-    "cause": (JobFilter(cause="exit", failed=True), "a"),
-    "none": (JobFilter(cause="lost"), ""),
+    "cause": (JobFilter(causes=frozenset({"exit"}), failed=True), "a"),
+    "none": (JobFilter(causes=frozenset({"lost"})), ""),
 }
 
 

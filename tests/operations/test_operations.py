@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -253,7 +254,7 @@ def test_command_line_without_database_url(
             asked.append((command, env))
 
     workflow_id = make(store, tmp_path)
-    monkeypatch.setattr(runners.subprocess, "Popen", Started)
+    monkeypatch.setattr(subprocess, "Popen", Started)
     runners.start_runner(store, workflow_id, ["--grace", "1"])
     ((command, env),) = asked
     assert command[-4:] == ["run", str(workflow_id), "--grace", "1"]

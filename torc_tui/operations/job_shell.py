@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from torc_tui.model import AttemptKey
 from torc_tui.operations.job_environment import (
     attempt_variables,
     expand,
@@ -17,6 +18,7 @@ from torc_tui.operations.job_environment import (
     workflow_variables,
 )
 from torc_tui.records import dataclass
+from torc_tui.resources.attempt_tag import attempt_tag
 from torc_tui.store import run_context
 from torc_tui.store.database import Store
 from torc_tui.store.log_files import output_folder
@@ -73,6 +75,9 @@ def read(store: Store, job_id: int, *, environment: Mapping[str, str] | None = N
         gpus_by_index=context.execution.gpu_binding == "index",
     )
     variables |= lineage_variables(row.name, row.spawn)
+    if allocation.gpus:
+        key = AttemptKey(row.workflow_id, row.id, context.run_id, row.attempt_id)
+        variables["TORC_CGROUP"] = attempt_tag(store.url, key)
     return JobSetting(
         job_id=row.id,
         name=row.name,
