@@ -225,6 +225,13 @@ def test_per_cent_of_a_gpu() -> None:
     assert found.take(request(gpu_memory=-1)) is None
 
 
+@pytest.mark.parametrize("number", [1, 3])
+def test_per_cent_in_words(number: int) -> None:
+    found = pool(gpu(process(7, 70 * GB)))
+    [shortfall] = explain(request(num_gpus=number, gpu_memory=-50), found)
+    assert "with 50 % " in sentence(shortfall.reason)
+
+
 @pytest.mark.parametrize(
     ("processes", "free"),
     [

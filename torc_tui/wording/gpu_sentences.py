@@ -10,6 +10,7 @@ from math import ceil
 from typing import Any
 
 from torc_tui.reasons import Kind, Reason
+from torc_tui.wording.notices import amount_of
 from torc_tui.wording.quantities import count, duration, listed, moment, size, two_sizes
 
 Gpu = tuple[int, str | None]
@@ -71,7 +72,7 @@ def _wanted(reason: Reason) -> str:
 def _gpus(reason: Reason) -> str:
     text = _wanted(reason)
     if reason["memory"]:
-        text += f" with {size(reason['memory'])} each"
+        text += f" with {amount_of('gpu_memory', reason['memory'])} each"
     if reason["joined"]:
         text += " in one job (MIG instances cannot be joined)"
     usable = f"machine has {reason['usable'] or 0}"
@@ -101,7 +102,8 @@ def _in_use(obstacle: Callable[[Reason], str]) -> Callable[[Reason], str]:
             return obstacles
         needed = count(number, "GPU")
         if reason["memory"]:
-            needed += f" with {size(reason['memory'])} free{' each' if number > 1 else ''}"
+            memory = amount_of("gpu_memory", reason["memory"])
+            needed += f" with {memory} free{' each' if number > 1 else ''}"
         return f"needs {needed}, {reason['free'] or 0} free: {obstacles}"
 
     return text
@@ -134,7 +136,7 @@ def _memory_taken(reason: Reason) -> str:
         parts.append(f"{size(reason['reserved'])} reserved by other jobs")
     users = f" ({'; '.join(parts)})" if parts else ""
     free = f"{size(reason['free'] or 0)} of {size(reason['total'] or 0)} free"
-    requested = size(reason["requested"]) if reason["requested"] else "a share"
+    requested = amount_of("gpu_memory", reason["requested"]) if reason["requested"] else "a share"
     return f"{_label(reason)} has {free}{users}, {requested} requested"
 
 
