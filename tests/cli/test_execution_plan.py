@@ -73,3 +73,35 @@ def test_status_of_upstream(torc: Any, chain: None) -> None:
     assert found["active_compute_nodes"] == 0
     assert 0 < found["total_exec_time_minutes"] < 60
     assert found["walltime_seconds"] == found["elapsed_seconds"] > 0
+
+
+def test_requirements_and_handlers_of_jobs(torc: Any, place: Path) -> None:
+    rules = "[{exit_codes: [3], max_retries: 1}]"
+    text = f"""
+name: w
+jobs:
+  - {{name: a, command: "true", resource_requirements: big, failure_handler: h}}
+  - {{name: b, command: "true > b.txt", output_files: [f]}}
+files: [{{name: f, path: b.txt}}]
+resource_requirements: [{{name: big, num_cpus: 1, memory: 2g}}]
+failure_handlers: [{{name: h, rules: {rules}}}]
+"""
+    (place / "w.yaml").write_text(text)
+    assert torc("run", "w.yaml", "-q").code == 0
+    found = torc("jobs", "list-resource-requirements", "-f", "json").json
+    assert [(one["job_name"], one["resource_requirements_name"]) for one in found] == [
+        ("a", "big"),
+        ("b", "default"),
+    ]
+    assert found[0]["memory"] == "2g"
+    [only] = torc("jobs", "list-resource-requirements", "-j", 2, "-f", "json").json
+    assert only["job_name"] == "b"
+    [handled] = torc("jobs", "list-failure-handlers", "-f", "json").json
+    assert (handled["job_name"], handled["failure_handler_name"]) == ("a", "h")
+    assert torc("failure-handlers", "get", 1, "-f", "json").json["name"] == "h"
+    assert torc("failure-handlers", "get", 9).code == 2
+    [file] = torc("files", "list", "--produced-by-job-id", 2, "-f", "json").json
+    assert file["name"] == "f"
+    assert torc("files", "list", "--produced-by-job-id", 1, "-f", "json").json == []
+    assert len(torc("results", "list", "--compute-node", 1, "-f", "json").json) == 2
+    assert torc("results", "list", "--compute-node", 2, "-f", "json").json == []

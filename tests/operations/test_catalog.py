@@ -196,6 +196,8 @@ def test_describe_jobs() -> None:
     assert describe_jobs(jobs[:1]) == "job 0 (j0)"
     assert describe_jobs(jobs[:2]) == "2 jobs (j0 and j1)"
     assert describe_jobs(jobs) == "5 jobs (j0, j1, j2 and 2 more)"
+    mixed = [*jobs[:2], Fake(9, "j9", JobStatus.FAILED)]
+    assert describe_jobs(mixed) == "3 jobs (2 ready, 1 failed: j0, j1 and j9)"
 
 
 def test_confirmation() -> None:

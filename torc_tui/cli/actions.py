@@ -30,7 +30,7 @@ from torc_tui.operations.user_action import (
     must_confirm,
 )
 from torc_tui.status import number_of
-from torc_tui.wording import count, listed, size, with_timestamps
+from torc_tui.wording import count, listed, size, status_counts, with_timestamps
 
 DEPENDENTS = 8
 """Number of dependents that a question names."""
@@ -140,7 +140,9 @@ def dry_run(
         output.json_value({"jobs": jobs, "dependents": dependents, "refused": refused})
         return OK if found.jobs else WRONG_USE
     report_refusals(call, found.refused.values())
-    output.line(f"would {action.verb} {count(len(found.jobs), 'job')}:")
+    kinds = Counter(job.status for job in found.jobs)
+    statuses = f" ({status_counts(kinds)})" if len(kinds) > 1 else ""
+    output.line(f"would {action.verb} {count(len(found.jobs), 'job')}{statuses}:")
     for job in found.jobs[:_LISTED]:
         output.line(f"  {job.name} (job {job.id}, {job.status.word})")
     if len(found.jobs) > _LISTED:

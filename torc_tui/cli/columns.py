@@ -180,6 +180,19 @@ REQUIREMENTS = (
     OutputColumn("GPU Memory", "gpu_memory", 2, some=True),
     OutputColumn("GPU Model", "gpu_model", 2, "right", some=True),
 )
+JOB_REQUIREMENTS = (
+    OutputColumn("Job ID", "job_id"),
+    OutputColumn("Job Name", "job_name", cut="middle"),
+    OutputColumn("RR ID", "resource_requirements_id", 6),
+    OutputColumn("RR Name", "resource_requirements_name", cut="middle"),
+    *(column._replace(worth=max(2, column.worth)) for column in REQUIREMENTS[2:7]),
+)
+JOB_HANDLERS = (
+    OutputColumn("Job ID", "job_id"),
+    OutputColumn("Job Name", "job_name", cut="middle"),
+    OutputColumn("Handler ID", "failure_handler_id", 2),
+    OutputColumn("Handler", "failure_handler_name", cut="middle"),
+)
 ACTIONS = (
     ID,
     OutputColumn("Trigger", "trigger_type"),

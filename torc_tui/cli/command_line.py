@@ -132,9 +132,11 @@ def _command(program: str, words: Sequence[str]) -> tuple[str | None, list[str]]
 
 def _command_of_group(program: str, group: str, words: list[str]) -> tuple[str, list[str]]:
     """Return the name of the command of a group, and its arguments."""
+    ours = [name.partition(" ")[2] for name in BY_NAME if name.startswith(f"{group} ")]
     if not words:
         raise UsageError(
-            f"{program} {group} needs a command", hint=group_text(program, group).rstrip()
+            f"{program} {group} needs a command",
+            hint=f"{', '.join(ours)}; `{program} {group} --help` explains them",
         )
     _refuse_empty("COMMAND", words[0])
     if f"{group} {words[0]}" in BY_NAME:
@@ -143,7 +145,6 @@ def _command_of_group(program: str, group: str, words: list[str]) -> tuple[str, 
     if words[0] in ("-h", "--help") or following == "help":
         print(group_text(program, group), end="")
         raise SystemExit(0)
-    ours = [name.partition(" ")[2] for name in BY_NAME if name.startswith(f"{group} ")]
     raise _unknown(program, words[0], ours, f"{group} ")
 
 

@@ -726,6 +726,7 @@ CHANGES = (
     flag("--clear-labels", "remove all labels"),
 )
 """What an update or a retry may change in the jobs."""
+_ONLY_JOB = arg("-j --job-id JOB", "only of this job", type=POSITIVE)
 JOB_COMMANDS = (
     _list(
         "jobs list",
@@ -741,6 +742,18 @@ JOB_COMMANDS = (
         flag("--include-relationships", "include dependencies, files and user data"),
     ),
     _list("jobs running", "jobs:running", "List the jobs that are running", *LISTING),
+    _list(
+        "jobs list-resource-requirements",
+        "records:job_requirements",
+        "List the resource requirements of each job",
+        _ONLY_JOB,
+    ),
+    _list(
+        "jobs list-failure-handlers",
+        "records:job_failure_handlers",
+        "List the jobs that have a failure handler",
+        _ONLY_JOB,
+    ),
     CliCommand(("jobs get",), "jobs:get", "Show a job", (JOB, OF_WORKFLOW)),
     CliCommand(
         ("jobs create",),
@@ -987,7 +1000,13 @@ _REQUESTS = (
 _NEW_NAME = arg("-n --name", "name", type=label, required=True)
 
 RECORD_COMMANDS = (
-    _list("files list", "records:files", "List files", *LISTING),
+    _list(
+        "files list",
+        "records:files",
+        "List files",
+        arg("--produced-by-job-id JOB", "only files that this job writes", type=POSITIVE),
+        *LISTING,
+    ),
     _list(
         "files list-required-existing",
         "records:required_files",
@@ -1029,6 +1048,7 @@ RECORD_COMMANDS = (
         flag("--failed", "only of failed jobs"),
         arg("-s --status STATUS", "only with one of these: failed,terminated"),
         flag("--all-runs", "include every attempt of every run"),
+        arg("--compute-node ID", "only of the runner with this id", type=POSITIVE),
         *LISTING,
     ),
     CliCommand(("results get",), "records:result", "Show a result", (_ID,)),
@@ -1100,6 +1120,12 @@ RECORD_COMMANDS = (
         changes=True,
     ),
     _list("failure-handlers list", "records:failure_handlers", "List failure handlers"),
+    CliCommand(
+        ("failure-handlers get",),
+        "records:failure_handler",
+        "Show a failure handler",
+        (_ID, OF_WORKFLOW),
+    ),
     _list(
         "workflows list-actions",
         "records:actions",

@@ -6,6 +6,7 @@ from torc_tui.cli import columns, lists
 from torc_tui.cli.call import Call
 from torc_tui.cli.job_filters import statuses_of
 from torc_tui.cli.resources import devices, with_devices
+from torc_tui.errors import NotFound
 from torc_tui.store import queries
 from torc_tui.store.selection import ListSelection
 
@@ -13,7 +14,7 @@ from torc_tui.store.selection import ListSelection
 def files(call: Call) -> None:
     """List the files of a workflow."""
     options = call.options
-    wanted = ListSelection(**call.page)
+    wanted = ListSelection(producer=options.produced_by_job_id, **call.page)
     found = queries.list_files(call.store, call.workflow_id(options.workflow), wanted)
     call.show_list("files", columns.FILES, found)
 
@@ -43,6 +44,7 @@ def results(call: Call) -> None:
         failed=options.failed or None,
         statuses=statuses_of(options.status),
         current=None if options.all_runs or options.run_id is not None else True,
+        compute_node_id=options.compute_node,
         **call.page,
     )
     found = queries.list_results(call.store, workflow_id, wanted)
@@ -62,6 +64,59 @@ def requirements(call: Call) -> None:
     """List resource requirements."""
     found = queries.list_requirements(call.store, call.workflow_id(call.options.workflow))
     call.show_list("resource_requirements", columns.REQUIREMENTS, found)
+
+
+def job_requirements(call: Call) -> None:
+    """List the resource requirements of each job."""
+    workflow_id = call.workflow_id(call.options.workflow)
+    known = {one["id"]: one for one in queries.list_requirements(call.store, workflow_id)}
+    keys = ("num_cpus", "num_gpus", "num_nodes", "memory", "runtime")
+    found = []
+    for job in _jobs(call, workflow_id):
+        one = known[job["resource_requirements_id"]]
+        found.append(
+            {
+                "job_id": job["id"],
+                "job_name": job["name"],
+                "resource_requirements_id": one["id"],
+                "resource_requirements_name": one["name"],
+                **{key: one[key] for key in keys},
+            }
+        )
+    call.show_list("resource_requirements", columns.JOB_REQUIREMENTS, found)
+
+
+def job_failure_handlers(call: Call) -> None:
+    """List the jobs that have a failure handler."""
+    workflow_id = call.workflow_id(call.options.workflow)
+    known = {one["id"]: one for one in queries.list_failure_handlers(call.store, workflow_id)}
+    found = [
+        {
+            "job_id": job["id"],
+            "job_name": job["name"],
+            "failure_handler_id": job["failure_handler_id"],
+            "failure_handler_name": known[job["failure_handler_id"]]["name"],
+        }
+        for job in _jobs(call, workflow_id)
+        if job["failure_handler_id"] is not None
+    ]
+    call.show_list("failure_handlers", columns.JOB_HANDLERS, found)
+
+
+def _jobs(call: Call, workflow_id: int) -> list[queries.Record]:
+    only = call.options.job_id
+    jobs = queries.list_jobs(call.store, workflow_id)
+    return [job for job in jobs if only is None or job["id"] == only]
+
+
+def failure_handler(call: Call) -> None:
+    """Print a failure handler of a workflow."""
+    number, workflow_id = call.options.id, call.workflow_id(call.options.workflow)
+    for one in queries.list_failure_handlers(call.store, workflow_id):
+        if one["id"] == number:
+            call.show_record(one)
+            return
+    raise NotFound(f"workflow {workflow_id} has no failure handler {number}")
 
 
 def failure_handlers(call: Call) -> None:

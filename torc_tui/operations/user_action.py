@@ -11,6 +11,7 @@ Never: a query, a change, or an import that takes time; the table of commands is
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -217,12 +218,17 @@ def must_confirm(action: UserAction, counts: Mapping[JobStatus, int]) -> bool:
 
 
 def describe_jobs(jobs: Sequence[JobLike]) -> str:
-    """Return jobs as words: ``job 7 (fit)``, ``3 jobs (a, b and c)``."""
-    from torc_tui.wording import count, listed
+    """Return jobs as words: ``job 7 (fit)``, ``3 jobs (2 failed, 1 canceled: a, b and c)``.
+
+    Their statuses are left out where all have the same.
+    """
+    from torc_tui.wording import count, listed, status_counts
 
     if len(jobs) == 1:
         return f"job {jobs[0].id} ({jobs[0].name})"
-    return f"{count(len(jobs), 'job')} ({listed(job.name for job in jobs)})"
+    statuses = Counter(job.status for job in jobs)
+    kinds = f"{status_counts(statuses)}: " if len(statuses) > 1 else ""
+    return f"{count(len(jobs), 'job')} ({kinds}{listed(job.name for job in jobs)})"
 
 
 def and_dependents(jobs: int, dependents: int) -> str:
