@@ -121,6 +121,7 @@ def test_binding(uuids: list[str], by_index: bool, expected: str) -> None:
         "ROCR_VISIBLE_DEVICES": "",
         "HIP_VISIBLE_DEVICES": "",
         "NVIDIA_VISIBLE_DEVICES": expected if uuids and not virtual else "void",
+        "TORC_GPU_VISIBLE_DEVICES": expected,
         "TORC_GPU_UUIDS": ",".join(uuids),
         "TORC_GPU_SHARE": "1" if uuids else "0",
         "TORC_GPU_MEMORY_MB": "0",

@@ -43,7 +43,10 @@ JOB_VARIABLES: tuple[tuple[str, str], ...] = (
     ("TORC_WORKFLOW_SUBMISSION_DIR", "directory of the workflow"),
     ("TORC_DATABASE", "the database, so that `torc` in a job uses the same one"),
     ("OMP_NUM_THREADS", "`num_cpus` of a job with `cpu_bind: cores`, see `torc help jobs`"),
-    ("CUDA_VISIBLE_DEVICES", "the GPUs of the job; empty for a job without GPUs"),
+    (
+        "CUDA_VISIBLE_DEVICES, TORC_GPU_VISIBLE_DEVICES",
+        "the GPUs of the job; empty for a job without GPUs",
+    ),
     (
         "TORC_GPU_UUIDS, TORC_GPU_SHARE, TORC_GPU_MEMORY_MB",
         "the UUIDs of the GPUs of the job, its share of each, and its memory on each in MiB",

@@ -44,6 +44,7 @@ def environment(
     indices = [_index(uuid, known, by_index) for uuid in uuids]
     named = ",".join(uuids if None in indices else map(str, indices))
     found = _visible(uuids, named) | _granted(allocation, known, rules)
+    found["TORC_GPU_VISIBLE_DEVICES"] = named  # as in upstream, whatever maker the GPUs have
     if not uuids and any(uuid.startswith((_INTEL, _INTEL_MASK)) for uuid in known):
         found["ONEAPI_DEVICE_SELECTOR"] = "*:cpu"
     return found
