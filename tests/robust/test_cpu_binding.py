@@ -85,3 +85,19 @@ def test_jobs_of_two_databases_share_no_core(user_shell: Shell, tmp_path: Path) 
     assert all(said(user_shell, f"y{i}")[0] != held for i in range(1, 5))
     listed = json.loads(user_shell("torc jobs list 1 -f json").stdout)
     assert {job["status"] for job in listed} == {"completed"}
+
+
+def test_a_runner_inside_a_bound_job(user_shell: Shell, tmp_path: Path) -> None:
+    """The jobs inside share the cores of the job around them, and no others."""
+    inner = (
+        "cpu_bind: cores\nresource_requirements: [{name: one, num_cpus: 1}]\n"
+        f'jobs: [{{name: i, command: "{SEEN}; echo $TORC_CPUS", resource_requirements: one}}]\n'
+    )
+    (tmp_path / "work/inner.yaml").write_text(inner)
+    outer = inner.replace(f"{SEEN}; echo $TORC_CPUS", "RUN").replace("name: i,", "name: o,")
+    run = "TORC_DATABASE=$PWD/inner.db torc run inner.yaml -q -o in; echo $TORC_CPUS > cpus"
+    (tmp_path / "work/outer.yaml").write_text(outer.replace("RUN", run))
+    done = user_shell("torc run outer.yaml", TORC_GPU_LEDGER=str(tmp_path / "ledger"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen = user_shell("TORC_DATABASE=$PWD/inner.db torc logs 1/i --stdout").stdout.split()
+    assert seen[0] == seen[2] == (tmp_path / "work/cpus").read_text().strip()

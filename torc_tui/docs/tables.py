@@ -42,6 +42,7 @@ JOB_VARIABLES: tuple[tuple[str, str], ...] = (
     ("TORC_OUTPUT_DIR", "directory of the logs"),
     ("TORC_WORKFLOW_SUBMISSION_DIR", "directory of the workflow"),
     ("TORC_DATABASE", "the database, so that `torc` in a job uses the same one"),
+    ("TORC_CPUS", "the CPUs to which the job is bound by `cpu_bind: cores`"),
     ("OMP_NUM_THREADS", "`num_cpus` of a job with `cpu_bind: cores`, see `torc help jobs`"),
     (
         "CUDA_VISIBLE_DEVICES, TORC_GPU_VISIBLE_DEVICES",

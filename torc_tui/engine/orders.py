@@ -141,6 +141,7 @@ class OrderMaker:
             if self.gives_gpu_hints:
                 environment = with_hints(environment, hints(allocation, self.gpus, self.gpu_rules))
         if cpus:
+            environment["TORC_CPUS"] = ",".join(map(str, cpus))
             environment = self._with_threads(job, environment)
         for variable in unset(allocation):
             environment.pop(variable, None)

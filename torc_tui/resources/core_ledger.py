@@ -17,6 +17,7 @@ from contextlib import suppress
 
 from torc_tui.resources.cpu_cores import CpuCore, choose
 from torc_tui.resources.host_ledger import Ledger, LedgerUnavailable, is_locked, ledger_path
+from torc_tui.resources.visible import numbers_of
 
 _MOST_BYTES = 1 << 16
 
@@ -32,6 +33,8 @@ class CoreLedger:
         gpus = ledger_path()
         self._ledger = Ledger(database, gpus.with_name(f"{gpus.name}-cores"))
         self._cores = cores
+        self._around = frozenset(numbers_of(os.environ.get("TORC_CPUS")) or ())
+        """The CPUs to which the job is bound inside which this runner runs."""
         self._own: dict[str, tuple[int, ...]] = {}
         """The CPUs of each attempt of this runner, by the name of its file."""
 
@@ -72,13 +75,18 @@ class CoreLedger:
         return None if chosen is None else tuple(sorted(cpu for one in chosen for cpu in one.cpus))
 
     def _taken(self, directory: int) -> set[int]:
-        """Return the CPUs to which running jobs are bound; remove files of killed runners."""
+        """Return the CPUs to which running jobs are bound; remove files of killed runners.
+
+        A job around this runner leaves its CPUs to the jobs inside.
+        """
         found: set[int] = set()
         with os.scandir(directory) as files:
             names = [file.name for file in files]
         for name in names:
             with suppress(OSError, ValueError):
-                found.update(self._cpus_of(name, directory))
+                cpus = self._cpus_of(name, directory)
+                if not self._around or not self._around.issubset(cpus):
+                    found.update(cpus)
         return found
 
     def _cpus_of(self, name: str, directory: int) -> list[int]:
