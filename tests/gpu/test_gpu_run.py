@@ -165,6 +165,27 @@ def test_a_killed_runner_leaves_its_jobs_in_the_ledger(bench: Bench) -> None:
     other.close()
 
 
+@pytest.mark.long
+def test_two_databases_in_200_rounds(bench: Bench) -> None:
+    """Two queues of 800 jobs on 8 GPUs: no GPU ever has two of them."""
+    bench.fake.gpus = [fake_gpu(number) for number in range(8)]
+    bench.fake.write()
+    other = other_user(bench)
+    command = (
+        'for gpu in $(echo "$CUDA_VISIBLE_DEVICES" | tr , " "); do'
+        ' mkdir "$FAKE_NVML_STATE.$gpu" || exit 1; done; sleep 0.02;'
+        ' for gpu in $(echo "$CUDA_VISIBLE_DEVICES" | tr , " "); do rmdir "$FAKE_NVML_STATE.$gpu"; done'
+    )
+    jobs = {f"j{number}": (command, {"num_gpus": 1 + (number % 3 == 0)}) for number in range(800)}
+    both = [one.start(jobs, "--num-cpus=8") for one in (bench, other)]
+    for process in both:
+        process.communicate(timeout=900)
+    states = [status for one in (bench, other) for status in one.states().values()]
+    print({status: states.count(status) for status in set(states)})
+    assert states == ["completed"] * 1600
+    other.close()
+
+
 def test_a_sqlite_and_a_postgresql_database_share_the_gpus(
     bench: Bench, postgresql_url: str
 ) -> None:
