@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import time
 from pathlib import Path
 
 import pytest
-from fake_nvml import GB, FakeProcess, fake_gpu
+from fake_nvml import GB, FakeInstance, FakeProcess, fake_gpu
 from gpu_bench import SEEN, Bench, ended
 
 from tests.waiting import wait_for
@@ -152,6 +153,21 @@ def test_a_user_sets_gpus_aside(box: Bench, ledger: str) -> None:
     assert box.seen("a") == uuid(1)
     assert ended(runner)[0] == 0
     assert box.torc("gpu", "use", "1") == "GPU 1 is not set aside\n"
+
+
+def test_a_gpu_is_set_aside_with_its_mig_instances(box: Bench) -> None:
+    instances = [FakeInstance(f"MIG-{n}", 10 * GB, gpu_instance=n) for n in (1, 2)]
+    box.fake.gpus = [fake_gpu(0, mig=True, instances=instances)]
+    box.fake.write()
+    assert box.torc("gpu", "avoid", "0").startswith("GPU 0 is not used until `torc gpu use`")
+    runner = box.start({"a": (SEEN.format(name="a"), {"num_gpus": 1})})
+    wait_for(lambda: len(box.events("node_notice")) == 2, "the notices")
+    assert "GPU 0 (MIG-1) is not used: root has set it aside" in box.why("a").replace(
+        getpass.getuser(), "root"
+    )
+    assert box.torc("gpu", "use", "MIG-2") == "GPU 0 is used again\n"
+    assert ended(runner)[0] == 0
+    assert box.seen("a") in ("MIG-1", "MIG-2")
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,22 @@ def test_cpus_are_reserved_for_a_job_of_higher_priority(
     assert run(pool, [(priority, large), (0, small)], (held, 2000.0)) == started
 
 
+@pytest.mark.parametrize(
+    ("priority", "size", "started"),
+    [(1, 8 * GB, {1}), (1, 9 * GB, set()), (0, 9 * GB, {1})],
+    ids=["beside it", "of it", "equal priority"],
+)
+def test_memory_is_reserved_for_a_job_of_higher_priority(
+    priority: int, size: int, started: set[int]
+) -> None:
+    pool = Pool(machine(0))
+    held = pool.take(request(memory=40 * GB))
+    assert held is not None
+    large = request("large", memory=56 * GB, runtime=600.0)
+    small = request("small", memory=size, runtime=6000.0)
+    assert run(pool, [(priority, large), (0, small)], (held, 2000.0)) == started
+
+
 def test_cpus_beside_the_reserved_ones_are_free_for_all() -> None:
     pool = Pool(machine(0, num_cpus=8))
     held = pool.take(request(num_cpus=4))

@@ -167,10 +167,17 @@ def avoid(shared: SharedHealth, gpus: dict[str, int], until: float) -> None:
 
 
 def use(shared: SharedHealth, gpus: dict[str, int], reading: GpuReading) -> dict[str, list[str]]:
-    """Let GPUs be used again; return for each what had set it aside."""
+    """Let GPUs be used again; return for each what had set it aside.
+
+    An instance is used again together with its GPU.
+    """
     damage = {one.uuid: one.damage for one in reading.damaged}
-    now = time.time()
+    parents = {gpu.uuid: gpu.parent for gpu in reading.gpus}
+    now, user = time.time(), settings.user_name()
+    lifted: dict[str, list[str]] = {}
     with shared.changing() as health:
-        return {
-            uuid: health.use(uuid, now, settings.user_name(), damage.get(uuid)) for uuid in gpus
-        }
+        for uuid in gpus:
+            names = filter(None, (uuid, parents.get(uuid)))
+            found = [health.use(name, now, user, damage.get(name)) for name in names]
+            lifted[uuid] = [kind for kinds in found for kind in kinds]
+    return lifted
