@@ -62,7 +62,7 @@ def test_commands(complete: Complete) -> None:
     assert "run-jobs" not in first, "an older name is accepted and not offered"
     assert complete("torc stat") == ["status"]
     assert "create" in complete("torc workflows ") or "list" in complete("torc workflows ")
-    assert complete("torc-client jobs li") == ["list"]
+    assert complete("torc-client jobs list-r") == ["list-resource-requirements"]
 
 
 @pytest.mark.parametrize(

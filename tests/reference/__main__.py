@@ -60,7 +60,13 @@ def exit_codes() -> str:
             "What the exit code of a command means.",
             table(("code", "meaning"), rows),
             "1 takes precedence over 3, and 3 over 4. With `-q`, `torc run` still prints one line on\n"
-            "standard error when its exit code is not 0.\n",
+            "standard error when its exit code is not 0.",
+            "With `-f json`, an error is one line of JSON on standard error, after any remarks:",
+            "```json\n"
+            '{"status": "error", "message": "there is no workflow 9", "hint": "…", "exit_code": 2}\n'
+            "```",
+            "`problems` lists the single errors of a workflow file, or of the jobs that an action\n"
+            "does not apply to.\n",
         )
     )
 

@@ -266,7 +266,7 @@ FILE = arg(
 )
 WORKFLOW = arg(
     "workflow WORKFLOW",
-    "id or name (default: the only workflow; if there are several, torc asks)",
+    "id, name or @last (default: the newest of this directory; changes ask if there are several)",
     nargs="?",
 )
 OF_WORKFLOW = arg("-w --workflow WORKFLOW", "id or name of the workflow")

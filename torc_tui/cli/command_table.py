@@ -446,7 +446,7 @@ WORKFLOW_COMMANDS = (
     CliCommand(
         ("logs", "jobs logs"),
         "logs:logs",
-        "Show the output of a job, or of the last that failed; search or bundle all output",
+        "Show, search or bundle the output of jobs (default: the last that failed)",
         (
             arg(
                 "words JOB|WORKFLOW",
