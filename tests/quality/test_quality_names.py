@@ -13,7 +13,7 @@ AVOIDED = {"say", "tell", "told", "said", "want", "complain", "burst"}
 
 def nodes() -> Iterator[tuple[ast.AST, str]]:
     """Return the syntax of the product, each node with its place."""
-    for path in PRODUCT.rglob("*.py"):
+    for path in [*PRODUCT.rglob("*.py"), *PRODUCT.rglob("*.pyi")]:
         for node in ast.walk(ast.parse(path.read_text())):
             yield node, f"{path.relative_to(PRODUCT)}:{getattr(node, 'lineno', 1)}"
 

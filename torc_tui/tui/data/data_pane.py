@@ -40,7 +40,7 @@ APART_SHARE = 10
 """The pause is at least this many times as long as a reading takes."""
 
 
-class Listing(NamedTuple):
+class RecordListing(NamedTuple):
     """The records of one job or of all, and how long reading them took (seconds)."""
 
     job_id: int | None
@@ -119,14 +119,14 @@ class DataPane(Pane):
         workflow_id, job = view.workflow.id, self.job if self.of_job else None
         job_id = None if job is None else job.id
 
-        def read(source: FeedReader) -> Listing:
+        def read(source: FeedReader) -> RecordListing:
             from torc_tui.store import user_data_records
 
             begun = time.monotonic()
             found = user_data_records.overview(
                 source.store.connection(), workflow_id, job_id=job_id
             )
-            return Listing(job_id, found, time.monotonic() - begun)
+            return RecordListing(job_id, found, time.monotonic() - begun)
 
         self.ask("records", read, self._take_records, self._records_failed)
 
@@ -153,7 +153,7 @@ class DataPane(Pane):
     def job_changed(self) -> None:
         self.stale = self.stale or self.of_job
 
-    def _take_records(self, found: Listing) -> None:
+    def _take_records(self, found: RecordListing) -> None:
         """Show the records that were read; the slower, the longer until the next reading."""
         self._apart = max(APART, APART_SHARE * found.took)
         self._reading_list = False
