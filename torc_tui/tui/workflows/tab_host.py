@@ -152,17 +152,11 @@ class TabHost(FramedSide):
         if pane is not None:
             pane.reasons_changed()
 
-    def plan_changed(self) -> None:
-        """Take notice of a new rerun plan."""
+    def update_visible(self, update: Callable[[Pane], None]) -> None:
+        """Update the pane on screen, if there is one, with what only that one shows."""
         pane = self.visible_pane
-        if pane is not None:
-            pane.plan_changed()
-
-    def machine_changed(self) -> None:
-        """Handle a reading of the machine."""
-        pane = self.visible_pane
-        if pane is not None:
-            pane.machine_changed()
+        if pane is not None and pane.is_mounted:
+            update(pane)
 
     def every_second(self, now: float) -> None:
         """Update what changes with time alone."""
@@ -170,12 +164,6 @@ class TabHost(FramedSide):
         if pane is not None and pane.is_attached:
             pane.every_second(now)
             self._name_frame()
-
-    def every_tick(self) -> None:
-        """Let the visible pane do postponed work."""
-        pane = self.visible_pane
-        if pane is not None and pane.is_mounted:
-            pane.every_tick()
 
     @property
     def busy(self) -> bool:

@@ -73,7 +73,9 @@ class WorkflowScreen(TorcScreen):
         self.split = Split(self.jobs_side, self.tabs)
         self.updates = WorkflowUpdates(self)
         self.dependencies = DependencyReader(self.model, self.updates.reasons_changed)
-        self.plans = PlanReader(workflow_id, self.tabs.plan_changed)
+        self.plans = PlanReader(
+            workflow_id, lambda: self.tabs.update_visible(lambda pane: pane.plan_changed())
+        )
         self.workflow_actions = WorkflowActions(self)
         self.job_actions = JobActions(self, self.model, self.table)
         self.job_commands = JobCommands(self)

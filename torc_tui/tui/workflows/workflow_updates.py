@@ -151,7 +151,7 @@ class WorkflowUpdates:
         self.show_header()
         screen.filter.machine_read()
         self.reasons_changed(model.take_request_lacks(news))
-        screen.tabs.machine_changed()
+        screen.tabs.update_visible(lambda pane: pane.machine_changed())
 
     def reasons_changed(self, jobs: set[int]) -> None:
         """Handle new reasons for the statuses of these jobs."""
@@ -190,7 +190,7 @@ class WorkflowUpdates:
             screen.filter.show_count()
         fit_columns(screen.table)
         screen.dependencies.ask_visible(screen.torc.reader)
-        screen.tabs.every_tick()
+        screen.tabs.update_visible(lambda pane: pane.every_tick())
 
     def show_header(self) -> None:
         """Update the header."""
