@@ -281,15 +281,16 @@ class Runner:
 
     def _gather(self, timeout: float) -> None:
         """Take all reports there are; wait for the first. Start prefetched jobs meanwhile."""
-        reports = self.executor.wait(max(0.0, timeout))
+        latest = reports = self.executor.wait(max(0.0, timeout))
         if reports:
             end = time.monotonic() + GATHER_SECONDS
             while (
-                self.engine.starter.start_prefetched(reports)
+                self.engine.starter.start_prefetched(latest)
                 and (left := end - time.monotonic()) > 0
                 and len(reports) < GATHERED_REPORTS
             ):
-                reports += self.executor.wait(left)
+                latest = self.executor.wait(left)
+                reports = reports + latest
         self._pending += reports
         self._pending += [one for one in self.recovery.take() if one not in self._pending]
 
