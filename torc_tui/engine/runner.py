@@ -40,10 +40,10 @@ T = TypeVar("T")
 LOOK_SECONDS = 0.05
 """Time between two checks for what others have written on SQLite, where a check costs
 microseconds."""
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.04
 """Time for which a fresh start waits for more reports, so that it is recorded together with the end
 of a short job."""
-GATHERED_REPORTS = 64
+GATHERED_REPORTS = 96
 """Number of reports after which none is waited for."""
 TICK_SECONDS = 0.1
 """Longest wait while an observer shows the passing time."""

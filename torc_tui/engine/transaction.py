@@ -122,12 +122,11 @@ class StepTransaction:
         """
         rows = conn.rows(sql.HELD_JOBS, node_id=self._state.node.node_id)
         self._held = {row.id: row for row in rows}
-        for job_id, row in self._held.items():
-            if (flight := self._state.in_flight.get(job_id)) is not None:
+        for job_id, flight in self._state.in_flight.items():
+            if (row := self._held.get(job_id)) is not None:
                 flight.stop_requested = row.stop_requested or flight.stop_requested
                 flight.suspend_requested = row.suspended
                 flight.planned = row.planned is not None
-        for flight in self._state.in_flight.values():
             if not self._is_held(flight.key):
                 flight.stop_requested = CANCEL
 

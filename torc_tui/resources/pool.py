@@ -159,7 +159,7 @@ class Pool:
         if (
             allocation.num_cpus > self._cpus
             or allocation.memory > self._bytes
-            or not self._holds(allocation.gpus)
+            or (allocation.gpus and not self._holds(allocation.gpus))
         ):
             raise ValueError(f"the pool does not hold {allocation}")
         self._cpus = in_thousandths(self._cpus - allocation.num_cpus)
