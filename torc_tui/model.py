@@ -250,7 +250,8 @@ class WorkflowSpec:
     resource_monitor, compute_node_*, jobs_sort_method, enable_ro_crate …), as plain JSON.
     ``entries`` counts the entries of the file: ``{"jobs": 3, "files": 1, "user_data": 1}``.
     ``warnings`` are the `Problem` records of reading the file. ``real_path`` is its path
-    without links, ``set_values`` are variables and parameters that were set from outside.
+    without links, ``set_values`` are variables and parameters that were set from outside,
+    ``value_files`` the texts of the files from which parameters were read.
     """
 
     name: str
@@ -277,6 +278,7 @@ class WorkflowSpec:
     format: str | None = None
     real_path: str | None = None
     set_values: Mapping[str, str] = field(default_factory=dict)
+    value_files: Mapping[str, str] = field(default_factory=dict)
     source: SourceLocation = NOWHERE
 
 

@@ -277,3 +277,26 @@ def test_failed_jobs_of_a_file_again(torc: Torc, place: Path) -> None:
     assert [one["id"] for one in torc("workflows", "list", "-f", "json").json] == [1]
     answer = torc("run", "w.yaml", "--stale", "--new")
     assert answer.code == 2 and "--new and --stale cannot be used together" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name", "before", "after"),
+    [
+        ("parameters_file: v.csv", "v.csv", "n\n1\n", "n\n1\n2\n"),
+        ("parameters: {n: '@v.txt'}", "v.txt", "1\n", "1\n2\n"),
+    ],
+    ids=["table", "list"],
+)
+def test_values_in_another_file(
+    torc: Torc, place: Path, parameters: str, name: str, before: str, after: str
+) -> None:
+    """A change of a file that the workflow file names is a change of the workflow."""
+    (place / "w.yaml").write_text(
+        f"name: t\njobs: [{{name: 'j{{n}}', command: 'echo {{n}}', {parameters}}}]\n"
+    )
+    (place / name).write_text(before)
+    assert torc("run", "w.yaml", "-q").code == 0
+    assert torc("update", "w.yaml").out == "Workflow 1 (t): nothing changes\n"
+    (place / name).write_text(after)
+    assert "1 job added" in torc("update", "w.yaml").out
+    assert commands(torc) == {"j1": "echo 1", "j2": "echo 2"}

@@ -69,7 +69,7 @@ def update_from_plan(
 
 
 def _identity(plan: Plan) -> tuple[str | None, str]:
-    return creation.text_hash(plan.spec.text), creation.encode_values(plan.spec)
+    return creation.spec_hash(plan.spec), creation.encode_values(plan.spec)
 
 
 def _write(store: Store, workflow_id: int, plan: Plan, actor: str | None) -> WorkflowChanges:

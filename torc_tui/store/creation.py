@@ -134,7 +134,7 @@ def definition_columns(spec: WorkflowSpec) -> dict[str, Any]:
         "format": spec.format,
         "real_path": spec.real_path,
         "set_values": encode_values(spec),
-        "file_hash": text_hash(spec.text),
+        "file_hash": spec_hash(spec),
         "env": dumps(dict(spec.env)),
         "execution_config": dumps(execution_dict(spec.execution_config)),
         "use_pending_failed": spec.use_pending_failed,
@@ -148,9 +148,14 @@ def encode_values(spec: WorkflowSpec) -> str:
     return dumps(dict(sorted(spec.set_values.items())))
 
 
-def text_hash(text: str | None) -> str | None:
-    """Return a hash of the text of a workflow file."""
-    return None if text is None else blake2b(text.encode(), digest_size=16).hexdigest()
+def spec_hash(spec: WorkflowSpec) -> str | None:
+    """Return a hash of the text of a workflow file, and of the files with values that it names."""
+    if spec.text is None:
+        return None
+    found = blake2b(spec.text.encode(), digest_size=16)
+    for name, text in spec.value_files.items():
+        found.update(dumps([name, text]).encode())
+    return found.hexdigest()
 
 
 def _settings(spec: WorkflowSpec) -> dict[str, Json]:

@@ -100,8 +100,9 @@ def loads(
     name = Path(file).stem if file and file != STDIN else "stdin"
     document = _document(text, format, file)
     _set_values(document, values or {})
-    spec = parse(document, text_reader(directory), name=name, text=text)
-    return replace(spec, set_values=dict(values or {}))
+    read: dict[str, str] = {}
+    spec = parse(document, text_reader(directory, read), name=name, text=text)
+    return replace(spec, set_values=dict(values or {}), value_files=read)
 
 
 def display_path(path: str | Path) -> str:
@@ -202,19 +203,24 @@ def _read(stream: BinaryIO) -> bytes:
     return content
 
 
-def text_reader(directory: Path | None) -> ReadText:
-    """Return the function that reads files with values, relative to a directory.
+def text_reader(directory: Path | None, read: dict[str, str] | None = None) -> ReadText:
+    """Return the function that reads files with values, relative to a directory, each once.
 
-    Where the directory has no such file, that of the current directory is read.
+    Where the directory has no such file, that of the current directory is read. The texts are
+    added to ``read``.
     """
+    texts = {} if read is None else read
 
     def read_text(name: str) -> str:
+        if name in texts:
+            return texts[name]
         path = (directory or Path()) / name
         try:
             if not path.exists():
                 path = Path(name)
             with path.open("rb") as stream:
-                return _read(stream).decode("utf-8-sig")
+                texts[name] = _read(stream).decode("utf-8-sig")
+                return texts[name]
         except UnicodeDecodeError:
             reason = "it is not UTF-8 text"
         except (OSError, ValueError) as error:
