@@ -130,6 +130,14 @@ def test_a_computed_column_in_csv(torc: Any, place: Path) -> None:
     assert heading == "name,time" and row.startswith("a,") and row.endswith(" s")
 
 
+def test_reasons_in_csv(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text("name: w\njobs: [{name: a, command: exit 3}]\n")
+    torc("run", "w.yaml", "-q")
+    for line in ("results list", "jobs list"):
+        [row] = csv.DictReader(io.StringIO(torc(*line.split(), "-f", "csv").out))
+        assert row["reason"] == "exit 3", line
+
+
 TIMES = (
     "jobs list",
     "jobs get first",

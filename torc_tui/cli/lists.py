@@ -136,4 +136,6 @@ def _csv_cell(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, (dict, list, tuple)):
         return json_text(value, indent=None)
-    return sanitize(str(value), "\n\t")
+    if isinstance(value, (str, int, float)):
+        return sanitize(str(value), "\n\t")
+    return output.cell(value)
