@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fake_nvml import fake_gpu
+from fake_nvml import GB, fake_gpu
 from gpu_bench import MEET, SEEN, Bench, ended
 
 from tests.waiting import wait_for
@@ -243,3 +243,18 @@ def test_ledgers_that_others_have_made(
     code, said = bench.run({name: (SEEN.format(name=name), {"num_gpus": 1}) for name in ("a", "b")})
     assert code == 0, said
     assert said.count("the GPU ledger") == warnings, said
+
+
+def test_a_share_of_another_database_counts_once(bench: Bench) -> None:
+    bench.fake.gpus = [fake_gpu(0)]
+    bench.fake.write()
+    other = other_user(bench)
+    holder = other.start({"theirs": (other.holding("theirs", "8g"), {"gpu_memory": "10g"})})
+    other.running("theirs")
+    bench.using(1)
+    [gpu] = bench.json("resources")["gpus"]
+    assert gpu["memory_available_bytes"] == 80 * GB - 10 * GB - GB // 2
+    assert (gpu["memory_others_bytes"], gpu["memory_own_bytes"]) == (8 * GB, 0)
+    other.release("theirs")
+    assert ended(holder)[0] == 0
+    other.close()

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from torc_tui.model import Allocation, Gpu, GpuProcess, Machine, ResourceRequirements
+from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine, ResourceRequirements
 from torc_tui.reasons import Kind
 from torc_tui.records import replace
 from torc_tui.resources.explain import explain, never
-from torc_tui.resources.gpu_claims import JobEnd, Tenant
+from torc_tui.resources.gpu_claims import GrantOwner, JobEnd, Tenant
 from torc_tui.resources.gpus import GpuRules
 from torc_tui.resources.pool import Pool
 from torc_tui.wording import sentence
@@ -309,6 +309,43 @@ def test_a_process_that_began_after_the_only_grant_is_presumed_to_be_ours() -> N
     [state] = found.gpu_states
     assert (state.own_used, state.foreign) == (30 * GB, ())
     assert found.fits(request(gpu_memory=38 * GB)), "not counted twice"
+
+
+def theirs(found: Pool, *jobs: str, memory: int = 10 * GB) -> None:
+    """Let jobs of anna in another database hold memory of GPU 0 since 10.0."""
+    for job in jobs:
+        held = Allocation(gpus=(GpuGrant("GPU-0", 0, memory),))
+        found.hold(held, other=True, owner=GrantOwner("anna", job, 10.0))
+
+
+def test_a_job_of_another_database_counts_once() -> None:
+    found = pool(gpu())
+    theirs(found, "a", "b")
+    used = [process(7, 8 * GB, user="anna", since=11.0), process(8, GB, user="anna", since=12.0)]
+    found.update([gpu(*used)], [], 13.0)
+    [state] = found.gpu_states
+    assert state.memory_available == TOTAL - 2 * (10 * GB + RULES.headroom)
+    assert [one.used for one in state.claims] == [8 * GB, GB]
+    assert (state.own_used, state.others_used, state.foreign) == (0, 9 * GB, ())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"user": "bert", "since": 11.0},
+        {"user": "anna", "since": 9.0},
+        {"user": "anna", "since": 11.0, "graphics": True},
+        {"user": "", "since": 11.0},
+    ],
+    ids=["other user", "before", "draws", "unknown"],
+)
+def test_other_programs_beside_a_job_of_another_database(fields: dict[str, object]) -> None:
+    found = pool(gpu())
+    theirs(found, "a")
+    found.update([gpu(process(7, 8 * GB, **fields))], [], 13.0)
+    [state] = found.gpu_states
+    assert [one.pid for one in state.foreign] == [7]
+    assert state.memory_available == TOTAL - 8 * GB - 10 * GB - RULES.headroom
 
 
 @pytest.mark.parametrize(

@@ -311,7 +311,7 @@ async def test_a_running_machine(run: Run) -> None:
         assert isinstance(screen, WorkflowScreen)
         rows, view = screen.model.rows, screen.model.view
         waiting = next(job for job in view.jobs.values() if job.status is JobStatus.READY)
-        assert rows.reasons.why(waiting) == wanted
+        assert rows.reasons.why(waiting).startswith(f"{wanted}, next on GPU ")
         assert any(name in screen_text(pilot) for name in ("GPU 2/2",))
         await pilot.press("/", *"gpu:0", "enter")
         await until(pilot, lambda: len(screen.table.order) == 1, "the job that holds GPU 0")

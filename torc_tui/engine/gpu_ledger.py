@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from torc_tui.model import Allocation
 from torc_tui.reasons import Reason
+from torc_tui.resources.gpu_claims import GrantOwner
 from torc_tui.resources.host_ledger import Ledger, LedgerEntry, LedgerUnavailable
 from torc_tui.resources.pool import Pool
 
@@ -118,7 +119,7 @@ class GpuLedger:
                 self._pool.give(_gpus(entry), other=True)
         kept = [entry for entry in self._counted if entry in entries]
         for entry in fresh:
-            owner = (entry.user, entry.job)
+            owner = GrantOwner(entry.user, entry.job, entry.since)
             self._pool.hold(_gpus(entry), other=True, owner=owner)
         self._counted = [*kept, *fresh]
         return True

@@ -17,7 +17,7 @@ from torc_tui.reasons import Kind, Reason, because
 from torc_tui.records import dataclass, field, replace
 from torc_tui.resources.attempt_tag import attempt_tag
 from torc_tui.resources.detect import detect_machine
-from torc_tui.resources.gpu_claims import Tenant
+from torc_tui.resources.gpu_claims import GrantOwner, Tenant
 from torc_tui.resources.gpu_health import GpuHealth
 from torc_tui.resources.gpu_reading import GpuReading
 from torc_tui.resources.gpu_service import SILENT, GpuService
@@ -101,7 +101,7 @@ class MachineState:
             if one.pid:
                 tenants.append((Tenant(one.pid, one.started_at or 0.0), one.allocation))
         for entry in self.others:
-            owner = (entry.user, entry.job)
+            owner = GrantOwner(entry.user, entry.job, entry.since)
             pool.hold(Allocation(gpus=entry.allocation.gpus), other=True, owner=owner)
         gpus = [state.gpu for state in pool.gpu_states if state.gpu is not None]
         pool.update(gpus, tenants, self.at)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from torc_tui.model import GpuGrant
+from torc_tui.model import GpuGrant, GpuProcess
 from torc_tui.records import dataclass
 
 
@@ -12,6 +13,14 @@ class Tenant(NamedTuple):
     """The first process of the job that holds a grant, and when the job started (epoch)."""
 
     pid: int
+    since: float
+
+
+class GrantOwner(NamedTuple):
+    """User and job of a grant of another database, and when it was given (epoch)."""
+
+    user: str
+    job: str
     since: float
 
 
@@ -29,8 +38,8 @@ class Claim:
     grant: GpuGrant
     tenant: Tenant | None = None
     used: int = 0
-    owner: tuple[str, str] | None = None
-    """User and job, if another database holds the grant."""
+    owner: GrantOwner | None = None
+    """Who holds the grant, if it is one of another database."""
 
 
 class Returning(NamedTuple):
@@ -38,3 +47,24 @@ class Returning(NamedTuple):
 
     end: JobEnd
     used: int
+
+
+def presumed_claim(claims: Sequence[Claim], process: GpuProcess) -> Claim | None:
+    """Return the claim for which a process is taken that nothing names; it began before it.
+
+    That is the only claim here, because a process in a container has neither the session nor the
+    environment of its job. Or it is one of another database, of the same user: otherwise the memory
+    of the process would count twice, as used and as claimed.
+    """
+    if process.own or process.graphics:
+        return None
+    if len(claims) == 1 and claims[0].tenant is not None:
+        return claims[0] if 0 < claims[0].tenant.since <= process.since else None
+    found = [
+        one
+        for one in claims
+        if one.owner is not None
+        and one.owner.user == process.user
+        and one.owner.since <= process.since
+    ]
+    return min(found, key=lambda one: one.used, default=None)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torc_tui.model import Gpu, GpuGrant, GpuProcess
-from torc_tui.resources.gpu_claims import Claim, JobEnd, Returning
+from torc_tui.resources.gpu_claims import Claim, GrantOwner, JobEnd, Returning, presumed_claim
 from torc_tui.resources.gpus import (
     DEFAULT_RULES,
     WHOLE,
@@ -87,7 +87,8 @@ class GpuState:
         self._sort(gpu.processes, tenants, is_watched=at > 0)
         known = sum(process.memory or 0 for process in gpu.processes)
         self.hidden = 0 if gpu.unified else max(usable_memory(gpu) - self.free_memory - known, 0)
-        loose = sum(one.memory or 0 for one in self.own) - sum(one.used for one in self.claims)
+        ours = [one for one in self.claims if one.owner is None]
+        loose = sum(one.memory or 0 for one in self.own) - sum(one.used for one in ours)
         if not self.claims and not self.own and not self.returning:
             quietest = self.hidden if self.quietest is None else self.quietest
             self.quietest = min(quietest, self.hidden)
@@ -95,7 +96,7 @@ class GpuState:
             self.claims[0].used += loose
             self.claims[0].used += self._hidden_use(self.claims[0])
             loose = 0
-        self.own_used = sum(one.used for one in self.claims) + loose
+        self.own_used = sum(one.used for one in ours) + loose
         self._check_returning(at)
 
     def _sort(
@@ -108,9 +109,10 @@ class GpuState:
         own, foreign, strays = [], [], []
         for process in processes:
             claim = tenants.get(process.leader) if process.leader else None
-            if claim is None and self._is_presumed(process):
-                claim = self.claims[0]
-            if claim is not None:
+            claim = claim or presumed_claim(self.claims, process)
+            if claim is not None and claim.owner is not None:
+                claim.used += process.memory or 0
+            elif claim is not None:
                 claim.used += process.memory or 0
                 own.append(process)
             elif process.own and not (is_watched and process.leader):
@@ -119,16 +121,6 @@ class GpuState:
                 foreign.append(process)
                 strays += [process] if process.own else []
         self.own, self.foreign, self.strays = tuple(own), tuple(foreign), tuple(strays)
-
-    def _is_presumed(self, process: GpuProcess) -> bool:
-        """Return whether a process is taken for that of the only job here, which began before it.
-
-        A process in a container has neither the session nor the environment of the job.
-        """
-        if process.own or process.graphics or len(self.claims) != 1:
-            return False
-        tenant = self.claims[0].tenant
-        return tenant is not None and 0 < tenant.since <= process.since
 
     def _hidden_use(self, claim: Claim) -> int:
         """Return hidden memory that is taken for that of the only job here.
@@ -158,8 +150,8 @@ class GpuState:
 
     # -- grants ------------------------------------------------------------------------------------
 
-    def add(self, grant: GpuGrant, owner: tuple[str, str] | None = None) -> Claim:
-        """Count a grant; ``owner`` is the user and the job of another database."""
+    def add(self, grant: GpuGrant, owner: GrantOwner | None = None) -> Claim:
+        """Count a grant; ``owner`` tells who holds one of another database."""
         claim = Claim(grant, owner=owner)
         self.claims.append(claim)
         return claim
@@ -204,7 +196,8 @@ class GpuState:
     @property
     def owners(self) -> tuple[tuple[str, str], ...]:
         """User and job of the grants that other databases hold."""
-        return tuple(one.owner for one in self.claims if one.owner is not None)
+        owners = (one.owner for one in self.claims if one.owner is not None)
+        return tuple((one.user, one.job) for one in owners)
 
     @property
     def share(self) -> int:

@@ -54,7 +54,8 @@ class LedgerUnavailable(Exception):
 class LedgerEntry(NamedTuple):
     """What an attempt of another database holds, or all jobs of a runner without GPUs.
 
-    ``job`` is "" for those of a runner; ``jobs`` is how many they are.
+    ``job`` is "" for those of a runner; ``jobs`` is how many they are. ``since`` is when the entry
+    was written (epoch).
     """
 
     name: str
@@ -64,6 +65,7 @@ class LedgerEntry(NamedTuple):
     pid: int
     allocation: Allocation
     jobs: int = 1
+    since: float = 0.0
 
 
 def ledger_path() -> Path:
@@ -239,7 +241,7 @@ class Ledger:
                 return None
             key = name, status.st_ino, status.st_mtime_ns
             if key not in self._parsed:
-                self._parsed[key] = _parse(name, os.read(file, _MOST_BYTES), status.st_uid)
+                self._parsed[key] = _parse(name, os.read(file, _MOST_BYTES), status)
             return self._parsed[key]
         except OSError:
             return None
@@ -288,7 +290,7 @@ def _problem(directory: int) -> str | None:
     return None if stat.S_IMODE(mode) == 0o1777 else "its mode is not 1777"
 
 
-def _parse(name: str, text: bytes, owner: int) -> LedgerEntry | None:
+def _parse(name: str, text: bytes, status: os.stat_result) -> LedgerEntry | None:
     try:
         value = json.loads(text)
         num_cpus, memory, grants = value["held"]
@@ -299,7 +301,8 @@ def _parse(name: str, text: bytes, owner: int) -> LedgerEntry | None:
         allocation = Allocation(in_thousandths(num_cpus), int(memory), gpus)
         names = str(value["workflow"])[:_LONGEST_NAME], str(value["job"])[:_LONGEST_NAME]
         jobs = max(int(value.get("jobs", 1)), 0)
-        return LedgerEntry(name, user_name(owner), *names, int(value["pid"]), allocation, jobs)
+        pid, user = int(value["pid"]), user_name(status.st_uid)
+        return LedgerEntry(name, user, *names, pid, allocation, jobs, status.st_mtime)
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from torc_tui.model import Allocation, Gpu, GpuGrant, Machine, ResourceRequirements
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.gpu_choice import choose
-from torc_tui.resources.gpu_claims import JobEnd, Tenant
+from torc_tui.resources.gpu_claims import GrantOwner, JobEnd, Tenant
 from torc_tui.resources.gpu_reading import Distances
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.resources.gpus import (
@@ -132,12 +132,12 @@ class Pool:
         return allocation
 
     def hold(
-        self, allocation: Allocation, *, other: bool = False, owner: tuple[str, str] | None = None
+        self, allocation: Allocation, *, other: bool = False, owner: GrantOwner | None = None
     ) -> None:
         """Count an allocation that exists, whether it fits or not.
 
         ``other`` tells that another runner holds it: it does not count for ``gpu_limit``. Of
-        another database, ``owner`` is the user and the job.
+        another database, ``owner`` tells who holds it.
         """
         self._cpus = in_thousandths(self._cpus + allocation.num_cpus)
         self._bytes += allocation.memory + self._unified_memory(allocation)

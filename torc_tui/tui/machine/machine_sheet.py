@@ -265,8 +265,10 @@ class MachineSheet:
             part += [size(grant.memory)] if grant.memory else []
             out += [self.marks[one.job_id], (" " + sanitize(one.job_name), "text")]
             out += [(f" ({', '.join(part)})  ", "faint")] if part else [("  ", "")]
-        for user, job in state.owners:
-            out.append((f"× {sanitize(job)} of {sanitize(user)}  ", "warning"))
+        for claim in state.claims:
+            if (owner := claim.owner) is not None:
+                used = f", {size(claim.used)}" if claim.used else ""
+                out.append((f"× {sanitize(f'{owner.job} of {owner.user}')}{used}  ", "warning"))
         for process in sorted(state.foreign, key=lambda process: -(process.memory or 0)):
             words = gpu_process(
                 process.pid, process.name, process.memory, process.user, process.idle
