@@ -52,7 +52,10 @@ def test_a_job_that_fails_with_its_gpu_runs_again_without_a_retry(box: Bench) ->
     assert box.seen("a") == uuid(1 - number)
 
 
-def test_one_bad_gpu_fails_few_jobs(box: Bench) -> None:
+@pytest.mark.parametrize("ledger", ["ledger", "database"])
+def test_one_bad_gpu_fails_few_jobs(box: Bench, ledger: str) -> None:
+    if ledger == "database":
+        (box.folder / "ledger").write_text("no directory")
     command = f'[ "$CUDA_VISIBLE_DEVICES" = {uuid(0)} ] && exit 1; sleep 0.2'
     jobs = {f"j{number}": (command, {"num_gpus": 1}) for number in range(12)}
     code, said = ended(box.start(jobs, "--num-cpus=4"))

@@ -89,13 +89,16 @@ class GpuQuarantine:
 
     def _change(self, change: Callable[[GpuHealth], None]) -> None:
         """Change what all runners know; where nothing can keep it, what this one knows."""
-        health = self._health
-        try:
-            with self._shared.changing() as health:
-                change(health)
-                health.decide(time.time())
-        except (LedgerUnavailable, StoreUnavailable):
-            change(health)
-            health.decide(time.time())
-        self._health = health
+        changed: GpuHealth | None = None
+        unavailable = contextlib.suppress(LedgerUnavailable, StoreUnavailable)
+        with unavailable, self._shared.changing() as health:
+            changed = _with(change, health)
+        self._health = changed or _with(change, self._health)
         self.apply()
+
+
+def _with(change: Callable[[GpuHealth], None], health: GpuHealth) -> GpuHealth:
+    """Change what is known of GPUs, and decide which to set aside."""
+    change(health)
+    health.decide(time.time())
+    return health

@@ -37,24 +37,23 @@ class SharedHealth:
     def __init__(self, ledger: Ledger, store: Store | None) -> None:
         self._host = HostHealth(ledger)
         self._store = store
-        self._uses_ledger = True
         self._looked_at = 0.0
 
     def load(self) -> GpuHealth:
         """Return what is known now."""
         self._looked_at = time.monotonic()
-        if self._uses_ledger and (health := self._host.load()) is not None:
-            return health
-        if self._store is None:
-            return GpuHealth()
+        health = self._host.load()
+        if health is not None or self._store is None:
+            return health or GpuHealth()
         with self._store.read() as conn:
             return _load(conn)
 
     def has_changed(self) -> bool:
         """Return whether others may have written since the last reading."""
-        if self._uses_ledger:
-            return self._host.has_changed()
-        return time.monotonic() - self._looked_at > CHECK_SECONDS
+        changed = self._host.has_changed()
+        if changed is None:
+            return time.monotonic() - self._looked_at > CHECK_SECONDS
+        return changed
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[GpuHealth]:
@@ -63,17 +62,14 @@ class SharedHealth:
         Raise LedgerUnavailable where nothing can keep it.
         """
         with contextlib.ExitStack() as stack:
-            if self._uses_ledger:
-                try:
-                    health = stack.enter_context(self._host.changing())
-                except LedgerUnavailable:
-                    if self._store is None:
-                        raise
-                    self._uses_ledger = False
-                else:
-                    yield health
-                    return
-            assert self._store is not None
+            try:
+                health = stack.enter_context(self._host.changing())
+            except LedgerUnavailable:
+                if self._store is None or self._host.load() is not None:
+                    raise
+            else:
+                yield health
+                return
             conn = stack.enter_context(self._store.write())
             health = _load(conn)
             yield health

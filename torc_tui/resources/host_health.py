@@ -34,10 +34,12 @@ class HostHealth:
         with self._ledger.opened() as directory:
             return None if directory is None else self._load(directory)
 
-    def has_changed(self) -> bool:
-        """Return whether a user has written since the last reading."""
+    def has_changed(self) -> bool | None:
+        """Return whether a user has written since the last reading; None without a ledger."""
         with self._ledger.opened() as directory:
-            versions = {} if directory is None else _versions(directory)
+            if directory is None:
+                return None
+            versions = _versions(directory)
         return versions != {name: version for name, (version, _) in self._read.items()}
 
     @contextlib.contextmanager
