@@ -115,6 +115,21 @@ def paint(
     return Strip(segments, width)
 
 
+def broken(line: Line, width: int) -> list[Line]:
+    """Return a line broken between words into lines of at most ``width`` cells."""
+    lines: list[list[Span]] = [[]]
+    used = 0
+    for text, style in line:
+        for word in sanitize(text).split(" "):
+            size = width_of(word)
+            if used and used + 1 + size > width:
+                lines.append([])
+                used = 0
+            lines[-1] += [(" ", ""), (word, style)] if used else [(word, style)]
+            used += size + bool(used)
+    return list(lines)
+
+
 def highlighted(
     spans: Sequence[tuple[str, S]], matches: re.Pattern[str], style: S
 ) -> list[tuple[str, S]]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from torc_tui.lifecycle.rerun_plan import JobVerdict
 from torc_tui.reasons import Kind, Reason
-from torc_tui.tui.look.text_layout import Line, Span, sanitize, width_of
+from torc_tui.tui.look.text_layout import Line, Span, broken, sanitize
 from torc_tui.tui.rerun.plan_rows import sign_of
 from torc_tui.views.json_diff import JsonChange
 from torc_tui.views.json_document import jq_path, preview
@@ -68,7 +68,7 @@ def _reason_lines(
 
 def _bullet(text: str, width: int) -> list[Line]:
     """Return a sentence with a mark before it, broken to lines."""
-    lines = _wrapped([(text, "text")], width)
+    lines = broken([(text, "text")], max(20, width - 6))
     return [[(" • " if not place else "   ", "accent"), *line] for place, line in enumerate(lines)]
 
 
@@ -81,23 +81,7 @@ def _words(before: str, after: str, width: int) -> list[Line]:
     if pieces is None:
         return [[("   too long to show", "muted")]]
     spans = [(marked_words(kind, words), _WORDS[kind]) for kind, words in pieces]
-    return [[("   ", ""), *line] for line in _wrapped(spans, width)]
-
-
-def _wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
-    """Return words, each with its style, broken to lines."""
-    room = max(20, width - 6)
-    lines: list[list[Span]] = [[]]
-    used = 0
-    for text, style in spans:
-        for word in sanitize(text).split(" "):
-            size = width_of(word)
-            if used and used + size > room:
-                lines.append([])
-                used = 0
-            lines[-1] += [(word, style), (" ", "")]
-            used += size + 1
-    return lines
+    return [[("   ", ""), *line] for line in broken(spans, max(20, width - 6))]
 
 
 # -- user data -------------------------------------------------------------------------------------

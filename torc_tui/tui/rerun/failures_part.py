@@ -17,7 +17,7 @@ from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.logs.log_view import LogView
 from torc_tui.tui.logs.merged_log import Stream
-from torc_tui.tui.look.text_layout import Line, Span, fit_line, sanitize, width_of
+from torc_tui.tui.look.text_layout import Line, Span, broken, fit_line
 from torc_tui.tui.rerun.failure_rows import FailureRows, RowKey
 from torc_tui.tui.rerun.list_part import ListPart
 from torc_tui.tui.widgets.command_node import Handler
@@ -222,13 +222,13 @@ def group_lines(
     if member is None:
         name = job.name if job is not None else "a job"
         reason = optional_sentence(job.reason) if job is not None else None
-        return _folded([(name, "strong"), (f" {reason or 'canceled'}", "canceled")], width)
+        return broken([(name, "strong"), (f" {reason or 'canceled'}", "canceled")], width - 2)
     signature = member.signature.own
     spans: list[Span] = [(member.name, "strong"), (f" {failure_line(*signature.key)}", "failed")]
     if not signature.message and job is not None and job.reason is not None:
         spans.append(("·", "faint"))
         spans.append((sentence(job.reason), "text"))
-    sample = _folded(spans, width) if most > 1 else [fit_line(spans, width - 2)]
+    sample = broken(spans, width - 2) if most > 1 else [fit_line(spans, width - 2)]
     number, them = len(group.canceled), "it" if len(group.jobs) == 1 else "them"
     canceled = f"{count(number, 'job')} canceled because of {them}"
     jobs: list[Span] = [
@@ -239,19 +239,5 @@ def group_lines(
     place = f"attempt {member.attempt_id}"
     if signature.line:
         place += f", line {signature.line} of its {signature.stream}"
-    rest = [*_folded(jobs, width), [(times, "muted")], [(place, "faint")], []]
+    rest = [*broken(jobs, width - 2), [(times, "muted")], [(place, "faint")], []]
     return [*sample[: max(1, most - 1)], *rest][: max(1, most)]
-
-
-def _folded(spans: Line, width: int) -> list[Line]:
-    """Return spans broken to lines between words."""
-    lines: list[list[Span]] = [[]]
-    used = 0
-    for text, style in spans:
-        for word in sanitize(text).split(" "):
-            if used and used + 1 + width_of(word) > width - 2:
-                lines.append([])
-                used = 0
-            lines[-1].append((f" {word}" if used else word, style))
-            used += width_of(word) + bool(used)
-    return list(lines)
