@@ -22,7 +22,7 @@ from torc_tui.cli.batch_results import BatchResults, ResultsFile
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import WRONG_USE, note, print_stderr
 from torc_tui.engine.report import JobSource, Observer
-from torc_tui.errors import StoreError, TorcError, UsageError
+from torc_tui.errors import StoreError, StoreUnavailable, TorcError, UsageError
 from torc_tui.model import ResourceRequirements
 from torc_tui.operations.batches import Batch, BatchOptions, Command, begin, resume
 from torc_tui.records import replace
@@ -30,6 +30,7 @@ from torc_tui.wording import count
 
 _NAME = "exec"
 """The name of a batch without ``--name``."""
+_RETRY_SECONDS = 0.5
 _CLOSING_SECONDS = 10.0
 """How long the end of the run waits for the last commands to be stored."""
 
@@ -51,9 +52,10 @@ class _Feeder(JobSource):
     ) -> None:
         self.is_open = True
         self.follows_failures = halt is not None
-        self.error: TorcError | None = None
+        self.error: Exception | None = None
         self.results: BatchResults | None = None
         self._halt_rule = halt
+        self._closing = threading.Event()
         self._failed: set[int] = set()
         self._batch = batch
         self._input = given
@@ -75,9 +77,19 @@ class _Feeder(JobSource):
         """Store the others meanwhile."""
         self._thread.start()
 
+    def _stored(self, group: list[Command]) -> list[int]:
+        """Store commands; while the runner waits for the database, wait as well."""
+        while True:
+            try:
+                return self._batch.add(group)
+            except StoreUnavailable:
+                if self._batch.is_resumed or self._closing.wait(_RETRY_SECONDS):
+                    raise
+
     def close(self) -> None:
         """Stop reading, and wait until what was read is stored."""
         self.halt = self.halt or "soon"
+        self._closing.set()
         self._input.stop()
         self._thread.join(_CLOSING_SECONDS)
 
@@ -87,13 +99,13 @@ class _Feeder(JobSource):
                 self._add(group)
                 if self.halt:
                     break
-        except TorcError as error:
+        except Exception as error:
             self.error = error
         finally:
             self.is_open = False
 
     def _add(self, group: list[Command]) -> list[int]:
-        ids = self._batch.add(group)
+        ids = self._stored(group)
         if self.results is not None:
             self.results.order.extend(ids)
         return ids
@@ -156,6 +168,8 @@ def _end(feeder: _Feeder, code: int) -> int:
             feeder.results.finish()
         except (OSError, StoreError) as error:
             print_stderr(f"not all results could be written: {error}")
+    if feeder.error is not None and not isinstance(feeder.error, TorcError):
+        raise feeder.error
     if feeder.error is not None:
         print_stderr(f"torc: {feeder.error.message}\n  the rest of the input was not read")
         return code or WRONG_USE

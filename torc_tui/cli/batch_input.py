@@ -14,12 +14,12 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from torc_tui.cli.command_line import has_file_extension
 from torc_tui.cli.create import name_and_value
 from torc_tui.errors import UsageError
 from torc_tui.operations.batches import Command
 from torc_tui.quoting import quoted
 from torc_tui.workflow_file.command_template import LINE, RESERVED, CommandTemplate, words_text
-from torc_tui.workflow_file.load import FORMATS, text_reader
 from torc_tui.workflow_file.parameters import NAME, Allowance, combine, values_of
 from torc_tui.workflow_file.templates import ParameterRows
 from torc_tui.workflow_file.values import InvalidValue
@@ -96,12 +96,13 @@ class BatchInput:
         self.parameters: tuple[str, ...] = self._rows.names if self._rows is not None else ()
         texts = [*(given.command or ()), *_words(given.words, self.parameters)]
         from_file = given.commands_file
-        if len(given.words) == 1 and Path(given.words[0]).suffix.lower() in FORMATS:
+        if len(given.words) == 1 and has_file_extension(given.words[0]):
             file = given.words[0]
             raise UsageError(f"{file} is a workflow file", hint=f"`torc run {file}` runs it")
         if not texts and from_file is None:
             raise UsageError("exec needs a command", hint="`torc exec -- CMD`, -c CMD or -C FILE")
         self.reader: LineReader | None = None
+        self._is_stopped = False
         self._templates = [self._template(text, appends=False) for text in texts]
         self._file = _opened(from_file) if from_file is not None else None
         self._reads_lines = any(one.reads_lines for one in self._templates)
@@ -114,6 +115,7 @@ class BatchInput:
 
     def stop(self) -> None:
         """Let the groups end; another thread may wait for the next one."""
+        self._is_stopped = True
         if self.reader is not None:
             self.reader.stop()
 
@@ -136,7 +138,7 @@ class BatchInput:
             self.reader = self._file
             for lines in self._file.groups():
                 yield self._commands_of(self._file, lines)
-        if self._reads_lines:
+        if self._reads_lines and not self._is_stopped:
             self.reader = LineReader(sys.stdin.fileno(), "standard input")
             for lines in self.reader.groups():
                 yield self._filled(self.reader, lines)
@@ -207,6 +209,12 @@ def _is_input(commands_file: str | None) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
 
 
+def _read_text(name: str) -> str:
+    from torc_tui.workflow_file.load import text_reader  # only ``@FILE`` needs it
+
+    return text_reader(Path())(name)
+
+
 def _parameter_rows(given: Sequence[str], link: str) -> ParameterRows | None:
     """Return the combinations of the values of ``--param``."""
     if not given:
@@ -220,7 +228,7 @@ def _parameter_rows(given: Sequence[str], link: str) -> ParameterRows | None:
         if name in values:
             raise UsageError(f"--param: {quoted(name)} is given twice")
         try:
-            values[name] = values_of(value, text_reader(Path()), allowance)
+            values[name] = values_of(value, _read_text, allowance)
         except InvalidValue as invalid:
             raise UsageError(f"--param {name} {invalid.message}", hint=invalid.hint) from None
     try:

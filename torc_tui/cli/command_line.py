@@ -194,9 +194,14 @@ def _unknown(program: str, word: str, known: Sequence[str], before: str) -> Usag
     return UsageError(f"there is no command {before}{word}", hint=hint)
 
 
+def has_file_extension(word: str) -> bool:
+    """Return whether a word ends as the name of a workflow file."""
+    return word.lower().endswith((".yaml", ".yml", ".json", ".json5", ".kdl"))
+
+
 def names_file(word: str) -> bool:
     """Return whether a word is ``-``, has the extension of a workflow file, or is a path."""
-    if word == "-" or word.lower().endswith((".yaml", ".yml", ".json", ".json5", ".kdl")):
+    if word == "-" or has_file_extension(word):
         return True
     return not word.isdecimal() and ("/" in word or os.path.exists(word))  # noqa: PTH110
 

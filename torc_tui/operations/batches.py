@@ -18,18 +18,18 @@ from hashlib import blake2b
 
 from torc_tui.errors import Refused
 from torc_tui.model import (
+    DEFAULT_REQUIREMENTS,
     ExecutionConfig,
     FailureHandler,
     FailureRule,
+    Plan,
     ResourceRequirements,
     Value,
     Workflow,
     WorkflowSpec,
 )
-from torc_tui.operations.rerun_jobs import rerun_jobs
 from torc_tui.operations.runners import active_runners
 from torc_tui.operations.workflows import create_workflow, initialize, needs_initialization
-from torc_tui.plan.resolve import resolve
 from torc_tui.records import dataclass
 from torc_tui.status import UNSUCCESSFUL, JobStatus
 from torc_tui.store import additions, sql, workflows
@@ -131,6 +131,8 @@ class Batch:
     def _run_again(self, job_ids: Sequence[int]) -> None:
         failed = [one for one in job_ids if self._known.is_unsuccessful(one)]
         if failed:
+            from torc_tui.operations.rerun_jobs import rerun_jobs  # only resumed batches need it
+
             rerun_jobs(self.store, failed, alone=True, actor=self.actor)
 
 
@@ -177,7 +179,17 @@ def begin(
         failure_handlers=[_retry_handler(options.retries)] if options.retries else [],
         execution_config=execution,
     )
-    plan = resolve(spec)
+    plan = Plan(
+        spec=spec,
+        jobs=(),
+        files=(),
+        user_data=(),
+        requirements=[options.requirements, DEFAULT_REQUIREMENTS],
+        file_groups=(),
+        user_data_groups=(),
+        edges=(),
+        gates=(),
+    )
     workflow_id = create_workflow(store, plan, user=user, directory=directory, actor=actor)
     initialize(store, workflow_id, actor=actor)
     return Batch(store, workflow_id, options, actor)
