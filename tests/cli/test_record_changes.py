@@ -128,3 +128,4 @@ def test_events(torc: Any, built: None) -> None:
     found = torc("events", "create", 1, "--data", data, "-f", "json").json
     assert (found["event_type"], found["data"]) == ("user_event", {"note": "checked by hand"})
     assert "note: checked by hand" in torc("events", "list", 1, "-t", "user_event").out
+    assert torc("events", "get-latest-event", "-f", "json").json == found

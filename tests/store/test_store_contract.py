@@ -10,6 +10,8 @@ import pytest
 from tests.raw_sql import execute
 from torc_tui.errors import DatabaseBug, NotFound, Refused, UsageError
 from torc_tui.model import EdgeKind, Event
+from torc_tui.operations import record_changes
+from torc_tui.operations.job_records import NewJob, create_job, delete_jobs
 from torc_tui.status import JobStatus
 from torc_tui.store import event_log, feed, prepared, queries, relations, sql, workflows
 from torc_tui.store.database import Store
@@ -159,6 +161,47 @@ def test_jobs_are_listed_filtered_and_sorted(store: Store, workflow_id: int) -> 
         store, workflow_id, ListSelection(name="collect_a"), include_relationships=True
     )[0]
     assert len(collect["depends_on_job_ids"]) == 6 and collect["scheduler_id"] is not None
+
+
+def test_several_statuses(store: Store, workflow_id: int) -> None:
+    both = frozenset({JobStatus.UNINITIALIZED, JobStatus.PENDING_FAILED})
+    for wanted, number in ((both, 10), (frozenset({JobStatus.FAILED}), 0)):
+        found = queries.list_jobs(store, workflow_id, ListSelection(statuses=wanted))
+        assert len(found) == number
+    assert queries.list_results(store, workflow_id, ListSelection(statuses=both)) == []
+    assert workflows.exec_minutes(store, workflow_id) == 0.0
+
+
+def test_files_and_events_of_users(store: Store, workflow_id: int) -> None:
+    number = record_changes.create_file(store, workflow_id, "extra", "a/b")
+    record_changes.update_file(store, number, path="c")
+    assert (queries.get_file(store, number)["name"], queries.get_file(store, number)["path"]) == (
+        "extra",
+        "c",
+    )
+    record_changes.delete_file(store, number)
+    with pytest.raises(NotFound):
+        queries.get_file(store, number)
+    used = queries.list_files(store, workflow_id)[0]
+    with pytest.raises(Refused, match="use"):
+        record_changes.delete_file(store, used["id"])
+    record_changes.add_event(store, workflow_id, {"note": 1}, actor="ada")
+    [event] = feed.list_events(store, workflow_id, kind=record_changes.USER_EVENT)
+    assert (event.data, event.actor) == ({"note": 1}, "ada")
+
+
+def test_one_more_job(store: Store, workflow_id: int) -> None:
+    """A job that is created later waits for others, and those wait that read what it writes."""
+    file_id = record_changes.create_file(store, workflow_id, "late", "late.txt")
+    last = queries.list_jobs(store, workflow_id)[-1]["id"]
+    reader = create_job(store, workflow_id, NewJob("reader", "true", input_files=[file_id]))
+    new = NewJob("late", "true", None, [last], output_files=[file_id])
+    writer = create_job(store, workflow_id, new)
+    assert [one.job_id for one in relations.dependencies(store, writer)] == [last]
+    assert [one.job_id for one in relations.dependencies(store, reader)] == [writer]
+    delete_jobs(store, [reader, writer])
+    names = {job["name"] for job in queries.list_jobs(store, workflow_id)}
+    assert len(names) == 10 and "late" not in names
 
 
 def test_a_job_is_found_by_id_and_name(store: Store, workflow_id: int) -> None:

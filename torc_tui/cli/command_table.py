@@ -1078,6 +1078,12 @@ RECORD_COMMANDS = (
         formats=LIST,
     ),
     CliCommand(
+        ("events get-latest-event",),
+        "events:latest",
+        "Show the newest event of a workflow",
+        (WORKFLOW,),
+    ),
+    CliCommand(
         ("events create",),
         "record_changes:create_event",
         "Add an event of your own to a workflow",

@@ -69,6 +69,16 @@ def list_(call: Call) -> int:
     return OK
 
 
+def latest(call: Call) -> None:
+    """Print the newest event of a workflow."""
+    from torc_tui.store import feed
+
+    workflow_id = call.workflow_id(call.options.workflow)
+    # Every workflow has the event of its creation.
+    [event] = feed.list_events(call.store, workflow_id, newest_first=True, limit=1)
+    call.show_record(record_of(event))
+
+
 def record_of(event: Event) -> dict[str, Any]:
     """Return an event as JSON shows it; ``timestamp`` is in milliseconds."""
     return {
