@@ -78,6 +78,7 @@ class Kind(StrEnum):
     CPUS = "cpus", "requested free total"
     MEMORY = "memory", "requested free total"
     NODES = "nodes", "requested"
+    CORES = "cores", "requested free total"  # whole cores to which no other job is bound
     OTHER_DATABASES = "other_databases", "users num_cpus memory"  # not counted, for display
     # `number` is None for a share of one GPU, `memory` is requested on each GPU.
     GPUS = "gpus", "number model memory joined usable prohibited"

@@ -11,6 +11,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from torc_tui.resources.cpu_cores import read_cores
+
 Shell = Callable[..., CompletedProcess[str]]
 
 pytestmark = pytest.mark.skipif(
@@ -101,3 +103,25 @@ def test_a_runner_inside_a_bound_job(user_shell: Shell, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     seen = user_shell("TORC_DATABASE=$PWD/inner.db torc logs 1/i --stdout").stdout.split()
     assert seen[0] == seen[2] == (tmp_path / "work/cpus").read_text().strip()
+
+
+def test_why_a_job_waits_for_cores(user_shell: Shell, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    text = (
+        "cpu_bind: cores\nresource_requirements: [{name: one, num_cpus: 1}]\n"
+        f"jobs: [{{name: 'x{{i}}', command: \"touch x{{i}}; until [ -e go ]; do sleep 0.05; done\","
+        f" resource_requirements: one, parameters: {{i: '1:{len(read_cores())}'}}}}]\n"
+    )
+    (work / "x.yaml").write_text(text)
+    (work / "y.yaml").write_text(
+        "cpu_bind: cores\njobs: [{name: y, command: 'true', cpu_bind: cores}]\n"
+    )
+    script = (
+        "export TORC_GPU_LEDGER=$PWD/ledger; TORC_DATABASE=$PWD/x.db torc run x.yaml -q -o x & "
+        f"until [ $(ls x[1-9]* 2> /dev/null | wc -l) = {len(read_cores())} ]; do sleep 0.05; done;"
+        " torc run y.yaml -q & "
+        "until torc why y 2> /dev/null | grep 'needs 1 core, 0 free'; do sleep 0.1; done; touch go;"
+        " wait; torc why y"
+    )
+    done = user_shell(script, cwd=work, seconds=120)
+    assert "y is completed" in done.stdout, done.stdout + done.stderr

@@ -6,19 +6,18 @@ inherit. The cores of the machine are read when the first such job is placed.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from functools import cached_property
 
 from torc_tui.model import ResourceRequirements
 from torc_tui.records import replace
+from torc_tui.resources.cpu_cores import CpuCore, number_of_cores, read_cores
 from torc_tui.store.run_context import RunContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from torc_tui.resources.core_ledger import CoreLedger
-    from torc_tui.resources.cpu_cores import CpuCore
 
 LOOK_SECONDS = 0.5
 """Time between two looks for cores to which jobs of other databases are bound."""
@@ -45,15 +44,14 @@ class CoreBinding:
         if not self._cores:
             return requirements
         threads = max(len(core.cpus) for core in self._cores)
-        cpus = math.ceil(requirements.num_cpus / threads) * threads
+        cpus = number_of_cores(self._cores, requirements.num_cpus) * threads
         return replace(requirements, num_cpus=max(requirements.num_cpus, min(cpus, most)))
 
     def take(self, ids: Ids, num_cpus: float) -> tuple[int, ...] | None:
         """Return the CPUs of an attempt; none where nothing can be bound, None to wait."""
         if not self._cores:
             return ()
-        threads = max(len(core.cpus) for core in self._cores)
-        number = min(math.ceil(num_cpus / threads), len(self._cores))
+        number = number_of_cores(self._cores, num_cpus)
         name = self._ledger.name(*ids)
         cpus = self._ledger.take(name, number)
         if cpus is None:
@@ -87,8 +85,6 @@ class CoreBinding:
 
     @cached_property
     def _cores(self) -> Sequence[CpuCore]:
-        from torc_tui.resources.cpu_cores import read_cores  # few workflows bind jobs
-
         return read_cores()
 
     @cached_property

@@ -15,6 +15,7 @@ import stat
 from collections.abc import Sequence
 from contextlib import suppress
 
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.cpu_cores import CpuCore, choose
 from torc_tui.resources.host_ledger import Ledger, LedgerUnavailable, is_locked, ledger_path
 from torc_tui.resources.visible import numbers_of
@@ -55,6 +56,13 @@ class CoreLedger:
             self._own[name] = cpus
         return cpus
 
+    def shortfall(self, number: int) -> Reason | None:
+        """Return that fewer cores are free; None where so many are."""
+        with self._ledger.opened() as directory:
+            taken = set() if directory is None else self._taken(directory, sweep=False)
+        free = sum(taken.isdisjoint(core.cpus) for core in self._cores)
+        return because(Kind.CORES, requested=number, free=free) if free < number else None
+
     def lock_of(self, name: str) -> int | None:
         """Return the descriptor that the process of an attempt must inherit."""
         return self._ledger.lock_of(name)
@@ -74,8 +82,8 @@ class CoreLedger:
         chosen = choose(free, number)
         return None if chosen is None else tuple(sorted(cpu for one in chosen for cpu in one.cpus))
 
-    def _taken(self, directory: int) -> set[int]:
-        """Return the CPUs to which running jobs are bound; remove files of killed runners.
+    def _taken(self, directory: int, *, sweep: bool = True) -> set[int]:
+        """Return the CPUs to which running jobs are bound; ``sweep`` removes files of others.
 
         A job around this runner leaves its CPUs to the jobs inside.
         """
@@ -84,12 +92,12 @@ class CoreLedger:
             names = [file.name for file in files]
         for name in names:
             with suppress(OSError, ValueError):
-                cpus = self._cpus_of(name, directory)
+                cpus = self._cpus_of(name, directory, sweep)
                 if not self._around or not self._around.issubset(cpus):
                     found.update(cpus)
         return found
 
-    def _cpus_of(self, name: str, directory: int) -> list[int]:
+    def _cpus_of(self, name: str, directory: int, sweep: bool) -> list[int]:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         file = os.open(name, flags, dir_fd=directory)
         try:
@@ -97,7 +105,7 @@ class CoreLedger:
             if not stat.S_ISREG(status.st_mode):
                 return []
             if not is_locked(file):
-                if status.st_uid == os.geteuid():
+                if sweep and status.st_uid == os.geteuid():
                     os.unlink(name, dir_fd=directory)
                 return []
             found = json.loads(os.read(file, _MOST_BYTES))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,6 +46,12 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         return ""
+
+
+def number_of_cores(cores: Sequence[CpuCore], num_cpus: float) -> int:
+    """Return how many whole cores a job with so many CPUs gets, at most all."""
+    threads = max((len(core.cpus) for core in cores), default=1)
+    return min(ceil(num_cpus / threads), len(cores))
 
 
 def choose(free: Sequence[CpuCore], number: int) -> tuple[CpuCore, ...] | None:

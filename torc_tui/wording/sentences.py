@@ -312,6 +312,7 @@ _SENTENCES: Mapping[Kind, str | Callable[[Reason], str]] = {
     Kind.SHORTAGE: lambda reason: ", ".join(map(sentence, reason["lacks"] or ())),
     Kind.CPUS: _resource("", lambda number: count(number, "CPU"), str),
     Kind.MEMORY: _resource(" of memory", size, size),
+    Kind.CORES: _resource("", lambda number: count(number, "core"), str),
     Kind.NODES: lambda reason: (
         f"needs {count(reason['requested'] or 0, 'node')}, a local runner is one"
     ),
