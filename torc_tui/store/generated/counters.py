@@ -27,7 +27,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "false GROUP BY job.family", "workflow_id", "group"),
     "DEPENDENT_RANGES": ("SELECT dependency.depends_on_id AS node_id, max(dependency.job_id) AS "
         "last, min(dependency.job_id) AS first FROM dependency WHERE dependency.depends_on_id "
-        "IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) GROUP BY "
+        "IN (SELECT listed.value FROM json_each(?1) AS listed) GROUP BY "
         "dependency.depends_on_id", "node_ids", "node_id last first"),
     "EXPLAIN_HOLD": ("UPDATE job SET hold_reason=?1 WHERE job.workflow_id = ?2 AND job.family = "
         "?3 AND job.held AND job.hold_reason LIKE '{\"kind\":\"canary%' AND job.hold_reason != "
@@ -53,7 +53,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "hold_reason:reason workflow_id group"),
     "HOLD_LISTED": ("UPDATE job SET held=1, hold_reason=?1 WHERE job.workflow_id = ?2 AND "
         "job.family = ?3 AND job.canary = false AND job.status IN (0, 1, 2) AND NOT job.held "
-        "AND job.id IN (SELECT anon_1.value FROM json_each(?4) AS anon_1) RETURNING id",
+        "AND job.id IN (SELECT listed.value FROM json_each(?4) AS listed) RETURNING id",
         "hold_reason:reason workflow_id group job_ids", "id"),
     "LOWER_GATES": ("UPDATE gate SET unmet=(gate.unmet - 1), unsuccessful=(gate.unsuccessful + "
         "?1) WHERE gate.id IN (SELECT -dependency.job_id FROM dependency WHERE "
@@ -95,7 +95,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "ON u.id = dependency.depends_on_id WHERE dependency.job_id = -gate.id AND u.status IN "
         "(6, 7, 8) AND NOT u.ignored AND (u.status IN (5, 6, 7, 9) OR u.status = 8 AND "
         "coalesce(u.stop_requested, '') != 'stopped')) WHERE gate.workflow_id = ?1 AND gate.id "
-        "IN (SELECT anon_1.value FROM json_each(?2) AS anon_1)", "workflow_id gate_ids"),
+        "IN (SELECT listed.value FROM json_each(?2) AS listed)", "workflow_id gate_ids"),
     "RECOUNT_LISTED_JOBS": ("UPDATE job SET unmet=((SELECT count(*) AS count_1 FROM dependency "
         "JOIN job AS u ON u.id = dependency.depends_on_id WHERE dependency.job_id = job.id AND "
         "NOT (u.status IN (5, 6, 7, 9) OR u.status = 8 AND coalesce(u.stop_requested, '') != "
@@ -107,7 +107,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "coalesce(u.stop_requested, '') != 'stopped')) + (SELECT count(*) AS count_4 FROM "
         "dependency JOIN gate ON gate.id = -dependency.depends_on_id WHERE dependency.job_id = "
         "job.id AND gate.unsuccessful > 0)) WHERE job.workflow_id = ?1 AND job.status IN (0, 1) "
-        "AND job.id IN (SELECT anon_1.value FROM json_each(?2) AS anon_1)", "workflow_id "
+        "AND job.id IN (SELECT listed.value FROM json_each(?2) AS listed)", "workflow_id "
         "job_ids"),
     "RELEASE_BEHIND": ("UPDATE job SET held=false, hold_reason=NULL WHERE job.workflow_id = ?1 "
         "AND job.family = ?2 AND job.held AND job.hold_reason LIKE '{\"kind\":\"canary%' "
@@ -123,13 +123,13 @@ POSTGRESQL: dict[str, str] = {
     "DEPENDENT_RANGES": "SELECT dependency.depends_on_id AS node_id, max(dependency.job_id) AS "
         "last, min(dependency.job_id) AS first FROM dependency WHERE dependency.depends_on_id = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1))) GROUP BY dependency.depends_on_id",
+        "value))) GROUP BY dependency.depends_on_id",
     "HOLD_BEHIND": "UPDATE job SET held=true, hold_reason=?1 WHERE job.workflow_id = ?2 AND "
         "job.family = ?3 AND job.canary = false AND job.status IN (0, 1, 2) AND NOT job.held",
     "HOLD_LISTED": "UPDATE job SET held=true, hold_reason=?1 WHERE job.workflow_id = ?2 AND "
         "job.family = ?3 AND job.canary = false AND job.status IN (0, 1, 2) AND NOT job.held "
         "AND job.id = any(array((SELECT CAST(json_array_elements_text(CAST(?4 AS JSON)) AS "
-        "INTEGER) AS json_array_elements_text_1))) RETURNING id",
+        "INTEGER) AS value))) RETURNING id",
     "RECOUNT_LISTED_GATES": "UPDATE gate SET unmet=(SELECT count(*) AS count_1 FROM dependency "
         "JOIN job AS u ON u.id = dependency.depends_on_id WHERE dependency.job_id = -gate.id "
         "AND NOT (u.status IN (5, 6, 7, 9) OR u.status = 8 AND coalesce(u.stop_requested, '') "
@@ -138,7 +138,7 @@ POSTGRESQL: dict[str, str] = {
         "(6, 7, 8) AND NOT u.ignored AND (u.status IN (5, 6, 7, 9) OR u.status = 8 AND "
         "coalesce(u.stop_requested, '') != 'stopped')) WHERE gate.workflow_id = ?1 AND gate.id "
         "= any(array((SELECT CAST(json_array_elements_text(CAST(?2 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "value)))",
     "RECOUNT_LISTED_JOBS": "UPDATE job SET unmet=((SELECT count(*) AS count_1 FROM dependency "
         "JOIN job AS u ON u.id = dependency.depends_on_id WHERE dependency.job_id = job.id AND "
         "NOT (u.status IN (5, 6, 7, 9) OR u.status = 8 AND coalesce(u.stop_requested, '') != "
@@ -151,5 +151,5 @@ POSTGRESQL: dict[str, str] = {
         "dependency JOIN gate ON gate.id = -dependency.depends_on_id WHERE dependency.job_id = "
         "job.id AND gate.unsuccessful > 0)) WHERE job.workflow_id = ?1 AND job.status IN (0, 1) "
         "AND job.id = any(array((SELECT CAST(json_array_elements_text(CAST(?2 AS JSON)) AS "
-        "INTEGER) AS json_array_elements_text_1)))",
+        "INTEGER) AS value)))",
 }

@@ -112,8 +112,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.resource_class, job.failure_handler_id, job.scheduler, job.family, "
         "job.parameter_values, job.env, job.stdio, job.options, job.require_user_data, "
         "job.labels, job.input_files, job.output_files, job.input_user_data, "
-        "job.output_user_data, job.edited FROM job WHERE job.id IN (SELECT anon_1.value FROM "
-        "json_each(?1) AS anon_1) ORDER BY job.id", "job_ids", "id status:status name command "
+        "job.output_user_data, job.edited FROM job WHERE job.id IN (SELECT listed.value FROM "
+        "json_each(?1) AS listed) ORDER BY job.id", "job_ids", "id status:status name command "
         "invocation_script script:json priority canary:boolean "
         "cancel_on_blocking_job_failure:boolean supports_termination:boolean requirement_id "
         "resource_class failure_handler_id scheduler group parameter_values:json env:json "
@@ -124,7 +124,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "OTHER_JOB_OF_NAME": ("SELECT job.id FROM job WHERE job.workflow_id = ?1 AND job.name = ?2 "
         "AND job.id != ?3", "workflow_id name job_id", "id"),
     "PLANNED_CHANGES": ("SELECT job.id, job.workflow_id, job.planned FROM job WHERE job.id IN "
-        "(SELECT anon_1.value FROM json_each(?1) AS anon_1) AND job.planned IS NOT NULL",
+        "(SELECT listed.value FROM json_each(?1) AS listed) AND job.planned IS NOT NULL",
         "job_ids", "id workflow_id planned:json"),
     "RULES_OF_JOB": ("SELECT job.failure_handler_id, job.options, job.retries FROM job WHERE "
         "job.id = ?1", "job_id", "failure_handler_id options:json retries"),
@@ -159,9 +159,9 @@ POSTGRESQL: dict[str, str] = {
         "job.parameter_values, job.env, job.stdio, job.options, job.require_user_data, "
         "job.labels, job.input_files, job.output_files, job.input_user_data, "
         "job.output_user_data, job.edited FROM job WHERE job.id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1))) ORDER BY job.id",
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value))) ORDER BY "
+        "job.id",
     "PLANNED_CHANGES": "SELECT job.id, job.workflow_id, job.planned FROM job WHERE job.id = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1))) AND job.planned IS NOT NULL",
+        "value))) AND job.planned IS NOT NULL",
 }

@@ -69,8 +69,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "JOBS_OF_FILE": ("SELECT count(*) AS number FROM file_group, job WHERE file_group.file_id = "
         "?1 AND (job.input_files = file_group.group_id OR job.output_files = "
         "file_group.group_id)", "file_id", "number"),
-    "JOB_NAMES": ("SELECT job.id, job.name FROM job WHERE job.id IN (SELECT anon_1.value FROM "
-        "json_each(?1) AS anon_1)", "job_ids", "id name"),
+    "JOB_NAMES": ("SELECT job.id, job.name FROM job WHERE job.id IN (SELECT listed.value FROM "
+        "json_each(?1) AS listed)", "job_ids", "id name"),
     "JOB_OF_NAME": ("SELECT job.id FROM job WHERE job.workflow_id = ?1 AND job.name = ?2 AND "
         "NOT job.removed ORDER BY job.id LIMIT 1", "workflow_id name", "id"),
     "LIST_FILES": ("SELECT file.id, file.workflow_id, file.name, file.path, file.st_mtime, "
@@ -151,6 +151,5 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
 # where PostgreSQL needs other words
 POSTGRESQL: dict[str, str] = {
     "JOB_NAMES": "SELECT job.id, job.name FROM job WHERE job.id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value)))",
 }

@@ -37,7 +37,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "ORDER BY file.id", "group_id", "id name path:path st_mtime st_size"),
     "FILES_OF_GROUPS": ("SELECT file_group.group_id, file.id, file.name, file.path FROM "
         "file_group JOIN file ON file.id = file_group.file_id WHERE file_group.group_id IN "
-        "(SELECT anon_1.value FROM json_each(?1) AS anon_1) ORDER BY file_group.group_id, "
+        "(SELECT listed.value FROM json_each(?1) AS listed) ORDER BY file_group.group_id, "
         "file.id", "group_ids", "group_id id name path:path"),
     "FILE_NAMES": ("SELECT file.id, file.name FROM file WHERE file.workflow_id = ?1",
         "workflow_id", "id name"),
@@ -59,10 +59,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.output_user_data FROM job WHERE job.id = ?1", "job_id", "input_files output_files "
         "input_user_data output_user_data"),
     "UPSTREAM_PAIRS": ("SELECT dependency.job_id, dependency.depends_on_id FROM dependency "
-        "WHERE dependency.job_id IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) AND "
+        "WHERE dependency.job_id IN (SELECT listed.value FROM json_each(?1) AS listed) AND "
         "dependency.depends_on_id > 0 UNION ALL SELECT d.job_id, m.depends_on_id FROM "
         "dependency AS d JOIN dependency AS m ON m.job_id = d.depends_on_id WHERE d.job_id IN "
-        "(SELECT anon_2.value FROM json_each(?1) AS anon_2) AND d.depends_on_id < 0",
+        "(SELECT listed.value FROM json_each(?1) AS listed) AND d.depends_on_id < 0",
         "job_ids", "job_id depends_on_id"),
     "USER_DATA_IDS": ("SELECT user_data.id, user_data.name FROM user_data WHERE "
         "user_data.workflow_id = ?1", "workflow_id", "id name"),
@@ -76,12 +76,12 @@ POSTGRESQL: dict[str, str] = {
     "FILES_OF_GROUPS": "SELECT file_group.group_id, file.id, file.name, file.path FROM "
         "file_group JOIN file ON file.id = file_group.file_id WHERE file_group.group_id = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1))) ORDER BY file_group.group_id, file.id",
+        "value))) ORDER BY file_group.group_id, file.id",
     "UPSTREAM_PAIRS": "SELECT dependency.job_id, dependency.depends_on_id FROM dependency WHERE "
         "dependency.job_id = any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) "
-        "AS INTEGER) AS json_array_elements_text_1))) AND dependency.depends_on_id > 0 UNION "
-        "ALL SELECT d.job_id, m.depends_on_id FROM dependency AS d JOIN dependency AS m ON "
-        "m.job_id = d.depends_on_id WHERE d.job_id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_2))) AND d.depends_on_id < 0",
+        "AS INTEGER) AS value))) AND dependency.depends_on_id > 0 UNION ALL SELECT d.job_id, "
+        "m.depends_on_id FROM dependency AS d JOIN dependency AS m ON m.job_id = "
+        "d.depends_on_id WHERE d.job_id = any(array((SELECT "
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value))) AND "
+        "d.depends_on_id < 0",
 }

@@ -54,7 +54,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.resource_class > ?2", "workflow_id after", "resource_class"),
     "NEXT_LABELED_CLASS": ("SELECT min(job.resource_class) AS resource_class FROM job WHERE "
         "job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.labels IS NOT NULL "
-        "AND job.labels IN (SELECT anon_1.value FROM json_each(?2) AS anon_1) AND "
+        "AND job.labels IN (SELECT listed.value FROM json_each(?2) AS listed) AND "
         "job.resource_class > ?3", "workflow_id label_sets after", "resource_class"),
     "NEXT_RETRY": ("SELECT min(job.not_before) AS not_before FROM job WHERE job.workflow_id = "
         "?1 AND job.not_before > ?2 AND job.status = 2", "workflow_id now", "not_before"),
@@ -75,7 +75,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.output_user_data, job.require_user_data, job.failure_handler_id, "
         "job.resource_class, job.lost, job.spawn FROM job WHERE job.workflow_id = ?1 AND "
         "job.status = 2 AND NOT job.held AND job.labels IS NOT NULL AND job.labels IN (SELECT "
-        "anon_1.value FROM json_each(?2) AS anon_1) AND job.resource_class = ?3 AND "
+        "listed.value FROM json_each(?2) AS listed) AND job.resource_class = ?3 AND "
         "(job.not_before IS NULL OR job.not_before <= ?4) ORDER BY job.priority DESC, job.id "
         "LIMIT ?5", "workflow_id label_sets resource_class now limit", "id name command "
         "invocation_script attempt_id retries priority requirement_id env:json stdio:json "
@@ -99,14 +99,14 @@ POSTGRESQL: dict[str, str] = {
     "NEXT_LABELED_CLASS": "SELECT min(job.resource_class) AS resource_class FROM job WHERE "
         "job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.labels IS NOT NULL "
         "AND job.labels = any(array((SELECT CAST(json_array_elements_text(CAST(?2 AS JSON)) AS "
-        "TEXT) AS json_array_elements_text_1))) AND job.resource_class > ?3",
+        "TEXT) AS value))) AND job.resource_class > ?3",
     "READY_LABELED_JOBS": "SELECT job.id, job.name, job.command, job.invocation_script, "
         "job.attempt_id, job.retries, job.priority, job.requirement_id, job.env, job.stdio, "
         "job.options, job.input_files, job.output_files, job.input_user_data, "
         "job.output_user_data, job.require_user_data, job.failure_handler_id, "
         "job.resource_class, job.lost, job.spawn FROM job WHERE job.workflow_id = ?1 AND "
         "job.status = 2 AND NOT job.held AND job.labels IS NOT NULL AND job.labels = "
-        "any(array((SELECT CAST(json_array_elements_text(CAST(?2 AS JSON)) AS TEXT) AS "
-        "json_array_elements_text_1))) AND job.resource_class = ?3 AND (job.not_before IS NULL "
-        "OR job.not_before <= ?4) ORDER BY job.priority DESC, job.id LIMIT ?5",
+        "any(array((SELECT CAST(json_array_elements_text(CAST(?2 AS JSON)) AS TEXT) AS value))) "
+        "AND job.resource_class = ?3 AND (job.not_before IS NULL OR job.not_before <= ?4) ORDER "
+        "BY job.priority DESC, job.id LIMIT ?5",
 }

@@ -16,20 +16,20 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "is_canceled:boolean"),
     "CHILDREN": ("SELECT job.id, job.name, job.status, job.spawned_by AS spawned_by, job.spawn "
         "AS spawn FROM job WHERE job.spawned_by IS NOT NULL AND job.spawned_by IN (SELECT "
-        "anon_1.value FROM json_each(?1) AS anon_1) AND NOT job.removed ORDER BY job.id",
+        "listed.value FROM json_each(?1) AS listed) AND NOT job.removed ORDER BY job.id",
         "job_ids", "id name status:status spawned_by spawn:json"),
     "DELETE_EDGES_AMONG": ("DELETE FROM dependency WHERE dependency.job_id IN (SELECT "
-        "anon_1.value FROM json_each(?1) AS anon_1) AND dependency.depends_on_id IN (SELECT "
-        "anon_2.value FROM json_each(?1) AS anon_2)", "job_ids"),
+        "listed.value FROM json_each(?1) AS listed) AND dependency.depends_on_id IN (SELECT "
+        "listed.value FROM json_each(?1) AS listed)", "job_ids"),
     "DELETE_EDGES_FROM": ("DELETE FROM dependency WHERE dependency.depends_on_id IN (SELECT "
-        "anon_1.value FROM json_each(?1) AS anon_1)", "job_ids"),
-    "DELETE_EDGES_TO": ("DELETE FROM dependency WHERE dependency.job_id IN (SELECT anon_1.value "
-        "FROM json_each(?1) AS anon_1)", "job_ids"),
-    "DELETE_JOBS": ("DELETE FROM job WHERE job.id IN (SELECT anon_1.value FROM json_each(?1) AS "
-        "anon_1)", "job_ids"),
+        "listed.value FROM json_each(?1) AS listed)", "job_ids"),
+    "DELETE_EDGES_TO": ("DELETE FROM dependency WHERE dependency.job_id IN (SELECT listed.value "
+        "FROM json_each(?1) AS listed)", "job_ids"),
+    "DELETE_JOBS": ("DELETE FROM job WHERE job.id IN (SELECT listed.value FROM json_each(?1) AS "
+        "listed)", "job_ids"),
     "JOBS_OF_NAMES": ("SELECT job.id, job.name, job.status, job.spawned_by, job.spawn FROM job "
-        "WHERE job.workflow_id = ?1 AND job.name IN (SELECT anon_1.value FROM json_each(?2) AS "
-        "anon_1) AND NOT job.removed", "workflow_id names", "id name status:status spawned_by "
+        "WHERE job.workflow_id = ?1 AND job.name IN (SELECT listed.value FROM json_each(?2) AS "
+        "listed) AND NOT job.removed", "workflow_id names", "id name status:status spawned_by "
         "spawn:json"),
     "JOBS_WITH_PATTERNS": ("SELECT job.id, job.name, job.status, job.patterns, job.options FROM "
         "job WHERE job.workflow_id = ?1 AND job.patterns IS NOT NULL AND job.status IN (0, 1, "
@@ -41,51 +41,47 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "(SELECT m.job_id FROM dependency AS d JOIN dependency AS m ON m.depends_on_id = "
         "d.job_id WHERE d.depends_on_id = ?1 AND d.job_id < 0))", "job_id", "id name "
         "status:status options:json"),
-    "NAMES_OF_JOBS": ("SELECT job.id, job.name FROM job WHERE job.id IN (SELECT anon_1.value "
-        "FROM json_each(?1) AS anon_1)", "job_ids", "id name"),
+    "NAMES_OF_JOBS": ("SELECT job.id, job.name FROM job WHERE job.id IN (SELECT listed.value "
+        "FROM json_each(?1) AS listed)", "job_ids", "id name"),
     "NUMBER_OF_JOBS": ("SELECT count(*) AS number FROM job WHERE job.workflow_id = ?1 AND NOT "
         "job.removed", "workflow_id", "number"),
     "SET_PATTERNS": ("UPDATE job SET patterns=?1 WHERE job.id = ?2", "patterns:json id"),
     "SET_SPAWN": ("UPDATE job SET spawn=?1 WHERE job.id = ?2", "spawn:json job_id"),
     "SPAWNED_JOBS": ("SELECT job.id, job.name, job.status, job.spawned_by AS spawned_by, "
-        "job.spawn AS spawn FROM job WHERE job.id IN (SELECT anon_1.value FROM json_each(?1) AS "
-        "anon_1) AND job.spawn IS NOT NULL ORDER BY job.id", "job_ids", "id name status:status "
+        "job.spawn AS spawn FROM job WHERE job.id IN (SELECT listed.value FROM json_each(?1) AS "
+        "listed) AND job.spawn IS NOT NULL ORDER BY job.id", "job_ids", "id name status:status "
         "spawned_by spawn:json"),
     "WITH_RESULTS": ("SELECT DISTINCT result.job_id AS id FROM result WHERE result.job_id IN "
-        "(SELECT anon_1.value FROM json_each(?1) AS anon_1)", "job_ids", "id"),
+        "(SELECT listed.value FROM json_each(?1) AS listed)", "job_ids", "id"),
 }
 # where PostgreSQL needs other words
 POSTGRESQL: dict[str, str] = {
     "CHILDREN": "SELECT job.id, job.name, job.status, job.spawned_by AS spawned_by, job.spawn "
         "AS spawn FROM job WHERE job.spawned_by IS NOT NULL AND job.spawned_by = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1))) AND NOT job.removed ORDER BY job.id",
+        "value))) AND NOT job.removed ORDER BY job.id",
     "DELETE_EDGES_AMONG": "DELETE FROM dependency WHERE dependency.job_id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1))) AND dependency.depends_on_id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value))) AND "
+        "dependency.depends_on_id = any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS "
+        "JSON)) AS INTEGER) AS value)))",
     "DELETE_EDGES_FROM": "DELETE FROM dependency WHERE dependency.depends_on_id = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "value)))",
     "DELETE_EDGES_TO": "DELETE FROM dependency WHERE dependency.job_id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value)))",
     "DELETE_JOBS": "DELETE FROM job WHERE job.id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value)))",
     "JOBS_OF_NAMES": "SELECT job.id, job.name, job.status, job.spawned_by, job.spawn FROM job "
         "WHERE job.workflow_id = ?1 AND job.name = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?2 AS JSON)) AS TEXT) AS "
-        "json_array_elements_text_1))) AND NOT job.removed",
+        "CAST(json_array_elements_text(CAST(?2 AS JSON)) AS TEXT) AS value))) AND NOT "
+        "job.removed",
     "NAMES_OF_JOBS": "SELECT job.id, job.name FROM job WHERE job.id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value)))",
     "SPAWNED_JOBS": "SELECT job.id, job.name, job.status, job.spawned_by AS spawned_by, "
         "job.spawn AS spawn FROM job WHERE job.id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1))) AND job.spawn IS NOT NULL ORDER BY job.id",
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value))) AND job.spawn "
+        "IS NOT NULL ORDER BY job.id",
     "WITH_RESULTS": "SELECT DISTINCT result.job_id AS id FROM result WHERE result.job_id = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "value)))",
 }

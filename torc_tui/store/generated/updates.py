@@ -11,20 +11,20 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.patterns IS NOT NULL AND job.spawned_by IS NULL", "workflow_id"),
     "DELETE_DEPENDENCY": ("DELETE FROM dependency WHERE dependency.depends_on_id = ?1 AND "
         "dependency.job_id = ?2", "depends_on_id job_id"),
-    "DELETE_LISTED_ACTIONS": ("DELETE FROM action WHERE action.id IN (SELECT anon_1.value FROM "
-        "json_each(?1) AS anon_1)", "ids"),
+    "DELETE_LISTED_ACTIONS": ("DELETE FROM action WHERE action.id IN (SELECT listed.value FROM "
+        "json_each(?1) AS listed)", "ids"),
     "DELETE_LISTED_DATA_GROUPS": ("DELETE FROM user_data_group WHERE user_data_group.group_id "
-        "IN (SELECT anon_1.value FROM json_each(?1) AS anon_1)", "ids"),
-    "DELETE_LISTED_FILES": ("DELETE FROM file WHERE file.id IN (SELECT anon_1.value FROM "
-        "json_each(?1) AS anon_1)", "ids"),
+        "IN (SELECT listed.value FROM json_each(?1) AS listed)", "ids"),
+    "DELETE_LISTED_FILES": ("DELETE FROM file WHERE file.id IN (SELECT listed.value FROM "
+        "json_each(?1) AS listed)", "ids"),
     "DELETE_LISTED_FILE_GROUPS": ("DELETE FROM file_group WHERE file_group.group_id IN (SELECT "
-        "anon_1.value FROM json_each(?1) AS anon_1)", "ids"),
-    "DELETE_LISTED_GATES": ("DELETE FROM gate WHERE gate.id IN (SELECT anon_1.value FROM "
-        "json_each(?1) AS anon_1)", "ids"),
+        "listed.value FROM json_each(?1) AS listed)", "ids"),
+    "DELETE_LISTED_GATES": ("DELETE FROM gate WHERE gate.id IN (SELECT listed.value FROM "
+        "json_each(?1) AS listed)", "ids"),
     "DELETE_LISTED_HANDLERS": ("DELETE FROM failure_handler WHERE failure_handler.id IN (SELECT "
-        "anon_1.value FROM json_each(?1) AS anon_1)", "ids"),
+        "listed.value FROM json_each(?1) AS listed)", "ids"),
     "DELETE_LISTED_SCHEDULERS": ("DELETE FROM slurm_scheduler WHERE slurm_scheduler.id IN "
-        "(SELECT anon_1.value FROM json_each(?1) AS anon_1)", "ids"),
+        "(SELECT listed.value FROM json_each(?1) AS listed)", "ids"),
     "DELETE_WORKFLOW_TEXT": ("DELETE FROM workflow_text WHERE workflow_text.workflow_id = ?1",
         "workflow_id"),
     "EDITED_JOBS": ("SELECT job.id, job.name, job.command, job.invocation_script, job.script, "
@@ -49,10 +49,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "WHERE workflow.id = ?1", "workflow_id", "file_hash set_values:json"),
     "REMOVE_JOBS": ("UPDATE job SET status=9, held=false, input_files=NULL, output_files=NULL, "
         "input_user_data=NULL, output_user_data=NULL, reason=?1, planned=NULL, removed=1 WHERE "
-        "job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id IN (SELECT anon_1.value FROM "
-        "json_each(?2) AS anon_1)", "reason:reason ids"),
-    "RESTORE_JOBS": ("UPDATE job SET removed=false WHERE job.id IN (SELECT anon_1.value FROM "
-        "json_each(?1) AS anon_1)", "ids"),
+        "job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id IN (SELECT listed.value FROM "
+        "json_each(?2) AS listed)", "reason:reason ids"),
+    "RESTORE_JOBS": ("UPDATE job SET removed=false WHERE job.id IN (SELECT listed.value FROM "
+        "json_each(?1) AS listed)", "ids"),
     "STORED_JOBS": ("SELECT job.id, job.status, job.removed, job.planned, job.grown, job.name, "
         "job.command, job.invocation_script, job.script, job.priority, job.canary, "
         "job.cancel_on_blocking_job_failure, job.supports_termination, job.requirement_id, "
@@ -88,26 +88,23 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
 # where PostgreSQL needs other words
 POSTGRESQL: dict[str, str] = {
     "DELETE_LISTED_ACTIONS": "DELETE FROM action WHERE action.id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value)))",
     "DELETE_LISTED_DATA_GROUPS": "DELETE FROM user_data_group WHERE user_data_group.group_id = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "value)))",
     "DELETE_LISTED_FILES": "DELETE FROM file WHERE file.id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value)))",
     "DELETE_LISTED_FILE_GROUPS": "DELETE FROM file_group WHERE file_group.group_id = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "value)))",
     "DELETE_LISTED_GATES": "DELETE FROM gate WHERE gate.id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value)))",
     "DELETE_LISTED_HANDLERS": "DELETE FROM failure_handler WHERE failure_handler.id = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "value)))",
     "DELETE_LISTED_SCHEDULERS": "DELETE FROM slurm_scheduler WHERE slurm_scheduler.id = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "value)))",
     "EDITED_RECORDS": "SELECT user_data.id, user_data.name, user_data.data, user_data.file_data "
         "FROM user_data JOIN user_data_version ON user_data_version.user_data_id = user_data.id "
         "AND user_data_version.version = user_data.version WHERE user_data.workflow_id = ?1 AND "
@@ -116,9 +113,7 @@ POSTGRESQL: dict[str, str] = {
     "REMOVE_JOBS": "UPDATE job SET status=9, held=false, input_files=NULL, output_files=NULL, "
         "input_user_data=NULL, output_user_data=NULL, reason=?1, planned=NULL, removed=true "
         "WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?2 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "CAST(json_array_elements_text(CAST(?2 AS JSON)) AS INTEGER) AS value)))",
     "RESTORE_JOBS": "UPDATE job SET removed=false WHERE job.id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value)))",
 }

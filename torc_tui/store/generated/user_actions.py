@@ -19,7 +19,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "compute_node_id=NULL, pid=NULL, process_started=NULL, allocation=NULL, "
         "stop_requested=NULL, started_at=NULL, ended_at=NULL, return_code=NULL, reason=NULL, "
         "not_before=NULL, suspended=false, lost=0, ignored=false WHERE job.status IN (0, 1, 2, "
-        "5, 6, 7, 8, 9, 10) AND job.id IN (SELECT anon_1.value FROM json_each(?1) AS anon_1)",
+        "5, 6, 7, 8, 9, 10) AND job.id IN (SELECT listed.value FROM json_each(?1) AS listed)",
         "job_ids"),
     "CANCEL_HELD_JOB": ("UPDATE job SET status=7, compute_node_id=CASE WHEN (job.started_at IS "
         "NULL) THEN NULL ELSE job.compute_node_id END, pid=NULL, allocation=NULL, "
@@ -33,10 +33,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "reason:reason workflow_id"),
     "CULPRITS": ("SELECT job.id AS job_id, u.id, u.name, u.status, u.reason FROM (SELECT "
         "dependency.job_id AS job_id, dependency.depends_on_id AS depends_on_id FROM dependency "
-        "WHERE dependency.job_id IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) AND "
+        "WHERE dependency.job_id IN (SELECT listed.value FROM json_each(?1) AS listed) AND "
         "dependency.depends_on_id > 0 UNION ALL SELECT d.job_id AS job_id, m.depends_on_id AS "
         "depends_on_id FROM dependency AS d JOIN dependency AS m ON m.job_id = d.depends_on_id "
-        "WHERE d.job_id IN (SELECT anon_2.value FROM json_each(?1) AS anon_2) AND "
+        "WHERE d.job_id IN (SELECT listed.value FROM json_each(?1) AS listed) AND "
         "d.depends_on_id < 0) AS b JOIN job ON job.id = b.job_id JOIN job AS u ON u.id = "
         "b.depends_on_id WHERE u.status IN (6, 7, 8) AND NOT u.ignored AND "
         "coalesce(u.stop_requested, '') != 'stopped' AND job.cancel_on_blocking_job_failure "
@@ -45,7 +45,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "DISABLE_JOB": ("UPDATE job SET status=9, reason=?1, ignored=false WHERE job.status IN (0, "
         "1, 2, 5, 6, 7, 8, 10) AND job.id = ?2", "reason:reason job_id"),
     "DOOMED": ("WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency "
-        "WHERE dependency.depends_on_id IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) "
+        "WHERE dependency.depends_on_id IN (SELECT listed.value FROM json_each(?1) AS listed) "
         "UNION SELECT dependency.job_id AS job_id FROM dependency JOIN below ON "
         "dependency.depends_on_id = below.id LEFT OUTER JOIN job AS u ON u.id = below.id WHERE "
         "below.id < 0 OR u.status IN (0, 1) AND u.cancel_on_blocking_job_failure) SELECT "
@@ -57,7 +57,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "return_code"),
     "FAIL_JOB": ("UPDATE job SET status=6 WHERE job.status = 10 AND job.id = ?1", "job_id"),
     "FOLLOWERS": ("WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency "
-        "WHERE dependency.depends_on_id IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) "
+        "WHERE dependency.depends_on_id IN (SELECT listed.value FROM json_each(?1) AS listed) "
         "UNION SELECT dependency.job_id AS job_id FROM dependency JOIN below ON "
         "dependency.depends_on_id = below.id LEFT OUTER JOIN job AS u ON u.id = below.id WHERE "
         "below.id < 0 OR u.status IN (2, 3, 4, 5, 6, 7, 8, 10)) SELECT job.id, job.name, "
@@ -72,7 +72,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "ended_at reason:reason"),
     "JOB_STATES": ("SELECT job.id, job.workflow_id, job.name, job.status, job.held, "
         "job.suspended, job.priority, job.compute_node_id, job.pid, job.process_started FROM "
-        "job WHERE job.id IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) AND NOT "
+        "job WHERE job.id IN (SELECT listed.value FROM json_each(?1) AS listed) AND NOT "
         "job.removed ORDER BY job.id", "job_ids", "id workflow_id name status:status "
         "held:boolean suspended:boolean priority compute_node_id pid process_started"),
     "NEXT_RUN": ("UPDATE workflow SET run_id=(workflow.run_id + 1), is_canceled=false, "
@@ -102,8 +102,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "(job.started_at IS NULL OR job.status = 2) THEN 0 ELSE 1 END), retries=0, "
         "compute_node_id=NULL, stop_requested=NULL, started_at=NULL, ended_at=NULL, "
         "return_code=NULL, reason=NULL, not_before=NULL, lost=0, ignored=false WHERE job.status "
-        "IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id IN (SELECT anon_1.value FROM json_each(?1) "
-        "AS anon_1)", "job_ids"),
+        "IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id IN (SELECT listed.value FROM json_each(?1) "
+        "AS listed)", "job_ids"),
     "RESIZE_NODE": ("UPDATE compute_node SET num_cpus=?1, memory=?2, options=?3 WHERE "
         "compute_node.id = ?4 AND compute_node.is_active", "num_cpus memory options:json "
         "node_id"),
@@ -129,45 +129,41 @@ POSTGRESQL: dict[str, str] = {
         "stop_requested=NULL, started_at=NULL, ended_at=NULL, return_code=NULL, reason=NULL, "
         "not_before=NULL, suspended=false, lost=0, ignored=false WHERE job.status IN (0, 1, 2, "
         "5, 6, 7, 8, 9, 10) AND job.id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value)))",
     "CULPRITS": "SELECT job.id AS job_id, u.id, u.name, u.status, u.reason FROM (SELECT "
         "dependency.job_id AS job_id, dependency.depends_on_id AS depends_on_id FROM dependency "
         "WHERE dependency.job_id = any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS "
-        "JSON)) AS INTEGER) AS json_array_elements_text_1))) AND dependency.depends_on_id > 0 "
-        "UNION ALL SELECT d.job_id AS job_id, m.depends_on_id AS depends_on_id FROM dependency "
-        "AS d JOIN dependency AS m ON m.job_id = d.depends_on_id WHERE d.job_id = "
-        "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_2))) AND d.depends_on_id < 0) AS b JOIN job ON job.id = "
-        "b.job_id JOIN job AS u ON u.id = b.depends_on_id WHERE u.status IN (6, 7, 8) AND NOT "
-        "u.ignored AND coalesce(u.stop_requested, '') != 'stopped' AND "
-        "job.cancel_on_blocking_job_failure ORDER BY job.id, u.status, u.id",
+        "JSON)) AS INTEGER) AS value))) AND dependency.depends_on_id > 0 UNION ALL SELECT "
+        "d.job_id AS job_id, m.depends_on_id AS depends_on_id FROM dependency AS d JOIN "
+        "dependency AS m ON m.job_id = d.depends_on_id WHERE d.job_id = any(array((SELECT "
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value))) AND "
+        "d.depends_on_id < 0) AS b JOIN job ON job.id = b.job_id JOIN job AS u ON u.id = "
+        "b.depends_on_id WHERE u.status IN (6, 7, 8) AND NOT u.ignored AND "
+        "coalesce(u.stop_requested, '') != 'stopped' AND job.cancel_on_blocking_job_failure "
+        "ORDER BY job.id, u.status, u.id",
     "DOOMED": "WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency "
         "WHERE dependency.depends_on_id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1))) UNION SELECT dependency.job_id AS job_id FROM dependency "
-        "JOIN below ON dependency.depends_on_id = below.id LEFT OUTER JOIN job AS u ON u.id = "
-        "below.id WHERE below.id < 0 OR u.status IN (0, 1) AND "
-        "u.cancel_on_blocking_job_failure) SELECT job.id, job.name FROM job JOIN below ON "
-        "below.id = job.id WHERE job.status IN (0, 1) AND job.cancel_on_blocking_job_failure "
-        "ORDER BY job.id",
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value))) UNION SELECT "
+        "dependency.job_id AS job_id FROM dependency JOIN below ON dependency.depends_on_id = "
+        "below.id LEFT OUTER JOIN job AS u ON u.id = below.id WHERE below.id < 0 OR u.status IN "
+        "(0, 1) AND u.cancel_on_blocking_job_failure) SELECT job.id, job.name FROM job JOIN "
+        "below ON below.id = job.id WHERE job.status IN (0, 1) AND "
+        "job.cancel_on_blocking_job_failure ORDER BY job.id",
     "FOLLOWERS": "WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency "
         "WHERE dependency.depends_on_id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1))) UNION SELECT dependency.job_id AS job_id FROM dependency "
-        "JOIN below ON dependency.depends_on_id = below.id LEFT OUTER JOIN job AS u ON u.id = "
-        "below.id WHERE below.id < 0 OR u.status IN (2, 3, 4, 5, 6, 7, 8, 10)) SELECT job.id, "
-        "job.name, job.status FROM job JOIN below ON below.id = job.id WHERE job.status IN (2, "
-        "3, 4, 5, 6, 7, 8, 10) ORDER BY job.id",
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value))) UNION SELECT "
+        "dependency.job_id AS job_id FROM dependency JOIN below ON dependency.depends_on_id = "
+        "below.id LEFT OUTER JOIN job AS u ON u.id = below.id WHERE below.id < 0 OR u.status IN "
+        "(2, 3, 4, 5, 6, 7, 8, 10)) SELECT job.id, job.name, job.status FROM job JOIN below ON "
+        "below.id = job.id WHERE job.status IN (2, 3, 4, 5, 6, 7, 8, 10) ORDER BY job.id",
     "JOB_STATES": "SELECT job.id, job.workflow_id, job.name, job.status, job.held, "
         "job.suspended, job.priority, job.compute_node_id, job.pid, job.process_started FROM "
         "job WHERE job.id = any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) "
-        "AS INTEGER) AS json_array_elements_text_1))) AND NOT job.removed ORDER BY job.id",
+        "AS INTEGER) AS value))) AND NOT job.removed ORDER BY job.id",
     "RESET_LISTED_JOBS": "UPDATE job SET status=0, attempt_id=(job.attempt_id + CASE WHEN "
         "(job.started_at IS NULL OR job.status = 2) THEN 0 ELSE 1 END), retries=0, "
         "compute_node_id=NULL, stop_requested=NULL, started_at=NULL, ended_at=NULL, "
         "return_code=NULL, reason=NULL, not_before=NULL, lost=0, ignored=false WHERE job.status "
         "IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value)))",
 }

@@ -125,7 +125,10 @@ AS_CREATED: dict[Any, Any] = {
 
 
 class is_listed(FunctionElement[bool]):
-    """The condition that a number or a text is in a list, which a parameter holds as JSON."""
+    """The condition that a number or a text is in a list, which a parameter holds as JSON.
+
+    Its parts are named, because SQLAlchemy numbers parts without a name by their address in memory.
+    """
 
     type = Boolean()
     inherit_cache = True
@@ -134,7 +137,7 @@ class is_listed(FunctionElement[bool]):
 @compiles(is_listed, "sqlite")
 def _is_listed_sqlite(element: Any, compiler: Any, **options: Any) -> str:
     column, given = element.clauses
-    listed = select(func.json_each(given).table_valued("value").c.value)
+    listed = select(func.json_each(given).table_valued("value", name="listed").c.value)
     return str(compiler.process(column.in_(listed), **options))
 
 
@@ -142,7 +145,7 @@ def _is_listed_sqlite(element: Any, compiler: Any, **options: Any) -> str:
 def _is_listed_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     column, given = element.clauses
     texts = func.json_array_elements_text(cast(given, JSON))
-    listed = select(cast(texts, column.type)).scalar_subquery()
+    listed = select(cast(texts, column.type).label("value")).scalar_subquery()
     return str(compiler.process(column == func.any(func.array(listed)), **options))
 
 
