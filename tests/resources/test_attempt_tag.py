@@ -10,6 +10,7 @@ from torc_tui.model import AttemptKey
 from torc_tui.resources import gpu_processes
 from torc_tui.resources.attempt_tag import attempt_tag
 from torc_tui.resources.gpu_processes import GpuProcesses
+from torc_tui.resources.host_ledger import Ledger
 
 TAG = attempt_tag("sqlite:////a.db", AttemptKey(1, 3, 2, 4))
 OTHER = attempt_tag("sqlite:////b.db", AttemptKey(1, 3, 2, 4))
@@ -56,3 +57,12 @@ def test_a_tag_is_a_name_of_a_slice() -> None:
     assert TAG != OTHER
     assert TAG.startswith("torc-")
     assert TAG.endswith("-1-2-3-4.slice")
+
+
+def test_a_tag_tells_nothing_of_the_password() -> None:
+    """Others read the names of processes and of files in the ledger: a hash could be guessed."""
+    key = AttemptKey(1, 3, 2, 4)
+    url = "postgresql://ada:{}@host/torc"
+    assert attempt_tag(url.format("secret"), key) == attempt_tag(url.format("other"), key)
+    assert attempt_tag(url.format("secret"), key) != attempt_tag("postgresql://host/torc", key)
+    assert Ledger(url.format("secret")).name(1) == Ledger(url.format("other")).name(1)

@@ -12,6 +12,7 @@ import re
 from functools import lru_cache
 
 from torc_tui.model import AttemptKey
+from torc_tui.redaction import redact
 
 _TAG = re.compile(r"torc-[0-9a-f]{8}(-[0-9]+){4}\.slice")
 
@@ -19,12 +20,14 @@ _TAG = re.compile(r"torc-[0-9a-f]{8}(-[0-9]+){4}\.slice")
 def attempt_tag(database: str, key: AttemptKey) -> str:
     """Return the tag of an attempt."""
     ids = key.workflow_id, key.run_id, key.job_id, key.attempt_id
-    return f"torc-{_digest(database)}-{'-'.join(map(str, ids))}.slice"
+    return f"torc-{database_digest(database)[:8]}-{'-'.join(map(str, ids))}.slice"
 
 
 @lru_cache(maxsize=8)
-def _digest(database: str) -> str:
-    return hashlib.sha256(database.encode(errors="surrogateescape")).hexdigest()[:8]
+def database_digest(url: str) -> str:
+    """Return a hash of the URL of a database without its password, because others can read it."""
+    known = redact(url, [url]).encode(errors="surrogateescape")
+    return hashlib.sha256(known).hexdigest()[:16]
 
 
 def tag_in_environment(variables: dict[str, str]) -> str:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import re
@@ -28,6 +27,7 @@ from typing import NamedTuple
 
 from torc_tui.model import Allocation, GpuGrant
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.resources.attempt_tag import database_digest
 from torc_tui.resources.machine_identity import boot_id
 from torc_tui.resources.process_identity import user_name
 from torc_tui.units import in_thousandths
@@ -79,7 +79,7 @@ class Ledger:
 
     def __init__(self, database: str, path: Path | None = None) -> None:
         self.path = ledger_path() if path is None else path
-        self._mine = hashlib.sha256(database.encode()).hexdigest()[:16]
+        self._mine = database_digest(database)
         """How the names of the files of this database begin."""
         self._locks: dict[str, int] = {}
         """The locked files of attempts that were not started yet."""
