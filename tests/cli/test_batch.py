@@ -318,3 +318,14 @@ def test_no_job_is_added_to_closed_workflows(torc: Any) -> None:
     assert torc("add", "-w", "no", "--", "true").code == 2
     assert torc("add", "-w", 1, "--after", "zz", "--", "true").code == 2
     assert "needs CMD" in torc("add").err
+
+
+def test_postgresql(shell: Shell, postgresql_url: str, place: Path) -> None:
+    database = {"TORC_DATABASE": postgresql_url}
+    done = shell("seq 60 | torc exec -k -j 2 -n p --resume --retry 1 -- echo {}", **database)
+    assert (done.returncode, done.stdout) == (0, "".join(f"{n}\n" for n in range(1, 61)))
+    done = shell("seq 61 | torc exec -k -j 2 -n p --resume --retry 1 -- echo {}", **database)
+    assert (done.returncode, done.stdout) == (0, "61\n")
+    assert shell("torc add -w p --after job1 --delay 0.1 -- touch a", **database).returncode == 0
+    assert shell("torc run p -q", **database).returncode == 0
+    assert (place / "a").exists()

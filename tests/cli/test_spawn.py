@@ -369,3 +369,26 @@ def test_many_children(torc: Any, place: Path) -> None:
         append(conn, 1, [], at=0.0)
         assert conn.raw.execute("SELECT count(*) FROM dependency").fetchone()[0] == 1
     store.close()
+
+
+def test_postgresql(
+    torc: Any, place: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORC_DATABASE", postgresql_url)
+    inner = fragment(place, {"name": "part_3", "command": "echo 3 >> ran"}, name="inner.json")
+    command = fragment(place, {"name": "part_2", "command": f"echo 2 >> ran; {inner}"})
+    handler = {"name": "h", "rules": [{"match_all_exit_codes": True}]}
+    once = f"{command}; test $TORC_ATTEMPT_ID = 2"
+    jobs = [
+        {"name": "part_1", "command": once, "failure_handler": "h"},
+        {"name": "all", "command": "echo all >> ran", "depends_on_regexes": ["^part_"]},
+        {
+            "name": "join",
+            "command": "echo join >> ran",
+            "depends_on": ["part_1", "all"],
+            "wait_for_spawned": True,
+        },
+    ]
+    write(place, jobs, failure_handlers=[handler])
+    assert torc("run", "w.json", "-q").code == 0, logs(place)
+    assert (place / "ran").read_text() == "2\n3\nall\njoin\n"
