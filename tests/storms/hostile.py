@@ -33,7 +33,7 @@ from torc_tui.docs.tables import EXIT_CODES
 DEADLINE = 10
 """Seconds within which every input gets its answer."""
 CODES = {code for code, _ in EXIT_CODES}
-NEVER = {"run", "wait", "config init", "completions"}
+NEVER = {"run", "exec", "wait", "config init", "completions"}
 """Commands that run until jobs end, or write outside the folder."""
 ODD = (
     "", " ", "-1", "0", "1", "2", "99999999999999999999", "9223372036854775808", "1e300", "nan",

@@ -214,7 +214,8 @@ def _running(given: Namespace) -> Namespace:
     found = Namespace(output_dir=given.output_dir, grace=None)
     if given.jobs is not None:
         found.max_parallel_jobs = given.jobs
-        found.num_cpus = given.jobs * given.cpus + (os.cpu_count() or 1)
+        most = given.jobs * given.cpus + (os.cpu_count() or 1)
+        found.num_cpus = min(most, settings.MOST_INTEGER)
     return found
 
 
