@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum, StrEnum
 from typing import Any, Literal, NamedTuple
 
-from torc_tui.reasons import Reason
+from torc_tui.reasons import ON_REQUEST, Reason
 from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus, WorkflowState, workflow_state
 
@@ -735,6 +735,12 @@ class Job:
     suspended: bool = False
     ignored: bool = False
     labels: tuple[str, ...] = ()
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether a user or the end of its runner stopped the job, which is no failure."""
+        stopped = self.status is JobStatus.TERMINATED
+        return stopped and self.reason is not None and self.reason.kind in ON_REQUEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,8 @@ Argument = Union[str, int, float, bool, None, "Reason", tuple["Argument", ...]]
 
 BY_USER = frozenset({Kind.CANCELED_BY_USER, Kind.TERMINATED_BY_USER, Kind.WORKFLOW_DELETED})
 """A user ended the job; it did not end because of another job."""
+ON_REQUEST = BY_USER | {Kind.RUNNER_STOPPED, Kind.TIME_LIMIT}
+"""The job was stopped by a user or with its runner; it did not fail."""
 
 
 HOLDS = frozenset({Kind.HELD, Kind.CANARY, Kind.CANARY_FAILED})

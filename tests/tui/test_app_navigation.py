@@ -15,6 +15,7 @@ from torc_tui.model import Machine
 from torc_tui.operations import job_holds
 from torc_tui.operations import jobs as job_acts
 from torc_tui.operations import workflows as workflow_acts
+from torc_tui.reasons import Kind, because
 from torc_tui.records import replace
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, feed
@@ -540,3 +541,36 @@ async def test_filter_to_a_value_of_the_job(story: Story) -> None:
         await until(pilot, lambda: screen(pilot).filter.line.text == "i:2", "the filter")
         assert [screen(pilot).selected_job.name] == ["train_2"]
         assert len(screen(pilot).table.order) == 1
+
+
+async def test_themes_are_shown_while_the_cursor_moves(story: Story) -> None:
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        app = pilot.app
+        app.run_command("theme")
+        await until(pilot, lambda: isinstance(app.screen, Finder))
+        await pilot.press("down")
+        await until(pilot, lambda: app.theme == "torc-day", "the theme under the cursor")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.theme == "torc-night", "the theme before")
+        app.run_command("theme")
+        await until(pilot, lambda: isinstance(app.screen, Finder))
+        await pilot.press(*"safe", "enter")
+        await until(pilot, lambda: app.theme == "torc-safe")
+        assert app.state.get("theme", "") == "torc-safe"
+
+
+async def test_stopped_jobs_have_not_failed(story: Story) -> None:
+    story.initialize()
+    with story.store.write() as conn:
+        change = "UPDATE job SET status = ?, started_at = 1, ended_at = 2, reason = ? WHERE id = ?"
+        reason = because(Kind.TERMINATED_BY_USER, actor="ada@here")
+        execute(conn, change, (int(JobStatus.TERMINATED), reason.encode(), 2))
+        execute(conn, change, (int(JobStatus.FAILED), None, 3))
+    async with story.app().run_test(notifications=True, size=(140, 40)) as pilot:
+        await until(pilot, sees(pilot, "train_3", "· 1 failed"))
+        await pilot.press("]")
+        assert screen(pilot).selected_job.id == 3
+        await pilot.press("]")
+        assert screen(pilot).selected_job.id == 3
+        assert "[-] failed" not in screen_text(pilot)  # there is no other one

@@ -120,7 +120,8 @@ def test_full_size() -> None:
     assert " GPU 4 ✖ does not respond (GPU-4)" in shown
     assert any("too old" in line for line in shown)
     assert not any("GPU is lost" in line for line in shown)  # said already
-    assert any(line.startswith(" on far: 64 CPUs, 256 GiB, 2 GPUs") for line in shown)
+    (far,) = [line for line in shown if " far " in line and "pid 1" in line]
+    assert "64 CPUs, 256 GiB, 2 GPUs" in far and "load unknown" in far
     # Only jobs of this workflow can be gone to.
     assert {shown[line].split()[1]: job for line, job in jobs.items()} == {
         "train": 1,

@@ -206,6 +206,8 @@ class ActiveRunner(NamedTuple):
     options: dict[str, Any]
     location: str = ""
     labels: list[str] | None = None
+    started_at: float = 0.0
+    heartbeat_at: float = 0.0
 
 
 def holdings(store: Store, location: str) -> list[Holding]:

@@ -614,7 +614,8 @@ class RulesOfJobRow(NamedTuple):
 def RULES_OF_JOB(*, job_id: int) -> RulesOfJobRow: ...
 class RunnersOfLocationRow(NamedTuple):
     node_id: int; workflow_id: int; hostname: str; location: str | None; pid: int
-    num_cpus: int; memory: int; gpus: str; options: str; labels: str | None
+    num_cpus: int; memory: int; gpus: str; options: str; labels: str | None; started_at: float
+    heartbeat_at: float
 def RUNNERS_OF_LOCATION(*, location: str) -> RunnersOfLocationRow: ...
 def RUNNERS_OF_WORKFLOW(*, workflow_id: int) -> RunnersOfLocationRow: ...
 class RunContextRow(NamedTuple):

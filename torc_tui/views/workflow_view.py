@@ -53,9 +53,9 @@ class WorkflowView:
     """The rows of one workflow as of event number ``cursor``.
 
     ``counts`` has a number per JobStatus, ``group_sizes`` one per job group. ``running`` holds the
-    ids of the jobs that run, ``nodes`` those of the runners that are known to be active.
-    ``version`` grows with every change. The jobs are changed in place: the caller gives them
-    away.
+    ids of the jobs that run, ``nodes`` those of the runners known to be active, ``stopped`` is how
+    many jobs were stopped on request. ``version`` grows with every change. The jobs are
+    changed in place: the caller gives them away.
     """
 
     __slots__ = (
@@ -72,6 +72,7 @@ class WorkflowView:
         "nodes",
         "requirements",
         "running",
+        "stopped",
         "version",
         "workflow",
     )
@@ -94,6 +95,7 @@ class WorkflowView:
         self.counts: list[int] = [0] * len(JobStatus)
         self.interrupted = sum(job.interrupted for job in self.jobs.values())
         self.ignored = sum(job.ignored for job in self.jobs.values())
+        self.stopped = sum(job.was_stopped for job in self.jobs.values())
         self.running: set[int] = set()
         self.durations: dict[str, Durations] = {}
         self.group_sizes: Counter[str] = Counter(job.group for job in self.jobs.values())
@@ -211,6 +213,7 @@ class WorkflowView:
         status = STATUS_EVENTS.get(event.kind)
         if status is None:
             return _set_field(job, event)
+        self.stopped -= job.was_stopped
         self._move(job, status)
         self.interrupted -= job.interrupted
         self.ignored -= job.ignored
@@ -225,6 +228,7 @@ class WorkflowView:
             _retried(job, event)
         else:
             _put_back(job, event)
+        self.stopped += job.was_stopped
         return True
 
     def _ended(self, job: Job, event: Event, status: JobStatus) -> None:

@@ -6,7 +6,7 @@ the reader thread; the answer to an older question is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Collection, Sequence, Set
 from typing import ClassVar, TypeVar
 
 from textual.containers import Vertical
@@ -38,6 +38,8 @@ class Pane(CommandNode, Vertical):
         self.stale = True
         self.listed: int | None = None
         """The number of records in the list of the pane, for its frame."""
+        self.idle: Collection[str] = ()
+        """Commands of the pane that would do nothing now."""
         self._asked: dict[str, int] = {}
 
     @property

@@ -66,7 +66,7 @@ class Activity:
         known = self.view.jobs
         kept = {key: known[key] for key in (*self.failed, *self._longest) if key in known}
         kept |= {job.id: job for job in jobs}
-        failed = (job for job in kept.values() if job.status in TROUBLED and not job.interrupted)
+        failed = (job for job in kept.values() if job.status in TROUBLED and not job.was_stopped)
         ended = (job for job in kept.values() if job.ended_at and job.started_at)
         self.failed = [job.id for job in nlargest(NEWEST, failed, key=_ended)]
         self._longest = [job.id for job in nlargest(LONGEST, ended, key=_lasted)]
@@ -121,7 +121,7 @@ class Activity:
         return out
 
     def _failures(self, width: int, now: float) -> list[Entry]:
-        total = self.view.count(*TROUBLED) - self.view.interrupted
+        total = self.view.count(*TROUBLED) - self.view.stopped
         if not self.failed or total <= 0:
             return []
         title: list[Span] = [(f" {total}", "muted")]

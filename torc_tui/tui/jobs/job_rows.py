@@ -276,7 +276,7 @@ class JobRows:
             return (text, "muted") if text else self._expected(job, width)
         text = self.reasons.why(job)
         if job.status in TROUBLED:
-            return (text, "failed")
+            return (text, "muted" if job.was_stopped else "failed")
         return (text, "warning" if self.reasons.is_unschedulable(job) else "muted")
 
     def _expected(self, job: Job, width: int) -> Cell:

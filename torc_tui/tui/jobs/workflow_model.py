@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from torc_tui.errors import NotFound
 from torc_tui.model import Event, Job, ResourceRequirements, Workflow
-from torc_tui.reasons import BY_USER, Kind, Reason, decode
+from torc_tui.reasons import ON_REQUEST, Reason, decode
 from torc_tui.records import dataclass, replace
 from torc_tui.status import HELD, JobStatus
 from torc_tui.tui.feed.machine import MachineReading
@@ -189,13 +189,10 @@ def outcomes(events: Sequence[Event]) -> dict[str, list[int]]:
     return found
 
 
-_ASKED_FOR = BY_USER | {Kind.RUNNER_STOPPED, Kind.TIME_LIMIT}
-
-
 def _was_asked_for(event: Event) -> bool:
     """Return whether a user or the end of the runner stopped the job."""
     reason = decode(event.data.get("reason"))
-    return reason is not None and reason.kind in _ASKED_FOR
+    return reason is not None and reason.kind in ON_REQUEST
 
 
 # -- dependencies ----------------------------------------------------------------------------------

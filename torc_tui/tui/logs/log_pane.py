@@ -15,6 +15,7 @@ from textual.message import Message
 
 from torc_tui.status import HELD
 from torc_tui.tui.feed.source import FeedReader
+from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.external import take_copy
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
@@ -65,10 +66,17 @@ class LogBar(Painted):
         ]
 
 
+OF_LINES = ("log-follow", "log-wrap", "log-stream", "log-search", "log-copy")
+"""Commands that do nothing without lines."""
+
+
 class LogPane(Pane):
     """The log of the selected job."""
 
     NAME: ClassVar[str] = "log"
+    DEFAULT_CSS = """
+    LogPane LogView { padding: 0 0 0 1; }
+    """
 
     @dataclass
     class LinesCopied(Message):
@@ -186,6 +194,10 @@ class LogPane(Pane):
         self.log_view.show([[("  ", ""), *line] for line in self._nothing(log)])
         directory = "" if view is None else view.workflow.directory
         self.bar.show(state_items(log), about_items(log, directory))
+        idle = () if self.log_view.window.lines else OF_LINES
+        if idle != self.idle and isinstance(self.screen, TorcScreen):
+            self.idle = idle
+            self.screen.show_keys()
 
     def _nothing(self, log: ShownLog) -> list[Line]:
         """Return the message that replaces missing lines."""

@@ -136,7 +136,7 @@ class LogView(CommandNode, Widget, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         marked = self.source.marked
         is_seen = any(line.place == marked for line in self.on_screen)
-        self.scroll.height, self.log_lines.cells = max(1, event.size.height), event.size.width
+        self.scroll.height, self.log_lines.cells = max(1, self.size.height), self.size.width
         self.log_lines.forget()
         self.scroll.settle()
         if is_seen:
@@ -289,7 +289,7 @@ class LogView(CommandNode, Widget, can_focus=True):
     def _on_mouse_down(self, event: events.MouseDown) -> None:  # type: ignore[override]  # Textual calls either kind
         if event.button != 1:
             return
-        if event.x >= self.size.width - 1 and not self.scroll.fits:
+        if event.x >= self.outer_size.width - 1 and not self.scroll.fits:
             self._scrub(event.y)
             return
         self.unselect()

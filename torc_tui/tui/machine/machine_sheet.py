@@ -17,6 +17,7 @@ from torc_tui.tui.look.block_chart import blocks
 from torc_tui.tui.look.status_icons import SUSPENDED
 from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line, line_width, sanitize
 from torc_tui.tui.machine.gpu_table import GpuRow, gpu_table
+from torc_tui.tui.machine.runner_lines import runner_lines
 from torc_tui.tui.machine.sheet_parts import (
     FREE,
     OTHERS,
@@ -35,6 +36,8 @@ from torc_tui.wording.gpu_sentences import gpu_process, hidden_memory
 
 SHORTEST, LONGEST = 60.0, 300.0
 """Seconds that the histories show: all that is known, within these."""
+LOWEST, TALLEST = 4, 12
+"""Lines of the curves of CPUs and memory: they grow with the pane."""
 STYLES = ("info", "success", "accent", "json-literal", "json-number", "pending")
 """Styles that distinguish neighboring jobs, together with letters."""
 _ABOUT_ONE = frozenset({Kind.GPU_SILENT, Kind.GPU_BACK})
@@ -49,18 +52,39 @@ def draw(
 
     The second value tells which lines stand for which jobs of the workflow.
     """
+    assert machine.host is not None
+    here = [one for one in machine.host.runners if one.workflow_id == workflow_id]
+    runners = runner_lines(here, machine.elsewhere, machine.host, width)
+    least = runners[len(runners) - len(machine.elsewhere) :]
     for detail in (4, 3, 2, 1, 0):
-        lines, jobs = MachineSheet(machine, workflow_id, width, detail).all()
-        if len(lines) <= height:
+        sheet = MachineSheet(machine, workflow_id, width, detail)
+        lines, jobs = sheet.all()
+        if len(lines) + len(least) <= height:
             break
-    return lines, jobs
+    if len(lines) + len(runners) > height:
+        runners = least
+    spare = height - len(lines) - len(runners)
+    if sheet.roomy and spare > 0:
+        grown = min(TALLEST, sheet.chart + spare)
+        lines, jobs = MachineSheet(machine, workflow_id, width, detail, chart=grown).all()
+    return [*lines, *runners], jobs
 
 
 class MachineSheet:
     """Writes one sheet, section by section."""
 
-    def __init__(self, machine: MachineHistory, workflow_id: int, width: int, detail: int) -> None:
+    def __init__(
+        self,
+        machine: MachineHistory,
+        workflow_id: int,
+        width: int,
+        detail: int,
+        *,
+        chart: int = LOWEST,
+    ) -> None:
+        """Prepare the sheet; ``chart`` is the number of lines of the curves."""
         assert machine.host is not None
+        self.chart = chart
         self.machine = machine
         self.host: MachineState = machine.host
         self.workflow_id = workflow_id
@@ -139,7 +163,7 @@ class MachineSheet:
             return
         room = (self.width - 4) // 2
         left, right = (
-            self.history(ring, room, 4) for ring in (self.machine.cpu, self.machine.memory)
+            self.history(ring, room, self.chart) for ring in (self.machine.cpu, self.machine.memory)
         )
         title = [
             (" CPU ", "accent bold"),
@@ -318,10 +342,6 @@ class MachineSheet:
             )
         for reason in self.machine.reports:
             self.add((f" ⚠ {sanitize(sentence(reason))}", "warning"))
-        for one in self.machine.elsewhere:
-            gpus = f", {len(one.gpus)} GPUs" if one.gpus else ""
-            text = f" on {sanitize(one.hostname)}: {one.num_cpus} CPUs, {size(one.memory)}{gpus}"
-            self.add((text, "muted"), (" (load unknown)", "faint"))
 
 
 def _part(part: str, whole: str) -> str:

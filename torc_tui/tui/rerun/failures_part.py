@@ -40,6 +40,7 @@ class FailuresPart(ListPart):
     CONTEXTS: ClassVar[tuple[str, ...]] = ("failures",)
     DEFAULT_CSS = """
     FailuresPart Words { padding: 0 1; }
+    FailuresPart LogView { padding: 0 0 0 1; }
     """
 
     def __init__(self, pane: Pane, host: WorkflowHost) -> None:

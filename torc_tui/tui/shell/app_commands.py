@@ -25,6 +25,16 @@ Found = AppCommand | Job | str
 """A result of the palette: a command, a job, or a help topic."""
 
 
+ABOUT = {
+    "torc-night": "dark",
+    "torc-day": "light",
+    "torc-safe": "for people with color vision deficiencies",
+    "torc-16": "the colors of the terminal",
+    "torc-mono": "no colors",
+}
+"""What our own themes are for."""
+
+
 class AppCommands:
     """The handlers of the app itself."""
 
@@ -90,13 +100,20 @@ class AppCommands:
     # -- settings ----------------------------------------------------------------------------------
 
     def _choose_theme(self) -> None:
-        app = self._app
-        app.push(Finder("Theme", theme_search(app.available_themes, app.theme)), self._take_theme)
+        """Show the theme under the cursor while it moves; escape restores the present one."""
+        app, before = self._app, self._app.theme
 
-    def _take_theme(self, name: str | None) -> None:
-        if name is not None:
-            self._app.theme = name
-            self._app.state.set("theme", name)
+        def preview(name: str | None) -> None:
+            app.theme = name or before
+
+        def take(name: str | None) -> None:
+            app.theme = name or before
+            if name is not None:
+                app.state.set("theme", name)
+
+        search = theme_search(app.available_themes, before)
+        dialog = Finder("Theme", search, preview)
+        app.push(dialog, take)
 
     def _switch_keys(self) -> None:
         app = self._app
@@ -166,12 +183,12 @@ def topic_rows(words: Sequence[str]) -> list[FoundRow[Found]]:
 
 def theme_search(names: Iterable[str], current: str) -> Callable[[str], list[FoundRow[str]]]:
     """Return a search over the themes, ours first."""
-    ours = [theme.name for theme in THEMES]
+    ours = sorted((theme.name for theme in THEMES), key=lambda name: name != current)
     others = sorted(name for name in names if not name.startswith("torc-"))
 
     def search(typed: str) -> list[FoundRow[str]]:
         return [
-            (name, name, "", "current" if name == current else "")
+            (name, name, ABOUT.get(name, ""), "current" if name == current else "")
             for name in [*ours, *others]
             if typed.lower() in name.lower()
         ]

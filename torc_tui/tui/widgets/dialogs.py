@@ -209,8 +209,15 @@ class Finder(Overlay[K], Generic[K]):
     Finder VirtualTable { height: 1fr; background: $surface; }
     """
 
-    def __init__(self, title: str, search: Callable[[str], Sequence[FoundRow[K]]]) -> None:
+    def __init__(
+        self,
+        title: str,
+        search: Callable[[str], Sequence[FoundRow[K]]],
+        moved: Callable[[K | None], None] = lambda key: None,
+    ) -> None:
+        """Prepare the dialog; ``moved`` gets the key of the row under the cursor when it moves."""
         super().__init__()
+        self.moved = moved
         self.heading = title
         self.search = search
         self.found: Sequence[FoundRow[K]] = ()
@@ -260,6 +267,9 @@ class Finder(Overlay[K], Generic[K]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(self.chosen)
+
+    def on_line_list_selected(self, event: VirtualTable.Selected) -> None:
+        self.moved(self.chosen)
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         self.dismiss(self.chosen)

@@ -34,8 +34,9 @@ def of_workflow(state: WorkflowState, *, runs: bool | None = None) -> set[str]:
 def of_jobs(view: WorkflowView, selected: Job | None) -> set[str]:
     """Return the idle commands about the jobs of a workflow and the one under the cursor."""
     idle = set()
-    if not view.count(*TROUBLED):
-        idle |= {"failed-next", "failed-previous"}
+    failed = view.count(*TROUBLED) - view.stopped
+    if failed <= (selected is not None and selected.status in TROUBLED):
+        idle |= {"failed-next", "failed-previous"}  # there is no other one
     if sum(bool(view.count(*some)) for some in (TROUBLED, HELD, NOT_STARTED)) == 0:
         idle.add("filter-next")
     if selected is None:

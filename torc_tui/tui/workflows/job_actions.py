@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from torc_tui.errors import Refused
@@ -49,7 +50,7 @@ JOB_ACTIONS = {
 }
 Found = ActionSelection[JobLike]
 LOOKED_AT = 500
-"""Jobs of a group whose flags decide whether an action applies to it."""
+"""Jobs of a group, or marked ones, by which the footer decides whether an action applies."""
 LISTED = 8
 """Names in a question."""
 IDS = 20
@@ -75,22 +76,29 @@ class JobActions:
         }
 
     def is_idle(self, command_id: str) -> bool:
-        """Return whether an action applies to none of the chosen jobs.
+        """Return whether an action applies to none of the chosen jobs, as far as is known.
 
-        Of marked jobs nothing is known without looking at all of them: then it may apply.
+        Of many marked jobs, the first ones are looked at.
         """
         action = JOB_ACTIONS.get(command_id)
-        if action is None or self._table.marks:
+        if action is None:
             return False
+        if self._table.marks:
+            return not any(applies_to_job(action, job) for job in self._looked_at())
         table = self._table
         group, job = table.selected_group, table.selected_job
         if group is not None and action.flag is None:
             counts = table.rows.counts_of(group)
             return not any(counts[status] for status in action.legal)
         if group is not None:
-            jobs, ids = table.rows.view.jobs, table.rows.jobs_of(table.cursor)[:LOOKED_AT]
-            return not any(applies_to_job(action, jobs[key]) for key in ids)
+            return not any(applies_to_job(action, one) for one in self._looked_at())
         return job is None or not applies_to_job(action, job) or (action is HOLD and job.held)
+
+    def _looked_at(self) -> list[Job]:
+        """Return the first of the chosen jobs."""
+        rows = self._table.rows
+        ids = (key for row in self._table.marked_or_selected for key in rows.jobs_of(row))
+        return [rows.view.jobs[key] for key in islice(ids, LOOKED_AT)]
 
     def _starter(self, action: UserAction) -> Handler:
         return lambda: self.start(action, self._table.chosen_jobs)

@@ -109,7 +109,7 @@ class JobCommands:
         failed = [
             key
             for key, job in rows.view.jobs.items()
-            if job.status in TROUBLED and rows.passes(key)
+            if job.status in TROUBLED and not job.was_stopped and rows.passes(key)
         ]
         if not failed:
             host.torc.notify("no job has failed")

@@ -45,7 +45,7 @@ TABS = (
     Tab("results", "Results", "jobs.record_tables:ResultsPane"),
     Tab("rerun", "Rerun", "rerun.rerun_pane:RerunPane"),
     Tab("events", "Events", "jobs.event_list:EventsPane"),
-    Tab("resources", "Resources", "machine.resources_pane:ResourcesPane"),
+    Tab("resources", "Machine", "machine.resources_pane:ResourcesPane"),
 )
 BY_NAME = {tab.name: tab for tab in TABS}
 

@@ -83,7 +83,7 @@ class WorkflowRows(ListRows):
             case "progress":
                 return progress_bar(workflow, max(1, width))
             case "failed":
-                failed = number_of(workflow.counts, TROUBLED)
+                failed = _failed(workflow)
                 return (str(failed) if failed else "", "failed")
             case "age":
                 return (age(self.now - workflow.created_at), "faint")
@@ -101,6 +101,11 @@ def _found(word: str, parts: Mapping[str, str], text: str) -> bool:
 def finished_and_total(workflow: Workflow) -> tuple[int, int]:
     """Return the number of finished jobs, and of all jobs."""
     return number_of(workflow.counts, SETTLED), sum(workflow.counts.values())
+
+
+def _failed(workflow: Workflow) -> int:
+    """Return the number of failed jobs, without those that were stopped with their runner."""
+    return number_of(workflow.counts, TROUBLED) - workflow.interrupted
 
 
 def _share(workflow: Workflow) -> float:
@@ -125,7 +130,7 @@ _ORDERS: Mapping[str, Callable[[Workflow], tuple[str, float]]] = {
     "state": lambda workflow: (workflow_state(workflow).word, workflow.id),
     "progress": lambda workflow: ("", _share(workflow)),
     "jobs": lambda workflow: ("", sum(workflow.counts.values())),
-    "failed": lambda workflow: ("", number_of(workflow.counts, TROUBLED)),
+    "failed": lambda workflow: ("", _failed(workflow)),
     "run": lambda workflow: ("", workflow.run_id),
     "age": lambda workflow: ("", -workflow.created_at),
     "user": lambda workflow: (workflow.user, workflow.id),

@@ -207,6 +207,7 @@ class WorkflowScreen(TorcScreen):
         if super().is_idle(command) or self.job_actions.is_idle(command.id):
             return True
         idle = idle_commands.of_jobs(model.view, self.selected_job)
+        idle |= set(() if self.tabs.pane is None else self.tabs.pane.idle)
         if model.loaded:
             idle |= idle_commands.of_workflow(model.view.state, runs=model.has_runner)
         return command.id in idle
@@ -270,6 +271,8 @@ class WorkflowScreen(TorcScreen):
         if event.table is self.table:
             self.tabs.job_changed()
         self.show_keys()
+
+    on_virtual_table_marked = TorcScreen.show_keys
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         if event.table is self.table:

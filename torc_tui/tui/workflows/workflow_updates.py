@@ -219,7 +219,7 @@ def header_state(model: WorkflowModel, torc: AppPort) -> HeaderState:
         run=view.workflow.run_id or None,
         done=settled,
         total=len(view.jobs),
-        failed=view.count(*TROUBLED),
+        failed=view.count(*TROUBLED) - view.stopped,
         running=view.count(JobStatus.RUNNING),
         parts=(*parts, (waiting, "bar-rest")),
         eta=model.eta,
