@@ -54,6 +54,9 @@ class Placer:
         self._cores = state.cores
         self._labels = state.node.labels
         self._ends = state.latest_ends
+        self._served: str | None = None
+        """The label sets that this runner serves, as it read them with a context."""
+        self._served_by: RunContext | None = None
         self._context: RunContext | None = None
         self._requirements: dict[int, ResourceRequirements] = {}
         """What the jobs of each resource class request."""
@@ -149,9 +152,11 @@ class Placer:
 
     def ready_of(self, conn: Connection, now: float) -> ReadyOf:
         """Return which ready jobs this runner may claim."""
-        workflow_id = self._maker.context.workflow_id
-        served = ready_jobs.served_label_sets(conn, workflow_id, self._labels)
-        return ReadyOf(workflow_id, now, served)
+        context = self._maker.context
+        if context is not self._served_by:  # read again only when others have written
+            label_sets = ready_jobs.served_label_sets(conn, context.workflow_id, self._labels)
+            self._served, self._served_by = label_sets, context
+        return ReadyOf(context.workflow_id, now, self._served)
 
     def _ready_jobs(
         self, conn: Connection, of: ReadyOf, resource_class: int, limit: int
