@@ -173,6 +173,16 @@ def test_a_gpu_is_set_aside_with_its_mig_instances(box: Bench) -> None:
     assert box.seen("a") in ("MIG-1", "MIG-2")
 
 
+def test_a_gpu_that_is_set_aside_is_found_without_the_driver(box: Bench) -> None:
+    box.torc("gpu", "avoid", "1")
+    box.fake.failures = [("nvmlInitWithFlags", 9, None)]
+    box.fake.write()
+    code, said = ended(box.go("gpu", "avoid", "0"))
+    assert (code, "no GPU is named '0'; this machine has 1 (GPU-00000001" in said) == (2, True)
+    assert "the GPU driver does not answer" in said
+    assert box.torc("gpu", "use", "1") == "GPU 1 is used again\n"
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [

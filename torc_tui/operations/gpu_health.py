@@ -17,13 +17,14 @@ from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_health import DAMAGED, FAILING, GpuHealth, Mark, decode, encode
 from torc_tui.resources.gpu_reading import GpuReading
+from torc_tui.resources.gpu_service import SILENT
 from torc_tui.resources.host_health import HostHealth
 from torc_tui.resources.host_ledger import Ledger, LedgerUnavailable
 from torc_tui.resources.machine_identity import this_machine
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
-from torc_tui.wording import listed
+from torc_tui.wording import listed, sentence
 
 CHECK_SECONDS = 2.0
 """Time between two looks into the database for changes by others."""
@@ -128,13 +129,14 @@ def find(words: Sequence[str], reading: GpuReading, health: GpuHealth) -> dict[s
     known = health.indices() | {gpu.uuid: gpu.index for gpu in reading.gpus}
     known |= {gpu.parent: gpu.index for gpu in reading.gpus if gpu.parent is not None}
     found = {}
+    hint = None if reading.answers else sentence(SILENT)
     for word in words:
-        uuid = _find_one(word, known)
+        uuid = _find_one(word, known, hint)
         found[uuid] = known[uuid]
     return found
 
 
-def _find_one(word: str, known: dict[str, int]) -> str:
+def _find_one(word: str, known: dict[str, int], hint: str | None) -> str:
     if word.isdecimal():
         same = [uuid for uuid, index in known.items() if index == int(word)]
         whole = [uuid for uuid in same if not uuid.startswith("MIG-")]
@@ -148,7 +150,7 @@ def _find_one(word: str, known: dict[str, int]) -> str:
     if same:
         raise UsageError(f"{word!r} names several GPUs: {listed(sorted(same), len(same))}")
     has = ", ".join(f"{index} ({uuid})" for uuid, index in sorted(known.items(), key=_by_index))
-    raise UsageError(f"no GPU is named {word!r}; this machine has {has or 'no GPU'}")
+    raise UsageError(f"no GPU is named {word!r}; this machine has {has or 'no GPU'}", hint=hint)
 
 
 def _by_index(pair: tuple[str, int]) -> tuple[int, str]:
