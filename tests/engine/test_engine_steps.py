@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from tests.raw_sql import execute
+from torc_tui.engine.run_summary import RunSummary
 from torc_tui.engine.state import Deadline
-from torc_tui.model import AttemptUsage, Cause
+from torc_tui.model import AttemptUsage, Cause, Machine, ResourceRequirements
 from torc_tui.operations import job_holds
 from torc_tui.operations import jobs as acts
+from torc_tui.operations.additions import add_jobs
 from torc_tui.operations.runners import resize_runner
 from torc_tui.operations.workflows import cancel_workflow, pause_workflow, resume_workflow
 from torc_tui.reasons import Kind, because
@@ -460,3 +462,16 @@ resource_requirements:
     assert it.running() == {"first"}
     it.finish("first")
     assert it.running() == {"second"}
+
+
+def test_requirements_that_were_just_added(bench: Any) -> None:
+    """Jobs may be added with new requirements between a step and the look for remaining work."""
+    one = bench("name: w\njobs: [{name: a, command: x}]\n")
+    one.step()
+    machine = Machine(hostname="bench", num_cpus=4, memory=64 << 30)
+    wanted = ResourceRequirements(name="new", num_cpus=9999)
+    add_jobs(one.outside, one.workflow_id, ["true"], wanted)
+    summary = RunSummary(one.store, one.engine, machine, Deadline())
+    assert summary.unschedulable(0.0) == []
+    one.step()
+    assert [job.name for job in summary.unschedulable(0.0)] == ["job1"]

@@ -78,7 +78,7 @@ class Storm:
             text=True,
         )
         if wait:
-            process.wait(DEADLINE)
+            process.communicate(timeout=DEADLINE)
         return process
 
     def json(self, *words: str) -> Any:

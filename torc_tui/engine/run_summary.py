@@ -63,7 +63,9 @@ class RunSummary:
             lacking = tuple(one for one in labels if one not in own)
             lack = because(Kind.LABELS, labels=lacking, this=True)
             return because(Kind.UNSCHEDULABLE, lacks=(lack,))
-        requirements = self._engine.state.context.requirements[like.requirement_id]
+        requirements = self._engine.state.context.requirements.get(like.requirement_id)
+        if requirements is None:
+            return None  # a job has just been added with them; the next step reads them
         judged = requirements if self.gpus_known else without_gpus(requirements)
         lacks = tuple(shortfall.reason for shortfall in never(judged, self.machine))
         if not lacks and not self._deadline.allows(requirements.runtime, now):
