@@ -16,7 +16,6 @@ from torc_tui import settings
 from torc_tui.cli import targets
 from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.errors import UsageError
-from torc_tui.wording import with_timestamps
 
 if TYPE_CHECKING:
     from torc_tui.cli.columns import OutputColumn
@@ -112,6 +111,7 @@ class Call:
     def done(self, record: dict[str, Any], sentence: str) -> None:
         """Print what a command did: the record as JSON, or one sentence."""
         from torc_tui.cli import output
+        from torc_tui.wording import with_timestamps
 
         if self.json:
             output.json_value(with_timestamps(record))
@@ -121,6 +121,7 @@ class Call:
     def show_record(self, record: Mapping[str, Any]) -> None:
         """Print one record: as JSON, or one value per line."""
         from torc_tui.cli import output
+        from torc_tui.wording import with_timestamps
 
         if self.json:
             output.json_value(with_timestamps(record))

@@ -23,7 +23,6 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.command_table import COMMANDS, GROUPS, CliCommand
 from torc_tui.errors import TorcError
 from torc_tui.status import JobStatus, WorkflowState
-from torc_tui.wording import count
 
 _PROGRAMS = ["torc", "torc-client"]
 _MOST = 1000
@@ -178,6 +177,7 @@ def _jobs(call: Call, workflow_id: int) -> dict[str, str]:
 
 def _groups(call: Call, workflow_id: int) -> dict[str, str]:
     from torc_tui.store import queries
+    from torc_tui.wording import count  # imports all records: the script needs none
 
     counts = queries.list_groups(call.store, workflow_id)
     return {group: count(number, "job") for group, number in counts.items()}
