@@ -25,6 +25,7 @@ HONORED = {
     "shell": "bash -eu -c",
     "on_oom": "x1.5",
     "on_timeout": "{runtime: x2}",
+    "cpu_bind": "cores",
 }
 IGNORED = {
     "slurm_defaults": "{account: a}",
