@@ -200,6 +200,28 @@ def test_references_to_the_workflow(torc: Any, place: Path) -> None:
     assert by_name["child"]["failure_handler_id"] == 1
 
 
+def test_entries_that_the_workflow_has(torc: Any, place: Path) -> None:
+    """A fragment may declare records and files again; what the workflow has counts."""
+    more = {
+        "user_data": [{"name": "cfg", "data": 1}, {"name": "new", "data": 2}],
+        "files": [{"name": "f", "path": "f.txt"}],
+    }
+    command = fragment(place, {"name": "child", "command": "true"}, **more)
+    other = {"files": [{"name": "f", "path": "other.txt"}]}
+    refused = fragment(place, {"name": "c", "command": "true"}, name="other.json", **other)
+    write(
+        place,
+        [{"name": "p", "command": f"{command} && {command} && {refused}; test $? = 2"}],
+        user_data=[{"name": "cfg", "data": 42}],
+        files=[{"name": "f", "path": "f.txt"}],
+    )
+    assert torc("run", "w.json", "-q").code == 0, logs(place)
+    assert "files: the workflow has another 'f'" in logs(place)
+    records = torc("user-data", "list", 1, "-f", "json").json
+    assert {one["name"]: one["data"] for one in records} == {"cfg": 42, "new": 2}
+    assert len(torc("files", "list", 1, "-f", "json").json) == 1
+
+
 def test_join_waits_for_descendants(torc: Any, place: Path) -> None:
     grandchild = {"name": "grandchild", "command": "echo grandchild >> ran"}
     inner = fragment(place, grandchild, name="inner.json")

@@ -55,9 +55,9 @@ def create_job(store: Store, workflow_id: int, new: NewJob, *, actor: str | None
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)
         _check_name(conn, workflow_id, new.name)
-        job = _spec(store, conn, workflow_id, new)
-        known = read_known_parts(conn, workflow_id, [job])
-        plan, ids = resolve_fragment(WorkflowSpec(name="", jobs=[job]), known)
+        spec = WorkflowSpec(name="", jobs=[_spec(store, conn, workflow_id, new)])
+        known = read_known_parts(conn, workflow_id, spec)
+        plan, ids = resolve_fragment(spec, known)
         appended = Appended(conn, workflow_id, plan, [one for one in ids if one is not None], known)
         edges = pattern_edges(conn, workflow_id, appended)
         edges += reader_edges(store, conn, appended, new.output_files)

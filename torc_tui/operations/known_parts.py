@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from torc_tui.model import FailureHandler, FileSpec, JobSpec, UserDataSpec
+from torc_tui.model import FailureHandler, FileSpec, JobSpec, UserDataSpec, WorkflowSpec
 from torc_tui.plan.fragment import KnownJob, KnownParts, needs_files, needs_user_data
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
@@ -17,12 +17,15 @@ from torc_tui.store.run_context import failure_rule
 from torc_tui.store.workflows import read_requirements
 
 
-def read_known_parts(conn: Connection, workflow_id: int, jobs: Sequence[JobSpec]) -> KnownParts:
-    """Return what jobs that are added to a workflow may refer to."""
-    files = conn.rows(sql.ALL_FILES, workflow_id=workflow_id) if needs_files(jobs) else []
-    records = (
-        conn.rows(sql.STORED_RECORDS, workflow_id=workflow_id) if needs_user_data(jobs) else []
-    )
+def read_known_parts(conn: Connection, workflow_id: int, spec: WorkflowSpec) -> KnownParts:
+    """Return what a fragment that is added to a workflow may refer to, or declares again."""
+    jobs = spec.jobs
+    files: Sequence[Any] = ()
+    records: Sequence[Any] = ()
+    if spec.files or needs_files(jobs):
+        files = conn.rows(sql.ALL_FILES, workflow_id=workflow_id)
+    if spec.user_data or needs_user_data(jobs):
+        records = conn.rows(sql.STORED_RECORDS, workflow_id=workflow_id)
     return KnownParts(
         jobs=_known_jobs(conn, workflow_id, jobs, bool(files), bool(records)),
         files=[FileSpec(name=row.name, path=row.path) for row in files],

@@ -208,7 +208,7 @@ class _Spawning:
 
     def _insert(self, new: Sequence[JobSpec], kept: Mapping[str, int]) -> dict[str, int]:
         workflow_id = self.caller.workflow_id
-        known = read_known_parts(self.conn, workflow_id, self.spec.jobs)
+        known = read_known_parts(self.conn, workflow_id, self.spec)
         plan, known_ids = resolve_fragment(self.spec, known, kept)
         ids = [
             number if number is not None else kept[plan.jobs[place].spec.name]
