@@ -19,6 +19,7 @@ from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.commands import footer
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
+from torc_tui.tui.widgets.line_list import LineList
 
 T = TypeVar("T")
 
@@ -132,6 +133,8 @@ class TorcScreen(CommandNode, Screen[None]):
         in_text = "text" in contexts(self)
         if command.id == "command-line":
             return self.torc.last_line is None
+        if "list" in command.where and isinstance(self.focused, LineList):
+            return not self.focused.order
         return command.id == "next-pane" and (in_text or len(self.focus_chain) < 2)
 
     def available(self) -> list[AppCommand]:

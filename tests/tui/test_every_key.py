@@ -1,0 +1,244 @@
+"""Every key on each screen in each state of a workflow.
+
+No key raises an exception, no key in the footer does nothing, and nothing that needs a question
+happens without one. Actions are recorded instead of carried out, so that the state stays.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from socket import gethostname
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.raw_sql import execute
+from tests.tui.driving import Workspace, screen_text, sees, until
+from torc_tui.model import Machine
+from torc_tui.operations.user_action import Target, must_confirm, narrow
+from torc_tui.status import JobStatus
+from torc_tui.store import compute_nodes
+from torc_tui.tui.frame.action_runner import ActionRunner
+from torc_tui.tui.frame.base_screen import TorcScreen, contexts
+from torc_tui.tui.frame.command import AppCommand
+from torc_tui.tui.frame.commands import ACTIONS, COMMANDS
+from torc_tui.tui.shell.app import TorcApp
+from torc_tui.tui.workflows.tab_host import TABS
+from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
+from torc_tui.tui.workflows.workflows_screen import WorkflowsScreen
+
+S = JobStatus
+SPEC = """
+name: pipeline
+user_data: [{name: config, data: {lr: 0.1, layers: [1, 2]}}]
+files: [{name: table, path: table.csv}]
+jobs:
+  - {name: prep, command: "echo ${user_data.input.config}", output_files: [table]}
+  - {name: "fit_{i}", command: "true", input_files: [table], parameters: {i: "1:25"}}
+  - {name: report, command: "true", depends_on_regexes: ["^fit_.*"]}
+"""
+STATES: dict[str, Sequence[JobStatus]] = {
+    "uninitialized": [S.UNINITIALIZED] * 27,
+    "waiting": [S.READY, *[S.BLOCKED] * 26],
+    "running": [S.COMPLETED, S.RUNNING, S.FAILED, *[S.READY] * 23, S.BLOCKED],
+    "failed": [S.COMPLETED, S.FAILED, S.TERMINATED, *[S.COMPLETED] * 23, S.CANCELED],
+    "completed": [S.COMPLETED] * 27,
+    "canceled": [S.CANCELED] * 27,
+}
+PAUSE = 0.01
+"""Seconds for the messages that follow a key."""
+EXTERNAL = frozenset({"quit", "quit-now", "suspend", "log-pager", "data-editor", "editor-external"})
+"""Commands that leave the app, or start programs that need a terminal."""
+EXTERNAL |= {"job-shell", "keys-write", "screenshot", "keys-preset"}
+SHOWS_NOTHING = frozenset({"copy-value", "copy-path", "log-copy", "job-copy", "data-command"})
+"""Commands whose effect is in the clipboard."""
+SHOWS_NOTHING |= {"reload", "next-pane", "filter-keep"}
+LATER = frozenset({"notify", "notify-workflow"})
+"""Commands whose effect comes later, as a notification among those of other keys."""
+
+
+class EveryKeyStory(Workspace):
+    """A workflow in one state, with a runner where it runs."""
+
+    def __init__(self, folder: Path, state: str) -> None:
+        super().__init__(folder, SPEC)
+        statuses = STATES[state]
+        with self.store.write() as conn:
+            node = None
+            if S.RUNNING in statuses:
+                machine = Machine(hostname=gethostname(), num_cpus=8, memory=16 << 30)
+                process = compute_nodes.this_process(gethostname())
+                node, _ = compute_nodes.register(conn, 1, 1, process, machine, {}, time.time())
+            for job, status in enumerate(statuses, start=1):
+                began = None if status in (S.UNINITIALIZED, S.READY, S.BLOCKED) else 100.0
+                ended = None if status is S.RUNNING or began is None else 101.0
+                execute(
+                    conn,
+                    "UPDATE job SET status = ?, started_at = ?, ended_at = ?, compute_node_id = ?,"
+                    " pid = ? WHERE id = ?",
+                    (int(status), began, ended, node if status is S.RUNNING else None,
+                     os.getpid() if status is S.RUNNING else None, job),
+                )  # fmt: skip
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The command lines of the actions that would have been carried out."""
+    found: list[str] = []
+    monkeypatch.setattr(
+        ActionRunner, "run", lambda self, action, *, line=None, **more: found.append(line or "?")
+    )
+    monkeypatch.setenv("VISUAL", "true")
+    return found
+
+
+def commands_here(app: TorcApp) -> Iterator[tuple[str, AppCommand]]:
+    """Yield the keys that work now, each with its command."""
+    here = contexts(app.screen)
+    handlers = app.handlers_here()
+    for command in COMMANDS:
+        for key in app.keymap.keys(command.id)[:1]:
+            if app.keymap.find(key, here) is command and command.id in handlers:
+                yield key, command
+
+
+def snapshot(pilot: Pilot[Any], done: list[str]) -> tuple[object, ...]:
+    """Return everything that a key may change."""
+    app = pilot.app
+    focused = app.screen.focused
+    return (
+        screen_text(pilot),
+        len(app.screen_stack),
+        id(app.screen),
+        id(focused),
+        tuple(done),
+        len(app._notifications),
+        getattr(app.screen, "_alone", None),
+    )
+
+
+async def close_dialogs(pilot: Pilot[Any], stack: int) -> None:
+    """Close what a key has opened."""
+    for _ in range(6):
+        if len(pilot.app.screen_stack) <= stack:
+            return
+        await pilot.press("escape")
+        await pilot.pause(PAUSE)
+    raise AssertionError(f"escape does not close\n{screen_text(pilot)}")
+
+
+async def press_all(pilot: Pilot[Any], done: list[str], where: str) -> None:
+    """Press every key that works here, and check what it did."""
+    app = pilot.app
+    assert isinstance(app, TorcApp)
+    base, stack, focused = app.screen, len(app.screen_stack), app.screen.focused
+    assert isinstance(base, TorcScreen)
+    cursor = base.table.cursor  # type: ignore[attr-defined]  # both screens have a table
+    shown = {command.id for command in base.available()}
+    for key, command in list(commands_here(app)):
+        opens = command.id == "activate" and isinstance(base, WorkflowsScreen)
+        if opens or command.id in EXTERNAL | LATER | {"back", "palette"}:
+            continue
+        done.clear()
+        app.clear_notifications()
+        await pilot.pause(PAUSE)
+        before = snapshot(pilot, done)
+        await app.dispatcher.carry_out(command)
+        await pilot.pause(PAUSE)
+        check_question(app, command, done, where)
+        if command.id in shown and command.id not in SHOWS_NOTHING:
+            await until(
+                pilot,
+                lambda before=before: snapshot(pilot, done) != before,  # type: ignore[misc]
+                f"{where}: {key} ({command.id}) is in the footer and does nothing",
+            )
+            told = [one.message for one in app._notifications if one.severity == "error"]
+            assert not told, f"{where}: {key} ({command.id}) is in the footer, but: {told}"
+        await close_dialogs(pilot, stack)
+        await restore(pilot, base, focused, cursor)
+
+
+def check_question(app: TorcApp, command: AppCommand, done: list[str], where: str) -> None:
+    """Fail if an action that needs a question was carried out without one."""
+    for action in ACTIONS.get(command.id, ()):
+        if not done or action.confirm is None:
+            continue
+        screen = app.front()
+        counts: Counter[JobStatus] = Counter()
+        if action.target is Target.JOBS and isinstance(screen, WorkflowScreen):
+            counts = Counter(job.status for job in narrow(action, screen.table.chosen_jobs)[0])
+        elif screen is not None and screen.workflow is not None:  # type: ignore[attr-defined]
+            counts = Counter(screen.workflow.counts)  # type: ignore[attr-defined]
+        assert not must_confirm(action, counts), f"{where}: {command.id} did not ask: {done}"
+
+
+async def restore(pilot: Pilot[Any], base: TorcScreen, focused: Any, cursor: object) -> None:
+    """Show the same rows and the same pane again."""
+    if isinstance(base, WorkflowScreen):
+        base.filter.line.clear()
+        base.table.set_marks(set())
+        base.split.show_alone(None)
+        base.model.rows.folds, base.model.rows.groups.opened = True, set()
+        base.table.set_rows(base.model.rows)
+        base.table.select(cursor)  # type: ignore[arg-type]  # a key
+    elif isinstance(base, WorkflowsScreen):
+        base.filter_line.clear()
+        base.table.set_marks(set())
+        base.rows.archived, base.rows.user = False, None
+    await pilot.pause(PAUSE)
+    if focused is not None and focused.is_attached and focused.display:
+        base.set_focus(focused)
+    await pilot.pause(PAUSE)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(state, marks=() if state in ("running", "failed") else pytest.mark.long)
+        for state in STATES
+    ],
+)
+async def test_keys_of_a_workflow(tmp_path: Path, done: list[str], state: str) -> None:
+    place = EveryKeyStory(tmp_path, state)
+    async with place.app().run_test(size=(120, 36), notifications=True) as pilot:
+        await until(pilot, sees(pilot, "prep", "report"))
+        screen = pilot.app.screen
+        assert isinstance(screen, WorkflowScreen)
+        for row in ("prep", "fit_{i}"):
+            assert screen.table.select(row if "{" in row else 1)
+            screen.table.focus()
+            await pilot.pause(PAUSE)
+            await press_all(pilot, done, f"{state}, jobs, {row}")
+    place.store.close()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("state", ["running", "failed", "completed"])
+async def test_keys_of_the_tabs(tmp_path: Path, done: list[str], state: str) -> None:
+    place = EveryKeyStory(tmp_path, state)
+    async with place.app().run_test(size=(120, 36), notifications=True) as pilot:
+        await until(pilot, sees(pilot, "prep", "report"))
+        screen = pilot.app.screen
+        assert isinstance(screen, WorkflowScreen)
+        for tab in TABS:
+            await screen.show_tab(tab.name)
+            screen.focus_pane()
+            await until(pilot, lambda: not pilot.app.reader.is_busy and not pilot.app.inbox)
+            await pilot.pause(PAUSE)
+            await press_all(pilot, done, f"{state}, {tab.name}")
+            await screen.show_tab(tab.name)
+    place.store.close()
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_keys_of_the_list(tmp_path: Path, done: list[str], state: str) -> None:
+    place = EveryKeyStory(tmp_path, state)
+    async with place.app(workflow_id=None).run_test(size=(120, 36), notifications=True) as pilot:
+        await until(pilot, sees(pilot, "pipeline", "27"))
+        await press_all(pilot, done, f"{state}, list")
+    place.store.close()
