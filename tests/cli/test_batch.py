@@ -70,6 +70,27 @@ def test_raw_bytes_and_standard_error(shell: Shell) -> None:
     assert done.stderr == "e\n"
 
 
+def test_nobody_reads_the_outputs(shell: Shell) -> None:
+    """The run continues to its end, and its exit code is that of its jobs."""
+    line = "seq 60 | torc exec -k -j 2 --results r.jsonl -- 'echo {}; test {} != 9'"
+    done = shell(f"{{ {line}; echo $? > code; }} | head -1; cat code; wc -l < r.jsonl")
+    assert done.stdout.split() == ["1", "1", "60"]
+    assert done.stderr.startswith("torc: Workflow 1 (exec) failed: 59 completed, 1 failed")
+    assert number_of(JobStatus.COMPLETED) == 59
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_full_disk(shell: Shell, place: Path) -> None:
+    (place / "r.jsonl").symlink_to("/dev/full")
+    done = shell("seq 9 | torc exec -q --results r.jsonl -- true")
+    assert done.returncode == 0
+    assert done.stderr.startswith("--results: cannot be written any more: ")
+    assert done.stderr.count("\n") == 1
+    done = shell("seq 9 | torc exec -k -- echo > /dev/full")
+    assert done.stderr.startswith("outputs cannot be printed any more: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_terminal_gets_no_control_characters(programs: Path, place: Path) -> None:
     master, slave = pty.openpty()
     command = [programs / "torc", "exec", "-k", "-c", "printf '\\033[31mred\\n'"]

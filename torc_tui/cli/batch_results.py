@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from torc_tui.cli.diagnostics import print_stderr
+from torc_tui.cli.lost_terminal import redirect
 from torc_tui.cli.progress import SafeObserver
 from torc_tui.cli.terminal_text import sanitize
 from torc_tui.engine.report import Observer
@@ -138,10 +140,24 @@ class BatchResults(SafeObserver):
         if row.log_stem is not None:
             outputs = stream_paths(row.log_stem, self._mode)
         if self._prints:
+            self._print(outputs)
+        if self._file is not None:
+            try:
+                self._file.write(self._seq, row, outputs)
+            except OSError as error:
+                self._file = None
+                print_stderr(f"--results: cannot be written any more: {error.strerror}")
+
+    def _print(self, outputs: tuple[str | None, ...]) -> None:
+        """Print the outputs of a job; the run continues if nobody can read them any more."""
+        try:
             for path, stream in zip(dict.fromkeys(outputs), (sys.stdout, sys.stderr), strict=False):
                 _copy(path, stream)
-        if self._file is not None:
-            self._file.write(self._seq, row, outputs)
+        except OSError as error:
+            self._prints = False
+            redirect([sys.stdout])
+            if not isinstance(error, BrokenPipeError):
+                print_stderr(f"outputs cannot be printed any more: {error.strerror}")
 
 
 def _copy(path: str | None, stream: TextIO) -> None:
