@@ -105,11 +105,34 @@ def test_summary_of_one_failure(torc: Any, place: Path) -> None:
     command = 'echo "ValueError: bad parameter 7" >&2; exit 1'
     (place / "w.yaml").write_text(f"name: w\njobs: [{{name: a, command: '{command}'}}]\n")
     told = torc("run", "w.yaml").out
-    assert "  failed: a (job 1): exit 1 ValueError: bad parameter 7\n" in told
+    lines = (
+        "  1 failed for 1 reason; `torc failures 1`\n"
+        "    1 × exit 1 ValueError: bad parameter 7 (a, job 1)\n"
+        f"        {place}/torc_output/job_stdio/job_wf1_j1_r1_a1.e:1\n"
+    )
+    assert told[-len(lines) :] == lines
+    assert lines in torc("status", 1).out and lines in torc("why", "w").out
+
+
+@pytest.mark.parametrize(("width", "most"), [(80, 80), (300, 120), (None, 300)])
+def test_message_width(
+    torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch, width: int | None, most: int
+) -> None:
+    """A terminal bounds messages; a pipe gets more of them."""
+    command = f'echo "ValueError: {"bad " * 40}" >&2; exit 1'
+    jobs = "{name: 'a{i}', parameters: {i: '1:2'}, command: '" + command + "'}"
+    (place / "w.yaml").write_text(f"name: w\njobs: [{jobs}]\n")
+    monkeypatch.setattr("torc_tui.cli.output.terminal_width", lambda: width)
+    lines = torc("run", "w.yaml").out.partition("2 failed for 1 reason")[2].splitlines()[1:]
+    assert [line.split()[0] for line in lines[:2]] == ["2", "such"]
+    lines = lines[:2]  # then the path of the log
+    assert all(len(line) <= most for line in lines)
+    assert all(("…" in line) == (width is not None) for line in lines)
+    assert width is None or all(line.count("bad") > 5 for line in lines)
 
 
 def test_summary_of_run(torc: Any, place: Path) -> None:
-    """Many failed jobs are shown by reason, not one by one."""
+    """Failed jobs are shown by reason, not one by one."""
     (place / "w.yaml").write_text(SPEC)
     told = torc("run", "w.yaml").out.partition("Workflow 1 (sweep) failed")[2]
     assert "  6 failed for 2 reasons; `torc failures 1`\n" in told

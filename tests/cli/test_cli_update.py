@@ -300,3 +300,20 @@ def test_values_in_another_file(
     (place / name).write_text(after)
     assert "1 job added" in torc("update", "w.yaml").out
     assert commands(torc) == {"j1": "echo 1", "j2": "echo 2"}
+
+
+def test_keep(torc: Torc, file: Path) -> None:
+    """With --keep the changed job keeps its result and is stale; a new job runs."""
+    assert torc("run", "w.yaml", "-q").code == 0
+    edit(file, "1:2", "1:3")
+    edit(file, "echo sum", "echo all")
+    told = torc("run", "w.yaml", "--keep")
+    assert told.code == 0 and "sum (stale: result kept): command changed" in told.out
+    assert "stale until they are rerun, as --keep keeps their results: sum\n" in told.out
+    assert "completed: fit_3" in told.out and "started: sum" not in told.out
+    assert commands(torc)["sum"] == "echo all" and ids(torc) == [1]
+    assert torc("run", "w.yaml", "--keep").code == 0
+    assert torc("run", 1).code == 4
+    told = torc("run", "w.yaml", "--stale")
+    assert told.code == 0 and "completed: sum" in told.out and "fit_1" not in told.out
+    assert torc("plan", 1, "--check").code == 0

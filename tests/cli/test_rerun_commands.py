@@ -125,7 +125,8 @@ def test_finished_with_failures(torc: Any, place: Path) -> None:
     assert torc("run", "w.yaml", "-q").code == 1
     told = torc("run", 1)
     assert told.code == 1
-    assert told.out.startswith("Workflow 1 (w) failed: 1 failed\n  failed: bad (job 1): exit 3\n")
+    lines = "  1 failed for 1 reason; `torc failures 1`\n    1 × exit 3 (bad, job 1)\n"
+    assert told.out == f"Workflow 1 (w) failed: 1 failed\n{lines}"
     assert torc("run", 1, "-q").err.endswith("torc: Workflow 1 (w) failed: 1 failed\n")
 
 

@@ -98,3 +98,10 @@ def test_own_shell_first() -> None:
 def test_one_warning() -> None:
     [found] = _lost(*["make; echo"] * 7)
     assert found.startswith("commands of jobs 'j0', 'j1', 'j2', 'j3', 'j4' and 2 more: a failure")
+
+
+def test_each_command_once() -> None:
+    """A warning about several jobs quotes each of their commands."""
+    [found] = _lost("make; echo", "python x; echo", "make; echo 2")
+    assert found.startswith("commands of jobs 'j0', 'j1' and 'j2': failures of 'make' and")
+    assert "'python x' are lost: only the exit code of the last command counts" in found

@@ -6,6 +6,7 @@ row per reason, or a sample with the jobs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torc_tui.cli import output
@@ -19,6 +20,7 @@ from torc_tui.operations.failures import failure_group, failure_groups
 from torc_tui.store import log_files
 from torc_tui.store.database import Store
 from torc_tui.views.failure_groups import FailureGroup
+from torc_tui.views.text_cells import shorten, width_of
 from torc_tui.wording import count, failure_line, kind_words, listed, with_timestamps
 
 _ACTS = ("show", "retry", "skip")
@@ -26,6 +28,10 @@ _REASONS = 8
 """How many reasons the summary of a run has."""
 _SHOWN = 20
 """How many jobs of a group are named."""
+_WIDEST, _NARROWEST = 80, 20
+"""Columns of a message on a terminal."""
+_INDENT = 2
+"""Columns in front of each line of a summary."""
 
 
 def failures(call: Call) -> int | None:
@@ -121,7 +127,9 @@ def _show(call: Call, workflow_id: int, group: FailureGroup) -> None:
     output.line(f"{count(len(group.jobs), 'job')} ({listed(group.names)}) failed{canceled}")
     output.line(f"first {when(group.first_at)}, last {when(group.last_at)}")
     output.line("")
-    output.line(f"{sample.name} (job {sample.job_id}): {_place(call, group)}")
+    log = _log_of(call.store, group, call.options.run)
+    place = log or ("its log is not known" if log is None else "it printed nothing")
+    output.line(f"{sample.name} (job {sample.job_id}): {place}")
     for text in signature.context:
         output.line(f"    {text}")
     output.line("")
@@ -130,54 +138,56 @@ def _show(call: Call, workflow_id: int, group: FailureGroup) -> None:
     note(f"`{do} retry {group.number}` retries them, `{do} skip {group.number}` skips them")
 
 
-def _place(call: Call, group: FailureGroup) -> str:
-    """Return where the log of the sample shows why it failed: ``PATH:LINE``."""
-    signature, sample, run = group.signature, group.sample, call.options.run
+def _log_of(store: Store, group: FailureGroup, run: int | None = None) -> str | None:
+    """Return where the log of the sample shows why it failed: ``PATH:LINE``.
+
+    It is empty if the job printed nothing, and None if its log is not known.
+    """
+    signature, sample = group.signature, group.sample
     # Attempts are numbered in each run; the newest run is the last.
-    for attempt in reversed(log_files.attempts(call.store, sample.job_id)):
+    for attempt in reversed(log_files.attempts(store, sample.job_id)):
         if attempt.attempt_id == sample.attempt_id and run in (None, attempt.run_id):
             path = attempt.stdout if signature.stream == "stdout" else attempt.stderr
             line = f":{signature.line}" if signature.line else ""
-            return f"{path}{line}" if path and signature.stream else "it printed nothing"
-    return "its log is not known"
+            return f"{path}{line}" if path and signature.stream else ""
+    return None
 
 
-def summary_lines(store: Store, workflow_id: int) -> list[str]:
-    """Return the failures of the last run: a line for each reason, with a sample of several jobs.
+def summary_lines(store: Store, workflow_id: int, groups: Sequence[FailureGroup]) -> list[str]:
+    """Return the failures of the last run: a line for each reason, with a sample and its log.
 
     The reason of most jobs comes first.
     """
-    groups = failure_groups(store, workflow_id)
     if not groups:
         return []
     number = sum(len(group.jobs) for group in groups)
     reasons = count(len(groups), "reason")
     lines = [f"{number} failed for {reasons}; `torc failures {workflow_id}`"]
     for group in sorted(groups, key=lambda one: -len(one.jobs))[:_REASONS]:
-        line = failure_line(*group.signature.key)
-        lines.append(f"  {len(group.jobs)} × {line} {_members(group)}")
+        message = failure_line(*group.signature.key)
+        lines.append(_bounded(f"  {len(group.jobs)} × ", message, f" {_members(group)}"))
         if len(group.jobs) > 1:
-            lines.append(f"      {_sample(group)}")
+            sample = group.sample
+            text = f": {sample.signature.text}" if sample.signature.text else ""
+            lines.append(_bounded(f"      such as {sample.name} (job {sample.job_id})", text))
+        if log := _log_of(store, group):
+            lines.append(f"      {log}")
     if len(groups) > _REASONS:
         lines.append(f"  and {count(len(groups) - _REASONS, 'more reason')}")
     return lines
 
 
-def messages(store: Store, workflow_id: int) -> dict[int, str]:
-    """Return why jobs failed in the last run, by id, for those whose log says so."""
-    jobs = [job for group in failure_groups(store, workflow_id) for job in group.jobs]
-    return {
-        job.job_id: failure_line(*job.signature.own.key) for job in jobs if job.signature.message
-    }
+def _bounded(before: str, message: str, after: str = "") -> str:
+    """Return a line whose message is cut on a terminal: at 80 columns, or where the line ends."""
+    width = output.terminal_width()
+    if width is not None:
+        room = width - _INDENT - width_of(before) - width_of(after)
+        mark = "…" if output.unicode() else "..."
+        message = shorten(message, min(_WIDEST, max(room, _NARROWEST)), mark=mark)
+    return f"{before}{message}{after}"
 
 
 def _members(group: FailureGroup) -> str:
     canceled = f", {len(group.canceled)} canceled" if group.canceled else ""
     number = f", job {group.sample.job_id}" if len(group.jobs) == 1 else ""
     return f"({listed(group.names)}{number}){canceled}"
-
-
-def _sample(group: FailureGroup) -> str:
-    sample = group.sample
-    text = f": {sample.signature.text}" if sample.signature.text else ""
-    return f"such as {sample.name} (job {sample.job_id}){text}"

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from torc_tui.store.database import Store
 
 _LISTED = 20
-_ONE_BY_ONE = 3
-"""More failed jobs than this are shown by reason."""
 
 
 def run(call: Call) -> int:
@@ -301,32 +299,25 @@ def _print_report(store: Store, report: RunReport, workflow: Workflow, summary: 
 
 
 def _print_failed_jobs(store: Store, report: RunReport, workflow: Workflow) -> None:
-    """Print the failed jobs one by one, or by reason if there are many."""
-    from torc_tui.wording import end_sentence
-
-    ended = [job for job in report.failed if job.get("status") != "canceled"]
+    """Print the failed jobs by reason, then those of earlier runs and those that were stopped."""
+    ended = [job for job in report.failed if job["status"] != "canceled"]
     if not ended:
         return
-    from torc_tui.cli.failures import messages, summary_lines
+    from torc_tui.cli.failures import summary_lines
+    from torc_tui.operations.failures import failure_groups
+    from torc_tui.wording import end_sentence, listed
 
-    if len(ended) > _ONE_BY_ONE:
-        lines = summary_lines(store, workflow.id)
-        for text in lines:
-            output.line(f"  {text}")
-        if lines:
-            return
-    known = messages(store, workflow.id)
-    for job in ended[:_LISTED]:
-        reason = known.get(job["job_id"]) or end_sentence(job["reason"], job["return_code"])
-        output.line(
-            f"  {job.get('status', 'failed')}: {job['name']} (job {job['job_id']}): {reason}"
-        )
-        if path := job.get("stderr_path") or job.get("stdout_path"):
-            output.line(f"    {path}")
-    if len(ended) > _LISTED:
-        output.line(
-            f"  and {len(ended) - _LISTED} more: `torc results list {workflow.id} --failed`"
-        )
-    if any(job.get("status", "failed") == "failed" for job in ended):
+    groups = failure_groups(store, workflow.id)
+    grouped = {job.job_id for group in groups for job in group.jobs}
+    lines = summary_lines(store, workflow.id, groups)
+    others: dict[str, list[str]] = {}
+    for job in ended:
+        if job["job_id"] not in grouped:
+            reason = end_sentence(job["reason"], job["return_code"])
+            others.setdefault(reason, []).append(job["name"])
+    lines += [f"{len(names)} × {reason} ({listed(names)})" for reason, names in others.items()]
+    for text in lines:
+        output.line(f"  {text}")
+    if any(job["status"] == "failed" for job in ended):
         sys.stdout.flush()
         print_stderr(after_failure(workflow.id))

@@ -42,7 +42,8 @@ def workflow_of_file(call: Call, path: str) -> tuple[int, bool]:
     if known is not None and (same or _wants_update(call, known)):
         from torc_tui.cli.update import apply_plan
 
-        apply_plan(call, known.id, plan, quiet=options.quiet or call.json)
+        quiet = options.quiet or call.json
+        apply_plan(call, known.id, plan, keep=options.keep, quiet=quiet)
         return known.id, False
     workflow_id = store_plan(call, plan, path, checked=True)
     if not (options.quiet or call.json):

@@ -57,18 +57,26 @@ def update(call: Call) -> None:
 
 
 def apply_plan(
-    call: Call, workflow_id: int, plan: Plan, *, dry_run: bool = False, quiet: bool = False
+    call: Call,
+    workflow_id: int,
+    plan: Plan,
+    *,
+    dry_run: bool = False,
+    keep: bool = False,
+    quiet: bool = False,
 ) -> None:
-    """Change a workflow to a plan and print what was changed."""
+    """Change a workflow to a plan, with ``keep`` without a rerun, and print what was changed."""
     for warning in () if quiet else plan.warnings:
         print_stderr(f"warning: {warning}")
-    changes = update_from_plan(call.store, workflow_id, plan, dry_run=dry_run, actor=call.actor)
+    changes = update_from_plan(
+        call.store, workflow_id, plan, dry_run=dry_run, keep=keep, actor=call.actor
+    )
     if quiet:
         return
     if call.json:
         output.json_value(record_of(changes) | {"dry_run": dry_run})
         return
-    _print(changes, dry_run=dry_run)
+    _print(changes, dry_run=dry_run, keep=keep)
     starts = changes.jobs_added or changes.jobs_restored or changes.rerun
     if starts and not dry_run and call.command.names[0] == "update":
         _note_runner(call, workflow_id)
@@ -109,7 +117,7 @@ def is_made_from(workflow: Workflow, wanted: Path) -> bool:
 # -- printing --------------------------------------------------------------------------------------
 
 
-def _print(changes: WorkflowChanges, *, dry_run: bool) -> None:
+def _print(changes: WorkflowChanges, *, dry_run: bool, keep: bool) -> None:
     head = f"Workflow {changes.workflow_id} ({changes.name})"
     if not changes:
         output.line(f"{head}: nothing changes")
@@ -137,7 +145,8 @@ def _print(changes: WorkflowChanges, *, dry_run: bool) -> None:
         output.line(f"{more}: {listed(others, 8)}")
     if changes.stale:
         names = listed(changes.stale.values(), 8)
-        output.line(f"stale until they are rerun, as dependents are running: {names}")
+        why = "--keep keeps their results" if keep else "dependents are running"
+        output.line(f"stale until they are rerun, as {why}: {names}")
 
 
 def _removed(name: str, status: str) -> str:

@@ -43,8 +43,8 @@ def explain_workflow(call: Call, workflow_id: int) -> None:
     with call.store.read() as conn:
         absent = runner_liveness.reports(conn, workflow_id)
         held = workflows.holds(conn, workflow_id)
+    groups = failure_groups(call.store, workflow_id)
     if call.json:
-        groups = failure_groups(call.store, workflow_id)
         output.json_value(
             {
                 "workflow_id": workflow_id,
@@ -63,7 +63,7 @@ def explain_workflow(call: Call, workflow_id: int) -> None:
         output.line(f"  {jobs}, such as {one.name} (job {one.job_id}): {one.reason}")
     for text in output.holds(held, workflow_id):
         output.line(f"  {text}")
-    for text in failures.summary_lines(call.store, workflow_id):
+    for text in failures.summary_lines(call.store, workflow_id, groups):
         output.line(f"  {text}")
     print_absent(absent)
     if workflow.counts.get(JobStatus.READY) and not facts.lacks.runners:

@@ -64,8 +64,10 @@ def status(call: Call) -> int:
         failed: list[str] = []
         if number_of(workflow.counts, TROUBLED):
             from torc_tui.cli.failures import summary_lines
+            from torc_tui.operations.failures import failure_groups
 
-            failed = summary_lines(call.store, workflow.id)
+            groups = failure_groups(call.store, workflow.id)
+            failed = summary_lines(call.store, workflow.id, groups)
         for text in [*failed, *output.unschedulable(never), *output.holds(held, workflow.id)]:
             output.line(f"  {text}")
         for labels, number in unserved.items():

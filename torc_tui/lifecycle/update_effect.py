@@ -21,6 +21,8 @@ class Effect(StrEnum):
     """Its result is of the old version."""
     STALE = "stale: a dependent is running"
     """Its result is of the old version, and a job that uses it is running."""
+    STALE_KEPT = "stale: result kept"
+    """Its result is of the old version, and the user keeps it."""
     KEPT = "result kept"
     """Its result is valid."""
     AFTER_ATTEMPT = "after this attempt"

@@ -15,25 +15,33 @@ from torc_tui.store import user_actions
 from torc_tui.store.connection import Connection
 
 
-def find_reruns(conn: Connection, compared: WorkflowComparison) -> None:
+def find_reruns(conn: Connection, compared: WorkflowComparison, *, keep: bool = False) -> None:
     """Find the jobs that run again: changed, with new dependencies or data, or after such jobs.
 
-    A job of which a dependent is running keeps its result, which is stale.
+    A job of which a dependent is running keeps its result, which is stale; with ``keep`` all do.
     """
     changes = compared.changes
     stale = [one.id for one in changes.jobs_changed if one.effect is Effect.RERUN]
     gained = [one for one in compared.gained_dependencies() if _has_result(compared, one)]
     stale = list(dict.fromkeys([*stale, *gained, *_consumers(compared)]))
-    used = {one for one in stale if _is_used(conn, one)} if _is_used(conn, *stale) else set()
+    used = set(stale) if keep else _used(conn, stale)
     free = [one for one in stale if one not in used]
+    why = Effect.STALE_KEPT if keep else Effect.STALE
     changes.jobs_changed = [
-        one._replace(effect=Effect.STALE) if one.id in used else one for one in changes.jobs_changed
+        one._replace(effect=why) if one.id in used else one for one in changes.jobs_changed
     ]
     changes.stale = {one: compared.jobs[one].name for one in used}
     named = {one: compared.jobs[one].name for one in free}
     named |= {one.id: one.name for one in user_actions.followers(conn, free)} if free else {}
     gone = {one.id for one in changes.jobs_removed}
     changes.rerun = {one: name for one, name in named.items() if one not in gone}
+
+
+def _used(conn: Connection, job_ids: list[int]) -> set[int]:
+    """Return the jobs of which a dependent is running."""
+    if not _is_used(conn, *job_ids):
+        return set()
+    return {one for one in job_ids if _is_used(conn, one)}
 
 
 def _is_used(conn: Connection, *job_ids: int) -> bool:

@@ -39,7 +39,7 @@ class WorkflowChanges:
     """What an update changes.
 
     ``rerun`` are the jobs that run again, by id with their names, ``stale`` those that would if no
-    dependent were running.
+    dependent were running, or if the user did not keep their results.
     """
 
     workflow_id: int

@@ -52,9 +52,13 @@ def update_from_plan(
     plan: Plan,
     *,
     dry_run: bool = False,
+    keep: bool = False,
     actor: str | None = None,
 ) -> WorkflowChanges:
-    """Change a workflow to a plan and return the changes; nothing is written if there are none."""
+    """Change a workflow to a plan and return the changes; nothing is written if there are none.
+
+    With ``keep``, no job that has a result runs again.
+    """
     with store.read() as conn:
         workflow = workflows.read_workflow(conn, workflow_id)
         check_workflow(catalog.UPDATE_WORKFLOW, workflow)
@@ -63,22 +67,24 @@ def update_from_plan(
             return WorkflowChanges(workflow_id=workflow_id, name=workflow.name)
         if dry_run:
             compared = compare(conn, workflow_id, plan, next_numbers())
-            find_reruns(conn, compared)
+            find_reruns(conn, compared, keep=keep)
             return compared.changes
-    return _write(store, workflow_id, plan, actor)
+    return _write(store, workflow_id, plan, actor, keep=keep)
 
 
 def _identity(plan: Plan) -> tuple[str | None, str]:
     return creation.spec_hash(plan.spec), creation.encode_values(plan.spec)
 
 
-def _write(store: Store, workflow_id: int, plan: Plan, actor: str | None) -> WorkflowChanges:
+def _write(
+    store: Store, workflow_id: int, plan: Plan, actor: str | None, *, keep: bool
+) -> WorkflowChanges:
     now = time.time()
     with store.write() as conn:
         lock(conn, workflow_id)
         compared = compare(conn, workflow_id, plan, partial(creation.allocate, conn))
         if compared.changes:
-            find_reruns(conn, compared)
+            find_reruns(conn, compared, keep=keep)
             rows = _UpdateWriter(conn, compared, now, actor).write()
             append(conn, workflow_id, rows, at=now, actor=actor)
     return compared.changes

@@ -166,10 +166,14 @@ def lost_failures(plan: Plan, warnings: PlanProblems) -> None:
         if checked == _CHECKED_COMMANDS:
             break
     if found:
-        spec, lost = next(iter(found.values()))
+        spec, _ = next(iter(found.values()))
+        commands = list(dict.fromkeys(lost for _, lost in found.values()))
         of = "commands of jobs" if len(found) > 1 else "command of job"
-        message = f"{of} {listing(found)}: a failure of {quoted(lost)} is lost: only the exit code"
-        message += " of the last command counts"
+        lost = f"failures of {listing(commands)} are" if len(commands) > 1 else ""
+        lost = lost or f"a failure of {quoted(commands[0])} is"
+        message = (
+            f"{of} {listing(found)}: {lost} lost: only the exit code of the last command counts"
+        )
         hint = "`shell: bash -euo pipefail -c` in the workflow or the job makes it a failure"
         warnings.add(message, spec.source, "command", "lost-failure", hint)
 
