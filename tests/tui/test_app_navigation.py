@@ -346,7 +346,7 @@ async def test_unreadable_database(tmp_path: Path) -> None:
         await until(pilot, sees(pilot, "database unavailable"))
 
 
-@pytest.mark.parametrize("size", [(200, 60), (80, 24), (40, 10), (20, 5), (5, 3)])
+@pytest.mark.parametrize("size", [(200, 60), (80, 24), (40, 10), (5, 3), (1, 1)])
 async def test_sizes_and_resize(story: Story, size: tuple[int, int]) -> None:
     story.initialize()
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:

@@ -114,3 +114,21 @@ async def test_keys_that_apply_to_the_workflow_under_the_cursor(tmp_path: Path) 
         await until(pilot, lambda: "R run" not in screen_text(pilot), "nothing to run")
         assert "X stop" not in screen_text(pilot)
     place.store.close()
+
+
+@pytest.mark.parametrize("size", [(200, 60), (99, 27), (40, 10), (1, 1)])
+@pytest.mark.parametrize("empty", [True, False])
+async def test_sizes(tmp_path: Path, here: Path, size: tuple[int, int], empty: bool) -> None:
+    place = Workspace(tmp_path, None if empty else PIPELINE)
+    async with place.app(workflow_id=None).run_test(size=(120, 35)) as pilot:
+        await until(pilot, sees(pilot, "diamond" if empty else "fit_{i} ×5"))
+        for keys in ((), ("down",), ("/", "x"), ("escape",)):
+            await pilot.press(*keys)
+            await pilot.resize_terminal(*size)
+            await pilot.pause(0.02)
+            strips = pilot.app.screen._compositor.render_strips()
+            assert all(strip.cell_length == size[0] for strip in strips)
+            await pilot.resize_terminal(120, 35)
+            await pilot.pause(0.02)
+        await until(pilot, sees(pilot, "diamond" if empty else "fit_{i} ×5"))
+    place.store.close()
