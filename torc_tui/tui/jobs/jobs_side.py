@@ -7,21 +7,18 @@ the rows leave room. Invariant: hidden, it costs nothing.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 
 from torc_tui.tui.jobs.activity import Activity, PanelRoom
 from torc_tui.tui.jobs.job_table import JobTable, WorkflowHost
+from torc_tui.tui.jobs.log_tails import read_tails
 from torc_tui.tui.jobs.page import LinkedLines
 from torc_tui.tui.widgets.empty_state import EmptyState
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 from torc_tui.tui.widgets.sides import FramedSide, Side
 from torc_tui.tui.widgets.split import Split
-
-if TYPE_CHECKING:
-    from torc_tui.store.database import Store
 
 ACTIVITY_FROM = 9
 """Lines that the job table must leave for the activity."""
@@ -136,11 +133,3 @@ class JobsSide(Side):
         """Handle a new snapshot."""
         self.jobs.set_title("Jobs", str(jobs))
         self.activity.write()
-
-
-def read_tails(store: Store, job_ids: Collection[int]) -> dict[int, str]:
-    """Return the last line that each job wrote to its standard error; for the reader thread."""
-    from torc_tui.operations import stderr_tail
-
-    found = {job_id: stderr_tail.of_job(store, job_id, 1) for job_id in job_ids}
-    return {job_id: "" if tail is None else tail.lines[-1] for job_id, tail in found.items()}

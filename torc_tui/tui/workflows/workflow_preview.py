@@ -15,7 +15,7 @@ from torc_tui.status import JobStatus, number_of
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.jobs.activity import Activity, PanelRoom
-from torc_tui.tui.jobs.jobs_side import read_tails
+from torc_tui.tui.jobs.log_tails import read_tails
 from torc_tui.tui.look.status_icons import STATUS, workflow_state
 from torc_tui.tui.look.text_layout import Line, Span, fit_line, sanitize
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing

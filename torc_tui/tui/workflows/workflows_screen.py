@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.widgets import Input
@@ -23,11 +23,13 @@ from torc_tui.tui.widgets.sides import FramedSide
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows import idle_commands
-from torc_tui.tui.workflows.welcome import Welcome, welcome_files
 from torc_tui.tui.workflows.workflow_actions import WorkflowActions
 from torc_tui.tui.workflows.workflow_preview import WorkflowPreview
 from torc_tui.tui.workflows.workflow_rows import WorkflowRows
 from torc_tui.wording import count
+
+if TYPE_CHECKING:
+    from torc_tui.tui.workflows.welcome import Welcome
 
 STATES = ("state:failed", "state:running", "state:ready", "")
 """The filters that one key goes through."""
@@ -109,6 +111,8 @@ class WorkflowsScreen(TorcScreen):
 
     def _welcome(self) -> None:
         """Show workflow files to open instead of a list without workflows."""
+        from torc_tui.tui.workflows.welcome import Welcome, welcome_files
+
         if self.welcome is not None:
             return
         welcome = self.welcome = Welcome(self.torc.keymap.key)
