@@ -26,7 +26,7 @@ KEPT = 5000
 COLUMNS = (
     TableColumn("seq", "#", 7, minimum=5, importance=4, align="right"),
     TableColumn("time", "time", 12, importance=1),
-    TableColumn("kind", "event", 22, minimum=12, importance=0),
+    TableColumn("kind", "event", 22, minimum=19, importance=0),
     TableColumn("job", "job", 20, minimum=10, importance=2, grow=1),
     TableColumn("data", "details", 30, minimum=10, importance=3, grow=2, sortable=False),
     TableColumn("actor", "by", 14, minimum=8, importance=5),

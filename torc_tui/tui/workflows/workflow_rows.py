@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from torc_tui.model import Workflow
+from torc_tui.records import replace
 from torc_tui.status import NOT_STARTED, SETTLED, TROUBLED, JobStatus, number_of
 from torc_tui.tui.look.status_icons import STATUS, workflow_state
 from torc_tui.tui.look.text_layout import shares
@@ -26,6 +27,8 @@ COLUMNS = (
     TableColumn("project", "project", 14, minimum=8, importance=9),
     TableColumn("description", "description", 30, minimum=14, importance=10, grow=2),
 )
+NAME_LEAST, NAME_MOST = 10, 24
+"""Cells of the names of workflows, at least, and those that they never lose."""
 _QUIET = NOT_STARTED | {JobStatus.DISABLED}
 """Statuses that the bar shows as not done."""
 
@@ -39,6 +42,15 @@ class WorkflowRows(ListRows):
         self.archived = False
         self.user: str | None = None
         self.words: list[str] = []
+
+    def measure(self) -> None:
+        """Fit the names to the longest one: they are cut after all other columns."""
+        longest = max((len(workflow.name) for workflow in self.records.values()), default=0)
+        width = max(NAME_LEAST, min(NAME_MOST, longest))
+        self.columns = [
+            replace(column, width=width, minimum=width) if column.key == "name" else column
+            for column in COLUMNS
+        ]
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
         keys = super().keys(sort or "id", reverse if sort else not reverse)

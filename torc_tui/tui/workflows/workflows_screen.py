@@ -21,6 +21,7 @@ from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.sides import FramedSide
 from torc_tui.tui.widgets.split import Split
+from torc_tui.tui.widgets.table_model import NEVER
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows import idle_commands
 from torc_tui.tui.workflows.workflow_actions import WorkflowActions
@@ -85,6 +86,8 @@ class WorkflowsScreen(TorcScreen):
         self.table.empty = self.rows.nothing(self.torc.keymap.key)
         if not now:
             self.table.refresh()
+        self.rows.measure()
+        self.table.layout_of_columns.made_for = NEVER
         self.table.changed({key for key in now if before.get(key) != now[key]})
         self.table.reorder()
         if self.at is not None and now:
