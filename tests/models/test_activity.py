@@ -28,7 +28,7 @@ def view(*jobs: Job) -> WorkflowView:
 
 def shown(activity: Activity, width: int = 60, height: int = 30) -> list[str]:
     page = activity.page(PanelRoom(width, height), NOW)
-    assert len(page.lines) <= height + 1  # the empty line after the last part
+    assert len(page.lines) <= height
     lines = ["".join(text for text, _ in line) for line in page.lines]
     assert all(len(line) <= width for line in lines)
     return lines

@@ -94,6 +94,7 @@ class Activity:
             left -= _append(out, self._chart(width, min(CHART[1], left - 4), now), left)
         if left > 3 and self._longest:
             _append(out, self._durations(width), left)
+        del out.lines[room.height :]  # the empty line after the last part
         return out
 
     # -- parts: pairs of a line and the job that it stands for -------------------------------------
