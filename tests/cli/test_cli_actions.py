@@ -139,6 +139,13 @@ def test_jobs_of_a_lost_runner(torc: Any, place: Path) -> None:
             f"UPDATE job SET status = {JobStatus.RUNNING}, compute_node_id = 1, started_at = 1.0"
         )
         connection.execute(f"UPDATE job SET {own} WHERE name = 'c'")
+    words = ("workflows", "sync-status", 1, "--dry-run")
+    assert torc(*words).out == "Runner 1 on here would lose 2 jobs (1 and 2)\n"
+    assert torc(*words, "-f", "json").json == {
+        "workflow_id": 1,
+        "dry_run": True,
+        "runners": [{"id": 1, "hostname": "here", "jobs": [1, 2], "left_jobs": [3]}],
+    }
     told = "1 job is ready again, 1 job has failed, 1 job is left for the next runner"
     assert torc("workflows", "sync-status", 1).out == f"Runner 1 on here: {told}\n"
     with closing(sqlite3.connect(place.parent / "store.db")) as connection, connection:

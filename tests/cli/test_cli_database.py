@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from torc_tui.store.connect import connect_postgresql, resolve
+
 BIG = "{name: big, jobs: [{name: 'a_{i}', command: 'echo {i}', parameters: {i: '1:2000'}}]}"
 
 
@@ -120,3 +122,41 @@ def test_without_a_database(torc: Any, place: Path) -> None:
         answer = torc("database", *words)
         assert answer.code == 1 and "there is no" in answer.err
         assert not (place / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("ALTER TABLE user_data DROP COLUMN is_ephemeral", "the table user_data lacks the column"),
+        ("DROP TABLE user_data", "the table user_data is missing"),
+    ],
+    ids=["column", "table"],
+)
+@pytest.mark.parametrize("words", ["user-data update 1 -d 2", "user-data list 1"])
+def test_another_schema(torc: Any, path: Path, change: str, problem: str, words: str) -> None:
+    """A database that lacks a part of its version is named as such, and the check says which."""
+    with closing(sqlite3.connect(path)) as connection:
+        for (index,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'user_data'"
+            " AND sql IS NOT NULL"
+        ).fetchall():
+            connection.execute(f"DROP INDEX {index}")
+        connection.execute(change)
+    answer = torc(*words.split())
+    assert answer.code not in (0, 70) and answer.out == ""
+    assert f"the database {path} does not match this version of torc: no such" in answer.err
+    assert "`torc database check`" in answer.err and "check the disk" not in answer.err
+    answer = torc("database", "check")
+    assert answer.code == 1 and answer.out.startswith(problem)
+
+
+def test_another_schema_on_postgresql(torc: Any, postgresql_url: str) -> None:
+    words = ("--database", postgresql_url)
+    assert torc("workflows", "new", "-n", "w", *words).code == 0
+    with closing(connect_postgresql(resolve(postgresql_url)[1])) as connection:
+        connection.execute("ALTER TABLE user_data DROP COLUMN is_ephemeral")
+    answer = torc("user-data", "list", 1, *words)
+    assert "does not match this version of torc: " in answer.err
+    answer = torc("database", "check", *words)
+    assert answer.code == 1
+    assert answer.out == "the table user_data lacks the column is_ephemeral\n"

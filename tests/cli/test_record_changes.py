@@ -129,3 +129,17 @@ def test_events(torc: Any, built: None) -> None:
     assert (found["event_type"], found["data"]) == ("user_event", {"note": "checked by hand"})
     assert "note: checked by hand" in torc("events", "list", 1, "-t", "user_event").out
     assert torc("events", "get-latest-event", "-f", "json").json == found
+
+
+def test_deleted_events(torc: Any, built: None) -> None:
+    ids = [one["id"] for one in torc("events", "list", 1, "-f", "json").json]
+    missing = torc("events", "delete", ids[0], 999, "-w", 1, "-y")
+    assert missing.code == 2 and "workflow 1 has no event 999" in missing.err
+    assert len(torc("events", "list", 1, "-f", "json").json) == len(ids)
+    answer = torc("events", "delete", *ids, "-w", 1, "-y")
+    assert (answer.code, answer.out) == (0, f"Deleted {len(ids)} events of workflow 1\n")
+    [left] = torc("events", "list", 1, "-f", "json").json
+    assert (left["event_type"], left["data"]) == ("events_deleted", {"event_ids": ids})
+    assert left["id"] > max(ids) and torc("events", "get-latest-event", 1).code == 0
+    [deleted] = torc("events", "delete", left["id"], "-w", 1, "-y", "-f", "json").json
+    assert deleted == left

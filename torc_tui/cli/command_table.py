@@ -534,6 +534,19 @@ WORKFLOW_COMMANDS = (
         (DEVICES,),
     ),
     CliCommand(
+        ("reports summary",),
+        "result_reports:summary",
+        "Show how many jobs have each status, how long they ran, and whether all have finished",
+        (WORKFLOW,),
+    ),
+    CliCommand(
+        ("reports results",),
+        "result_reports:results",
+        "Print the result of each job with the paths of its logs, as JSON",
+        (WORKFLOW, flag("--all-runs", "include every attempt of every run")),
+        formats=("json",),
+    ),
+    CliCommand(
         ("workflows check-resources", "reports check-resource-utilization"),
         "resource_use:check",
         "List jobs that used more than they requested",
@@ -659,6 +672,7 @@ WORKFLOW_COMMANDS = (
         "runners:sync_status",
         WORKFLOW,
         *(flag(f"--{one.name}", one.help) for one in catalog.SYNC_STATUS.flags),
+        DRY_RUN,
     ),
 )
 
@@ -1094,6 +1108,13 @@ RECORD_COMMANDS = (
         ),
         changes=True,
     ),
+    CliCommand(
+        ("events delete",),
+        "record_changes:delete_events",
+        "Delete events of a workflow",
+        (arg("ids ID", "ids of events", nargs="+", type=POSITIVE), OF_WORKFLOW, NO_PROMPTS),
+        changes=True,
+    ),
     _list("resource-requirements list", "records:requirements", "List resource requirements"),
     CliCommand(
         ("resource-requirements get",), "requirements:get", "Show resource requirements", (_ID,)
@@ -1253,7 +1274,7 @@ GROUPS = {
     "jobs": "Jobs: list, get, cancel, terminate, hold, release, retry, priority …",
     "user-data": "User data, the JSON that flows between jobs: list, get, update, history …",
     "files": "Files of a workflow",
-    "reports": "Reports: check-resource-utilization",
+    "reports": "Reports: summary, results, check-resource-utilization",
     "results": "Results of the attempts of jobs",
     "events": "Events of a workflow, as a list or followed with -f",
     "resource-requirements": "Resource requirements of jobs",

@@ -28,7 +28,7 @@ def check(call: Call) -> int:
         problems = database_repair.check(place)
     else:
         Store.open(url, read_only=True).close()
-        problems = []
+        problems = database_repair.check_server(place)
     record = {"database": redact(place), "sound": not problems, "problems": problems}
     if call.json:
         output.json_value(record)
@@ -36,7 +36,8 @@ def check(call: Call) -> int:
         for problem in problems:
             output.line(problem)
         print_stderr(f"{redact(place)} has {count(len(problems), 'problem')}")
-        print_stderr("  copy what can be read with `torc database recover FILE`")
+        if dialect == "sqlite":
+            print_stderr("  copy what can be read with `torc database recover FILE`")
     else:
         output.line(f"{redact(place)} is sound")
     return FAILED if problems else OK

@@ -74,7 +74,7 @@ def latest(call: Call) -> None:
     from torc_tui.store import feed
 
     workflow_id = call.workflow_id(call.options.workflow)
-    # Every workflow has the event of its creation.
+    # Every workflow has the event of its creation, or of the deletion of events.
     [event] = feed.list_events(call.store, workflow_id, newest_first=True, limit=1)
     call.show_record(record_of(event))
 

@@ -13,7 +13,7 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.events import record_of
 from torc_tui.cli.job_filters import named_jobs
 from torc_tui.cli.user_data_fast import UNSET, given_data
-from torc_tui.errors import UsageError
+from torc_tui.errors import NotFound, UsageError
 from torc_tui.operations import record_changes
 from torc_tui.operations.job_records import NewJob, create_job, delete_jobs
 from torc_tui.store import queries
@@ -145,3 +145,24 @@ def create_event(call: Call) -> None:
         call.store, workflow_id, kind=record_changes.USER_EVENT, newest_first=True, limit=1
     )
     call.done(record_of(event), f"Added event {event.seq} to workflow {workflow_id}")
+
+
+def delete_events(call: Call) -> None:
+    """Delete events of a workflow; all are looked up before one is deleted."""
+    from torc_tui.store import feed
+
+    workflow_id = call.workflow_id(call.options.workflow)
+    ids = list(dict.fromkeys(call.options.ids))
+    known = {event.seq: event for event in feed.list_events(call.store, workflow_id)}
+    if unknown := [one for one in ids if one not in known]:
+        raise NotFound(
+            f"workflow {workflow_id} has no event {unknown[0]}",
+            hint=f"`torc events list {workflow_id}` shows the ids",
+        )
+    call.confirm(f"Delete {count(len(ids), 'event')} of workflow {workflow_id}?")
+    record_changes.delete_events(call.store, workflow_id, ids, actor=call.actor)
+    records = [record_of(known[one]) for one in ids]
+    if call.json:
+        output.json_value({"events": records} if call.wrapped else records)
+    else:
+        output.line(f"Deleted {count(len(ids), 'event')} of workflow {workflow_id}")

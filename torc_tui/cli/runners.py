@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.reasons import Reason
-from torc_tui.wording import count, sentence
+from torc_tui.wording import count, listed, sentence
 
 if TYPE_CHECKING:
     from torc_tui.operations.lost_runners import Dropped
@@ -33,6 +33,9 @@ def sync_status(call: Call) -> None:
     from torc_tui.store import runner_liveness
 
     workflow_id = call.workflow_id(call.options.workflow)
+    if call.options.dry_run:
+        _show_lost(call, workflow_id)
+        return
     dropped = lost_runners.sync_status(
         call.store, workflow_id, force=call.options.force, actor=call.actor
     )
@@ -43,6 +46,29 @@ def sync_status(call: Call) -> None:
     call.done(record, _sentences(dropped, workflow_id))
     if not call.json:
         print_absent(left)
+
+
+def _show_lost(call: Call, workflow_id: int) -> None:
+    """Print which jobs would be taken from which runners."""
+    from torc_tui.operations.lost_runners import lost_jobs
+
+    found = lost_jobs(call.store, workflow_id, force=call.options.force)
+    runners = [
+        {
+            "id": one.node.id,
+            "hostname": one.node.hostname,
+            "jobs": sorted(one.taken),
+            "left_jobs": sorted(one.left),
+        }
+        for one in found
+    ]
+    lines = [
+        f"Runner {one.node.id} on {one.node.hostname} would lose {count(len(one.taken), 'job')}"
+        + (f" ({listed(map(str, sorted(one.taken)))})" if one.taken else "")
+        for one in found
+    ] or [f"No runner of workflow {workflow_id} would be dropped"]
+    record = {"workflow_id": workflow_id, "dry_run": True, "runners": runners}
+    call.done(record, "\n".join(lines))
 
 
 def print_absent(reports: Iterable[Reason]) -> None:

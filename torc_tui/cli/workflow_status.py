@@ -155,7 +155,7 @@ def _unserved(call: Call, workflow: Workflow) -> dict[str, int]:
 
 def _status_record(call: Call, workflow: Workflow, never: list[Unschedulable]) -> dict[str, Any]:
     counts = {state.word: workflow.counts.get(state, 0) for state in JobStatus}
-    elapsed, eta = _times(call, workflow)
+    elapsed, eta = times(call, workflow)
     record: dict[str, Any] = {
         "id": workflow.id,
         "workflow_id": workflow.id,
@@ -184,7 +184,7 @@ def _status_record(call: Call, workflow: Workflow, never: list[Unschedulable]) -
     return record
 
 
-def _times(call: Call, workflow: Workflow) -> tuple[float | None, list[float] | None]:
+def times(call: Call, workflow: Workflow) -> tuple[float | None, list[float] | None]:
     """Return how long the jobs have been running, and the shortest and longest time left."""
     first, last = workflows.job_times(call.store, workflow.id)
     if first is None:

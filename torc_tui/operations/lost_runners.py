@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence, Set
+from typing import NamedTuple
 
 from torc_tui.errors import NotFound, Refused
 from torc_tui.executors.exit_file import ExitFile
@@ -86,6 +87,26 @@ def sync_status(
         if one.jobs.rows or not left:
             dropped.append(one)
     return dropped
+
+
+class LostJobs(NamedTuple):
+    """The jobs that would be taken from a runner, and those left for the next runner."""
+
+    node: Node
+    taken: Set[int]
+    left: Set[int]
+
+
+def lost_jobs(store: Store, workflow_id: int, *, force: bool = False) -> list[LostJobs]:
+    """Return what `sync_status` would take; nothing is written and no process is killed."""
+    with store.read() as conn:
+        active = compute_nodes.active(conn, workflow_id)
+    expired = _without_heartbeat(store, _expired(active)) if force else []
+    found = [LostJobs(node, _records(store, node).keys(), frozenset()) for node in expired]
+    for node in runner_liveness.lost(active):
+        left = _for_next_runner(store, node)
+        found.append(LostJobs(node, _records(store, node).keys() - left, left))
+    return [one for one in found if one.taken or not one.left]
 
 
 def free_lost_jobs(

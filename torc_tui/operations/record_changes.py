@@ -1,4 +1,4 @@
-"""Create, change and delete files, delete results, and add events of users.
+"""Create, change and delete files, delete results, add events of users, and delete events.
 
 Input: an open store, ids, values, who acts. Output: ids or names. Each action is one transaction
 that changes rows and appends its event.
@@ -99,6 +99,17 @@ def add_event(
     """Add an event of a user to a workflow."""
     with store.write() as conn:
         append(conn, workflow_id, [(USER_EVENT, None, dict(data))], at=time.time(), actor=actor)
+
+
+def delete_events(
+    store: Store, workflow_id: int, ids: Sequence[int], *, actor: str | None = None
+) -> None:
+    """Delete events of a workflow that exist."""
+    with store.write() as conn:
+        for one in ids:
+            conn.execute(sql.DELETE_EVENT, workflow_id=workflow_id, event_id=one)
+        deleted: EventRow = ("events_deleted", None, {"event_ids": list(ids)})
+        append(conn, workflow_id, [deleted], at=time.time(), actor=actor)
 
 
 def _check_name(conn: Connection, workflow_id: int, name: str) -> None:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from contextlib import closing, suppress
 from typing import Any, NamedTuple
 
 from torc_tui.errors import Refused, StoreUnavailable
 from torc_tui.store import connect, driver_errors
 from torc_tui.store.database import Store
+from torc_tui.store.generated.schema import SCHEMA
+from torc_tui.store.sql import VERSION
 
 _MOST_PROBLEMS = 100
 _MOST_PROBED = 1_000_000
@@ -45,11 +47,54 @@ def check(path: str) -> list[str]:
                 found.append(f"row {row} of {table} belongs to a row of {parent} that is missing")
                 if len(found) >= _MOST_PROBLEMS:
                     break
+            if version == VERSION:
+                found += missing_parts(_columns(source))
         except sqlite3.Error as error:
             return [f"cannot be read: {error}"]
     if version is None:
         found.append("it is empty")
     return found
+
+
+def check_server(conninfo: str) -> list[str]:
+    """Return which tables and columns a database on PostgreSQL lacks, one sentence each."""
+    query = (
+        "SELECT table_name, column_name FROM information_schema.columns"
+        " WHERE table_schema = current_schema()"
+    )
+    found: dict[str, set[str]] = {}
+    with closing(connect.connect_postgresql(conninfo)) as source:
+        for table, column in source.execute(query):
+            found.setdefault(table, set()).add(column)
+    return missing_parts(found)
+
+
+def missing_parts(tables: Mapping[str, Set[str]]) -> list[str]:
+    """Return which tables and columns of the current schema are missing, one sentence each."""
+    with closing(sqlite3.connect(":memory:")) as model:
+        for statement in SCHEMA:
+            model.execute(statement)
+        wanted = _columns(model)
+    found = []
+    for table, columns in wanted.items():
+        missing = sorted(columns - tables.get(table, set()))
+        if table not in tables:
+            found.append(f"the table {table} is missing")
+        elif missing:
+            noun = "column" if len(missing) == 1 else "columns"
+            found.append(f"the table {table} lacks the {noun} {', '.join(missing)}")
+    return found
+
+
+def _columns(connection: Any) -> dict[str, set[str]]:
+    """Return the columns of the tables of a SQLite database, by name."""
+    names = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    ).fetchall()
+    return {
+        name: {row[1] for row in connection.execute(f'PRAGMA table_info("{name}")')}
+        for (name,) in names
+    }
 
 
 def backup(path: str, target: str) -> None:

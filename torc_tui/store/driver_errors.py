@@ -50,7 +50,7 @@ def _has_class(error: BaseException, name: str) -> bool:
 def is_bug(error: BaseException) -> bool:
     """Return whether a driver's error can only come from a mistake in this program.
 
-    A missing table or right does not count: others can drop tables and revoke rights.
+    A missing table, column or right does not count: others can change tables and revoke rights.
     """
     if isinstance(error, sqlite3.Error):
         bugs = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
@@ -59,15 +59,22 @@ def is_bug(error: BaseException) -> bool:
         return False
     state = getattr(error, "sqlstate", None) or ""
     if state.startswith(("23", "42")):
-        return state not in ("42501", "42P01")
+        return state not in ("42501", *_MISSING)
     return isinstance(error, sys.modules["psycopg"].ProgrammingError) and not state
 
 
 def is_missing(error: BaseException) -> bool:
     """Return whether the error says that a table or column does not exist."""
     if isinstance(error, sqlite3.Error):
-        return _sqlite_code(error) == sqlite3.SQLITE_ERROR  # the statement itself is right
-    return getattr(error, "sqlstate", None) in ("42P01", "42703", "3F000")
+        words = ("no such ", "has no column ")
+        return _sqlite_code(error) == sqlite3.SQLITE_ERROR and any(
+            word in str(error) for word in words
+        )
+    return getattr(error, "sqlstate", None) in _MISSING
+
+
+_MISSING = ("42P01", "42703", "3F000")
+"""States of PostgreSQL for a table, a column or a schema that does not exist."""
 
 
 def is_busy(error: BaseException) -> bool:
@@ -94,6 +101,12 @@ def shown(place: str) -> str:
 
 def translate(error: Exception, place: str) -> StoreError:
     """Return the error of `torc_tui.errors` for an error of a driver."""
+    if is_missing(error):
+        what = _first_line(error, place) if "://" in place else str(error)
+        return SchemaMismatch(
+            f"the database {shown(place)} does not match this version of torc: {what}",
+            hint="`torc database check` shows what is missing; --database names another one",
+        )
     if "://" in place:
         return _translate_postgresql(error, place)
     return _translate_sqlite(error, place)

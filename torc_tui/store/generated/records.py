@@ -28,6 +28,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "compute_node.id", "workflow_id", "id workflow_id run_id hostname pid num_cpus "
         "memory_bytes gpus:json is_active:boolean started_at ended_at heartbeat_at options:json "
         "labels:json"),
+    "DELETE_EVENT": ("DELETE FROM event WHERE event.workflow_id = ?1 AND event.seq = ?2",
+        "workflow_id event_id"),
     "DELETE_FILE": ("DELETE FROM file WHERE file.id = ?1", "file_id"),
     "DELETE_RESULT": ("DELETE FROM result WHERE result.id = ?1", "result_id"),
     "FAILURE_HANDLERS": ("SELECT failure_handler.id, failure_handler.workflow_id, "

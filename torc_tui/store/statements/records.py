@@ -13,6 +13,7 @@ from torc_tui.store.schema import (
     action,
     compute_node,
     dependency,
+    event,
     failure_handler,
     file,
     file_group,
@@ -153,6 +154,7 @@ _result = (
 _newest = result.alias("newest")
 RESULT = _result.where(result.c.id == param("result_id"))
 DELETE_RESULT = delete(result).where(result.c.id == param("result_id"))
+DELETE_EVENT = delete(event).where(of_workflow(event), event.c.seq == param("event_id"))
 LIST_RESULTS = Paged(
     _result.where(of_workflow(result)),
     sorts={
