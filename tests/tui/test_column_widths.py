@@ -44,6 +44,13 @@ def test_widths_only_grow_until_other_rows_are_shown(column: str) -> None:
     assert widths.are_outgrown
 
 
+def test_empty_columns_are_left_out() -> None:
+    widths = seen(memory="", gpus="", status="ready")
+    assert not {"memory", "gpus", "attempt", "priority"} & set(shown(widths, 200))
+    widths.see("memory", ("4g", "faint"))
+    assert widths.are_outgrown and "memory" in shown(widths, 200)
+
+
 def test_strips_of_groups_stay() -> None:
     widths = seen(why="39 failed · 161 completed  exit 1 in every job of it")
     assert shown(widths, 60, folds=True)["status"] >= 6

@@ -13,6 +13,8 @@ from torc_tui.tui.widgets.table_model import Cell, TableColumn
 
 WIDEST = {"status": 14, "why": 60, "time": 9}
 """Columns whose width follows their cells, and the largest width that they ask for."""
+OPTIONAL = {"memory": 6, "gpus": 5, "attempt": 7, "priority": 5}
+"""Columns that are left out while they are empty, and their largest widths."""
 STRIP, STRIP_LEAST = 10, 6
 """Cells of the statuses of a job group, preferred and at least."""
 NAME_LEAST, NAME_MOST = 12, 40
@@ -29,7 +31,7 @@ class ColumnWidths:
 
     def see(self, column: str, cell: Cell) -> None:
         """Take notice of a painted cell."""
-        most = WIDEST.get(column)
+        most = WIDEST.get(column) or OPTIONAL.get(column)
         if most is None:
             return
         single = len(cell) == 2 and isinstance(cell[0], str)
@@ -49,7 +51,11 @@ class ColumnWidths:
     def columns(self, name: int, id_width: int, *, folds: bool) -> list[TableColumn]:
         """Return the columns for the widest name and id; ``folds``: rows may be job groups."""
         self._used = dict(self._seen)
-        return [self._fitted(column, name, id_width, folds=folds) for column in COLUMNS]
+        return [
+            self._fitted(column, name, id_width, folds=folds)
+            for column in COLUMNS
+            if column.key not in OPTIONAL or self._used.get(column.key)
+        ]
 
     def _fitted(self, column: TableColumn, name: int, id_width: int, *, folds: bool) -> TableColumn:
         key = column.key

@@ -11,8 +11,8 @@ from functools import partial
 
 from torc_tui.model import Job
 from torc_tui.status import TROUBLED, JobStatus
-from torc_tui.tui.jobs.column_widths import WIDEST, ColumnWidths
-from torc_tui.tui.jobs.job_columns import order, plain_cell, with_parameters
+from torc_tui.tui.jobs.column_widths import OPTIONAL, WIDEST, ColumnWidths
+from torc_tui.tui.jobs.job_columns import COLUMNS, order, plain_cell, with_parameters
 from torc_tui.tui.jobs.job_groups import JobGroup, JobGroups
 from torc_tui.tui.jobs.job_reasons import JobReasons
 from torc_tui.tui.look.status_icons import STATUS, of_job
@@ -70,9 +70,10 @@ class JobRows:
 
     def fit(self, keys: Sequence[Key]) -> bool:
         """Fit the columns to these rows too; return whether that changed them."""
-        fitted = [column for column in self.columns if column.key in WIDEST]
+        widest = WIDEST | OPTIONAL
+        fitted = [column for column in COLUMNS if column.key in widest]
         for key in keys:
-            self.cells(key, fitted, [WIDEST[column.key] for column in fitted])
+            self.cells(key, fitted, [widest[column.key] for column in fitted])
         outgrown = self.widths.are_outgrown or self._has_group_rows is self.is_flat
         if outgrown:
             self.measure()
