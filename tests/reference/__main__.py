@@ -61,11 +61,11 @@ def exit_codes() -> str:
             table(("code", "meaning"), rows),
             "1 takes precedence over 3, and 3 over 4. With `-q`, `torc run` still prints one line on\n"
             "standard error when its exit code is not 0.",
-            "With `-f json`, an error is one line of JSON on standard error, after any remarks:",
+            "With `-f json`, an error is one line of JSON on standard error, after any warnings:",
             "```json\n"
             '{"status": "error", "message": "there is no workflow 9", "hint": "…", "exit_code": 2}\n'
             "```",
-            "`problems` lists the single errors of a workflow file, or of the jobs that an action\n"
+            "`problems` lists the individual errors in a workflow file, or the jobs to which an action\n"
             "does not apply to.\n",
         )
     )

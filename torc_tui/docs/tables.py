@@ -37,7 +37,7 @@ JOB_VARIABLES: tuple[tuple[str, str], ...] = (
     ("TORC_ATTEMPT_ID", "number of the attempt of the job"),
     (
         "TORC_LINEAGE, TORC_GENERATION",
-        "lineage of a job that a job has made, and its number in it; otherwise its name and 0",
+        "lineage and generation of a job added by `torc spawn`; for other jobs, the job name and 0",
     ),
     ("TORC_OUTPUT_DIR", "directory of the logs"),
     ("TORC_WORKFLOW_SUBMISSION_DIR", "directory of the workflow"),
@@ -54,7 +54,7 @@ JOB_VARIABLES: tuple[tuple[str, str], ...] = (
     ),
     (
         "TORC_CGROUP",
-        "for jobs with GPUs: a name for the parent control group of a container of the job",
+        "for jobs with GPUs: parent control group for containers of the job",
     ),
     ("PATH", "the user's own, with a directory in front that contains only `torc`"),
 )
