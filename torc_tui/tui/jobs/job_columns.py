@@ -43,7 +43,7 @@ def with_parameters(
     columns: Sequence[TableColumn], names: Sequence[str], widths: Mapping[str, int]
 ) -> list[TableColumn]:
     """Return the columns with one for each parameter instead of one for all."""
-    if not 0 < len(names) <= MOST_PARAMETERS:
+    if len(names) > MOST_PARAMETERS:
         return list(columns)
     own = [
         TableColumn(
