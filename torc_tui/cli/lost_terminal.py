@@ -30,6 +30,14 @@ def redirect(streams: Sequence[TextIO], log: Path | None = None) -> None:
     os.close(target)
 
 
+def goes_nowhere(stream: TextIO) -> bool:
+    """Return whether the output of a stream is discarded: by the user, or by `redirect`."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), Path(os.devnull).stat())
+    except (OSError, ValueError):
+        return False
+
+
 class TerminalFallback:
     """Replaces the terminals of this process by the log of its runner when they are gone."""
 

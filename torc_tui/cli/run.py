@@ -304,6 +304,7 @@ def _print_failed_jobs(store: Store, report: RunReport, workflow: Workflow) -> N
     if not ended:
         return
     from torc_tui.cli.failures import summary_lines
+    from torc_tui.cli.lost_terminal import goes_nowhere
     from torc_tui.operations.failures import failure_groups
     from torc_tui.wording import end_sentence, listed
 
@@ -318,6 +319,6 @@ def _print_failed_jobs(store: Store, report: RunReport, workflow: Workflow) -> N
     lines += [f"{len(names)} × {reason} ({listed(names)})" for reason, names in others.items()]
     for text in lines:
         output.line(f"  {text}")
-    if any(job["status"] == "failed" for job in ended):
-        sys.stdout.flush()
+    sys.stdout.flush()
+    if any(job["status"] == "failed" for job in ended) and not goes_nowhere(sys.stdout):
         print_stderr(after_failure(workflow.id))
