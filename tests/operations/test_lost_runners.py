@@ -18,10 +18,12 @@ from torc_tui.operations import jobs, lost_runners
 from torc_tui.operations import workflows as operations
 from torc_tui.operations.catalog import CATALOG
 from torc_tui.operations.job_changes import parse_changes
+from torc_tui.operations.machine_state import MachineReader
 from torc_tui.operations.user_action import Target, function_of
 from torc_tui.plan.resolve import resolve
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.records import replace
+from torc_tui.resources.machine_identity import hostname
 from torc_tui.status import HELD, JobStatus
 from torc_tui.store import compute_nodes, runner_liveness, workflows
 from torc_tui.store.database import Store
@@ -388,3 +390,31 @@ def test_a_recorded_end_is_kept(store: Store, workflow_id: int, join: Join, tmp_
         lost_runners.drop_runner(store, node)
     operations.initialize(store, workflow_id)
     assert states(store, workflow_id) == {"a": "ready", "b": "blocked"}
+
+
+@pytest.mark.parametrize("allocation", ["", "slurm:c:7"], ids=["machine", "allocation"])
+@pytest.mark.parametrize("started", [None, 1], ids=["alive", "ended"])
+def test_what_an_ended_runner_held_is_left_out(
+    store: Store, join: Join, allocation: str, started: int | None
+) -> None:
+    process = compute_nodes.this_process("here", allocation=allocation)
+    join(process if started is None else replace(process, started=started), quiet=1.0)
+    with store.write() as conn:
+        execute(conn, "UPDATE job SET allocation = '[1,1,[]]' WHERE name = 'a'")
+    held = runner_liveness.holdings(store, process.location)
+    assert [one.job_name for one in held] == (["a"] if started is None else [])
+    assert runner_liveness.holdings(store, compute_nodes.this_location("slurm:c:8")) == []
+
+
+def test_the_machine_is_read_as_its_allocation(
+    store: Store, join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("SLURM_CLUSTER_NAME", "c")
+    monkeypatch.setenv("SLURMD_NODENAME", hostname())
+    nodes = [
+        join(compute_nodes.this_process("here", allocation=name), status=None, quiet=1.0)
+        for name in ("slurm:c:7", "slurm:c:8", "")
+    ]
+    state = MachineReader().read(store, load=False)
+    assert [one.node_id for one in state.runners] == nodes[:1]

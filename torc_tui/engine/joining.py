@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from torc_tui.clusters.inside import ClusterAllocation
+from torc_tui.clusters.slurm import current_allocation
 from torc_tui.engine.database_retry import DEFAULT_MINUTES, Outage
 from torc_tui.engine.gpu_readings import GpuWatch
 from torc_tui.engine.log_ownership import log_location
@@ -28,9 +30,12 @@ from torc_tui.store.database import Store
 from torc_tui.store.event_log import append
 from torc_tui.store.log_files import output_folder
 
+ALLOCATION_BUFFER_SECONDS = 10.0
+"""Time before the end of an allocation in which a runner records the ends of its jobs."""
+
 
 class RunnerHost(NamedTuple):
-    """The machine of a runner, what starts jobs on it, and what reads its GPUs.
+    """The machine of a runner, what starts jobs on it, what reads its GPUs, and its allocation.
 
     ``machine`` has no GPUs that a driver knows: ``watch`` reads them once a job requests some.
     """
@@ -38,6 +43,19 @@ class RunnerHost(NamedTuple):
     machine: Machine
     executor: Executor
     watch: GpuWatch | None
+    allocation: ClusterAllocation | None
+
+    def process(self) -> compute_nodes.MachineProcess:
+        """Return the identity of this process and of the allocation in which it runs."""
+        name, found = self.machine.hostname, self.allocation
+        if found is None:
+            return compute_nodes.this_process(name)
+        return compute_nodes.this_process(
+            name,
+            allocation=found.name_on(name),
+            node_name=found.node_name,
+            ends_at=found.ends_at,
+        )
 
     def pool(self, options: RunOptions) -> Pool:
         """Return the resources of the machine, all of them free."""
@@ -75,29 +93,32 @@ def examine_host(
         from torc_tui.executors.local import LocalExecutor
 
         executor = LocalExecutor(gpu_usage=watch.use if watch is not None else None)
-    return RunnerHost(machine, executor, watch)
+    return RunnerHost(machine, executor, watch, current_allocation(os.environ))
 
 
 def join(
-    store: Store, workflow_id: int, options: RunOptions, machine: Machine, began: float
+    store: Store, workflow_id: int, options: RunOptions, host: RunnerHost, began: float
 ) -> Joined:
     """Register a runner that begins now; raise UsageError when no job could run."""
     with store.read() as conn:
         context = run_context.read(conn, workflow_id)
     output_dir = options.output_dir or output_folder(context.directory)
     _check_directories(Path(context.directory), Path(output_dir))
-    deadline = _deadline(options, context.settings, began)
     maker = OrderMaker(
         context,
         options,
         store_url=store.url,
         output_dir=output_dir,
         log_location=log_location(store, output_dir),
-        gpus=machine.gpus,
+        gpus=host.machine.gpus,
     )
+    allocation = host.allocation
+    jobs_end = allocation.ends_at - maker.grace if allocation and allocation.ends_at else None
+    end_time = _end_time(options, context.settings, began, jobs_end)
+    deadline = Deadline(end_time, began, time.monotonic())
     with store.read() as conn:
         maker.check(conn.rows(sql.ENVIRONMENTS_WITH_REFERENCES, workflow_id=workflow_id))
-    process = compute_nodes.this_process(machine.hostname)
+    process = host.process()
     stored: Mapping[str, Any] = {
         "max_parallel_jobs": options.max_parallel_jobs,
         "output_dir": output_dir,
@@ -110,10 +131,11 @@ def join(
         "gpu_packing": options.gpu_rules.packing,
         "num_gpus": options.num_gpus,
         "labels": options.labels,
+        "allocation": allocation._asdict() if allocation else None,
     }
     with store.write() as conn:
         node_id, event = compute_nodes.register(
-            conn, workflow_id, context.run_id, process, machine, stored, began
+            conn, workflow_id, context.run_id, process, host.machine, stored, began
         )
         resumed = workflows.resume_interrupted(conn, workflow_id)
         append(conn, workflow_id, [event, *resumed], at=began)
@@ -163,11 +185,19 @@ def _check_directories(directory: Path, output_dir: Path) -> None:
         ) from error
 
 
-def _deadline(options: RunOptions, settings: Mapping[str, Json], began: float) -> Deadline:
-    """Return when the run ends: early enough that the ends of its jobs can be recorded."""
-    end_time = options.end_time
+def _end_time(
+    options: RunOptions, settings: Mapping[str, Json], began: float, jobs_end: float | None
+) -> float | None:
+    """Return when the run ends: early enough that the ends of its jobs can be recorded.
+
+    ``jobs_end`` is when the jobs must be stopped because their allocation ends.
+    """
+    buffer: Any = settings.get("compute_node_expiration_buffer_seconds")
+    ends = []
+    if options.end_time is not None:
+        ends.append(options.end_time - float(buffer or 0))
     if options.time_limit is not None:
-        end_time = min(began + options.time_limit, end_time or float("inf"))
-    if end_time is not None:
-        end_time -= float(settings.get("compute_node_expiration_buffer_seconds") or 0)
-    return Deadline(end_time, began, time.monotonic())
+        ends.append(began + options.time_limit - float(buffer or 0))
+    if jobs_end is not None:
+        ends.append(jobs_end - float(ALLOCATION_BUFFER_SECONDS if buffer is None else buffer))
+    return min(ends, default=None)

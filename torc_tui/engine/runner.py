@@ -87,7 +87,7 @@ class Runner:
         self.clock = clock
         self._began = time.monotonic()
         joined = join_when_available(
-            lambda: join(store, workflow_id, options, host.machine, clock()), observer, executor
+            lambda: join(store, workflow_id, options, host, clock()), observer, executor
         )
         self.maker, self.deadline = joined.maker, joined.deadline
         self.context = context = self.maker.context

@@ -20,7 +20,7 @@ from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.records import fields
 from torc_tui.status import FINISHED, FOLLOWING, STARTABLE, JobStatus
 from torc_tui.store import queries, relations, run_context, runner_liveness, sql, workflows
-from torc_tui.store.compute_nodes import this_location
+from torc_tui.store.compute_nodes import is_on_this_machine
 from torc_tui.store.database import Store
 from torc_tui.store.feed import list_events
 from torc_tui.views import why as views
@@ -83,7 +83,7 @@ class JobFacts:
         if row is None or self._context.option(row.options, "cpu_bind") != "cores":
             return ()
         active = runner_liveness.runners(self.store, workflow_id=self.workflow.id)
-        if all(runner.location != this_location() for runner in active):
+        if not any(is_on_this_machine(runner.location) for runner in active):
             return ()
         from torc_tui.resources.core_ledger import CoreLedger  # few workflows bind jobs
         from torc_tui.resources.cpu_cores import number_of_cores, read_cores

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from torc_tui.clusters.inside import read_allocation
 from torc_tui.model import Allocation, AttemptKey, Gpu, Machine
 from torc_tui.operations.gpu_health import SharedHealth, reasons
 from torc_tui.reasons import Kind, Reason, because
@@ -24,6 +25,7 @@ from torc_tui.resources.gpu_service import SILENT, GpuService
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.resources.gpus import rules_of
 from torc_tui.resources.host_ledger import Ledger, LedgerEntry
+from torc_tui.resources.machine_identity import hostname
 from torc_tui.resources.pool import Pool
 from torc_tui.store import runner_liveness
 from torc_tui.store.compute_nodes import this_location
@@ -154,7 +156,8 @@ class MachineReader:
     """
 
     def __init__(self) -> None:
-        self.location = this_location()
+        allocation = read_allocation(os.environ)
+        self.location = this_location(allocation.name_on(hostname()) if allocation else "")
         hiding = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")
         self._gpus = GpuService(
             {name: value for name, value in os.environ.items() if name not in hiding}

@@ -133,7 +133,7 @@ def available_cpus(environ: Mapping[str, str] | None = None, root: Path = _ROOT)
     quota = limits(root).cpus
     if quota is not None:
         count = min(count, int(quota))
-    granted = _slurm_cpus(os.environ if environ is None else environ)
+    granted = granted_cpus(os.environ if environ is None else environ)
     if granted is not None:
         count = min(count, granted)
     return max(count, 1)
@@ -148,15 +148,9 @@ def available_memory(environ: Mapping[str, str] | None = None, root: Path = _ROO
     limit = limits(root).memory
     if limit is not None:
         amounts.append(limit)
-    environ = os.environ if environ is None else environ
-    if "SLURM_JOB_ID" in environ:
-        per_node = _number(environ, "SLURM_MEM_PER_NODE")
-        per_cpu = _number(environ, "SLURM_MEM_PER_CPU")
-        cpus = _slurm_cpus(environ)
-        if per_node:  # in MiB; 0 stands for all of the node
-            amounts.append(per_node << 20)
-        elif per_cpu and cpus:
-            amounts.append(per_cpu * cpus << 20)
+    granted = granted_memory(os.environ if environ is None else environ)
+    if granted is not None:
+        amounts.append(granted)
     return min(amounts)
 
 
@@ -173,10 +167,24 @@ def _total_memory(root: Path) -> int:
     return int(psutil.virtual_memory().total)
 
 
-def _slurm_cpus(environ: Mapping[str, str]) -> int | None:
-    return _number(environ, "SLURM_CPUS_ON_NODE") if "SLURM_JOB_ID" in environ else None
+def granted_cpus(environ: Mapping[str, str]) -> int | None:
+    """Return how many CPUs of this node Slurm has granted; None if it does not say."""
+    return number_in(environ, "SLURM_CPUS_ON_NODE") if "SLURM_JOB_ID" in environ else None
 
 
-def _number(environ: Mapping[str, str], name: str) -> int | None:
+def granted_memory(environ: Mapping[str, str]) -> int | None:
+    """Return how many bytes of this node Slurm has granted; None if it does not limit them."""
+    if "SLURM_JOB_ID" not in environ:
+        return None
+    per_node = number_in(environ, "SLURM_MEM_PER_NODE")
+    if per_node:  # in MiB; 0 stands for all of the node
+        return per_node << 20
+    per_cpu = number_in(environ, "SLURM_MEM_PER_CPU")
+    cpus = granted_cpus(environ)
+    return per_cpu * cpus << 20 if per_cpu and cpus else None
+
+
+def number_in(environ: Mapping[str, str], name: str) -> int | None:
+    """Return the value of a variable; None if it is not a number of at most 12 digits."""
     value = environ.get(name, "")
-    return int(value) if value.isascii() and value.isdigit() else None
+    return int(value) if len(value) <= 12 and value.isascii() and value.isdigit() else None

@@ -56,7 +56,7 @@ def visible(
     inherited = environ.get("CUDA_VISIBLE_DEVICES")
     if inherited is not None:
         return _named(devices, inherited) or []
-    numbers = _slurm(environ)
+    numbers = granted_gpus(environ)
     # A cgroup that hides GPUs has selected them already, and may have renumbered the others.
     if numbers is None or hidden or len(devices) <= len(numbers):
         return everything
@@ -108,7 +108,7 @@ def _unique(names: Sequence[tuple[str, tuple[str, ...]]], beginning: str) -> tup
     return found[0] if len(found) == 1 else ()
 
 
-def _slurm(environ: Mapping[str, str]) -> frozenset[int] | None:
+def granted_gpus(environ: Mapping[str, str]) -> frozenset[int] | None:
     """Return the numbers of the GPUs that Slurm has granted; None if they cannot be read."""
     if "SLURM_JOB_ID" not in environ:
         return None

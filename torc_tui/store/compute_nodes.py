@@ -37,8 +37,10 @@ else:
 class MachineProcess:
     """A process of one machine, distinct from a later one with the same pid.
 
-    Runners share the resources of their ``location``: the machine, until its next boot. Two
-    machines with a cloned machine id have two locations.
+    Runners share the resources of their ``location``: the machine, until its next boot, or what an
+    allocation was granted of it. Two machines with a cloned machine id have two locations.
+    ``allocation`` is the name of the allocation, ``node_name`` the name of the node in the cluster
+    and ``ends_at`` the end of the allocation.
     """
 
     hostname: str
@@ -47,25 +49,46 @@ class MachineProcess:
     started: int
     machine_id: str | None = None
     pid_namespace: str | None = None
+    allocation: str = ""
+    node_name: str | None = None
+    ends_at: float | None = None
 
     @property
     def location(self) -> str:
-        """Return the name of the location; the host name where the system has no machine id."""
-        return location_of(self.machine_id, self.boot_id) or self.hostname
+        """Return the name of the location."""
+        machine = _machine_location(self.machine_id, self.boot_id, self.hostname)
+        return _with_allocation(machine, self.allocation)
 
 
-def location_of(machine_id: str | None, boot_id: str) -> str:
-    """Return the name of a location; empty without a machine id."""
-    return f"{machine_id}/{boot_id}" if machine_id else ""
+def _machine_location(machine_id: str | None, boot_id: str, hostname: str) -> str:
+    """Return the location of a machine; the host name where the system has no machine id."""
+    return f"{machine_id}/{boot_id}" if machine_id else hostname
 
 
-def this_location() -> str:
-    """Return the location of this process."""
+def _with_allocation(machine: str, allocation: str) -> str:
+    return f"{machine}/{allocation}" if allocation else machine
+
+
+def this_location(allocation: str = "") -> str:
+    """Return the location of this machine, or of the allocation with that name on it."""
     here = this_machine()
-    return location_of(here.machine_id, here.boot_id) or here.hostname
+    machine = _machine_location(here.machine_id, here.boot_id, here.hostname)
+    return _with_allocation(machine, allocation)
 
 
-def this_process(hostname: str) -> MachineProcess:
+def is_on_this_machine(location: str) -> bool:
+    """Return whether a location is this machine or an allocation on it."""
+    here = this_location()
+    return location == here or location.startswith(f"{here}/")
+
+
+def this_process(
+    hostname: str,
+    *,
+    allocation: str = "",
+    node_name: str | None = None,
+    ends_at: float | None = None,
+) -> MachineProcess:
     """Return the identity of this process, by which others find the runner."""
     here, pid = this_machine(), os.getpid()
     return MachineProcess(
@@ -75,6 +98,9 @@ def this_process(hostname: str) -> MachineProcess:
         started=process_started(pid) or 0,
         machine_id=here.machine_id,
         pid_namespace=here.pid_namespace,
+        allocation=allocation,
+        node_name=node_name,
+        ends_at=ends_at,
     )
 
 
@@ -101,6 +127,8 @@ def register(
         machine_id=process.machine_id,
         pid_namespace=process.pid_namespace,
         location=process.location,
+        node_name=process.node_name,
+        ends_at=process.ends_at,
         lease_seconds=LEASE_SECONDS,
         num_cpus=machine.num_cpus,
         memory=machine.memory,

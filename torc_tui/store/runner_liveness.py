@@ -30,7 +30,7 @@ from torc_tui.resources.machine_identity import this_machine
 from torc_tui.resources.process_identity import process_started
 from torc_tui.status import JobStatus
 from torc_tui.store import sql
-from torc_tui.store.compute_nodes import Node, active, this_location
+from torc_tui.store.compute_nodes import Node, active, is_on_this_machine
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.prepared import record
@@ -218,7 +218,7 @@ def holdings(store: Store, location: str) -> list[Holding]:
     """
     with store.read() as conn:
         rows = conn.rows(sql.HOLDINGS, location=location)
-    if location == this_location():
+    if is_on_this_machine(location):
         rows = [row for row in rows if is_in_use(row)]
     return [
         Holding(

@@ -1,0 +1,1 @@
+"""Ask a batch system for nodes, and find out in which allocation a process runs."""

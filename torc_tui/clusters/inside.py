@@ -1,0 +1,67 @@
+"""Read from the environment of a process in which allocation of a cluster it runs.
+
+Input: an environment. Output: a record, or None outside of an allocation. Pure.
+
+A process runs inside an allocation if Slurm has started it on a node: only then SLURMD_NODENAME is
+set. The shell of ``salloc`` on a login node has SLURM_JOB_ID alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from torc_tui.resources.detect import granted_cpus, granted_memory, number_in
+from torc_tui.resources.visible import granted_gpus
+
+
+class ClusterAllocation(NamedTuple):
+    """An allocation, and the node of it on which this process runs.
+
+    ``restart`` counts how often the allocation was requeued. ``node_rank`` is the number of the
+    node in the job step, from 0. ``cpus``, ``memory`` (bytes) and ``gpu_numbers`` are what is
+    granted on this node; ``ends_at`` is in seconds since the epoch. None stands for unknown.
+    """
+
+    engine: str
+    cluster: str
+    native_id: str
+    restart: int
+    node_name: str
+    node_rank: int
+    nodes: int
+    cpus: int | None
+    memory: int | None
+    gpu_numbers: tuple[int, ...] | None
+    ends_at: float | None
+
+    def name_on(self, hostname: str) -> str:
+        """Return the name of the allocation in the location of a runner on this host.
+
+        Where several nodes have one host name, each node is a location.
+        """
+        name = f"{self.engine}:{self.cluster}:{self.native_id}"
+        same = self.node_name.partition(".")[0] == hostname.partition(".")[0]
+        return name if same else f"{name}:{self.node_name}"
+
+
+def read_allocation(environ: Mapping[str, str]) -> ClusterAllocation | None:
+    """Return the allocation in which a process with this environment runs."""
+    number = number_in(environ, "SLURM_JOB_ID")
+    node_name = environ.get("SLURMD_NODENAME", "").strip()
+    if not number or not node_name:
+        return None
+    gpus = granted_gpus(environ)
+    return ClusterAllocation(
+        engine="slurm",
+        cluster=environ.get("SLURM_CLUSTER_NAME", "").strip(),
+        native_id=str(number),
+        restart=number_in(environ, "SLURM_RESTART_COUNT") or 0,
+        node_name=node_name,
+        node_rank=number_in(environ, "SLURM_NODEID") or 0,
+        nodes=number_in(environ, "SLURM_JOB_NUM_NODES") or number_in(environ, "SLURM_NNODES") or 1,
+        cpus=granted_cpus(environ),
+        memory=granted_memory(environ),
+        gpu_numbers=None if gpus is None else tuple(sorted(gpus)),
+        ends_at=number_in(environ, "SLURM_JOB_END_TIME") or None,
+    )

@@ -1,0 +1,58 @@
+"""Ask Slurm about the allocation of this process, by its commands.
+
+Input: an environment. Output: records of `torc_tui.clusters.inside`. Never: an error because Slurm
+is slow, away or prints something else; what it does not say is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torc_tui.clusters.inside import ClusterAllocation, read_allocation
+
+TIMEOUT_SECONDS = 10.0
+"""Time after which a command of Slurm is given up."""
+
+
+def current_allocation(environ: Mapping[str, str]) -> ClusterAllocation | None:
+    """Return the allocation in which this process runs, with its end if Slurm tells it."""
+    found = read_allocation(environ)
+    if found is None or found.ends_at is not None:  # Slurm 23.02 and later
+        return found
+    return found._replace(ends_at=_end_of(found.native_id, environ))
+
+
+def _end_of(native_id: str, environ: Mapping[str, str]) -> float | None:
+    """Return when an allocation ends, in seconds since the epoch; None if that is unknown.
+
+    For one id, squeue may list all tasks of an array: each line begins with its id. Sites print
+    other lines before.
+    """
+    command = ["squeue", "-h", "-j", native_id, "-o", "%A|%e"]
+    for line in _lines_of(command, {**environ, "LC_ALL": "C", "SLURM_TIME_FORMAT": "%s"}):
+        number, _, end = line.strip().partition("|")
+        if number == native_id and end.isascii() and end.isdigit() and len(end) < 12:
+            return float(end) or None
+    return None
+
+
+def _lines_of(command: list[str], environ: Mapping[str, str]) -> list[str]:
+    """Return what a command prints; nothing if it cannot be run or takes too long."""
+    import subprocess  # most runners are in no allocation
+    from tempfile import TemporaryFile
+
+    with TemporaryFile() as output:  # a pipe could be held open by a child of a wrapper script
+        try:
+            subprocess.run(
+                command,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.DEVNULL,
+                timeout=TIMEOUT_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return []
+        output.seek(0)
+        return output.read().decode(errors="replace").splitlines()
