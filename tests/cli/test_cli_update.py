@@ -317,3 +317,14 @@ def test_keep(torc: Torc, file: Path) -> None:
     told = torc("run", "w.yaml", "--stale")
     assert told.code == 0 and "completed: sum" in told.out and "fit_1" not in told.out
     assert torc("plan", 1, "--check").code == 0
+
+
+def test_keep_with_a_new_dependency(torc: Torc, file: Path) -> None:
+    """A job with a result does not wait for a new job, also if that one fails."""
+    assert torc("run", "w.yaml", "-q").code == 0
+    edit(file, 'command: "echo sum"', 'command: "echo sum", depends_on: [new]')
+    file.write_text(file.read_text() + '  - {name: new, command: "exit 3"}\n')
+    told = torc("run", "w.yaml", "--keep")
+    assert told.code == 1 and "FAILED: new" in told.out and "started: sum" not in told.out
+    found = {one["name"]: one["status"] for one in torc("jobs", "list", 1, "-f", "json").json}
+    assert (found["sum"], found["new"]) == ("completed", "failed")
