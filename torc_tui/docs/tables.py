@@ -81,6 +81,10 @@ SCRIPT_VARIABLES: tuple[tuple[str, str], ...] = (
 
 USER_VARIABLES: tuple[tuple[str, str], ...] = (
     ("TORC_DATABASE", "database to use: a path or a URL"),
+    (
+        "SLURM_JOB_ID, SLURM_CLUSTER_NAME, SLURMD_NODENAME, SLURM_JOB_END_TIME",
+        "the Slurm allocation of a runner, its node and its end, see `torc help jobs`",
+    ),
     ("TORC_GPU_LEDGER", "directory in which runners share which GPUs their jobs hold"),
     ("TORC_SECTION__KEY", "any setting: `TORC_CLIENT__RUN__GRACE=10` sets `client.run.grace`"),
     ("TORC_API_URL", "upstream's server, without effect: torc has none; `torc ping` says so"),
