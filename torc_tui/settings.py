@@ -225,7 +225,7 @@ def normal_url(text: str, directory: str = "") -> str:
         return "sqlite:///" + os.path.abspath(path)
     except FileNotFoundError as error:
         raise SettingsError(
-            "the current directory does not exist any more",
+            "the current directory no longer exists",
             hint="change to another directory, or give the database as an absolute path",
         ) from error
 

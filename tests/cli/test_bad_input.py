@@ -283,7 +283,7 @@ def test_a_deleted_directory(user_shell: Shell, made: Path, line: str) -> None:
     assert done.returncode in (0, 2), done.stderr
     if done.returncode:
         refused(done, 2)
-        assert "does not exist any more" in done.stderr or "cannot read" in done.stderr
+        assert "no longer exists" in done.stderr or "cannot read" in done.stderr
     assert len(workflows(user_shell)) == 1
 
 

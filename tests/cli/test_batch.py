@@ -84,10 +84,10 @@ def test_full_disk(shell: Shell, place: Path) -> None:
     (place / "r.jsonl").symlink_to("/dev/full")
     done = shell("seq 9 | torc exec -q --results r.jsonl -- true")
     assert done.returncode == 0
-    assert done.stderr.startswith("--results: cannot be written any more: ")
+    assert done.stderr.startswith("--results: can no longer be written: ")
     assert done.stderr.count("\n") == 1
     done = shell("seq 9 | torc exec -k -- echo > /dev/full")
-    assert done.stderr.startswith("outputs cannot be printed any more: ")
+    assert done.stderr.startswith("outputs can no longer be printed: ")
     assert done.stderr.count("\n") == 1
 
 
@@ -133,7 +133,7 @@ def test_interrupt_while_waiting_for_lines(programs: Path, place: Path) -> None:
 def test_no_input(shell: Shell, place: Path) -> None:
     done = shell(": | torc exec -- touch a")
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == "no input: nothing to run\n"
+    assert done.stderr == "standard input is empty; nothing to run\n"
     assert not (place.parent / "store.db").exists()
 
 
@@ -203,7 +203,7 @@ def test_resume(shell: Shell, torc: Any, place: Path) -> None:
     assert sorted((place / "log").read_text().split()) == ["1", "2", "2", "2", "2", "3", "4"]
     assert number_of(JobStatus.COMPLETED) == 5
     done = shell(f"{lines} | {run}")
-    assert done.stderr == "all 4 commands had completed before; nothing to run\n"
+    assert done.stderr == "all 4 commands already completed; nothing to run\n"
 
 
 def test_resume_after_cancel(torc: Any, place: Path) -> None:
@@ -244,13 +244,13 @@ def test_rest_of_results(shell: Shell, place: Path) -> None:
 def test_bad_line(shell: Shell, place: Path) -> None:
     done = shell("printf 'a\\nb\\0c\\n' | torc exec -q -- touch")
     assert done.returncode == 2
-    assert "standard input: line 2 holds a NUL byte" in done.stderr
+    assert "standard input: line 2 contains a NUL byte" in done.stderr
     assert not (place / "a").exists()
     done = shell(
         "{ echo a; until [ -e a ]; do sleep 0.02; done; printf '\\0\\n'; } | torc exec -q -- touch"
     )
     assert done.returncode == 2
-    assert "line 2 holds a NUL byte" in done.stderr
+    assert "line 2 contains a NUL byte" in done.stderr
     assert (place / "a").exists()
 
 
@@ -259,8 +259,8 @@ def test_bad_line(shell: Shell, place: Path) -> None:
     [
         ((), "exec needs a command"),
         (("-c", "echo '{}'"), "{} is inside quotes"),
-        (("-c", "x", "--halt", "then"), "--halt must be now or soon"),
-        (("-c", "x", "--halt", "now,fail=0"), "--halt must be now or soon"),
+        (("-c", "x", "--halt", "then"), "--halt must be now, soon or"),
+        (("-c", "x", "--halt", "now,fail=0"), "--halt must be now, soon or"),
         (("-c", "x", "--param", "raw=1"), "'raw' cannot be the name of a parameter"),
         (("-c", "x", "--param", "a=1", "--param", "a=2"), "'a' is given twice"),
         (("-c", "x", "--param", "a=1:0"), "--param a has the empty range"),

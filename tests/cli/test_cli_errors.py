@@ -342,7 +342,7 @@ def test_a_deleted_directory(shell: Any, small: int, place: Path) -> None:
     gone = shell(
         "mkdir gone; cd gone; rmdir ../gone; torc create ../../w.yaml; echo $?; torc user-data get 1 -w 1 | wc -l"
     )
-    assert "does not exist any more" in gone.stderr or "cannot read" in gone.stderr
+    assert "no longer exists" in gone.stderr or "cannot read" in gone.stderr
     assert gone.stdout.split() == ["2", "8"]
 
 

@@ -101,7 +101,7 @@ WRONG = {
     "rerun prep fit_1 --failed": "jobs and filters cannot be used together",
     "rerun -w 1 prep --failed": "jobs and filters cannot be used together",
     "rerun --status lost": "there is no job status 'lost'",
-    "rerun --cause bad_luck": "there is no cause 'bad_luck'",
+    "rerun --cause bad_luck": "unknown cause 'bad_luck'",
     "rerun nowhere --failed": "there is no workflow 'nowhere'",
 }
 

@@ -309,7 +309,7 @@ def test_keep(torc: Torc, file: Path) -> None:
     edit(file, "echo sum", "echo all")
     told = torc("run", "w.yaml", "--keep")
     assert told.code == 0 and "sum (stale: result kept): command changed" in told.out
-    assert "stale until they are rerun, as --keep keeps their results: sum\n" in told.out
+    assert "stale until rerun, because --keep keeps their results: sum\n" in told.out
     assert "completed: fit_3" in told.out and "started: sum" not in told.out
     assert commands(torc)["sum"] == "echo all" and ids(torc) == [1]
     assert torc("run", "w.yaml", "--keep").code == 0

@@ -73,7 +73,7 @@ def test_wrong(torc: Torc, made: int, words: str) -> None:
 
 def test_name_is_taken(torc: Torc, made: int) -> None:
     answer = torc("jobs", "update", "fit_1", "--name", "fit_2", "-w", 1)
-    assert answer.code == 1 and "has a job 'fit_2' already" in answer.err
+    assert answer.code == 1 and "already has a job 'fit_2'" in answer.err
 
 
 def test_a_shared_entry(torc: Torc, made: int) -> None:
@@ -109,7 +109,7 @@ def test_create_and_delete(torc: Torc, client: Torc, made: int) -> None:
     for size in ("24", "8m", "0%", "101%"):
         refused = torc("resource-requirements", "create", 1, "--name", "y", "--gpu-memory", size)
         assert refused.code == 2
-        assert "is not a size from 16m" in refused.err
+        assert "is not a size of at least 16m" in refused.err
     refused = torc("resource-requirements", "delete", entries(torc)["small"]["id"])
     assert refused.code == 2 and "3 jobs use them" in refused.err
     deleted = client("resource-requirements", "delete", found["id"])

@@ -90,7 +90,7 @@ def test_labels_of_jobs_change(user_shell: Shell, folder: Path) -> None:
     assert labels() is None
     wrong = user_shell("torc jobs update post --label a,,b")
     assert wrong.returncode == 2
-    assert "--label: 'a,,b': '' is not a label" in wrong.stderr
+    assert "--label: 'a,,b': '' is not a valid label" in wrong.stderr
 
 
 def test_an_export_keeps_labels(user_shell: Shell, folder: Path) -> None:
@@ -104,9 +104,9 @@ def test_an_export_keeps_labels(user_shell: Shell, folder: Path) -> None:
     ("entry", "expected"),
     [
         ("labels: [gpu], scheduler: s", "'labels' and 'scheduler' cannot be used together"),
-        ("labels: ['a,b']", "entry 1 'a,b' is not a label"),
-        ("labels: [' a']", "entry 1 ' a' is not a label"),
-        ("labels: ['']", "entry 1 '' is not a label"),
+        ("labels: ['a,b']", "entry 1 'a,b' is not a valid label"),
+        ("labels: [' a']", "entry 1 ' a' is not a valid label"),
+        ("labels: ['']", "entry 1 '' is not a valid label"),
         ("labels: 7", "'labels' must be a list of strings"),
     ],
 )

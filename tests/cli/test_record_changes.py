@@ -62,13 +62,13 @@ def test_deleted_jobs(torc: Any, built: None) -> None:
     assert torc("jobs", "delete", "one", "two", "-y").out == "Deleted 2 jobs (one and two)\n"
     assert statuses(torc) == {"three": "ready"} and pairs(torc) == set()
     answer = torc("jobs", "create", 1, "-n", "one", "-c", "true")
-    assert answer.code == 2 and "had a job 'one', whose results keep the name" in answer.err
+    assert answer.code == 2 and "had a job 'one', and its results remain" in answer.err
     assert torc("jobs", "delete-all", 1, "-y", "-f", "json").json[0]["name"] == "three"
     assert statuses(torc) == {}
 
 
 WRONG = {
-    "jobs create 1 -n two -c x": "workflow 1 has a job 'two' already",
+    "jobs create 1 -n two -c x": "workflow 1 already has a job 'two'",
     "jobs create 1 -n x -c x -b 99": "workflow 1 has no job 99",
     "jobs create 1 -n x -c x -b a": "'a' is not an id",
     "jobs create 1 -n x -c x -i 99": "workflow 1 has no file 99",
@@ -76,13 +76,13 @@ WRONG = {
     "jobs create 1 -n x -c x -o 2": "written by two jobs: 'two' and 'x'",
     "jobs create 1 -n x -c x -b 3 -o 1": "one",
     "jobs create 1 -n x": "needs",
-    "files create 1 -n raw -p y": "workflow 1 has a file 'raw' already",
-    "files update 1 -n out": "workflow 1 has a file 'out' already",
+    "files create 1 -n raw -p y": "workflow 1 already has a file 'raw'",
+    "files update 1 -n out": "workflow 1 already has a file 'out'",
     "files update 1": "nothing to update",
     "files delete 1": "cannot delete file 1 (raw): 2 jobs use it",
     "files delete 99": "there is no file 99",
     "results delete 99": "there is no result 99",
-    "events create 1": "needs --data",
+    "events create 1": "--data or --data-file is required",
     "events create 1 --data 5": "must be a JSON object",
 }
 

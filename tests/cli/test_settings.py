@@ -120,7 +120,7 @@ def test_a_deleted_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(gone)
     gone.rmdir()
     assert settings.database_url().endswith("torc.db")
-    with pytest.raises(SettingsError, match="does not exist any more"):
+    with pytest.raises(SettingsError, match="no longer exists"):
         settings.database_url("relative.db")
 
 

@@ -130,7 +130,7 @@ def test_same_text_same_id(torc: Any, place: Path) -> None:
     first, second = (json.loads((place / name).read_text()) for name in "ab")
     assert first["job_ids"] == second["job_ids"] == {"child": 2}
     assert (first["created"], second["created"]) == (1, 0)
-    assert "job 'child' was made before with another text" in logs(place)
+    assert "job 'child' was added earlier with a different definition" in logs(place)
 
 
 def test_other_text_in_another_attempt(torc: Any, place: Path) -> None:
@@ -216,7 +216,7 @@ def test_entries_that_the_workflow_has(torc: Any, place: Path) -> None:
         files=[{"name": "f", "path": "f.txt"}],
     )
     assert torc("run", "w.json", "-q").code == 0, logs(place)
-    assert "files: the workflow has another 'f'" in logs(place)
+    assert "files: 'f' differs from the entry of that name in the workflow" in logs(place)
     records = torc("user-data", "list", 1, "-f", "json").json
     assert {one["name"]: one["data"] for one in records} == {"cfg": 42, "new": 2}
     assert len(torc("files", "list", 1, "-f", "json").json) == 1
@@ -316,12 +316,12 @@ def test_cycle_is_refused(torc: Any, place: Path) -> None:
         ('{"jobs": [{"name": "c", "command": "x", "depends_on": ["zz"]}]}', "'zz', which is not"),
         ('{"jobs": [{"name": "c"}]}', "command"),
         ('{"jobs": [], "actions": []}', "Added 0 jobs"),
-        ('{"jobs": [], "env": {"A": "1"}}', "'env' belongs to the workflow"),
-        ('{"jobs": [], "on_lost": "fail"}', "'on_lost' belongs to the workflow"),
+        ('{"jobs": [], "env": {"A": "1"}}', "'env' is a key of the workflow"),
+        ('{"jobs": [], "on_lost": "fail"}', "'on_lost' is a key of the workflow"),
         (
             '{"jobs": [{"name": "c", "command": "x"}],'
             ' "resource_requirements": [{"name": "small", "num_cpus": 9}]}',
-            "the workflow has another 'small'",
+            "'small' differs from the entry of that name",
         ),
         ("not: [json", "error: "),
     ],
@@ -340,7 +340,7 @@ def test_outside_of_a_job(torc: Any, place: Path) -> None:
     (place / "f.json").write_text('{"jobs": []}')
     answer = torc("spawn", "f.json")
     assert answer.code == 2
-    assert "torc spawn works inside a job only" in answer.err
+    assert "torc spawn must be called by a job" in answer.err
 
 
 def test_old_attempt_is_refused(torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,7 +351,7 @@ def test_old_attempt_is_refused(torc: Any, place: Path, monkeypatch: pytest.Monk
         monkeypatch.setenv(f"TORC_{name}_ID", "1")
     answer = torc("spawn", "f.json")
     assert answer.code == 2
-    assert "attempt 1 of job 'p' is not running: it cannot make jobs" in answer.err
+    assert "attempt 1 of job 'p' is not running: it cannot add jobs" in answer.err
 
 
 def test_update_keeps_children(torc: Any, place: Path) -> None:

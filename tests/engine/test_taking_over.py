@@ -175,8 +175,8 @@ def test_a_job_that_is_lost_runs_again_at_most_twice(bench: Any, tmp_path: Path)
     events = list_events(it.store, it.workflow_id)
     retried = [one.data["reason"] for one in events if one.kind == "job_retried"]
     assert [sentence(decode(one) or because(Kind.TEXT)) for one in retried] == [
-        "the attempt before was interrupted: its machine was rebooted (on bench)",
-        "the attempt before was interrupted: its machine was rebooted (on bench and bench)",
+        "the previous attempt was interrupted: its machine was rebooted (on bench)",
+        "the previous attempt was interrupted: its machine was rebooted (on bench and bench)",
     ]
 
 

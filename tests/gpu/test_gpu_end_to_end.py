@@ -82,7 +82,7 @@ def test_a_shared_box(box: Bench) -> None:
     others = {one["index"]: one["memory_others_bytes"] for one in shown["gpus"]}
     assert others == {0: 0, 1: 50 * GB, 2: 0, 3: 0}, "what is used and is not that of jobs"
     listed = plain(box.torc("resources"))
-    assert "GPU 1: pid N python, 48 GiB\nGPU 1: 2 GiB of no listed process\n" in listed
+    assert "GPU 1: pid N python, 48 GiB\nGPU 1: 2 GiB of unlisted processes\n" in listed
     assert [len(one["holders"]) for one in shown["gpus"]] == [1, 0, 1, 5]
     assert {one["job_name"] for one in shown["held"]} == set(first)
 

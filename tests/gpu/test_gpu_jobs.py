@@ -104,14 +104,14 @@ def test_a_damaged_gpu_is_not_used(box: Bench, kind: str) -> None:
     why = box.why(waiting)
     assert "GPU 0 is not used" in why and text in why and "torc gpu use 0" in why
     assert text in box.torc("resources")
-    assert box.torc("gpu", "use", uuid(0)[:13]) == "GPU 0 is used again\n"
+    assert box.torc("gpu", "use", uuid(0)[:13]) == "GPU 0 is back in use\n"
     box.running("a", "b")
     assert box.seen(waiting) == uuid(0)
     box.release("a", "b")
     assert ended(runner)[0] == 0
     told = messages(box, "node_notice")
     assert sum(text in one for one in told) == 1
-    assert sum(one.startswith("GPU 0 is used again: ") for one in told) == 1
+    assert sum(one.startswith("GPU 0 is back in use, by ") for one in told) == 1
     assert ended(box.start({"c": ("true", {"num_gpus": 2})}))[0] == 0, "the user knows it"
 
 
@@ -131,7 +131,7 @@ def test_a_fatal_error_sets_a_gpu_aside_for_all(box: Bench) -> None:
     waits = other.start({"b": ("true", {"num_gpus": 2})})
     wait_for(lambda: messages(other, "node_notice"), "what the first runner saw")
     assert "Xid 79" in other.why("b")
-    assert other.torc("gpu", "use", "1") == "GPU 1 is used again\n"
+    assert other.torc("gpu", "use", "1") == "GPU 1 is back in use\n"
     assert ended(waits)[0] == 0
     other.close()
 
@@ -142,17 +142,17 @@ def test_a_user_sets_gpus_aside(box: Bench, ledger: str) -> None:
         (box.folder / "ledger").write_text("no directory")
         assert box.run({"first": ("true", {})})[0] == 0
     assert box.torc("gpu", "avoid", f"0,{uuid(1)}", "--for", "2h").startswith(
-        "GPUs 0 and 1 are not used until "
+        "GPUs 0 and 1 are set aside until "
     )
     jobs = {"a": (SEEN.format(name="a"), {"num_gpus": 1})}
     runner = box.start(jobs)
     number = 1 if ledger == "ledger" else 2
     wait_for(lambda: len(box.events("node_notice", number)) > 1, "the notices")
     notices = [event["message"] for event in box.events("node_notice", number)]
-    assert sum("has set it aside" in one for one in notices) == 2
+    assert sum("set it aside" in one for one in notices) == 2
     assert "GPU 0 is not used until" in box.why("a", number)
     assert [bool(gpu["set_aside"]) for gpu in box.json("resources")["gpus"]] == [True, True]
-    assert box.torc("gpu", "use", "1", "1") == "GPU 1 is used again\n"
+    assert box.torc("gpu", "use", "1", "1") == "GPU 1 is back in use\n"
     assert box.seen("a") == uuid(1)
     assert ended(runner)[0] == 0
     assert box.torc("gpu", "use", "1") == "GPU 1 is not set aside\n"
@@ -162,13 +162,13 @@ def test_a_gpu_is_set_aside_with_its_mig_instances(box: Bench) -> None:
     instances = [FakeInstance(f"MIG-{n}", 10 * GB, gpu_instance=n) for n in (1, 2)]
     box.fake.gpus = [fake_gpu(0, mig=True, instances=instances)]
     box.fake.write()
-    assert box.torc("gpu", "avoid", "0").startswith("GPU 0 is not used until `torc gpu use`")
+    assert box.torc("gpu", "avoid", "0").startswith("GPU 0 is set aside until `torc gpu use`")
     runner = box.start({"a": (SEEN.format(name="a"), {"num_gpus": 1})})
     wait_for(lambda: len(box.events("node_notice")) == 2, "the notices")
-    assert "GPU 0 (MIG-1) is not used: root has set it aside" in box.why("a").replace(
+    assert "GPU 0 (MIG-1) is not used: root set it aside" in box.why("a").replace(
         getpass.getuser(), "root"
     )
-    assert box.torc("gpu", "use", "MIG-2") == "GPU 0 is used again\n"
+    assert box.torc("gpu", "use", "MIG-2") == "GPU 0 is back in use\n"
     assert ended(runner)[0] == 0
     assert box.seen("a") in ("MIG-1", "MIG-2")
 
@@ -178,17 +178,17 @@ def test_a_gpu_that_is_set_aside_is_found_without_the_driver(box: Bench) -> None
     box.fake.failures = [("nvmlInitWithFlags", 9, None)]
     box.fake.write()
     code, said = ended(box.go("gpu", "avoid", "0"))
-    assert (code, "no GPU is named '0'; this machine has 1 (GPU-00000001" in said) == (2, True)
+    assert (code, "there is no GPU '0'; this machine has 1 (GPU-00000001" in said) == (2, True)
     assert "the GPU driver does not answer" in said
-    assert box.torc("gpu", "use", "1") == "GPU 1 is used again\n"
+    assert box.torc("gpu", "use", "1") == "GPU 1 is back in use\n"
 
 
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["avoid", "7"], "no GPU is named '7'; this machine has 0 (GPU-00000000"),
-        (["use", "GPU-0000000"], "names several GPUs: "),
-        (["use", "GPU"], "no GPU is named 'GPU'"),
+        (["avoid", "7"], "there is no GPU '7'; this machine has 0 (GPU-00000000"),
+        (["use", "GPU-0000000"], "matches several GPUs: "),
+        (["use", "GPU"], "there is no GPU 'GPU'"),
         (["avoid", "0", "--for", "soon"], "'soon' is not a duration such as 2h"),
     ],
     ids=["index", "prefix", "short", "time"],
@@ -300,14 +300,14 @@ def test_a_job_gets_more_memory_and_finally_a_whole_gpu(box: Bench) -> None:
         failure_handlers=[{"name": "grows", "rules": [rule]}],
     )
     assert code == 0, said
-    assert "requests a whole GPU instead of a part" in said
+    assert "requests a whole GPU instead of a share" in said
     sizes = [line.split() for line in (box.folder / "seen").read_text().splitlines()]
     assert [float(share) for share, _ in sizes] == [0, 0, 0, 1]
     assert [int(memory) for _, memory in sizes[:3]] == [20 << 10, 30 << 10, 45 << 10]
     assert causes(box, "a") == ["gpu_oom", "gpu_oom", "gpu_oom", "exit"]
     grown = box.json("jobs", "get", "1/a")["grown"]
     assert (grown["gpu_memory"], grown["num_gpus"]) == ([20 * GB, None], [0, 1])
-    assert "requests a whole GPU instead of a part" in box.torc("why", "1/a")
+    assert "requests a whole GPU instead of a share" in box.torc("why", "1/a")
 
 
 def test_a_job_on_a_gpu_that_it_was_not_given_is_reported(box: Bench) -> None:

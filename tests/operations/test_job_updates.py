@@ -141,7 +141,7 @@ def test_wrong(given: dict[str, Any]) -> None:
 def test_names(it: Any) -> None:
     with pytest.raises(UsageError, match="for one job"):
         update(it, "a", "b", name="x")
-    with pytest.raises(Conflict, match="has a job 'b' already"):
+    with pytest.raises(Conflict, match="already has a job 'b'"):
         update(it, "a", name="b")
     with pytest.raises(UsageError, match="no resource requirements 99"):
         update(it, "a", resource_requirements_id=99)

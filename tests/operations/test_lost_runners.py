@@ -128,7 +128,7 @@ def test_an_expired_runner_is_dropped(store: Store, workflow_id: int, join: Join
     ]
     told = sentence(decode(events[1].data["reason"]) or because(Kind.TEXT))
     dropped_by = "its runner was dropped by ann@bench (on node7)"
-    assert told == f"the attempt before was interrupted: {dropped_by}"
+    assert told == f"the previous attempt was interrupted: {dropped_by}"
     view.apply(events)
     assert list(view.jobs.values()) == after.jobs
     with pytest.raises(Refused, match=f"cannot drop runner {node}: it has already ended"):
@@ -179,7 +179,7 @@ def test_an_absent_runner_is_named(
     named = f"runner {node} on node7: no heartbeat for"
     with store.read() as conn:
         (reason,) = runner_liveness.reports(conn, workflow_id)
-    free = f"; if it is gone, free its jobs with `torc compute-nodes drop {node}`"
+    free = f"; if it is lost, free its jobs with `torc compute-nodes drop {node}`"
     assert sentence(reason) == f"{named} 1 h{free}"
     now = [0.0]
     watch = runner_liveness.HeartbeatWatch(lambda: now[0])

@@ -93,7 +93,7 @@ def test_a_runner_without_a_heartbeat_is_named() -> None:
     expired = because(Kind.RUNNER_EXPIRED, runner=9, hostname="far", quiet=120.0)
     machine.take(MachineReading(box(), None, (), frozenset(), [expired]))
     lines, _ = draw(machine, 1, 120, 40)
-    assert " ⚠ runner 9 on far: no heartbeat for 2 min; if it is gone, free its jobs with" in (
+    assert " ⚠ runner 9 on far: no heartbeat for 2 min; if it is lost, free its jobs with" in (
         "\n".join(text(lines))
     )
 
@@ -113,7 +113,7 @@ def test_full_size() -> None:
     assert "   50 GiB of 80 GiB used · others 50 GiB · room 30 GiB" in shown
     assert "   10 GiB of 80 GiB used · jobs 10 GiB · reserved 41 GiB · room 29 GiB" in shown
     assert (
-        "   × pid 4711 python of anna, 48 GiB, 0 % for 3 h  × 2 GiB of no listed process" in shown
+        "   × pid 4711 python of anna, 48 GiB, 0 % for 3 h  × 2 GiB of unlisted processes" in shown
     )
     assert "   b eval_[red] (0.25, 20 GiB)  c elsewhere (20 GiB)" in shown
     assert "   idle" in shown
@@ -138,7 +138,7 @@ def test_gpus_that_are_set_aside() -> None:
         [place] = [
             number for number, line in enumerate(lines) if "GPU 3" in line and "⚠" not in line
         ]
-        found = [line for line in lines[place:] if "⚠ GPU 3 is not used: anna has set it" in line]
+        found = [line for line in lines[place:] if "⚠ GPU 3 is not used: anna set it" in line]
         assert len(found) == 1, lines
     narrow = text(draw(watch(host), 1, 53, 60)[0])
     assert not any(line.endswith("…") for line in narrow), narrow
@@ -185,7 +185,7 @@ def test_columns_of_gpus_are_aligned(width: int) -> None:
 def test_users_get_lines_of_their_own_where_they_do_not_fit() -> None:
     shown = text(draw(watch(box()), 1, 60, 28)[0])
     assert "    × pid 4711 python of anna, 48 GiB, 0 % for 3 h" in shown
-    assert "    × 2 GiB of no listed process" in shown
+    assert "    × 2 GiB of unlisted processes" in shown
     assert not any(line.endswith("…") for line in shown if "GPU" in line)
 
 

@@ -58,25 +58,25 @@ LACK = because(Kind.START_SHORTAGE, lack="disk", directory="/work")
         ),
         (
             because(Kind.GPU_SET_ASIDE, gpu=(3, None), problem="failures", until=7200.0),
-            f"GPU 3 is not used until {moment(7200)}: jobs failed there one after another",
+            f"GPU 3 is not used until {moment(7200)}: jobs failed there repeatedly",
         ),
         (
             because(Kind.GPU_SET_ASIDE, gpu=(3, None), problem="suspected"),
-            "GPU 3 is not used: jobs failed there one after another",
+            "GPU 3 is not used: jobs failed there repeatedly",
         ),
         (
             because(Kind.GPU_SET_ASIDE, gpu=(3, None), problem="user", user="anna"),
-            "GPU 3 is not used: anna has set it aside (`torc gpu use 3` ends that)",
+            "GPU 3 is not used: anna set it aside (undo with `torc gpu use 3`)",
         ),
         (
             because(Kind.GPU_SET_ASIDE, gpu=(0, "MIG-1c2d"), problem="xid", number=79),
             "GPU 0 (MIG-1c2d) is not used: the driver reported the fatal error Xid 79"
-            " (`torc gpu use MIG-1c2d` ends that)",
+            " (undo with `torc gpu use MIG-1c2d`)",
         ),
-        (because(Kind.GPU_USED_AGAIN, gpu=(3, None)), "GPU 3 is used again"),
+        (because(Kind.GPU_USED_AGAIN, gpu=(3, None)), "GPU 3 is back in use"),
         (
             because(Kind.GPU_USED_AGAIN, gpu=(3, None), user="anna"),
-            "GPU 3 is used again: anna has decided so",
+            "GPU 3 is back in use, by decision of anna",
         ),
         (because(Kind.GPUS_TOO_FEW, requested=5, usable=2), "5 GPUs requested, 2 usable here"),
     ],

@@ -87,7 +87,7 @@ def test_values_keep_their_type(tmp_path: Path) -> None:
         ("t.json", '[{"m": 1},\n{"m": }]', "'t.json' (line 2) is not valid JSON"),
         ("t.jsonl", '{"m": 1}\n\n{"m": \n', "row 2 (line 3) is not valid JSON"),
         ("t.jsonl", '{"m": 1e999}\n', "row 1 (line 1): a value must be a string, not inf"),
-        ("t.tsv", "m\n1\n", "'t.tsv' is no table that can be read (extensions: .csv, .json,"),
+        ("t.tsv", "m\n1\n", "'t.tsv' is not a table of a supported format (extensions: .csv, .json,"),
     ],
 )  # fmt: skip
 def test_faults_name_file_and_row(tmp_path: Path, name: str, text: str, expected: str) -> None:

@@ -122,7 +122,7 @@ def execute(call: Call) -> int:
     file = ResultsFile(options.results, given.columns) if options.results else None
     first = next(groups, None)
     if first is None:
-        note("no input: nothing to run")
+        note("standard input is empty; nothing to run")
         return 0
     call.creates = True
     batch = _batch(call)
@@ -142,7 +142,7 @@ def _run(call: Call, batch: Batch, feeder: _Feeder) -> int:
     options = call.options
     options.quiet = options.quiet or options.keep_order
     if not feeder.first():
-        note(f"all {count(batch.skipped, 'command')} had completed before; nothing to run")
+        note(f"all {count(batch.skipped, 'command')} already completed; nothing to run")
         return 0
     if not (options.quiet or call.json):
         verb = "Resumed" if batch.is_resumed else "Created"
@@ -227,5 +227,5 @@ def _halt_rule(text: str | None) -> _HaltRule | None:
     name, _, number = rest.partition("=")
     valid = name == "fail" and number.isascii() and number.isdecimal() and int(number[:9]) > 0
     if when not in ("now", "soon") or (mark and not valid):
-        raise UsageError(f"--halt must be now or soon, or such as now,fail=3, not {text!r}")
+        raise UsageError(f"--halt must be now, soon or, for example, now,fail=3, not {text!r}")
     return _HaltRule("now" if when == "now" else "soon", int(number[:9]) if mark else 1)

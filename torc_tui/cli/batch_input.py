@@ -68,7 +68,7 @@ class LineReader:
             self._number += 1
             line = text.removesuffix(b"\r")
             if b"\0" in line:
-                raise self.wrong(self._number, "holds a NUL byte, which no command can hold")
+                raise self.wrong(self._number, "contains a NUL byte")
             if line.strip():
                 found.append((self._number, line))
         return found
@@ -174,7 +174,7 @@ class BatchInput:
         except InvalidValue as invalid:
             raise UsageError(invalid.message, hint=invalid.hint) from None
         if template.reads_lines and not reads_lines:
-            raise UsageError(f"{quoted(text, 80)}: {LINE} has no meaning in a file of commands")
+            raise UsageError(f"{quoted(text, 80)}: {LINE} cannot be used in a file of commands")
         if self._rows is not None and self._rows.unfit:
             (name, form), value = next(iter(self._rows.unfit.items()))
             raise UsageError(f"{{{name}:{form}}} does not fit the value {quoted(str(value))}")

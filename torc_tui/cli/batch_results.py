@@ -146,7 +146,7 @@ class BatchResults(SafeObserver):
                 self._file.write(self._seq, row, outputs)
             except OSError as error:
                 self._file = None
-                print_stderr(f"--results: cannot be written any more: {error.strerror}")
+                print_stderr(f"--results: can no longer be written: {error.strerror}")
 
     def _print(self, outputs: tuple[str | None, ...]) -> None:
         """Print the outputs of a job; the run continues if nobody can read them any more."""
@@ -157,7 +157,7 @@ class BatchResults(SafeObserver):
             self._prints = False
             redirect([sys.stdout])
             if not isinstance(error, BrokenPipeError):
-                print_stderr(f"outputs cannot be printed any more: {error.strerror}")
+                print_stderr(f"outputs can no longer be printed: {error.strerror}")
 
 
 def _copy(path: str | None, stream: TextIO) -> None:

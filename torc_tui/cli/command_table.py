@@ -93,12 +93,12 @@ FILTERS = (
     arg("--group GROUP", "jobs of a job group, or jobs such as train_*"),
     arg(
         "--cause CAUSE",
-        "jobs whose last attempt ended because of one of these: timeout,oom,lost",
+        "jobs whose last attempt ended for one of these causes: timeout,oom,lost",
     ),
     arg("--where FILTER", "jobs that match a filter of the app, such as 'cpu>4'"),
 )
 """Select jobs instead of naming them."""
-DEVICES = arg("gpus GPU", "index, UUID or the beginning of a UUID; several with commas", nargs="+")
+DEVICES = arg("gpus GPU", "index, UUID or prefix of a UUID; several separated by commas", nargs="+")
 DRY_RUN = flag("--dry-run", "only show the jobs; change nothing")
 
 
@@ -148,11 +148,11 @@ _RUNNING = (
     ),
     arg(
         "--label LABELS",
-        "run only jobs that have some of these labels and no others: gpu,windows (repeatable)",
+        "run only jobs with labels, all of which are in this list: gpu,windows (repeatable)",
         action="extend",
         type=labels,
     ),
-    flag("--persistent", "stay until no job is left that this runner may run"),
+    flag("--persistent", "stay until all jobs that this runner may run have finished"),
     arg("--time-limit", "stop after this time: seconds, or a duration such as PT4H", type=SPAN),
     arg("--end-time", "stop at 18:30, or 2030-01-31T18:30", type=MOMENT),
     arg(
@@ -281,8 +281,8 @@ WORKFLOW_COMMANDS = (
             _SET,
             _WORKFLOW_NAME,
             flag("--new", "create a new workflow, also if the file was run before"),
-            flag("-u --update", "update the workflow that was created from the file before"),
-            flag("--stale", "the same, and run failed and stale jobs of a finished workflow again"),
+            flag("-u --update", "update the workflow created earlier from the file"),
+            flag("--stale", "the same, and rerun failed and stale jobs of a finished workflow"),
             flag("--keep", "keep the results of a finished workflow even if jobs are stale"),
             flag("--tui", "open the app on the workflow"),
         ),
@@ -299,17 +299,17 @@ WORKFLOW_COMMANDS = (
                 "one command per line; - for standard input",
                 complete="file",
             ),
-            arg("words CMD", "one command, after --; {} is a line of standard input", nargs="*"),
+            arg("words CMD", "command, after --; {} becomes a line of standard input", nargs="*"),
             arg("--param NAME=VALUE", "values for {NAME} (repeatable)", action="append"),
             arg(
                 "--link",
-                "combine all values of several parameters, or those of one position",
+                "combine all values of several parameters, or values at the same position",
                 choices=("product", "zip"),
                 default="product",
             ),
             arg(
                 "-j --jobs --max-parallel-jobs N",
-                "run N jobs at once, whatever CPUs there are (default: one per CPU)",
+                "run N jobs at a time, regardless of CPUs (default: one per CPU)",
                 type=POSITIVE,
                 dest="jobs",
             ),
@@ -320,7 +320,7 @@ WORKFLOW_COMMANDS = (
             flag("--dry-run", "only print the commands"),
             arg(
                 "--stdio",
-                "which output of the jobs is kept, and how",
+                "which output of the jobs to keep, and how",
                 choices=("separate", "combined", "no_stdout", "no_stderr", "none"),
             ),
             arg(
@@ -328,9 +328,9 @@ WORKFLOW_COMMANDS = (
                 "directory of the logs (default: torc_output)",
                 complete="directory",
             ),
-            flag("-k --keep-order", "print the outputs of the jobs, in the order of the input"),
+            flag("-k --keep-order", "print the output of the jobs in input order"),
             arg("--halt WHEN", "now or soon: stop after a failure; soon,fail=3: after three"),
-            flag("--resume", "skip what the newest workflow of that name has completed"),
+            flag("--resume", "skip commands that the newest workflow of that name completed"),
             arg("--results FILE", "write a record of each job to a .csv or .jsonl file"),
             flag("-q --quiet", "show no progress"),
         ),
@@ -342,8 +342,8 @@ WORKFLOW_COMMANDS = (
         (
             arg("words CMD", "command, after --", nargs="+"),
             OF_WORKFLOW,
-            arg("--after JOB", "start it after the success of this job", action="append"),
-            arg("--delay", "start it not before this time from now, such as PT3H", type=SPAN),
+            arg("--after JOB", "start the new job after this job has completed", action="append"),
+            arg("--delay", "delay before the earliest start, such as PT3H", type=SPAN),
             *_PER_JOB,
         ),
         changes=True,
@@ -351,13 +351,13 @@ WORKFLOW_COMMANDS = (
     CliCommand(
         ("spawn",),
         "spawn:spawn",
-        "Add jobs to the workflow of the job that calls it",
+        "Add jobs to the workflow of the calling job",
         (
             arg("file", "file with jobs; - for standard input", complete="file"),
             arg("--lineage NAME", "lineage of the jobs (default: that of the caller)", type=label),
             arg("--state JSON", "state of the lineage, stored as user data"),
-            flag("--now", "start the jobs at once, not after the caller has succeeded"),
-            flag("--independent", "like --now, and no job waits for them because of the caller"),
+            flag("--now", "start the jobs immediately, not after the caller completes"),
+            flag("--independent", "like --now; jobs with wait_for_spawned do not wait for them"),
         ),
     ),
     CliCommand(
@@ -437,7 +437,7 @@ WORKFLOW_COMMANDS = (
     CliCommand(
         ("why",),
         "why:why",
-        "Explain why a job, or the jobs of a workflow, wait or failed",
+        "Explain why a job, or jobs of a workflow, are waiting or failed",
         (
             arg("job JOB|WORKFLOW", "name, WORKFLOW/NAME, or id; or a workflow", nargs="?"),
             OF_WORKFLOW,
@@ -446,11 +446,11 @@ WORKFLOW_COMMANDS = (
     CliCommand(
         ("logs", "jobs logs"),
         "logs:logs",
-        "Show, search or bundle the output of jobs (default: the last that failed)",
+        "Show, search or bundle the output of jobs (default: the job that failed last)",
         (
             arg(
                 "words JOB|WORKFLOW",
-                "job, by default the last that failed; or bundle [WORKFLOW]; or analyze"
+                "job (default: the job that failed last); or bundle [WORKFLOW]; or analyze"
                 " [WORKFLOW|PATH]",
                 nargs="*",
             ),
@@ -516,7 +516,7 @@ WORKFLOW_COMMANDS = (
     CliCommand(
         ("gpu avoid",),
         "gpu:avoid",
-        "Set GPUs of this machine aside, so that no job of any user starts there",
+        "Set GPUs of this machine aside: no job of any user starts there",
         (
             DEVICES,
             arg(
@@ -530,7 +530,7 @@ WORKFLOW_COMMANDS = (
     CliCommand(
         ("gpu use",),
         "gpu:use",
-        "Use GPUs again that a user, failures or damage have set aside",
+        "Put GPUs back into use that were set aside by a user, failures or damage",
         (DEVICES,),
     ),
     CliCommand(
@@ -617,7 +617,7 @@ WORKFLOW_COMMANDS = (
     CliCommand(
         ("workflows execution-plan",),
         "execution_plan:execution_plan",
-        "Show in which order the jobs of a workflow or of a file become ready",
+        "Show the order in which jobs of a workflow or file become ready",
         (
             arg(
                 "what WORKFLOW|FILE",
@@ -728,7 +728,7 @@ RECOVERY_COMMANDS = (
 )
 
 CHANGES = (
-    arg("--cpus N", "new number of CPUs: 4, 0.5, +2 or x2 of what each job requests"),
+    arg("--cpus N", "new number of CPUs: 4 or 0.5; +2 or x2 changes the request of each job"),
     arg("--memory SIZE", "new memory: 16g, +4g or x2"),
     arg("--gpus N", "new number of GPUs: 2, 0.5, +1 or x2"),
     arg("--runtime TIME", "new runtime: PT2H, +PT30M or x2"),
@@ -746,7 +746,7 @@ JOB_COMMANDS = (
         "jobs list",
         "jobs:list_",
         "List jobs",
-        arg("-s --status STATUS", "only jobs with one of these: failed,terminated"),
+        arg("-s --status STATUS", "only jobs with one of these statuses: failed,terminated"),
         flag("--failed", "only failed jobs"),
         arg("--name PATTERN", "only names like this (SQL LIKE: %% and _)"),
         arg(
@@ -778,16 +778,16 @@ JOB_COMMANDS = (
             arg("-n --name", "name", type=label, required=True),
             arg("-c --command COMMAND", "command", required=True),
             arg("-r --resource-requirements-id ID", "resource requirements", type=POSITIVE),
-            arg("-b --blocking-job-ids ID", "jobs that it waits for", nargs="+"),
-            arg("-i --input-file-ids ID", "files that it reads", nargs="+"),
-            arg("-o --output-file-ids ID", "files that it writes", nargs="+"),
+            arg("-b --blocking-job-ids ID", "jobs that the new job waits for", nargs="+"),
+            arg("-i --input-file-ids ID", "files that the new job reads", nargs="+"),
+            arg("-o --output-file-ids ID", "files that the new job writes", nargs="+"),
         ),
         changes=True,
     ),
     CliCommand(
         ("jobs delete",),
         "record_changes:delete_some_jobs",
-        "Delete jobs that are not running; jobs that wait for them start without them",
+        "Delete jobs that are not running; other jobs no longer wait for them",
         (
             arg("jobs JOB", "names, WORKFLOW/NAME, ids, or train_*", nargs="+"),
             OF_WORKFLOW,
@@ -1002,7 +1002,7 @@ DATA_COMMANDS = (
 )
 
 _REQUESTS = (
-    arg("--num-cpus N", "number of CPUs, such as 4 or 0.5; for an update also +2 or x2"),
+    arg("--num-cpus N", "number of CPUs, such as 4 or 0.5; in an update also +2 or x2"),
     arg("--memory SIZE", "memory, such as 16g; for an update also +4g or x2"),
     arg("--num-gpus N", "number of GPUs, or a share of one such as 0.5"),
     arg("--gpu-memory", "memory to reserve on each GPU: 20g or 50%%", type=GPU_SIZE),
@@ -1037,11 +1037,11 @@ RECORD_COMMANDS = (
     CliCommand(
         ("files update",),
         "record_changes:update_file",
-        "Change the name or the path of a file",
+        "Change the name or path of a file",
         (
             _ID,
             arg("-n --name", "new name", type=label),
-            arg("-p --path PATH", "new path; commands that contain the old one do not change"),
+            arg("-p --path PATH", "new path; commands with the old path do not change"),
         ),
         changes=True,
     ),
@@ -1060,9 +1060,9 @@ RECORD_COMMANDS = (
         arg("-r --run-id", "only of this run", type=POSITIVE),
         arg("--return-code", "only with this return code", type=INTEGER),
         flag("--failed", "only of failed jobs"),
-        arg("-s --status STATUS", "only with one of these: failed,terminated"),
+        arg("-s --status STATUS", "only results with one of these statuses: failed,terminated"),
         flag("--all-runs", "include every attempt of every run"),
-        arg("--compute-node ID", "only of the runner with this id", type=POSITIVE),
+        arg("--compute-node ID", "only results of the runner with this id", type=POSITIVE),
         *LISTING,
     ),
     CliCommand(("results get",), "records:result", "Show a result", (_ID,)),
@@ -1100,7 +1100,7 @@ RECORD_COMMANDS = (
     CliCommand(
         ("events create",),
         "record_changes:create_event",
-        "Add an event of your own to a workflow",
+        "Add a custom event to a workflow",
         (
             WORKFLOW,
             arg("-d --data JSON", "JSON object; - for standard input", empty=True),
@@ -1159,17 +1159,17 @@ RECORD_COMMANDS = (
         "List the actions of a workflow, and what became of them",
     ),
     _list(
-        "job-dependencies job-job", "execution_plan:job_job", "List which job waits for which job"
+        "job-dependencies job-job", "execution_plan:job_job", "List the dependencies between jobs"
     ),
     _list(
         "job-dependencies job-file",
         "execution_plan:job_file",
-        "List which jobs write and read which files",
+        "List the jobs that write and read each file",
     ),
     _list(
         "job-dependencies job-user-data",
         "execution_plan:job_user_data",
-        "List which jobs write and read which records of user data",
+        "List the jobs that write and read each user data record",
     ),
     _list("compute-nodes list", "records:compute_nodes", "List the runners of a workflow"),
     CliCommand(("compute-nodes get",), "records:compute_node", "Show a runner", (_ID,)),

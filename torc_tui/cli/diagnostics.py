@@ -165,7 +165,7 @@ def _failure_of_system(error: OSError) -> Failure:
         os.getcwd()  # noqa: PTH109 - pathlib is not imported here, see `torc_tui.settings`
     except FileNotFoundError:
         return Failure(
-            "the current directory does not exist any more",
+            "the current directory no longer exists",
             WRONG_USE,
             hint="change to another directory and run the command again",
         )

@@ -125,7 +125,7 @@ def job_job(call: Call) -> None:
 
 
 def job_file(call: Call) -> None:
-    """List which jobs write and read which files."""
+    """List the jobs that write and read each file."""
     workflow_id = call.workflow_id(call.options.workflow)
     paths = {one["id"]: one["path"] for one in queries.list_files(call.store, workflow_id)}
     found = [
@@ -135,7 +135,7 @@ def job_file(call: Call) -> None:
 
 
 def job_user_data(call: Call) -> None:
-    """List which jobs write and read which records of user data."""
+    """List the jobs that write and read each user data record."""
     workflow_id = call.workflow_id(call.options.workflow)
     found = _writers(call, workflow_id, "user_data")
     call.show_list("job_user_data_relationships", columns.JOB_USER_DATA, found)

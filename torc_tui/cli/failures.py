@@ -128,7 +128,7 @@ def _show(call: Call, workflow_id: int, group: FailureGroup) -> None:
     output.line(f"first {when(group.first_at)}, last {when(group.last_at)}")
     output.line("")
     log = _log_of(call.store, group, call.options.run)
-    place = log or ("its log is not known" if log is None else "it printed nothing")
+    place = log or ("log unknown" if log is None else "no output")
     output.line(f"{sample.name} (job {sample.job_id}): {place}")
     for text in signature.context:
         output.line(f"    {text}")

@@ -31,7 +31,7 @@ def avoid(call: Call) -> None:
         raise UsageError(sentence(error.reason)) from None
     end = "until `torc gpu use`" if span is None else f"until {moment(until)}"
     record: dict[str, Any] = {"gpus": list(gpus), "until": None if span is None else until}
-    call.done(record, f"{_names(gpus)} not used {end}; running jobs are not stopped")
+    call.done(record, f"{_names(gpus)} set aside {end}; running jobs are not stopped")
 
 
 def use(call: Call) -> None:
@@ -42,7 +42,7 @@ def use(call: Call) -> None:
     except LedgerUnavailable as error:
         raise UsageError(sentence(error.reason)) from None
     again = {uuid: index for uuid, index in gpus.items() if lifted[uuid]}
-    texts = [f"{_names(again)} used again"] if again else []
+    texts = [f"{_names(again)} back in use"] if again else []
     if others := {uuid: index for uuid, index in gpus.items() if uuid not in again}:
         texts.append(f"{_names(others)} not set aside")
     call.done({"gpus": list(gpus), "used_again": list(again)}, "; ".join(texts))

@@ -113,7 +113,7 @@ def _causes(given: str) -> frozenset[str]:
     words = [cause.value for cause in Cause]
     found = frozenset(word.strip() for word in given.split(","))
     for word in found.difference(words):
-        raise UsageError(f"there is no cause {word!r}", hint=f"one of {', '.join(words)}")
+        raise UsageError(f"unknown cause {word!r}", hint=f"one of {', '.join(words)}")
     return found
 
 

@@ -51,7 +51,7 @@ def _delete_jobs(call: Call, ids: Sequence[int]) -> None:
     records = [with_timestamps(queries.get_job(call.store, job_id)) for job_id in ids]
     names = listed(job["name"] for job in records)
     jobs = f"{count(len(ids), 'job')}{f' ({names})' if names else ''}"
-    call.confirm(f"Delete {jobs}?", "Jobs that wait for them start without them.")
+    call.confirm(f"Delete {jobs}?", "Other jobs no longer wait for them.")
     delete_jobs(call.store, ids, actor=call.actor)
     if call.json:
         output.json_value({"jobs": records} if call.wrapped else records)
@@ -79,7 +79,7 @@ def create_file(call: Call) -> None:
 
 
 def update_file(call: Call) -> None:
-    """Change the name or the path of a file."""
+    """Change the name or path of a file."""
     options = call.options
     if options.name is None and options.path is None:
         raise UsageError("nothing to update", hint="give --name or --path")
@@ -137,7 +137,7 @@ def create_event(call: Call) -> None:
     workflow_id = call.workflow_id(options.workflow)
     data = given_data(options.data, options.data_file)
     if data is UNSET:
-        raise UsageError("an event needs --data or --data-file")
+        raise UsageError("--data or --data-file is required")
     if not isinstance(data, dict):
         raise UsageError('the data of an event must be a JSON object, such as {"note": "text"}')
     record_changes.add_event(call.store, workflow_id, data, actor=call.actor)

@@ -203,10 +203,10 @@ def _show_job(call: Call, found: RerunPlan, verdict: JobVerdict) -> None:
         return
     words = {
         RerunDecision.KEEP: "is up to date",
-        RerunDecision.UNKNOWN: "is kept: whether it is stale cannot be told",
+        RerunDecision.UNKNOWN: "is kept; it is unknown whether it is stale",
         RerunDecision.RUN: "is stale"
         if verdict.certain
-        else "is stale unless its inputs stay equal",
+        else "is stale unless its inputs remain unchanged",
     }
     output.line(f"{verdict.name} (job {verdict.id}) {words[verdict.verdict]}")
     for reason in verdict.reasons:

@@ -51,5 +51,5 @@ def _caller() -> Caller:
     values = [os.environ.get(name, "") for name in names]
     if not all(value.isascii() and value.isdecimal() and len(value) < 19 for value in values):
         hint = "`torc add -- CMD` and `torc update FILE` change a workflow from outside"
-        raise UsageError("torc spawn works inside a job only", hint=hint)
+        raise UsageError("torc spawn must be called by a job", hint=hint)
     return Caller(*map(int, values))

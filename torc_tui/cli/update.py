@@ -141,12 +141,12 @@ def _print(changes: WorkflowChanges, *, dry_run: bool, keep: bool) -> None:
     changed = {one.id for one in changes.jobs_changed}
     others = [name for number, name in changes.rerun.items() if number not in changed]
     if others:
-        more = count(len(others), "more job runs again", "more jobs run again")
+        more = count(len(others), "more job reruns", "more jobs rerun")
         output.line(f"{more}: {listed(others, 8)}")
     if changes.stale:
         names = listed(changes.stale.values(), 8)
         why = "--keep keeps their results" if keep else "dependents are running"
-        output.line(f"stale until they are rerun, as {why}: {names}")
+        output.line(f"stale until rerun, because {why}: {names}")
 
 
 def _removed(name: str, status: str) -> str:

@@ -64,7 +64,7 @@ def part_of(value: Any, path: str) -> Any:
     import re
 
     if not re.fullmatch(rf"\.?|({_PART})+", path):
-        raise UsageError(f"{path!r} is not a path", hint="""write one such as .a[0]["a key"]""")
+        raise UsageError(f"{path!r} is not a path", hint="""write a path such as .a[0]["a key"]""")
     for key, index, quoted in re.findall(_PART, path):
         try:
             if index and isinstance(value, list):

@@ -148,9 +148,9 @@ def _find_one(word: str, known: dict[str, int], hint: str | None) -> str:
     if len(same) == 1:
         return same[0]
     if same:
-        raise UsageError(f"{word!r} names several GPUs: {listed(sorted(same), len(same))}")
+        raise UsageError(f"{word!r} matches several GPUs: {listed(sorted(same), len(same))}")
     has = ", ".join(f"{index} ({uuid})" for uuid, index in sorted(known.items(), key=_by_index))
-    raise UsageError(f"no GPU is named {word!r}; this machine has {has or 'no GPU'}", hint=hint)
+    raise UsageError(f"there is no GPU {word!r}; this machine has {has or 'no GPU'}", hint=hint)
 
 
 def _by_index(pair: tuple[str, int]) -> tuple[int, str]:

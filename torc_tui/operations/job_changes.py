@@ -229,7 +229,7 @@ def _check(
         raise UsageError("--name is for one job")
     if jobs and additions.name_is_taken(conn, workflow_id, changes.name, jobs[0].id):
         raise Conflict(
-            f"workflow {workflow_id} has a job {changes.name!r} already", hint="take another name"
+            f"workflow {workflow_id} already has a job {changes.name!r}", hint="use another name"
         )
 
 

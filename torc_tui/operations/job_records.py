@@ -70,10 +70,10 @@ def _check_name(conn: Connection, workflow_id: int, name: str) -> None:
     if not additions.name_is_taken(conn, workflow_id, name, 0):
         return
     if conn.value(sql.JOB_OF_NAME, workflow_id=workflow_id, name=name) is not None:
-        raise UsageError(f"workflow {workflow_id} has a job {quoted(name)} already")
+        raise UsageError(f"workflow {workflow_id} already has a job {quoted(name)}")
     raise UsageError(
-        f"workflow {workflow_id} had a job {quoted(name)}, whose results keep the name",
-        hint="take another name",
+        f"workflow {workflow_id} had a job {quoted(name)}, and its results remain",
+        hint="use another name",
     )
 
 

@@ -121,7 +121,7 @@ def _refuse_cycles(conn: Connection, appended: Appended, waiting: dict[int, str]
             if one in waiting:
                 raise Refused(
                     f"{how.format(job=quoted(waiting[one]))} new jobs that wait for it:"
-                    " the jobs would wait for each other"
+                    " this is a dependency cycle"
                 )
         seen |= level
         rows = conn.rows(sql.UPSTREAM_PAIRS, job_ids=dumps(sorted(level)))

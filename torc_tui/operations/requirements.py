@@ -112,8 +112,8 @@ def delete_requirements(store: Store, requirement_id: int, *, actor: str | None 
 def _check_name(conn: Connection, workflow_id: int, name: str) -> None:
     if name in {one.name for one in workflows.read_requirements(conn, workflow_id).values()}:
         raise UsageError(
-            f"workflow {workflow_id} has resource requirements {name!r} already",
-            hint="take another name",
+            f"workflow {workflow_id} already has resource requirements {name!r}",
+            hint="use another name",
         )
 
 

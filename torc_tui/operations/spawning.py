@@ -137,7 +137,7 @@ class _Spawning:
         if not runs or row.run_id != caller.run_id:
             raise Refused(
                 f"attempt {caller.attempt_id} of job {quoted(row.name)} is not running: it cannot"
-                " make jobs"
+                " add jobs"
             )
         if row.is_canceled:
             raise Refused(f"workflow {caller.workflow_id} is canceled: no jobs can be added")
@@ -148,14 +148,14 @@ class _Spawning:
         if self.generation > most:
             raise Refused(
                 f"lineage {quoted(self.lineage)} would reach generation {self.generation}:"
-                f" dynamic_jobs.max_iterations is {most}; nothing was added"
+                f" dynamic_jobs.max_iterations is {most}; no jobs added"
             )
         most = self.settings.get("max_jobs", MOST_JOBS)
         there = self.conn.value(sql.NUMBER_OF_JOBS, workflow_id=self.caller.workflow_id)
         if there + number > most:
             raise Refused(
                 f"the workflow would have {count(there + number, 'job')}: dynamic_jobs.max_jobs is"
-                f" {most}; nothing was added"
+                f" {most}; no jobs added"
             )
 
     # -- jobs that exist already
@@ -179,8 +179,8 @@ class _Spawning:
                 replaced.append(row.id)
             else:
                 raise Refused(
-                    f"job {quoted(job.name)} was made before with another text; give the new one"
-                    " another name"
+                    f"job {quoted(job.name)} was added earlier with a different definition; give"
+                    " the new job another name"
                 )
         self.events += spawned.discard(self.conn, self.caller.job_id, replaced, self.now)
         return kept

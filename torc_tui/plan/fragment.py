@@ -64,7 +64,7 @@ def check(spec: WorkflowSpec) -> None:
     }
     given = [key for key, value in wrong.items() if value]
     if given:
-        message = f"{quoted(given[0])} belongs to the workflow, not to jobs that a job makes"
+        message = f"{quoted(given[0])} is a key of the workflow; torc spawn cannot change it"
         raise SpecError(Problem(message, file=spec.file, kind="unknown-key"))
 
 
@@ -155,7 +155,9 @@ def _together(
             found.append(one)
             continue
         if compared and any(getattr(one, key) != getattr(other, key) for key in compared):
-            message = f"{section}: the workflow has another {quoted(one.name)}"
+            message = (
+                f"{section}: {quoted(one.name)} differs from the entry of that name in the workflow"
+            )
             raise SpecError(
                 Problem(message, file=spec.file, line=one.source.line, kind="duplicate-name")
             )

@@ -51,7 +51,7 @@ EXECUTION_SETTINGS = {
 }
 FILES = {
     "identifier": "it is not stored",
-    "st_mtime": "the time of the file itself counts",
+    "st_mtime": "the modification time is read from the file itself",
 }
 MONITOR = {
     "sample_interval_seconds": "the interval of the measurements is fixed",

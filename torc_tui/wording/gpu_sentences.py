@@ -50,7 +50,7 @@ def gpu_process(
 
 def hidden_memory(size_in_bytes: int) -> str:
     """Return memory of a GPU that no listed process holds."""
-    return f"{size(size_in_bytes)} of no listed process"
+    return f"{size(size_in_bytes)} of unlisted processes"
 
 
 def _users(users: Sequence[User]) -> str:
@@ -143,17 +143,17 @@ def _memory_taken(reason: Reason) -> str:
 def _set_aside(reason: Reason) -> str:
     problem, number = reason["problem"], reason["number"] or 1
     why = {
-        "failures": "jobs failed there one after another",
-        "suspected": "jobs failed there one after another",
+        "failures": "jobs failed there repeatedly",
+        "suspected": "jobs failed there repeatedly",
         "ecc": f"it has uncorrected memory errors ({number})",
         "remap": "remapping of its memory has failed",
         "reset": "it needs a reset",
         "xid": f"the driver reported the fatal error Xid {number}",
-    }.get(problem, f"{reason['user'] or 'a user'} has set it aside")
+    }.get(problem, f"{reason['user'] or 'a user'} set it aside")
     until = f" until {moment(reason['until'])}" if reason["until"] else ""
     index, instance = reason["gpu"] or (0, None)
     ends_alone = until or problem == "suspected"
-    way = "" if ends_alone else f" (`torc gpu use {instance or index}` ends that)"
+    way = "" if ends_alone else f" (undo with `torc gpu use {instance or index}`)"
     return f"{_label(reason)} is not used{until}: {why}{way}"
 
 
@@ -168,8 +168,8 @@ def _next(reason: Reason) -> str:
 
 
 def _used_again(reason: Reason) -> str:
-    by = f": {reason['user']} has decided so" if reason["user"] else ""
-    return f"{_label(reason)} is used again{by}"
+    by = f", by decision of {reason['user']}" if reason["user"] else ""
+    return f"{_label(reason)} is back in use{by}"
 
 
 def _ended(reason: Reason) -> str:

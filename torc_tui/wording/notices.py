@@ -163,7 +163,7 @@ def _grown(reason: Reason) -> str:
     parts = []
     if reason["num_gpus"] is not None:
         before, after = reason["num_gpus"]
-        parts.append(f"{'a whole GPU' if after == 1 else count(after, 'GPU')} instead of a part")
+        parts.append(f"{'a whole GPU' if after == 1 else count(after, 'GPU')} instead of a share")
     for resource in ("memory", "gpu_memory", "runtime"):
         if reason[resource] is not None and reason[resource][1] is not None:
             before, after = reason[resource]

@@ -234,7 +234,7 @@ _LOSSES = {
 def _resumed(reason: Reason) -> str:
     after: Reason | None = reason["after"]
     detail = "its runner was stopped" if after is None else sentence(after)
-    return f"the attempt before was interrupted: {detail}"
+    return f"the previous attempt was interrupted: {detail}"
 
 
 def _no_heartbeat(reason: Reason) -> str:
@@ -244,11 +244,11 @@ def _no_heartbeat(reason: Reason) -> str:
 
 def _runner_expired(reason: Reason) -> str:
     command = f"`torc compute-nodes drop {reason['runner']}`"
-    return f"{_no_heartbeat(reason)}; if it is gone, free its jobs with {command}"
+    return f"{_no_heartbeat(reason)}; if it is lost, free its jobs with {command}"
 
 
 def _runner_lost(reason: Reason) -> str:
-    runner = f"runner {reason['runner']} on {reason['hostname']} is gone"
+    runner = f"runner {reason['runner']} on {reason['hostname']} is lost"
     return f"{runner}; `torc run {reason['workflow']}` takes over its jobs"
 
 

@@ -47,7 +47,7 @@ def _read_table(name: str, text: str) -> ParameterTable:
     extension = PurePath(name).suffix.lower()
     if extension not in _READERS:
         hint = f"extensions: {', '.join(_READERS)}"
-        raise InvalidValue(f"{file} is no table that can be read", hint)
+        raise InvalidValue(f"{file} is not a table of a supported format", hint)
     columns: tuple[str, ...] = ()
     rows: list[tuple[Value, ...]] = []
     for number, (line, row) in enumerate(_READERS[extension](text, file), 1):

@@ -72,7 +72,9 @@ def label(value: Json) -> str:
     """Return a label of a job or of a runner."""
     checked = string(value)
     if not checked or checked != checked.strip() or "," in checked or not checked.isprintable():
-        raise InvalidValue(f"{quoted(checked)} is not a label", "labels hold no commas")
+        raise InvalidValue(
+            f"{quoted(checked)} is not a valid label", "labels cannot contain commas"
+        )
     return checked
 
 

@@ -1,4 +1,4 @@
-"""What goes on in a workflow: what runs, the newest failures, finished jobs over time. Pure.
+"""The activity of a workflow: running jobs, the newest failures, finished jobs over time. Pure.
 
 Input: the view of a workflow, the ids of changed jobs, the last lines of logs, the time. Output:
 lines for a width and a height, and those that stand for jobs.
@@ -127,7 +127,7 @@ class Activity:
             return []
         title: list[Span] = [(f" {total}", "muted")]
         if total > len(self.failed):
-            title.append((", the newest first", "faint"))
+            title.append((", newest first", "faint"))
         out: list[Entry] = [(heading("Failed", *title), None)]
         jobs = [self.view.jobs[key] for key in self.failed]
         name = _name_width(jobs, width // 2)
@@ -150,7 +150,7 @@ class Activity:
                 counts[min(room - 1, int((at - begin) / (end - begin) * room))] += 1
         inside = int(sum(counts))
         rate = inside / (end - begin) * 60
-        speed = f"{rate:.0f} a minute" if rate >= 1 else f"{rate * 60:.1f} an hour"
+        speed = f"{rate:.0f} per minute" if rate >= 1 else f"{rate * 60:.1f} per hour"
         title = heading(
             "Finished", (f" {count(inside, 'job')} in {duration(end - begin)}", "muted")
         )

@@ -62,7 +62,7 @@ class FilterController:
         }
 
     def show_next_state(self) -> None:
-        """Filter to what failed, what runs, what waits, and then to nothing."""
+        """Show only failed, running or waiting jobs, then all jobs."""
         counts = self._model.view.count
         here = [text for text, statuses in STATES.items() if counts(*statuses)]
         texts = [*here, ""]

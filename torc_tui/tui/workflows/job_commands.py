@@ -100,7 +100,7 @@ class JobCommands:
             if chosen is not None:
                 host.filter.narrow(chosen)
 
-        host.torc.push(Finder(f"Filter to the jobs that share with {job.name}", search), take)
+        host.torc.push(Finder(f"Filter by a value of {job.name}", search), take)
 
     def _go_to_failed(self, by: int) -> None:
         """Go to the next or previous failed job of those that the filter shows."""

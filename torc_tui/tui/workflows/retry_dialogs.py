@@ -220,7 +220,7 @@ class EditCommand(Overlay[str]):
         if not others:
             return [first]
         summary = f"; {count(others, 'other command')} {'changes' if others == 1 else 'change'}"
-        return [[*first, (f"{summary} in the same words", "muted")]]
+        return [[*first, (f"{summary} in the same way", "muted")]]
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()

@@ -19,7 +19,7 @@ from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows.workflow_files import WorkflowFile, examples, find
 
-SENTENCE = "Runs the jobs of a workflow in order, and shows all of them live."
+SENTENCE = "Torc runs the jobs of a workflow in order and shows their progress live."
 COLUMNS = (
     TableColumn("file", "workflow file", 28, minimum=14, importance=0, grow=1, sortable=False),
     TableColumn("about", "about", 40, minimum=12, importance=1, grow=2, sortable=False),

@@ -1,4 +1,4 @@
-"""The workflow under the cursor of the list: its graph by groups, what runs, the newest failures.
+"""The preview of the selected workflow: its graph by groups, running jobs, the newest failures.
 
 Input: the workflow; the thread for slow questions reads the rest. Output: lines. A large workflow
 is not read: its counts are shown.

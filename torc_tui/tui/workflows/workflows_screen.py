@@ -181,7 +181,7 @@ class WorkflowsScreen(TorcScreen):
         self.torc.push(NewWorkflow(self, path, kind=kind))
 
     def _show_next_state(self) -> None:
-        """Show what failed, what runs, what waits, and then everything."""
+        """Show only failed, running or waiting workflows, then all."""
         now = self.filter_line.text.strip()
         at = STATES.index(now) if now in STATES else -1
         self.filter_line.write(STATES[(at + 1) % len(STATES)])
