@@ -25,6 +25,22 @@ def test_runs(torc: Any, place: Path, template: str) -> None:
     assert ran.code == 0, ran.err
 
 
+def test_schema_goes_where_a_link_points(torc: Any, place: Path) -> None:
+    """The file of ``-o`` is written, not replaced: it may be a link or a device."""
+    (place / "link").symlink_to("schema.json")
+    assert torc("schema", "-o", "link").code == 0
+    assert (place / "link").is_symlink()
+    written = json.loads((place / "schema.json").read_text())
+    assert written == torc("schema", "-o", "-").json
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_schema_on_a_full_disk(torc: Any, place: Path) -> None:
+    (place / "full").symlink_to("/dev/full")
+    answer = torc("schema", "-o", "full")
+    assert (answer.code, answer.err.count("cannot be written")) == (2, 1)
+
+
 def test_default(torc: Any, place: Path) -> None:
     answer = torc("new", "-o", "mine.yaml", "-f", "json")
     assert json.loads(answer.out) == {"path": str(place / "mine.yaml"), "template": "diamond"}

@@ -18,11 +18,11 @@ from torc_tui.workflow_file.editor_schema import workflow_schema
 def schema(call: Call) -> None:
     """Print the schema, or write it to a file."""
     given = call.options.output
-    if given is None:
+    if given in (None, "-"):
         output.json_value(workflow_schema(key_meanings()))
         return
     try:
-        _write(Path(given))
+        Path(given).write_text(_text(), encoding="utf-8")  # also into a device or behind a link
     except OSError as error:
         raise UsageError(f"{quoted(given)} cannot be written: {error.strerror}") from error
     call.done({"path": str(Path(given).absolute())}, f"Wrote {given}")
@@ -41,10 +41,13 @@ def comment() -> str:
 
 def _write(path: Path) -> None:
     """Write the schema at once: an editor may be reading the file."""
-    text = json.dumps(workflow_schema(key_meanings()), indent=1, ensure_ascii=False)
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        new.write_text(f"{text}\n", encoding="utf-8")
+        new.write_text(_text(), encoding="utf-8")
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def _text() -> str:
+    return json.dumps(workflow_schema(key_meanings()), indent=1, ensure_ascii=False) + "\n"
