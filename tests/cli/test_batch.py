@@ -165,6 +165,21 @@ def test_jobs_count_alone(shell: Shell, place: Path) -> None:
     assert done.returncode == 0
 
 
+def test_parts_of_cpus(torc: Any) -> None:
+    """``-j 3`` jobs of half a CPU; an added job may request a part as well."""
+    assert torc("exec", "-q", "-j", 3, "--cpus", "0.5", *("-c", "true") * 3).code == 0
+    assert torc("add", "--cpus", "1.5", "--", "true").code == 0
+    found = torc("resource-requirements", "list", 1, "-f", "json").json
+    assert {one["num_cpus"] for one in found} >= {0.5, 1.5}
+
+
+def test_failures_name_jobs_as_commands_take_them(shell: Shell, torc: Any) -> None:
+    assert shell("seq 2 | torc exec -q -- 'echo bad; exit {raw}'").returncode == 1
+    assert shell("seq 2 | torc exec -q -n same -- 'echo {}; exit 3'").returncode == 1
+    assert "(job*)" in torc("status", 2).out
+    assert torc("jobs", "retry", "job*", "-w", 2).code == 0
+
+
 def test_retry(torc: Any) -> None:
     assert torc("exec", "-q", "--retry", 2, "-c", "exit 1").code == 1
     (result,) = torc("results", "list", 1, "-f", "json").json
@@ -265,6 +280,9 @@ def test_bad_line(shell: Shell, place: Path) -> None:
         (("-c", "x", "--param", "a=1", "--param", "a=2"), "'a' is given twice"),
         (("-c", "x", "--param", "a=1:0"), "--param a has the empty range"),
         (("-c", "x {a:03d}", "--param", "a=z"), "does not fit the value 'z'"),
+        (("-c", "x", "--cpus", "0"), "--cpus: '0' is not a number of CPUs"),
+        (("-c", "x", "--cpus", "nan"), "--cpus: 'nan' is not a number of CPUs"),
+        (("-c", "x", "--runtime", "PT0S"), "--runtime: 'PT0S' is not a number of seconds"),
         (("-c", "x", "--results", "r.txt"), "must end in .csv or .jsonl"),
         (("-c", "x", "--results", "no/r.csv"), "no/r.csv: cannot be written"),
         (("-C", "nothing"), "nothing: cannot be read"),

@@ -166,6 +166,13 @@ def _span(value: str) -> float:
     return number
 
 
+def _runtime(value: str) -> float:
+    seconds = _span(value)
+    if seconds == 0:
+        raise ValueError
+    return seconds
+
+
 def _any_span(value: str) -> float:
     from torc_tui.units import short_duration
 
@@ -190,12 +197,6 @@ def _gpus(value: str) -> float:
     if number > 1 and number != int(number):
         raise ValueError
     return int(number) if number == int(number) else number
-
-
-def _duration(value: str) -> float:
-    from torc_tui.units import parse_duration
-
-    return parse_duration(value)
 
 
 def _growth(value: str) -> float:
@@ -229,11 +230,11 @@ INTEGER = _checked(_integer, "a whole number")
 SECONDS = _checked(_number_to(MOST_SECONDS), "a number of seconds")
 GIB = _checked(_number_to(MOST_GIB), f"a number of GiB from 0 to {MOST_GIB}")
 SPAN = _checked(_span, "a number of seconds or a duration")
+RUNTIME = _checked(_runtime, "a number of seconds or a duration greater than 0")
 GPUS = _checked(_gpus, "a number of GPUs, or a share below 1")
 ANY_SPAN = _checked(_any_span, "a duration such as 2h")
 SIZE = _checked(_size, "a size")
 GPU_SIZE = _checked(_gpu_size, "a size of at least 16m, or a percentage of the GPU such as 50%")
-DURATION = _checked(_duration, "a duration")
 FACTOR = _checked(_factor, "a number greater than 0")
 PERCENT = _checked(_number_to(MOST_SECONDS), "a percentage from 0")
 GROWTH = _checked(_growth, "a factor above 1 and at most 100, such as x1.5")
@@ -243,16 +244,17 @@ _METAVARS: dict[Callable[[str], Any], str] = {
     path: "FILE",
     label: "NAME",
     COUNT: "N",
+    CPUS: "N",
     POSITIVE: "N",
     INTEGER: "N",
     SECONDS: "SECONDS",
     GIB: "GIB",
     GPUS: "N",
     SPAN: "TIME",
+    RUNTIME: "TIME",
     ANY_SPAN: "TIME",
     SIZE: "SIZE",
     GPU_SIZE: "SIZE",
-    DURATION: "TIME",
     MOMENT: "TIME",
     FACTOR: "X",
     PERCENT: "PERCENT",

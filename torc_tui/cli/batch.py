@@ -6,6 +6,7 @@ its results. Jobs run while further lines arrive.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -214,7 +215,7 @@ def _running(given: Namespace) -> Namespace:
     found = Namespace(output_dir=given.output_dir, grace=None)
     if given.jobs is not None:
         found.max_parallel_jobs = given.jobs
-        most = given.jobs * given.cpus + (os.cpu_count() or 1)
+        most = math.ceil(given.jobs * given.cpus) + (os.cpu_count() or 1)
         found.num_cpus = min(most, settings.MOST_INTEGER)
     return found
 

@@ -17,7 +17,6 @@ from torc_tui.cli.arguments import (
     ANY_SPAN,
     COUNT,
     CPUS,
-    DURATION,
     FACTOR,
     FILE,
     GIB,
@@ -36,6 +35,7 @@ from torc_tui.cli.arguments import (
     PERCENT,
     POSITIVE,
     RECORD,
+    RUNTIME,
     SECONDS,
     SIZE,
     SPAN,
@@ -207,10 +207,10 @@ _CREATING = (
     flag("--dry-run", "check the file and show what would be created"),
 )
 _PER_JOB = (
-    arg("--cpus", "CPUs of each job (default: 1)", type=POSITIVE, default=1),
+    arg("--cpus", "CPUs of each job, such as 4 or 0.5 (default: 1)", type=CPUS, default=1),
     arg("--memory", "memory of each job, such as 2g (default: not enforced)", type=SIZE),
     arg("--gpus", "GPUs of each job, or a share such as 0.5", type=GPUS, default=0),
-    arg("--runtime", "runtime of each job, such as PT2H", type=SPAN),
+    arg("--runtime", "runtime of each job, such as PT2H", type=RUNTIME),
 )
 _EXIT_STATUS = flag(
     "--exit-status", "exit with 1 if a job did not succeed, 3 if not all have finished"
@@ -818,7 +818,7 @@ JOB_COMMANDS = (
             arg(
                 "--runtime-per-job",
                 "runtime of each job, such as PT2H (default: not enforced)",
-                type=DURATION,
+                type=RUNTIME,
             ),
         ),
         changes=True,

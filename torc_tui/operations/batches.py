@@ -113,7 +113,7 @@ class Batch:
                 workflow_id=self.workflow_id,
                 name=names,
                 group=[
-                    "job_{line}" if pairs else name
+                    "job{line}" if pairs else name
                     for name, pairs in zip(names, values, strict=True)
                 ],
                 command=[command for command, _ in commands],
