@@ -46,9 +46,15 @@ def test_whole_parts_and_end(torc: Any, talked: int) -> None:
     assert torc("logs", 1, "--path").out.count("\n") == 2
 
 
+def test_nothing_has_started(torc: Any, small: int) -> None:
+    answer = torc("logs", "-w", small)
+    assert (answer.code, f"`torc why -w {small}`" in answer.err) == (2, True)
+
+
 def test_none(torc: Any, talked: int, place: Path) -> None:
     answer = torc("logs", 1, "--attempt", 5)
-    assert answer.code == 2 and "has no log files" in answer.err
+    assert answer.code == 2 and "has no log files of attempt 5" in answer.err
+    assert "has no log files of run 7, attempt 1" in torc("logs", 1, "-r", 7, "-a", 1).err
     torc("init", 1, "--no-prompts")
     assert torc("logs", 1, "--stdout").out == "one\ntwo\n", "the last run that left any"
 

@@ -22,7 +22,7 @@ from tests.waiting import DEADLINE, wait_for
 from torc_tui.cli.live_progress import Live
 from torc_tui.cli.lost_terminal import RunOutput, TerminalFallback
 from torc_tui.cli.progress import Lines, SafeObserver, watcher
-from torc_tui.cli.run_messages import RunMessages
+from torc_tui.cli.run_messages import RunMessages, stopping_line
 from torc_tui.cli.run_options import arguments_of
 from torc_tui.engine.report import RunOptions, UnschedulableJob
 from torc_tui.model import Event, Machine
@@ -235,6 +235,11 @@ def on_a_terminal(
         process.kill()
         process.wait()
         os.close(main_end)
+
+
+def test_one_job_is_stopped() -> None:
+    assert stopping_line(1, 30).endswith("Ctrl-C again kills it now")
+    assert "1 running job gets SIGTERM" in stopping_line(1, 30)
 
 
 @pytest.mark.terminal

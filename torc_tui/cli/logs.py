@@ -113,7 +113,10 @@ def _latest(call: Call, workflow_id: int) -> int:
         for job in queries.list_jobs(call.store, workflow_id, wanted):
             note(f"{job['name']} (job {job['id']}), {job['status']}")
             return int(job["id"])
-    raise NotFound(f"no job of workflow {workflow_id} has started yet")
+    raise NotFound(
+        f"no job of workflow {workflow_id} has started yet",
+        hint=f"`torc why -w {workflow_id}` explains what its jobs wait for",
+    )
 
 
 class AttemptFinder:
@@ -154,7 +157,12 @@ class AttemptFinder:
     def nothing(self) -> str:
         """Return the error for a job without log files."""
         job = self.which()
-        return f"job {self.job_id} ({job['name']}) is {job['status']} and has no log files"
+        known = f"job {self.job_id} ({job['name']})"
+        chosen = {"run": self.run_id, "attempt": self.attempt}
+        words = [f"{name} {number}" for name, number in chosen.items() if number is not None]
+        if words:
+            return f"{known} has no log files of {', '.join(words)}"
+        return f"{known} is {job['status']} and has no log files"
 
 
 def chosen_streams(options: Any) -> tuple[str, ...]:

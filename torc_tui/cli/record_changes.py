@@ -64,7 +64,7 @@ def _ids(given: Sequence[str] | None) -> list[int]:
     words = [word for text in given or () for word in text.split(",") if word]
     for word in words:
         if not (word.isascii() and word.isdigit()):
-            raise UsageError(f"{word!r} is not an id")
+            raise UsageError(f"{word!r} is not an id", hint="ids are numbers, such as 1 2 or 1,2")
     return list(map(int, words))
 
 

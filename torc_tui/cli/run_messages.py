@@ -120,9 +120,10 @@ def stopping_line(running: int, grace: float) -> str:
     jobs = count(running, "running job")
     if not grace:
         return f"Killing {jobs}."
+    verb, them = ("gets", "it") if running == 1 else ("get", "them")
     return (
-        f"Stopping: {jobs} get SIGTERM, and SIGKILL after {duration(grace)};"
-        " Ctrl-C again kills them now"
+        f"Stopping: {jobs} {verb} SIGTERM, and SIGKILL after {duration(grace)};"
+        f" Ctrl-C again kills {them} now"
     )
 
 

@@ -70,7 +70,9 @@ def _check_name(conn: Connection, workflow_id: int, name: str) -> None:
     if not additions.name_is_taken(conn, workflow_id, name, 0):
         return
     if conn.value(sql.JOB_OF_NAME, workflow_id=workflow_id, name=name) is not None:
-        raise UsageError(f"workflow {workflow_id} already has a job {quoted(name)}")
+        raise UsageError(
+            f"workflow {workflow_id} already has a job {quoted(name)}", hint="use another name"
+        )
     raise UsageError(
         f"workflow {workflow_id} had a job {quoted(name)}, and its results remain",
         hint="use another name",
@@ -82,17 +84,24 @@ def _spec(store: Store, conn: Connection, workflow_id: int, new: NewJob) -> JobS
     jobs = {job.id: job for job in user_actions.job_states(conn, new.depends_on)}
     for job_id in new.depends_on:
         if job_id not in jobs or jobs[job_id].workflow_id != workflow_id:
-            raise NotFound(f"workflow {workflow_id} has no job {job_id}")
+            raise NotFound(
+                f"workflow {workflow_id} has no job {job_id}",
+                hint=f"`torc jobs list {workflow_id}` shows all jobs",
+            )
     names = {one["id"]: one["name"] for one in queries.list_files(store, workflow_id)}
     for file_id in (*new.input_files, *new.output_files):
         if file_id not in names:
-            raise NotFound(f"workflow {workflow_id} has no file {file_id}")
+            raise NotFound(
+                f"workflow {workflow_id} has no file {file_id}",
+                hint=f"`torc files list {workflow_id}` shows all files",
+            )
     requirements = None
     if new.requirement_id is not None:
         found = queries.get_requirements(store, new.requirement_id)
         if found["workflow_id"] != workflow_id:
             raise NotFound(
-                f"workflow {workflow_id} has no resource requirements {new.requirement_id}"
+                f"workflow {workflow_id} has no resource requirements {new.requirement_id}",
+                hint=f"`torc resource-requirements list {workflow_id}` shows all entries",
             )
         requirements = found["name"]
     return JobSpec(

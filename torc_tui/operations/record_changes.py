@@ -114,4 +114,6 @@ def delete_events(
 
 def _check_name(conn: Connection, workflow_id: int, name: str) -> None:
     if conn.value(sql.FILE_OF_NAME, workflow_id=workflow_id, name=name) is not None:
-        raise UsageError(f"workflow {workflow_id} already has a file {quoted(name)}")
+        raise UsageError(
+            f"workflow {workflow_id} already has a file {quoted(name)}", hint="use another name"
+        )
