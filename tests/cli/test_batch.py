@@ -274,8 +274,8 @@ def test_bad_line(shell: Shell, place: Path) -> None:
     [
         ((), "exec needs a command"),
         (("-c", "echo '{}'"), "{} is inside quotes"),
-        (("-c", "x", "--halt", "then"), "--halt must be now, soon or"),
-        (("-c", "x", "--halt", "now,fail=0"), "--halt must be now, soon or"),
+        (("-c", "x", "--halt", "then"), "--halt must be now or soon"),
+        (("-c", "x", "--halt", "now,fail=0"), "--halt must be now or soon"),
         (("-c", "x", "--param", "raw=1"), "'raw' cannot be the name of a parameter"),
         (("-c", "x", "--param", "a=1", "--param", "a=2"), "'a' is given twice"),
         (("-c", "x", "--param", "a=1:0"), "--param a has the empty range"),

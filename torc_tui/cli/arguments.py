@@ -268,14 +268,14 @@ FILE = arg(
 )
 WORKFLOW = arg(
     "workflow WORKFLOW",
-    "id, name or @last (default: the newest of this directory; changes ask if there are several)",
+    "id, name or @last (default: newest of this directory; changes ask if there are several)",
     nargs="?",
 )
 OF_WORKFLOW = arg("-w --workflow WORKFLOW", "id or name of the workflow")
 WORKFLOWS = arg("workflows WORKFLOW", "ids or names", nargs="+")
 JOB = arg("job JOB", "name, WORKFLOW/NAME, or id")
 JOBS = arg("jobs JOB", "names, WORKFLOW/NAME, or ids", nargs="+")
-RECORD = arg("record RECORD", "id, or a name (with -w, or inside a job)")
+RECORD = arg("record RECORD", "id or name (-w if several workflows have a record of that name)")
 NO_PROMPTS = flag("-y --no-prompts --yes", "do not ask for confirmation")
 OFFSET = arg("--offset", "skip the first N", type=COUNT, default=0)
 ORDER = (

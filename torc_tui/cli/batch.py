@@ -33,7 +33,7 @@ _NAME = "exec"
 """The name of a batch without ``--name``."""
 _RETRY_SECONDS = 0.5
 _CLOSING_SECONDS = 10.0
-"""How long the end of the run waits for the last commands to be stored."""
+"""Time that the end of the run waits until the last commands are stored."""
 
 
 class _HaltRule(NamedTuple):
@@ -68,7 +68,7 @@ class _Feeder(JobSource):
         return any(self._add(group) for group in self._groups)
 
     def failed(self, job_ids: Iterable[int]) -> None:
-        """Halt the run after as many failures as ``--halt`` names."""
+        """Halt the run after the number of failures given by ``--halt``."""
         if (rule := self._halt_rule) is not None:
             self._failed.update(job_ids)
             if len(self._failed) >= rule.failures:
@@ -228,5 +228,5 @@ def _halt_rule(text: str | None) -> _HaltRule | None:
     name, _, number = rest.partition("=")
     valid = name == "fail" and number.isascii() and number.isdecimal() and int(number[:9]) > 0
     if when not in ("now", "soon") or (mark and not valid):
-        raise UsageError(f"--halt must be now, soon or, for example, now,fail=3, not {text!r}")
+        raise UsageError(f"--halt must be now or soon, such as now,fail=3, not {text!r}")
     return _HaltRule("now" if when == "now" else "soon", int(number[:9]) if mark else 1)

@@ -45,11 +45,11 @@ class LineReader:
             self._poll.register(one, select.POLLIN)
 
     def stop(self) -> None:
-        """Let the lines end here."""
+        """Stop reading."""
         os.write(self._stop_writer, b"x")
 
     def groups(self) -> Iterator[list[tuple[int, bytes]]]:
-        """Yield the lines that have arrived, with their numbers, until the end of the input."""
+        """Yield lines with their numbers as they arrive, until the end of the input."""
         rest = b""
         while (chunk := self._chunk()) is not None:
             *lines, rest = (rest + chunk).split(b"\n")
@@ -74,7 +74,7 @@ class LineReader:
         return found
 
     def _chunk(self) -> bytes | None:
-        """Return what has arrived; empty at the end, None after `stop`."""
+        """Return the bytes that have arrived; empty at the end, None after `stop`."""
         ready = {fd for fd, _ in self._poll.poll()}
         if self._stop_reader in ready:
             return None
@@ -114,7 +114,7 @@ class BatchInput:
             raise UsageError(f"-C - reads commands from standard input, and {LINE} lines")
 
     def stop(self) -> None:
-        """Let the groups end; another thread may wait for the next one."""
+        """Stop the groups, even while another thread waits for the next one."""
         self._is_stopped = True
         if self.reader is not None:
             self.reader.stop()
@@ -155,7 +155,7 @@ class BatchInput:
         return found
 
     def _commands_of(self, reader: LineReader, lines: Sequence[tuple[int, bytes]]) -> list[Command]:
-        """Return the commands that the lines of a file are; ``#`` begins a comment."""
+        """Return the commands of a file, one per line; ``#`` starts a comment."""
         found: list[Command] = []
         for number, line in lines:
             try:
@@ -199,7 +199,7 @@ def _opened(path: str) -> LineReader:
 
 
 def _is_input(commands_file: str | None) -> bool:
-    """Return whether standard input is a pipe or a file, whose lines the command gets."""
+    """Return whether standard input is a pipe or a file with lines for the command."""
     if commands_file == "-":
         return False
     try:

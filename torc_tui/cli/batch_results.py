@@ -93,7 +93,7 @@ class BatchResults(SafeObserver):
         self, store: Store, stdio_mode: str, *, prints: bool, file: ResultsFile | None
     ) -> None:
         self.order: deque[int] = deque()
-        """The jobs that were not written yet, in their order; another thread appends to it."""
+        """The jobs that are not written yet, in input order; another thread appends to it."""
         self._store = store
         self._mode = stdio_mode
         self._prints = prints
@@ -102,7 +102,7 @@ class BatchResults(SafeObserver):
         self._seq = 0
 
     def around(self, observer: Observer) -> BatchResults:
-        """Pass everything on to another observer."""
+        """Forward all events to another observer."""
         super().__init__(observer)
         return self
 
@@ -113,7 +113,7 @@ class BatchResults(SafeObserver):
         self.guard(self._write_ended)
 
     def finish(self) -> None:
-        """Write the records of the jobs that are left, as they are after the run."""
+        """Write the records of the remaining jobs with their status after the run."""
         while self.order:
             self._write(self._row(self.order.popleft()))
         if self._file is not None:
@@ -149,7 +149,7 @@ class BatchResults(SafeObserver):
                 print_stderr(f"--results: can no longer be written: {error.strerror}")
 
     def _print(self, outputs: tuple[str | None, ...]) -> None:
-        """Print the outputs of a job; the run continues if nobody can read them any more."""
+        """Print the output of a job; the run continues if the reader is gone."""
         try:
             for path, stream in zip(dict.fromkeys(outputs), (sys.stdout, sys.stderr), strict=False):
                 _copy(path, stream)

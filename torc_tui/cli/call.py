@@ -1,7 +1,7 @@
 """Represent one call of a command: its options, its database, how it prints.
 
-A handler gets a `Call` and returns an exit code, or None for 0. What prints records is imported
-when it is used: some commands print none.
+A handler gets a `Call` and returns an exit code, or None for 0. Modules that print records
+are imported on use, because some commands print none.
 """
 
 from __future__ import annotations

@@ -439,7 +439,7 @@ WORKFLOW_COMMANDS = (
         "why:why",
         "Explain why a job, or jobs of a workflow, are waiting or failed",
         (
-            arg("job JOB|WORKFLOW", "name, WORKFLOW/NAME, or id; or a workflow", nargs="?"),
+            arg("job JOB|WORKFLOW", "job (name, WORKFLOW/NAME or id), or workflow", nargs="?"),
             OF_WORKFLOW,
         ),
     ),
@@ -679,18 +679,18 @@ WORKFLOW_COMMANDS = (
 _RECOVERING = (
     arg(
         "--memory-multiplier",
-        "factor for the memory of jobs that ran out of it (default: 1.5)",
+        "memory factor for jobs that ran out of memory (default: 1.5)",
         type=GROWTH,
     ),
     arg(
         "--runtime-multiplier",
-        "factor for the runtime of jobs that timed out (default: 1.5)",
+        "runtime factor for jobs that timed out (default: 1.5)",
         type=GROWTH,
     ),
     flag("--retry-unknown", "also retry jobs that failed for other reasons"),
     arg(
         "--recovery-hook COMMAND",
-        "run this with the id of the workflow if jobs failed for other reasons; retry them",
+        "command to run with the workflow id if jobs failed for other reasons; then retry",
     ),
 )
 RECOVERY_COMMANDS = (
@@ -735,7 +735,7 @@ CHANGES = (
     arg("-c --command COMMAND", "new command, or a change of it: s/PATTERN/TEXT/"),
     arg("--env NAME=VALUE", "set a variable of the environment (repeatable)", action="append"),
     arg("--unset NAME", "remove a variable (repeatable)", action="append"),
-    arg("--priority", "new priority; higher ones start first", type=COUNT),
+    arg("--priority", "new priority; higher priorities start first", type=COUNT),
     arg("--label", "new labels: LABEL,LABEL (repeatable)", action="extend", type=labels),
     flag("--clear-labels", "remove all labels"),
 )
@@ -832,7 +832,7 @@ JOB_COMMANDS = (
         *CHANGES,
         arg("-n --name", "new name, for one job", type=label),
         arg("--resource-requirements-id ID", "id of other resource requirements", type=POSITIVE),
-        flag("--when-done", "change running jobs, too: for their next attempt"),
+        flag("--when-done", "also change running jobs, from their next attempt on"),
         DRY_RUN,
         NO_PROMPTS,
     ),
@@ -1243,7 +1243,7 @@ PROGRAM_COMMANDS = (
 
 _COLUMNS = (
     arg("--columns NAMES", "columns to print, such as id,name,priority"),
-    arg("-x --exclude NAME", "leave this column out (repeatable)", action="append"),
+    arg("-x --exclude NAME", "omit this column (repeatable)", action="append"),
     flag("--wide", "print all columns in full, whatever the width of the terminal"),
 )
 

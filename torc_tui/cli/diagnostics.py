@@ -39,7 +39,7 @@ _CORRECTABLE = (
 
 
 class Failure:
-    """What went wrong: a message, what to do, the exit code, and the single problems if several."""
+    """A failed command: message, hint, exit code, and the individual problems if several."""
 
     def __init__(
         self, message: str, code: int = FAILED, *, hint: str | None = None, problems: Any = ()

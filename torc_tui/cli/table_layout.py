@@ -105,7 +105,7 @@ def _squeeze(kept: Sequence[int], shapes: Sequence[Shape], widths: list[int], ro
 
 
 def _narrow(columns: Sequence[int], widths: list[int], excess: int, narrowest: int) -> None:
-    """Take the excess from the widest columns, which become equally wide."""
+    """Narrow the widest columns equally until the table fits."""
     while excess > 0:
         widest = max(widths[index] for index in columns)
         if widest <= narrowest:

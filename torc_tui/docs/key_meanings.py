@@ -1,4 +1,4 @@
-"""Read what the keys of a workflow file mean from the page that describes them."""
+"""Read the meanings of workflow file keys from the documentation page."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from torc_tui.store.event_log import append
 
 
 class StartConditions(NamedTuple):
-    """What jobs wait for: the jobs with these ids, and a number of seconds from now."""
+    """The conditions of new jobs: jobs with these ids, and a delay in seconds from now."""
 
     after: Sequence[int] = ()
     delay: float = 0.0

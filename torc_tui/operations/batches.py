@@ -38,7 +38,7 @@ from torc_tui.store.encoding import dumps
 from torc_tui.store.event_log import append
 
 Command = tuple[str, Sequence[tuple[str, Value]]]
-"""A text for bash, and the values it was made from."""
+"""A command for bash, and the values of its placeholders."""
 
 _RERUN = UNSUCCESSFUL | {JobStatus.PENDING_FAILED, JobStatus.DISABLED}
 
@@ -137,7 +137,7 @@ class Batch:
 
 
 class _KnownCommands:
-    """The jobs that a workflow has, by their commands; each is taken once."""
+    """The jobs of a workflow by command; each job is used once."""
 
     def __init__(self, store: Store, workflow_id: int) -> None:
         self._jobs: dict[bytes, list[int]] = defaultdict(list)

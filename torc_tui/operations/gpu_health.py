@@ -1,4 +1,4 @@
-"""Share what is known of the health of GPUs with the other runners and users of this host.
+"""Share the health of GPUs with the other runners and users of this host.
 
 Input: a database, or none; GPUs. Output: the health of GPUs, and changes of it. It is kept beside
 the ledger of the host, and in the database where the ledger cannot be used.
@@ -27,7 +27,7 @@ from torc_tui.store.database import Store
 from torc_tui.wording import listed, sentence
 
 CHECK_SECONDS = 2.0
-"""Time between two looks into the database for changes by others."""
+"""Time between two checks of the database for changes by others."""
 LEAST_PREFIX = 5
 """Fewest characters of a UUID that name a GPU: with fewer, only ``GPU-`` is known."""
 
@@ -41,7 +41,7 @@ class SharedHealth:
         self._looked_at = 0.0
 
     def load(self) -> GpuHealth:
-        """Return what is known now."""
+        """Return the current health records."""
         self._looked_at = time.monotonic()
         health = self._host.load()
         if health is not None or self._store is None:

@@ -1,4 +1,4 @@
-"""Add the jobs that a running job makes to its workflow.
+"""Add the jobs that a running job spawns to its workflow.
 
 Input: an open store, a fragment of a workflow file, the attempt that makes the jobs. Output: the
 ids of the jobs. Everything is one transaction.
@@ -50,7 +50,7 @@ class Caller(NamedTuple):
 
 
 class SpawnOptions(NamedTuple):
-    """How jobs are made; ``state`` is JSON as text, None for no state."""
+    """Options of a call; ``state`` is JSON as text, None for no state."""
 
     mode: Mode = "staged"
     lineage: str | None = None
@@ -100,7 +100,7 @@ class _Spawning:
         self.settings: Mapping[str, Any] = loads(self.row.settings).get("dynamic_jobs") or {}
 
     def run(self) -> Spawned:
-        """Store everything, and return what is stored."""
+        """Store the jobs, and return their ids and number."""
         kept = self._kept_jobs()
         new = [job for job in self.spec.jobs if job.name not in kept]
         if new:
@@ -195,7 +195,7 @@ class _Spawning:
         return before.mode == "staged" and (before.run, before.attempt) != attempt
 
     def _repeat(self, job_id: int, before: Spawn) -> None:
-        """Let a job count as made by this attempt."""
+        """Mark a job as added by this attempt."""
         if self._is_of_earlier_attempt(before):
             text = spawned.encode(self._spawn(before.digest))
             self.conn.execute(sql.SET_SPAWN, job_id=job_id, spawn=text)

@@ -38,7 +38,7 @@ def find_reruns(conn: Connection, compared: WorkflowComparison, *, keep: bool = 
 
 
 def _used(conn: Connection, job_ids: list[int]) -> set[int]:
-    """Return the jobs of which a dependent is running."""
+    """Return the jobs with a running dependent."""
     if not _is_used(conn, *job_ids):
         return set()
     return {one for one in job_ids if _is_used(conn, one)}

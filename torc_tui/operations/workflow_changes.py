@@ -36,7 +36,7 @@ class OldJob(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class WorkflowChanges:
-    """What an update changes.
+    """The changes of an update.
 
     ``rerun`` are the jobs that run again, by id with their names, ``stale`` those that would if no
     dependent were running, or if the user did not keep their results.

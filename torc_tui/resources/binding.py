@@ -1,4 +1,4 @@
-"""Make the environment variables by which a job sees its GPUs, and no others.
+"""Create the environment variables that make exactly the GPUs of a job visible to it.
 
 Input: an allocation and the GPUs of the machine. Output: a part of the job's environment. Pure.
 
@@ -81,7 +81,7 @@ def _visible(uuids: list[str], named: str) -> dict[str, str]:
 
 
 def hints(allocation: Allocation, gpus: Iterable[Gpu], rules: GpuRules) -> dict[str, str]:
-    """Return variables by which JAX and clients of MPS keep to a part of a GPU.
+    """Return variables that limit JAX and MPS clients to a share of a GPU.
 
     Whole GPUs need none. The fraction of XLA is of the whole memory. A limit of MPS names the first
     visible GPU, 0.

@@ -1,4 +1,4 @@
-"""Say who holds a part of a GPU: the records that the account of a GPU keeps. Pure."""
+"""Records of who holds shares of a GPU, for the accounting of its memory. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the NVIDIA GPUs of this host again and again.
+"""Read the NVIDIA GPUs of this host repeatedly.
 
 Input: the driver. Output: `GpuReading` records: the GPUs, the distances between them, and what
 processes use of them. A GPU that fails is left out, and each problem is reported once in

@@ -40,7 +40,7 @@ NO_USE = GpuUse(0, None)
 
 
 class Damaged(NamedTuple):
-    """What is wrong with a whole GPU that was asked; it may not answer any more."""
+    """Damage of a whole GPU that was checked; it may no longer respond."""
 
     uuid: str
     gpu_index: int

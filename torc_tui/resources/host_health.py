@@ -1,4 +1,4 @@
-"""Keep what is known of the health of GPUs beside the ledger of the host, for all its users.
+"""Store the health of GPUs beside the ledger of the host, for all its users.
 
 Input: the records of this user. Output: one file per user, and the records of all users. A file
 counts only if it belongs to the user in its name; a file without records counts as nothing.
@@ -35,7 +35,7 @@ class HostHealth:
             return None if directory is None else self._load(directory)
 
     def has_changed(self) -> bool | None:
-        """Return whether a user has written since the last reading; None without a ledger."""
+        """Return whether any user has written since the last reading; None without a ledger."""
         with self._ledger.opened() as directory:
             if directory is None:
                 return None

@@ -45,7 +45,7 @@ class Memory(NamedTuple):
 
 
 class GpuError(Exception):
-    """A GPU does not answer any more, perhaps until it is reset."""
+    """A GPU no longer responds, perhaps until it is reset."""
 
     def __init__(self, message: str, *, needs_reset: bool = False) -> None:
         super().__init__(message)

@@ -54,7 +54,7 @@ class NvmlHealth:
             self._events = None
 
     def begin(self) -> None:
-        """Begin a reading: no GPU was opened yet."""
+        """Begin a reading, before any GPU is opened."""
         for gpu in self._gpus.values():
             gpu.handle = None
 

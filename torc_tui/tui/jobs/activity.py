@@ -34,7 +34,7 @@ GUESSED_FROM = 3
 
 
 class PanelRoom(NamedTuple):
-    """The cells that the activity has."""
+    """Width and height of the activity, in cells."""
 
     width: int
     height: int
@@ -82,7 +82,7 @@ class Activity:
         return [key for key in self.failed if key not in self.tails]
 
     def page(self, room: PanelRoom, now: float) -> LinkedLines:
-        """Return what has room, the most important first."""
+        """Return the parts that fit, most important first."""
         out = LinkedLines()
         width = room.width - 1
         parts = [self._running(width, now), self._failures(width, now)]

@@ -30,7 +30,7 @@ class ColumnWidths:
         self._used: dict[str, int] = {}
 
     def see(self, column: str, cell: Cell) -> None:
-        """Take notice of a painted cell."""
+        """Record the width of a painted cell."""
         most = WIDEST.get(column) or OPTIONAL.get(column)
         if most is None:
             return
@@ -40,7 +40,7 @@ class ColumnWidths:
             self._seen[column] = min(width, most)
 
     def forget(self) -> None:
-        """Start again, because other rows are shown."""
+        """Forget the widths, because other rows are shown."""
         self._seen.clear()
 
     @property

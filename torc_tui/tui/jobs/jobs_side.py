@@ -29,7 +29,7 @@ FRAME = 2
 
 
 class ActivityPanel(FramedSide):
-    """What runs, the newest failures, finished jobs over time; a click on a job selects it."""
+    """Running jobs, newest failures, finished jobs over time; a click on a job selects it."""
 
     DEFAULT_CSS = """
     ActivityPanel LineCanvas { height: 1fr; }
@@ -55,7 +55,7 @@ class ActivityPanel(FramedSide):
         self.write()
 
     def write(self) -> None:
-        """Write what goes on; called only while visible."""
+        """Update the activity; called only while visible."""
         view, room = self._host.view, self.size
         if view is None or not room.width or not self.display:
             return

@@ -21,9 +21,9 @@ from torc_tui.tui.widgets.table_model import Rows
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 BESIDE_FROM = 96
-"""From this width on, the parts stand beside each other."""
+"""Smallest width at which the parts are side by side."""
 ABOVE_FROM = 7
-"""From this height on, the parts stand above each other."""
+"""Smallest height at which the parts are stacked."""
 BESIDE, ABOVE = 0.42, 0.45
 """Share of the list, at most."""
 HEADINGS = 1

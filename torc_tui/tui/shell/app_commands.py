@@ -32,7 +32,7 @@ ABOUT = {
     "torc-16": "the colors of the terminal",
     "torc-mono": "no colors",
 }
-"""What our own themes are for."""
+"""Descriptions of the built-in themes."""
 
 
 class AppCommands:

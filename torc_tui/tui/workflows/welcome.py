@@ -51,7 +51,7 @@ class Centered(Painted):
 
 
 class Welcome(Vertical):
-    """The choices of a new user, in the middle of the screen."""
+    """The choices for an empty database, in the middle of the screen."""
 
     DEFAULT_CSS = """
     Welcome { width: 1fr; height: 1fr; align: center middle; }

@@ -82,7 +82,7 @@ class WorkflowPreview(FramedSide):
             self.set_timer(WAIT, lambda: self._ask(asked, workflow))
 
     def _ask(self, asked: int, workflow: Workflow) -> None:
-        """Read the workflow unless another one is shown by now."""
+        """Read the workflow unless another workflow is shown now."""
         if asked != self._asked or not self.display or not self.size.width:
             return
         if sum(workflow.counts.values()) > MOST_JOBS:
