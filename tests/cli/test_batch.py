@@ -282,6 +282,7 @@ def test_bad_line(shell: Shell, place: Path) -> None:
         (("-c", "x {a:03d}", "--param", "a=z"), "does not fit the value 'z'"),
         (("-c", "x", "--cpus", "0"), "--cpus: '0' is not a number of CPUs"),
         (("-c", "x", "--cpus", "nan"), "--cpus: 'nan' is not a number of CPUs"),
+        (("-c", "x", "--memory", "0"), "--memory: '0' is not a size greater than 0"),
         (("-c", "x", "--runtime", "PT0S"), "--runtime: 'PT0S' is not a number of seconds"),
         (("-c", "x", "--results", "r.txt"), "must end in .csv or .jsonl"),
         (("-c", "x", "--results", "no/r.csv"), "no/r.csv: cannot be written"),

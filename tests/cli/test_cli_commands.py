@@ -694,6 +694,9 @@ def test_a_job_is_changed(torc: Any, place: Path) -> None:
     assert torc("jobs", "update", 1, "-n", " ").code == 2
     assert torc("jobs", "update", 1, "--resource-requirements-id", 99).code == 2
     assert torc("jobs", "update", 1, "--runtime", "1h").code == 2
+    for nothing in (("--cpus", "0"), ("--memory", "0"), ("--runtime", "PT0S")):
+        refused = torc("jobs", "update", 1, *nothing)
+        assert (refused.code, f"{nothing[0]}: must be greater than 0" in refused.err) == (2, True)
     assert torc("jobs", "update", "b", "-w", 1, "--runtime", "PT1H").code == 0
     (job,) = [one for one in torc("jobs", "list", 1, "-f", "json").json if one["name"] == "b"]
     (own,) = [

@@ -183,7 +183,10 @@ def _any_span(value: str) -> float:
 def _size(value: str) -> int:
     from torc_tui.units import parse_memory
 
-    return parse_memory(value)
+    number = parse_memory(value)
+    if number == 0:
+        raise ValueError
+    return number
 
 
 def _gpu_size(value: str) -> int:
@@ -233,7 +236,7 @@ SPAN = _checked(_span, "a number of seconds or a duration")
 RUNTIME = _checked(_runtime, "a number of seconds or a duration greater than 0")
 GPUS = _checked(_gpus, "a number of GPUs, or a share below 1")
 ANY_SPAN = _checked(_any_span, "a duration such as 2h")
-SIZE = _checked(_size, "a size")
+SIZE = _checked(_size, "a size greater than 0")
 GPU_SIZE = _checked(_gpu_size, "a size of at least 16m, or a percentage of the GPU such as 50%")
 FACTOR = _checked(_factor, "a number greater than 0")
 PERCENT = _checked(_number_to(MOST_SECONDS), "a percentage from 0")

@@ -153,7 +153,11 @@ def _amount(name: str, text: str) -> Amount:
         value = _PARSERS[name](text.removeprefix("+"))
     except ValueError as error:
         raise UsageError(f"--{name}: {error.args[0]}", hint=f"write {_USUAL[name]}") from None
-    return Amount(plus=value) if text.startswith("+") else Amount(value)
+    if text.startswith("+"):
+        return Amount(plus=value)
+    if value == 0 and name != "gpus":
+        raise UsageError(f"--{name}: must be greater than 0", hint=f"write {_USUAL[name]}")
+    return Amount(value)
 
 
 def _variable(text: str) -> tuple[str, str]:
