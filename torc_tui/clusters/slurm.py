@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from torc_tui.clusters.inside import ClusterAllocation, read_allocation
 
 TIMEOUT_SECONDS = 10.0
-"""Time after which a command of Slurm is given up."""
+"""Time limit of a Slurm command."""
 
 
 def current_allocation(environ: Mapping[str, str]) -> ClusterAllocation | None:
-    """Return the allocation in which this process runs, with its end if Slurm tells it."""
+    """Return the allocation in which this process runs, with its end if Slurm reports it."""
     found = read_allocation(environ)
     if found is None or found.ends_at is not None:  # Slurm 23.02 and later
         return found

@@ -35,7 +35,7 @@ else:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineProcess:
-    """A process of one machine, distinct from a later one with the same pid.
+    """A process of one machine, distinct from a later process with the same pid.
 
     Runners share the resources of their ``location``: the machine, until its next boot, or what an
     allocation was granted of it. Two machines with a cloned machine id have two locations.
