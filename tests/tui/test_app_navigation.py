@@ -383,6 +383,18 @@ async def test_themes(story: Story, theme: str) -> None:
         await until(pilot, sees(pilot, "retry"))
 
 
+async def test_a_title_shows_the_focus_without_colors(story: Story) -> None:
+    def reversed_titles() -> list[str]:
+        line = pilot.app.screen._compositor.render_strips()[1]
+        return [part.text.strip() for part in line if part.style and part.style.reverse]
+
+    async with story.app().run_test(notifications=True, size=(120, 36)) as pilot:
+        pilot.app.theme = "torc-mono"
+        await until(pilot, lambda: [one.split()[:1] for one in reversed_titles()] == [["Jobs"]])
+        await pilot.press("tab")
+        await until(pilot, lambda: reversed_titles() and "Jobs" not in reversed_titles()[0])
+
+
 @pytest.mark.parametrize(
     ("environ", "theme"),
     [

@@ -37,6 +37,7 @@ class FramedSide(Side):
         border: round $border-blurred;
         border-title-color: $foreground 70%;
         &:focus-within { border: round $border; border-title-color: $accent; }
+        &:ansi:focus-within { border-title-style: bold reverse; }
     }
     """
 
