@@ -86,6 +86,8 @@ def test_other_errors_are_not_retried(torc: Any, clock: Clock, away: Path) -> No
     back(away)
     assert torc("user-data", "get", "nothing").code == 2
     assert torc("user-data", "update", "config", "--data", "{").code == 2
+    refused = torc("user-data", "update", "config", "--data", "[1e999]")
+    assert (refused.code, "a number is not finite" in refused.err) == (2, True)
     assert clock.sleeps == []
 
 

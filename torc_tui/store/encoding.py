@@ -28,9 +28,10 @@ def dumps(value: Any) -> str:
         ).encode
     try:
         text: str = _encode(value)
-    except ValueError as error:
+    except ValueError:
         raise UsageError(
-            f"this cannot be stored as JSON: {error}", hint="NaN and Infinity are not JSON"
+            "this cannot be stored as JSON: a number is not finite",
+            hint="JSON has no NaN, Infinity or numbers from 1.8e308; write a string",
         ) from None
     except RecursionError:
         raise UsageError("this cannot be stored as JSON: it is nested too deeply") from None
