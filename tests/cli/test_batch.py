@@ -249,6 +249,15 @@ def test_results(shell: Shell, place: Path, ending: str) -> None:
     assert records[1]["stderr"].strip() == "2"
 
 
+def test_results_stay_if_nothing_is_left_to_run(torc: Any, place: Path) -> None:
+    words = ("exec", "-q", "--results", "r.csv", "--resume", "-c", "true")
+    assert torc(*words).code == 0
+    written = (place / "r.csv").read_text()
+    assert written.count("\n") == 2
+    assert torc(*words).code == 0
+    assert (place / "r.csv").read_text() == written
+
+
 def test_rest_of_results(shell: Shell, place: Path) -> None:
     done = shell("seq 3 | torc exec -q -j1 --halt soon --results r.jsonl -- 'exit 1; : {}'")
     assert done.returncode == 1
@@ -284,6 +293,10 @@ def test_bad_line(shell: Shell, place: Path) -> None:
         (("-c", "x", "--cpus", "nan"), "--cpus: 'nan' is not a number of CPUs"),
         (("-c", "x", "--memory", "0"), "--memory: '0' is not a size greater than 0"),
         (("-c", "x", "--runtime", "PT0S"), "--runtime: 'PT0S' is not a number of seconds"),
+        (
+            ("-c", "x", "--results", "r.csv", "--param", "name=a"),
+            "--results r.csv: the records have a column 'name' of their own",
+        ),
         (("-c", "x", "--results", "r.txt"), "must end in .csv or .jsonl"),
         (("-c", "x", "--results", "no/r.csv"), "no/r.csv: cannot be written"),
         (("-C", "nothing"), "nothing: cannot be read"),

@@ -144,6 +144,8 @@ def _run(call: Call, batch: Batch, feeder: _Feeder) -> int:
     options.quiet = options.quiet or options.keep_order
     if not feeder.first():
         note(f"all {count(batch.skipped, 'command')} already completed; nothing to run")
+        if feeder.results is not None:
+            feeder.results.finish()
         return 0
     if not (options.quiet or call.json):
         verb = "Resumed" if batch.is_resumed else "Created"
@@ -153,6 +155,8 @@ def _run(call: Call, batch: Batch, feeder: _Feeder) -> int:
     def wrap(observer: Observer) -> Observer:
         return observer if feeder.results is None else feeder.results.around(observer)
 
+    if feeder.results is not None:
+        feeder.results.begin()
     feeder.start()
     try:
         workflow = workflows.get_workflow(call.store, batch.workflow_id)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import stat
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -37,22 +39,33 @@ _LARGEST_OUTPUT = 1 << 20
 
 
 class ResultsFile:
-    """The file of ``--results``; it is created before the first job starts."""
+    """The file of ``--results``: opened before jobs are stored, emptied when the first ones are."""
 
     def __init__(self, path: str, columns: Sequence[str]) -> None:
         self._is_csv = path.lower().endswith(".csv")
         if not self._is_csv and not path.lower().endswith((".jsonl", ".ndjson")):
             raise UsageError(f"--results {path}: the file must end in .csv or .jsonl")
-        try:
-            self._file = open(path, "w", encoding="utf-8", newline="")  # noqa: SIM115 - until `close`
-        except OSError as error:
-            raise UsageError(f"--results {path}: cannot be written: {error.strerror}") from error
         self._values = columns
         self._names = (
             *("seq", "job_id", "name", "command", *columns, "status", "return_code"),
             *("started_at", "exec_time_s", "stdout", "stderr"),
         )
+        for column in columns:
+            if self._names.count(column) > 1:
+                raise UsageError(
+                    f"--results {path}: the records have a column {column!r} of their own",
+                    hint="give the parameter another name",
+                )
+        try:
+            self._file = open(path, "a", encoding="utf-8", newline="")  # noqa: SIM115 - until `close`
+        except OSError as error:
+            raise UsageError(f"--results {path}: cannot be written: {error.strerror}") from error
         self._writer = csv.writer(self._file) if self._is_csv else None
+
+    def begin(self) -> None:
+        """Remove earlier records, and write the header."""
+        if stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+            self._file.truncate(0)
         if self._writer is not None:
             self._writer.writerow(self._names)
 
@@ -100,6 +113,11 @@ class BatchResults(SafeObserver):
         self._file = file
         self._ended: set[int] = set()
         self._seq = 0
+
+    def begin(self) -> None:
+        """Begin the file, as there are jobs to run."""
+        if self._file is not None:
+            self._file.begin()
 
     def around(self, observer: Observer) -> BatchResults:
         """Forward all events to another observer."""
