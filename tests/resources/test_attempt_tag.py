@@ -40,7 +40,6 @@ def environ(**variables: object) -> str:
         ("", f"0::/x{TAG}/12ab\n", False),
         ("", "0::/user.slice/torc-1.slice\n", False),
     ],
-    ids=str,
 )
 def test_whose_process(
     monkeypatch: pytest.MonkeyPatch, variables: str, groups: str, own: bool

@@ -73,11 +73,11 @@ def test_ctrl_c_and_next_run(shell: Any, until: Until) -> None:
 
 def test_a_second_ctrl_c_does_not_wait_for_stubborn_jobs(shell: Any, until: Until) -> None:
     stubborn = "name: s\njobs:\n  - {name: a, command: \"trap '' TERM; touch begun; while :; do sleep 0.05; done\"}\n"
-    runner = shell.start("run", shell.write(stubborn), "--grace", "600")
+    runner = shell.start("run", shell.write(stubborn), "--grace", "120")
     until(lambda: (shell.folder / "begun").exists(), "the job began")
     assert runner.stdout is not None
     runner.send_signal(signal.SIGINT)
-    assert any("Ctrl-C again kills them now" in line for line in iter(runner.stdout.readline, ""))
+    assert any("Ctrl-C again kills it now" in line for line in iter(runner.stdout.readline, ""))
     runner.send_signal(signal.SIGINT)
     text, _ = runner.communicate(timeout=DEADLINE)
     assert runner.returncode == 130, text
