@@ -74,7 +74,7 @@ def test_release(failed: Any) -> None:
     assert failed.run("run", "1")[0] == 1
     states = failed.states()
     assert {states[name] for name in BEHIND} == {"completed"}
-    assert order(failed) == ["1", "3", "4", "5"]
+    assert sorted(order(failed)) == ["1", "3", "4", "5"]  # two run at once
 
 
 def test_retried_canary(failed: Any) -> None:
