@@ -365,10 +365,10 @@ def test_why_shows_stderr_of_a_failed_job(torc: Any, client: Any, place: Path) -
     path = place / "torc_output/job_stdio/job_wf1_j1_r1_a1.e"
     assert (
         torc("why", 1).out
-        == f"a is failed\n└─ exit 3\n\n{path}:\n    7\n    8\n    9\n    dear me\n"
+        == f"a has failed\n└─ exit 3\n\n{path}:\n    7\n    8\n    9\n    dear me\n"
     )
     path.write_text("")
-    assert torc("why", 1).out == "a is failed\n└─ exit 3\n"
+    assert torc("why", 1).out == "a has failed\n└─ exit 3\n"
     assert "dear" not in client("why", 1).out
 
 

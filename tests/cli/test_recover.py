@@ -249,7 +249,7 @@ def test_classify(torc: Torc, client: Torc, place: Path, dialect: str) -> None:
     done = call("jobs", "classify", "1/b", "fail", "-f", "table")
     assert (done.code, done.out) == (0, "Failed job 2 (b)\n")
     assert statuses(torc) == {"a": "ready", "b": "failed", "c": "canceled"}
-    assert "b is failed" in torc("why", "1/c").out
+    assert "b has failed" in torc("why", "1/c").out
     assert "exit 5" in torc("why", "1/b").out
     assert torc("run", 1, "-q").code == 1
     assert statuses(torc)["a"] == "completed"

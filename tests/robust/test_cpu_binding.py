@@ -124,4 +124,4 @@ def test_why_a_job_waits_for_cores(user_shell: Shell, tmp_path: Path) -> None:
         " wait; torc why y"
     )
     done = user_shell(script, cwd=work, seconds=120)
-    assert "y is completed" in done.stdout, done.stdout + done.stderr
+    assert "y has completed" in done.stdout, done.stdout + done.stderr

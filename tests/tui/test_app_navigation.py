@@ -542,7 +542,7 @@ async def test_the_log_of_a_job_in_full_size(story: Story, tmp_path: Path) -> No
         await until(pilot, lambda: screen(pilot).tabs.current == "graph", "the tab before")
         assert screen(pilot).table.has_focus and screen(pilot).split.alone is None
         await pilot.press("end", "enter")  # it has not started
-        await until(pilot, sees(pilot, "Why is [bold]report"))
+        await until(pilot, sees(pilot, "Why [bold]report"))
 
 
 async def test_filter_to_a_value_of_the_job(story: Story) -> None:

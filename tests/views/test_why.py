@@ -140,7 +140,11 @@ def test_chain_of_a_canceled_job_names_the_exit() -> None:
         ),
         2: Facts(job=job(S.FAILED, 2, "prep", return_code=3)),
     }
-    assert lines(explain(1, table.get)) == ["eval is canceled", "└─ prep is failed", "   └─ exit 3"]
+    assert lines(explain(1, table.get)) == [
+        "eval is canceled",
+        "└─ prep has failed",
+        "   └─ exit 3",
+    ]
 
 
 def test_chain_is_bounded() -> None:
@@ -169,7 +173,7 @@ def test_cause_is_named_once() -> None:
     }
     assert lines(explain(1, table.get)) == [
         "eval is canceled",
-        "└─ canceled by design is failed",
+        "└─ canceled by design has failed",
         "   └─ exit 3",
     ]
 

@@ -18,6 +18,7 @@ from torc_tui.cli.diagnostics import INTERRUPTED, note, print_stderr
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.status import SETTLED, TROUBLED, JobStatus
 from torc_tui.views.ansi import Decoder
+from torc_tui.wording import standing
 
 _OF_JOB = "`torc logs JOB`"
 _OPTIONS: Mapping[str, frozenset[str]] = {
@@ -162,7 +163,7 @@ class AttemptFinder:
         words = [f"{name} {number}" for name, number in chosen.items() if number is not None]
         if words:
             return f"{known} has no log files of {', '.join(words)}"
-        return f"{known} is {job['status']} and has no log files"
+        return f"{known} {standing(job['status'])} and has no log files"
 
 
 def chosen_streams(options: Any) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from torc_tui.status import NOT_STARTED, TROUBLED, JobStatus, number_of
 from torc_tui.store import runner_liveness, sql, workflows
 from torc_tui.views import why
 from torc_tui.views.why import Facts
-from torc_tui.wording import count, status_counts, with_timestamps
+from torc_tui.wording import count, standing, status_counts, with_timestamps
 
 _SAMPLES = 100
 """Jobs of one request that are read to find one that is not held."""
@@ -74,7 +74,8 @@ def explain_workflow(call: Call, workflow_id: int) -> None:
 
 def _heading(workflow: Workflow) -> str:
     counts = status_counts(workflow.counts)
-    return f"Workflow {workflow.id} ({workflow.name}) is {workflow.state}: {counts or 'no jobs'}"
+    known = f"Workflow {workflow.id} ({workflow.name})"
+    return f"{known} {standing(workflow.state)}: {counts or 'no jobs'}"
 
 
 def _waiting(call: Call, facts: JobFacts) -> list[_Waiting]:

@@ -27,6 +27,7 @@ from torc_tui.wording.quantities import in_lines as in_lines
 from torc_tui.wording.quantities import listed as listed
 from torc_tui.wording.quantities import moment as moment
 from torc_tui.wording.quantities import size as size
+from torc_tui.wording.quantities import standing as standing
 from torc_tui.wording.quantities import status_counts as status_counts
 from torc_tui.wording.quantities import time_of_day as time_of_day
 from torc_tui.wording.quantities import time_range as time_range

@@ -78,6 +78,11 @@ def two_sizes(first: float, second: float) -> tuple[str, str]:
     return texts
 
 
+def standing(status: str) -> str:
+    """Return the status of a job or the state of a workflow as a verb: ``has failed``."""
+    return f"has {status}" if status in ("completed", "failed") else f"is {status}"
+
+
 # -- durations and times ---------------------------------------------------------------------------
 
 
@@ -121,8 +126,8 @@ _RANGE_SCALES = (
 
 
 def elapsed(seconds: float) -> str:
-    """Return a finished duration for a table, with tenths if short: ``0.9 s``, ``12:07``."""
-    return f"{max(0.0, seconds):.1f} s" if seconds < 9.95 else clock(seconds)
+    """Return a finished duration for a table: ``0.42 s``, ``3.5 s``, ``12:07``."""
+    return duration(max(0.0, seconds)) if seconds < 9.95 else clock(seconds)
 
 
 def clock(seconds: float) -> str:

@@ -19,6 +19,7 @@ from torc_tui.wording.quantities import (
     exit_code,
     listed,
     size,
+    standing,
     two_sizes,
 )
 from torc_tui.wording.stale_sentences import STALE_SENTENCES
@@ -195,7 +196,7 @@ def _parallel_limit(reason: Reason) -> str:
 
 
 def _job(reason: Reason) -> str:
-    text = f"{reason['name']} is {reason['status']}"
+    text = f"{reason['name']} {standing(reason['status'])}"
     if reason["via"]:
         verb = {EdgeKind.FILE: "writes file", EdgeKind.USER_DATA: "writes user data"}
         text += f", {verb.get(reason['edge'], 'matches')} {reason['via']}"

@@ -21,6 +21,7 @@ from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Finder, FoundRow, TextDialog
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.workflows.tab_host import TabHost
+from torc_tui.wording import standing
 
 if TYPE_CHECKING:
     from torc_tui.tui.logs.log_grep import LogGrep, LogHit
@@ -133,8 +134,8 @@ class JobCommands:
             for text, style in host.reasons(job, ask=True)
             for piece in folded(text, room)
         ]
-        lines = lines or [[(f"{job.name} is {sign.word}", sign.style)]]
-        host.torc.push(TextDialog(f"Why is {job.name} {sign.word}?", lines))
+        lines = lines or [[(f"{job.name} {standing(sign.word)}", sign.style)]]
+        host.torc.push(TextDialog(f"Why {job.name} {standing(sign.word)}", lines))
 
     # -- groups ------------------------------------------------------------------------------------
 
