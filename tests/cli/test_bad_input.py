@@ -190,6 +190,7 @@ def test_newer_schema(user_shell: Shell, made: Path) -> None:
         refused(user_shell(f"torc {door}"), 2, "newer")
 
 
+@pytest.mark.system
 def test_locked_database(user_shell: Shell, made: Path) -> None:
     holder = sqlite3.connect(made, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 Torc = Callable[..., Any]
 Shell = Callable[..., Any]
 

@@ -14,6 +14,8 @@ import pytest
 from tests.cli.conftest import Terminal
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.system
+
 Torc = Callable[..., Any]
 Shell = Callable[..., Any]
 

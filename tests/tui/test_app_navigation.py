@@ -346,6 +346,7 @@ async def test_unreadable_database(tmp_path: Path) -> None:
         await until(pilot, sees(pilot, "database unavailable"))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("size", [(200, 60), (80, 24), (40, 10), (5, 3), (1, 1)])
 async def test_sizes_and_resize(story: Story, size: tuple[int, int]) -> None:
     story.initialize()

@@ -27,6 +27,8 @@ from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck, log_tail
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 
+pytestmark = pytest.mark.system
+
 ESC = "\x1b[2J\x1b]0;owned\x07\x1b[31m"
 RTL = "\u202eabc \u05d0\u05d1\u05d2"
 EMOJI = "\U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f600"

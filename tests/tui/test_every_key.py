@@ -32,6 +32,8 @@ from torc_tui.tui.workflows.tab_host import TABS
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.tui.workflows.workflows_screen import WorkflowsScreen
 
+pytestmark = pytest.mark.system
+
 S = JobStatus
 SPEC = """
 name: pipeline
