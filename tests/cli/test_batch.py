@@ -219,6 +219,7 @@ def test_resume(shell: Shell, torc: Any, place: Path) -> None:
     assert number_of(JobStatus.COMPLETED) == 5
     done = shell(f"{lines} | {run}")
     assert done.stderr == "all 4 commands already completed; nothing to run\n"
+    assert shell(f"{lines} | {run} -k").stdout == ""
 
 
 def test_resume_after_cancel(torc: Any, place: Path) -> None:
@@ -256,6 +257,21 @@ def test_results_stay_if_nothing_is_left_to_run(torc: Any, place: Path) -> None:
     assert written.count("\n") == 2
     assert torc(*words).code == 0
     assert (place / "r.csv").read_text() == written
+
+
+def test_results_of_resumed_batch(torc: Any, place: Path) -> None:
+    """The file holds a record of every command, also of those that completed before."""
+    words = ("exec", "-q", "-n", "r", "--stdio", "combined", "--results", "r.jsonl", "--resume")
+    commands = ("-c", "echo one", "-c", "echo two; test -e ok", "-c", "echo three")
+    assert torc(*words, *commands).code == 1
+    (place / "ok").touch()
+    assert torc(*words[:4], *words[6:], *commands).code == 0
+    records = [json.loads(line) for line in (place / "r.jsonl").read_text().splitlines()]
+    assert [(one["seq"], one["status"], one["stdout"]) for one in records] == [
+        (1, "completed", "one\n"),
+        (2, "completed", "two\n"),
+        (3, "completed", "three\n"),
+    ]
 
 
 def test_rest_of_results(shell: Shell, place: Path) -> None:

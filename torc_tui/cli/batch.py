@@ -25,7 +25,7 @@ from torc_tui.cli.diagnostics import WRONG_USE, note, print_stderr
 from torc_tui.engine.report import JobSource, Observer
 from torc_tui.errors import StoreError, StoreUnavailable, TorcError, UsageError
 from torc_tui.model import ResourceRequirements
-from torc_tui.operations.batches import Batch, BatchOptions, Command, begin, resume
+from torc_tui.operations.batches import Batch, BatchJob, BatchOptions, Command, begin, resume
 from torc_tui.records import replace
 from torc_tui.wording import count
 
@@ -65,7 +65,7 @@ class _Feeder(JobSource):
 
     def first(self) -> bool:
         """Store the first jobs that run; return whether there are any."""
-        return any(self._add(group) for group in self._groups)
+        return any(not job.is_skipped for group in self._groups for job in self._add(group))
 
     def failed(self, job_ids: Iterable[int]) -> None:
         """Halt the run after the number of failures given by ``--halt``."""
@@ -78,7 +78,7 @@ class _Feeder(JobSource):
         """Store the others meanwhile."""
         self._thread.start()
 
-    def _stored(self, group: list[Command]) -> list[int]:
+    def _stored(self, group: list[Command]) -> list[BatchJob]:
         """Store commands; while the runner waits for the database, wait as well."""
         while True:
             try:
@@ -105,11 +105,11 @@ class _Feeder(JobSource):
         finally:
             self.is_open = False
 
-    def _add(self, group: list[Command]) -> list[int]:
-        ids = self._stored(group)
+    def _add(self, group: list[Command]) -> list[BatchJob]:
+        jobs = self._stored(group)
         if self.results is not None:
-            self.results.order.extend(ids)
-        return ids
+            self.results.order.extend(jobs)
+        return jobs
 
 
 def execute(call: Call) -> int:
@@ -125,13 +125,15 @@ def execute(call: Call) -> int:
     if first is None:
         note("standard input is empty; nothing to run")
         return 0
+    from torc_tui.store.workflows import get_workflow
+
     call.creates = True
     batch = _batch(call)
     feeder = _Feeder(batch, given, chain([first], groups), halt)
     if options.keep_order or file is not None:
-        mode = options.stdio or "separate"
+        config = get_workflow(call.store, batch.workflow_id).execution_config
         prints = options.keep_order
-        feeder.results = BatchResults(call.store, mode, prints=prints, file=file)
+        feeder.results = BatchResults(call.store, config.stdio_mode, prints=prints, file=file)
     return _run(call, batch, feeder)
 
 
@@ -142,11 +144,12 @@ def _run(call: Call, batch: Batch, feeder: _Feeder) -> int:
 
     options = call.options
     options.quiet = options.quiet or options.keep_order
-    if not feeder.first():
+    has_work = feeder.first()
+    if feeder.results is not None:
+        feeder.results.begin()
+    if not has_work:
         note(f"all {count(batch.skipped, 'command')} already completed; nothing to run")
-        if feeder.results is not None:
-            feeder.results.finish()
-        return 0
+        return _end(feeder, 0)
     if not (options.quiet or call.json):
         verb = "Resumed" if batch.is_resumed else "Created"
         output.line(f"{verb} workflow {batch.workflow_id}")
@@ -155,8 +158,6 @@ def _run(call: Call, batch: Batch, feeder: _Feeder) -> int:
     def wrap(observer: Observer) -> Observer:
         return observer if feeder.results is None else feeder.results.around(observer)
 
-    if feeder.results is not None:
-        feeder.results.begin()
     feeder.start()
     try:
         workflow = workflows.get_workflow(call.store, batch.workflow_id)

@@ -25,6 +25,7 @@ from torc_tui.cli.terminal_text import sanitize
 from torc_tui.engine.report import Observer
 from torc_tui.errors import UsageError
 from torc_tui.model import Event
+from torc_tui.operations.batches import BatchJob
 from torc_tui.status import SETTLED, JobStatus
 from torc_tui.store import sql
 from torc_tui.store.database import Store
@@ -105,7 +106,7 @@ class BatchResults(SafeObserver):
     def __init__(
         self, store: Store, stdio_mode: str, *, prints: bool, file: ResultsFile | None
     ) -> None:
-        self.order: deque[int] = deque()
+        self.order: deque[BatchJob] = deque()
         """The jobs that are not written yet, in input order; another thread appends to it."""
         self._store = store
         self._mode = stdio_mode
@@ -115,7 +116,7 @@ class BatchResults(SafeObserver):
         self._seq = 0
 
     def begin(self) -> None:
-        """Begin the file, as there are jobs to run."""
+        """Begin the file, once the first jobs are stored."""
         if self._file is not None:
             self._file.begin()
 
@@ -133,31 +134,34 @@ class BatchResults(SafeObserver):
     def finish(self) -> None:
         """Write the records of the remaining jobs with their status after the run."""
         while self.order:
-            self._write(self._row(self.order.popleft()))
+            job = self.order.popleft()
+            self._write(job, self._row(job))
         if self._file is not None:
             self._file.close()
 
     def _write_ended(self) -> None:
-        while self.order and self.order[0] in self._ended:
-            row = self._row(self.order[0])
+        while self.order and (self.order[0].is_skipped or self.order[0].id in self._ended):
+            job = self.order[0]
+            row = self._row(job)
+            self._ended.discard(job.id)
             if row is not None and row.status not in _OVER:
-                self._ended.discard(row.id)  # it is retried
-                return
-            self._ended.discard(self.order.popleft())
-            self._write(row)
+                return  # it is retried
+            self.order.popleft()
+            self._write(job, row)
 
-    def _row(self, job_id: int) -> sql.BatchResultRow | None:
+    def _row(self, job: BatchJob) -> sql.BatchResultRow | None:
         with self._store.read() as conn:
-            return conn.one(sql.BATCH_RESULT, job_id=job_id)
+            return conn.one(sql.BATCH_RESULT, job_id=job.id)
 
-    def _write(self, row: sql.BatchResultRow | None) -> None:
+    def _write(self, job: BatchJob, row: sql.BatchResultRow | None) -> None:
+        """Print the output of a job that ran, and write its record."""
         if row is None:
             return
         self._seq += 1
         outputs: tuple[str | None, ...] = (None, None)
         if row.log_stem is not None:
             outputs = stream_paths(row.log_stem, self._mode)
-        if self._prints:
+        if self._prints and not job.is_skipped:
             self._print(outputs)
         if self._file is not None:
             try:

@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import NamedTuple
 
 from torc_tui.errors import Refused
 from torc_tui.model import (
@@ -39,6 +40,19 @@ from torc_tui.store.event_log import append
 
 Command = tuple[str, Sequence[tuple[str, Value]]]
 """A command for bash, and the values of its placeholders."""
+
+
+class BatchJob(NamedTuple):
+    """The job of a command, and its status when the command was read."""
+
+    id: int
+    status: JobStatus = JobStatus.READY
+
+    @property
+    def is_skipped(self) -> bool:
+        """Return whether the command had completed before."""
+        return self.status is JobStatus.COMPLETED
+
 
 _RERUN = UNSUCCESSFUL | {JobStatus.PENDING_FAILED, JobStatus.DISABLED}
 
@@ -79,24 +93,19 @@ class Batch:
             self._class = additions.classes(conn, workflow_id)[self._requirement]
             self._number = additions.last_number(conn, workflow_id)
 
-    def add(self, commands: Sequence[Command]) -> list[int]:
-        """Add jobs, and return the ids of those that run because of it, in their order."""
-        places: list[int | None] = []
-        for command, _ in commands:
-            known = self._known.take(command)
-            if known is None:
-                places.append(None)
-            elif known > 0:
-                places.append(known)
-            else:
-                places.append(0)
-                self.skipped += 1
-        new = [one for one, place in zip(commands, places, strict=True) if place is None]
+    def add(self, commands: Sequence[Command]) -> list[BatchJob]:
+        """Add the jobs that do not exist yet; return the jobs of all commands in their order."""
+        known = [self._known.take(command) for command, _ in commands]
+        new = [one for one, job in zip(commands, known, strict=True) if job is None]
         ids = iter(self._insert(new) if new else ())
-        again = [place for place in places if place]
+        again = [job.id for job in known if job is not None and job.status in _RERUN]
         if again:
-            self._run_again(again)
-        return [next(ids) if place is None else place for place in places if place != 0]
+            from torc_tui.operations.rerun_jobs import rerun_jobs  # only resumed batches need it
+
+            rerun_jobs(self.store, again, alone=True, actor=self.actor)
+        jobs = [BatchJob(next(ids)) if job is None else job for job in known]
+        self.skipped += sum(job.is_skipped for job in jobs)
+        return jobs
 
     def _insert(self, commands: Sequence[Command]) -> Sequence[int]:
         number, now = len(commands), time.time()
@@ -128,37 +137,22 @@ class Batch:
         self._number += number
         return ids
 
-    def _run_again(self, job_ids: Sequence[int]) -> None:
-        failed = [one for one in job_ids if self._known.is_unsuccessful(one)]
-        if failed:
-            from torc_tui.operations.rerun_jobs import rerun_jobs  # only resumed batches need it
-
-            rerun_jobs(self.store, failed, alone=True, actor=self.actor)
-
 
 class _KnownCommands:
     """The jobs of a workflow by command; each job is used once."""
 
     def __init__(self, store: Store, workflow_id: int) -> None:
-        self._jobs: dict[bytes, list[int]] = defaultdict(list)
-        self._unsuccessful: set[int] = set()
+        self._jobs: dict[bytes, list[BatchJob]] = defaultdict(list)
         with store.read() as conn:
             rows = conn.rows(sql.COMMANDS_OF_WORKFLOW, workflow_id=workflow_id)
         # The last of a list is taken first: completed jobs before others, by their ids.
         for row in sorted(rows, key=lambda one: (one.status is JobStatus.COMPLETED, -one.id)):
-            completed = row.status is JobStatus.COMPLETED
-            self._jobs[_digest(row.command)].append(0 if completed else row.id)
-            if row.status in _RERUN:
-                self._unsuccessful.add(row.id)
+            self._jobs[_digest(row.command)].append(BatchJob(row.id, row.status))
 
-    def take(self, command: str) -> int | None:
-        """Return the id of a job with this command, 0 if it has completed, None without one."""
+    def take(self, command: str) -> BatchJob | None:
+        """Return a job with this command that was not returned yet; None without one."""
         found = self._jobs.get(_digest(command)) if self._jobs else None
         return found.pop() if found else None
-
-    def is_unsuccessful(self, job_id: int) -> bool:
-        """Return whether a job must be reset before it runs."""
-        return job_id in self._unsuccessful
 
 
 def _digest(command: str) -> bytes:
