@@ -56,6 +56,8 @@ class Tally:
 class Storm:
     """Runs workflows on one database, and kills their processes."""
 
+    num_cpus = 4
+
     def __init__(self, folder: Path, database: str, seed: int) -> None:
         self.folder = folder
         self.chance = random.Random(seed)
@@ -87,26 +89,31 @@ class Storm:
         text, _ = process.communicate(timeout=DEADLINE)
         return json.loads(text)
 
-    def workflow(self, most: int) -> int:
-        """Run one workflow through kills; return how many there were."""
-        (self.folder / "ran").unlink(missing_ok=True)
+    def write(self) -> None:
+        """Write the workflow, as ``storm.yaml``."""
         (self.folder / "storm.yaml").write_text(WORKFLOW % JOBS)
-        created = self.json("create", "storm.yaml")
-        workflow = str(created["id"])
+
+    def workflow(self, most: int) -> None:
+        """Run one workflow through kills, until there were ``most`` of them."""
+        (self.folder / "ran").unlink(missing_ok=True)
+        self.write()
+        workflow = str(self.json("create", "storm.yaml")["id"])
         self.torc("init", workflow)
         end = time.monotonic() + DEADLINE
-        before = self.tally.kills.total()
         while not self.is_complete(workflow):
             if time.monotonic() > end:
                 self.tally.faults.append(f"workflow {workflow} does not end")
                 break
-            runner = self.torc("run", workflow, "--num-cpus", "4", wait=False)
+            self.repair(workflow)
+            runner = self.torc("run", workflow, "--num-cpus", str(self.num_cpus), wait=False)
             if self.tally.kills.total() < most:
                 self.strike(runner)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 runner.communicate(timeout=max(1.0, end - time.monotonic()))
         self.check(workflow)
-        return self.tally.kills.total() - before
+
+    def repair(self, workflow: str) -> None:
+        """Rerun what must complete in spite of the kills: here nothing."""
 
     def is_complete(self, workflow: str) -> bool:
         """Return whether nothing is left to do."""
@@ -171,10 +178,12 @@ def _leads(process: psutil.Process) -> bool:
     return False
 
 
-def storm(kills: int, database: str | None, seed: int, *, show: bool = False) -> Tally:
+def storm(
+    kind: type[Storm], kills: int, database: str | None, seed: int, *, show: bool = False
+) -> Tally:
     """Run workflows until ``kills`` processes were killed; return what was found."""
     with tempfile.TemporaryDirectory(prefix="torc-storm-") as name:
-        found = Storm(Path(name), database or f"{name}/storm.db", seed)
+        found = kind(Path(name), database or f"{name}/storm.db", seed)
         while found.tally.kills.total() < kills:
             found.workflow(kills)
             if show:
@@ -182,17 +191,17 @@ def storm(kills: int, database: str | None, seed: int, *, show: bool = False) ->
     return found.tally
 
 
-def main() -> int:
+def main(kind: type[Storm], description: str) -> int:
     """Read the command line, run the storm and print its tally."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--database")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    tally = storm(options.kills, options.database, options.seed, show=True)
+    tally = storm(kind, options.kills, options.database, options.seed, show=True)
     print("\n".join(tally.faults) or "no faults")
     return 1 if tally.faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Storm, __doc__ or ""))

@@ -8,18 +8,16 @@ once, in its order, and so is the state of the lineage.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import signal
+import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import psutil
 
-from tests.storms.kills import DEADLINE, Storm, Tally
+from tests.storms.kills import Storm, main
 
 GENERATIONS = 12
 LOOP = """
@@ -44,27 +42,12 @@ jobs:
 class SpawnStorm(Storm):
     """Runs loops on one database, and kills their processes."""
 
-    def workflow(self, most: int) -> int:
-        """Run one workflow through kills; return how many there were."""
-        (self.folder / "ran").unlink(missing_ok=True)
+    num_cpus = 2
+
+    def write(self) -> None:
+        """Write the workflow and the script of its loop."""
         (self.folder / "loop.sh").write_text(LOOP % GENERATIONS)
         (self.folder / "storm.yaml").write_text(WORKFLOW)
-        workflow = str(self.json("create", "storm.yaml")["id"])
-        self.torc("init", workflow)
-        end = time.monotonic() + DEADLINE
-        before = self.tally.kills.total()
-        while not self.is_complete(workflow):
-            if time.monotonic() > end:
-                self.tally.faults.append(f"workflow {workflow} does not end")
-                break
-            self.repair(workflow)
-            runner = self.torc("run", workflow, "--num-cpus", "2", wait=False)
-            if self.tally.kills.total() < most:
-                self.strike_spawn(runner.pid)
-            with contextlib.suppress(Exception):
-                runner.communicate(timeout=max(1.0, end - time.monotonic()))
-        self.check_generations(workflow)
-        return self.tally.kills.total() - before
 
     def repair(self, workflow: str) -> None:
         """Rerun jobs that a kill has failed: they made nothing that counts."""
@@ -77,12 +60,12 @@ class SpawnStorm(Storm):
         """Return whether every job has completed."""
         return all(one["status"] == "completed" for one in self.json("jobs", "list", workflow))
 
-    def strike_spawn(self, runner: int) -> None:
+    def strike(self, runner: subprocess.Popen[str]) -> None:
         """Kill the runner, a process of a job, or everything, at a random moment."""
         time.sleep(self.chance.uniform(0.3, 1.6))
         kind = self.chance.choice(("runner", "command", "command", "group"))
         with contextlib.suppress(psutil.Error, ProcessLookupError):
-            process = psutil.Process(runner)
+            process = psutil.Process(runner.pid)
             inside = process.children(recursive=True)
             chosen = [self.chance.choice(inside)] if inside and kind == "command" else []
             if kind == "group":
@@ -94,7 +77,7 @@ class SpawnStorm(Storm):
                     os.kill(one.pid, signal.SIGKILL)
             self.tally.kills[kind] += bool(chosen) or kind != "command"
 
-    def check_generations(self, workflow: str) -> None:
+    def check(self, workflow: str) -> None:
         """Compare the jobs with those that the loop makes."""
         tally, faults = self.tally, self.tally.faults
         tally.workflows += 1
@@ -114,28 +97,5 @@ class SpawnStorm(Storm):
             faults.append(f"workflow {workflow} has the state {data}")
 
 
-def storm(kills: int, database: str | None, seed: int, *, show: bool = False) -> Tally:
-    """Run workflows until ``kills`` processes were killed; return what was found."""
-    with tempfile.TemporaryDirectory(prefix="torc-spawns-") as name:
-        found = SpawnStorm(Path(name), database or f"{name}/storm.db", seed)
-        while found.tally.kills.total() < kills:
-            found.workflow(kills)
-            if show:
-                print(found.tally, flush=True)
-    return found.tally
-
-
-def main() -> int:
-    """Read the command line, run the storm and print its tally."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--database")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    tally = storm(options.kills, options.database, options.seed, show=True)
-    print("\n".join(tally.faults) or "no faults")
-    return 1 if tally.faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(SpawnStorm, __doc__ or ""))

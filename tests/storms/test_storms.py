@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.storms import hostile, kills, spawns
+from tests.storms import hostile
+from tests.storms.kills import Storm, storm
+from tests.storms.spawns import SpawnStorm
 
 
 def test_hostile_inputs() -> None:
@@ -21,34 +23,34 @@ def test_many_hostile_inputs() -> None:
 
 @pytest.mark.long
 def test_kills_on_sqlite() -> None:
-    tally = kills.storm(60, None, seed=5)
+    tally = storm(Storm, 60, None, seed=5)
     assert tally.kills.total() >= 60
     assert tally.completed
     assert tally.faults == []
 
 
 def test_kills_of_jobs_that_make_jobs() -> None:
-    tally = spawns.storm(4, None, seed=7)
+    tally = storm(SpawnStorm, 4, None, seed=7)
     assert tally.kills.total() >= 4
     assert tally.faults == []
 
 
 @pytest.mark.long
 def test_many_kills_of_jobs_that_make_jobs() -> None:
-    tally = spawns.storm(200, None, seed=8)
+    tally = storm(SpawnStorm, 200, None, seed=8)
     assert tally.kills.total() >= 200
     assert tally.faults == []
 
 
 @pytest.mark.long
 def test_kills_of_jobs_that_make_jobs_on_postgresql(postgresql_url: str) -> None:
-    tally = spawns.storm(60, postgresql_url, seed=9)
+    tally = storm(SpawnStorm, 60, postgresql_url, seed=9)
     assert tally.kills.total() >= 60
     assert tally.faults == []
 
 
 @pytest.mark.long
 def test_kills_on_postgresql(postgresql_url: str) -> None:
-    tally = kills.storm(60, postgresql_url, seed=6)
+    tally = storm(Storm, 60, postgresql_url, seed=6)
     assert tally.kills.total() >= 60
     assert tally.faults == []
