@@ -9,9 +9,12 @@ import pytest
 
 from torc_tui.engine.run_summary import RunSummary
 from torc_tui.engine.state import Deadline
+from torc_tui.operations.job_changes import parse_changes
 from torc_tui.operations.job_facts import JobFacts
+from torc_tui.operations.jobs import update_jobs
 from torc_tui.operations.request_lacks import unserved_labels
 from torc_tui.reasons import Kind
+from torc_tui.records import replace
 from torc_tui.resources.labels import serves
 from torc_tui.views.why import why
 from torc_tui.wording import sentence
@@ -53,9 +56,26 @@ def test_equal_requests_with_other_labels(bench: Callable[..., Any]) -> None:
     it = bench(text)
     it.step()
     assert it.running() == {"j4", "j3", "j2", "j1"}
-    other, fake = it.join(labels=("night", "x"))
+    elsewhere = replace(it.machine, hostname="elsewhere")
+    other, fake = it.join(elsewhere, labels=("night", "x"))
     other.step([], 1.0)
-    assert {it.ids[f"j{number}"] for number in (5, 6, 7, 8)} >= set(fake.job_ids)
+    assert set(fake.job_ids) == {it.ids[f"j{number}"] for number in (5, 6, 7, 8)}
+
+
+def test_labels_that_change_when_the_attempt_has_ended(bench: Callable[..., Any]) -> None:
+    """A runner finds the next attempt under labels that its own step has written."""
+    it = bench(
+        "jobs: [{name: a, command: x, labels: [x], failure_handler: again}]\n"
+        "failure_handlers: [{name: again, rules: [{exit_codes: [3], max_retries: 1}]}]\n",
+        labels=("x", "y"),
+    )
+    it.step()
+    changes = parse_changes({"label": ["y"], "clear_labels": True})
+    update_jobs(it.outside, [it.ids["a"]], changes=changes, when_done=True)
+    it.step()
+    it.finish("a", 3)
+    [job] = it.jobs()
+    assert (job.labels, job.attempt_id, it.status()["a"]) == (("y",), 2, "pending")
 
 
 def test_the_reason_of_a_job_without_a_runner(bench: Callable[..., Any]) -> None:

@@ -168,7 +168,8 @@ class StepTransaction:
             for one in self.ended
             if one.outcome.status in TROUBLED and one.outcome.is_final
         )
-        if any(one.outcome.grown for one in self.ended):  # the next claim needs the new requests
+        # The next claim needs the new requests and labels.
+        if any(one.outcome.grown or one.planned for one in self.ended):
             state.maker.follow(run_context.read(conn, state.context.workflow_id))
         for one in self.ended:
             if one.outcome.status is JobStatus.COMPLETED:
