@@ -58,7 +58,7 @@ def _known_jobs(
     if files or records:
         writes = _writers(conn, workflow_id, files, records)
         missing = [one for one in writes if one not in found]
-        found |= _names(conn.rows(sql.NAMES_OF_JOBS, job_ids=dumps(missing)))
+        found |= _names(conn.rows(sql.JOB_NAMES, job_ids=dumps(missing)))
     return [
         KnownJob(number, name, *writes.get(number, ((), ())))
         for number, name in sorted(found.items())

@@ -16,7 +16,6 @@ from torc_tui.lifecycle.failure_policy import CHANGING
 from torc_tui.model import Json, ResourceRequirements
 from torc_tui.reasons import Kind, because
 from torc_tui.records import replace
-from torc_tui.resources.placement import rank
 from torc_tui.store import additions, job_definitions, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow
@@ -58,8 +57,7 @@ def _grow(conn: Connection, workflow_id: int, wanted: Requirements) -> dict[int,
         note["grown_id"] = additions.requirement(conn, workflow_id, replace(new, name=first.name))
         reason = because(Kind.GROWN, **changes)
         event_data[job_id] = {"grown": reason.to_json(), "requirement_id": note["grown_id"]}
-    now = read_requirements(conn, workflow_id)
-    ranks = dict(zip(now, rank(list(now.values())), strict=True))
+    ranks = additions.classes(conn, workflow_id)
     values = {
         job_id: {"requirement_id": note["grown_id"], "resource_class": ranks[note["grown_id"]]}
         for job_id, note in grown.items()
@@ -69,7 +67,7 @@ def _grow(conn: Connection, workflow_id: int, wanted: Requirements) -> dict[int,
         sql.SET_GROWN,
         [{"job_id": job_id, "grown": dumps(note)} for job_id, note in grown.items()],
     )
-    if len(now) > len(known):
+    if len(ranks) > len(known):
         additions.classify(conn, workflow_id)
     return event_data
 

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from torc_tui.lifecycle.spawning import Spawn, discarded
-from torc_tui.status import JobStatus
+from torc_tui.status import NOT_STARTED, JobStatus
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow, settle_ended
@@ -54,7 +54,7 @@ def end_attempts(
 
 def discard(conn: Connection, parent: int, job_ids: Sequence[int], at: float) -> list[EventRow]:
     """Take children that have not begun out of the workflow; return the events."""
-    chosen = [row for row in _with_descendants(conn, job_ids) if row.status in _WAITING]
+    chosen = [row for row in _with_descendants(conn, job_ids) if row.status in NOT_STARTED]
     if not chosen:
         return []
     ids = [row.id for row in chosen]
@@ -69,9 +69,6 @@ def discard(conn: Connection, parent: int, job_ids: Sequence[int], at: float) ->
     conn.execute(sql.DELETE_JOBS, job_ids=dumps([one for one in ids if one not in set(kept)]))
     names = [row.name for row in chosen[:_NAMED]]
     return [*events, ("jobs_discarded", parent, {"jobs": len(ids), "names": names})]
-
-
-_WAITING = frozenset({JobStatus.UNINITIALIZED, JobStatus.BLOCKED, JobStatus.READY})
 
 
 def _with_descendants(conn: Connection, job_ids: Sequence[int]) -> list[sql.ChildrenRow]:

@@ -41,8 +41,6 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "(SELECT m.job_id FROM dependency AS d JOIN dependency AS m ON m.depends_on_id = "
         "d.job_id WHERE d.depends_on_id = ?1 AND d.job_id < 0))", "job_id", "id name "
         "status:status options:json"),
-    "NAMES_OF_JOBS": ("SELECT job.id, job.name FROM job WHERE job.id IN (SELECT listed.value "
-        "FROM json_each(?1) AS listed)", "job_ids", "id name"),
     "NUMBER_OF_JOBS": ("SELECT count(*) AS number FROM job WHERE job.workflow_id = ?1 AND NOT "
         "job.removed", "workflow_id", "number"),
     "SET_PATTERNS": ("UPDATE job SET patterns=?1 WHERE job.id = ?2", "patterns:json id"),
@@ -75,8 +73,6 @@ POSTGRESQL: dict[str, str] = {
         "WHERE job.workflow_id = ?1 AND job.name = any(array((SELECT "
         "CAST(json_array_elements_text(CAST(?2 AS JSON)) AS TEXT) AS value))) AND NOT "
         "job.removed",
-    "NAMES_OF_JOBS": "SELECT job.id, job.name FROM job WHERE job.id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value)))",
     "SPAWNED_JOBS": "SELECT job.id, job.name, job.status, job.spawned_by AS spawned_by, "
         "job.spawn AS spawn FROM job WHERE job.id = any(array((SELECT "
         "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value))) AND job.spawn "

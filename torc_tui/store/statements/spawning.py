@@ -46,7 +46,6 @@ JOBS_OF_NAMES = select(*columns(job, "id name status spawned_by spawn")).where(
     _own, is_listed(job.c.name, param("names", Text())), ~job.c.removed
 )
 ALL_JOB_NAMES = pick(job, "id name", _own, ~job.c.removed).order_by(job.c.id)
-NAMES_OF_JOBS = pick(job, "id name", _listed)
 JOBS_WITH_PATTERNS = pick(
     job,
     "id name status patterns options",
