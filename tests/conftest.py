@@ -53,7 +53,7 @@ def _has_terminals() -> bool:
     return True
 
 
-SYSTEM = {"benchmarks", "gpu", "robust", "storms", "triage"}
+SYSTEM = {"benchmarks", "examples", "gpu", "robust", "storms", "triage"}
 """Directories whose tests run whole workflows in real processes, many with kills and outages."""
 
 

@@ -19,6 +19,8 @@ from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
 from torc_tui.store.workflows import counts
 
+pytestmark = pytest.mark.system
+
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -13,6 +13,8 @@ import pytest
 from torc_tui.engine import machine_watch
 from torc_tui.executors import attempt
 
+pytestmark = pytest.mark.system
+
 BUSY = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 1"
 SPEC = f"""
 name: sweep

@@ -11,6 +11,8 @@ import pytest
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import append
 
+pytestmark = pytest.mark.system
+
 CHILD = """torc spawn - --state '{"n":1}' <<'END'
 {"jobs": [{"name": "child", "command": "echo $TORC_LINEAGE $TORC_GENERATION > child.txt"}]}
 END
