@@ -85,10 +85,11 @@ def test_nobody_reads_the_outputs(shell: Shell) -> None:
 def test_full_disk(shell: Shell, place: Path) -> None:
     (place / "r.jsonl").symlink_to("/dev/full")
     done = shell("seq 9 | torc exec -q --results r.jsonl -- true")
-    assert done.returncode == 0
+    assert done.returncode == 1
     assert done.stderr.startswith("--results: can no longer be written: ")
     assert done.stderr.count("\n") == 1
     done = shell("seq 9 | torc exec -k -- echo > /dev/full")
+    assert done.returncode == 1
     assert done.stderr.startswith("outputs can no longer be printed: ")
     assert done.stderr.count("\n") == 1
 

@@ -21,7 +21,7 @@ from torc_tui.cli import output
 from torc_tui.cli.batch_input import BatchInput
 from torc_tui.cli.batch_results import BatchResults, ResultsFile
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import WRONG_USE, note, print_stderr
+from torc_tui.cli.diagnostics import FAILED, WRONG_USE, note, print_stderr
 from torc_tui.engine.report import JobSource, Observer
 from torc_tui.errors import StoreError, StoreUnavailable, TorcError, UsageError
 from torc_tui.model import ResourceRequirements
@@ -173,7 +173,10 @@ def _end(feeder: _Feeder, code: int) -> int:
         try:
             feeder.results.finish()
         except (OSError, StoreError) as error:
+            feeder.results.is_incomplete = True
             print_stderr(f"not all results could be written: {error}")
+        if feeder.results.is_incomplete:
+            code = code or FAILED
     if feeder.error is not None and not isinstance(feeder.error, TorcError):
         raise feeder.error
     if feeder.error is not None:

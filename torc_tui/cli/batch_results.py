@@ -112,6 +112,8 @@ class BatchResults(SafeObserver):
         self._mode = stdio_mode
         self._prints = prints
         self._file = file
+        self.is_incomplete = False
+        """Whether something could not be written, other than into a pipe that nobody reads."""
         self._ended: set[int] = set()
         self._seq = 0
 
@@ -167,7 +169,7 @@ class BatchResults(SafeObserver):
             try:
                 self._file.write(self._seq, row, outputs)
             except OSError as error:
-                self._file = None
+                self._file, self.is_incomplete = None, True
                 print_stderr(f"--results: can no longer be written: {error.strerror}")
 
     def _print(self, outputs: tuple[str | None, ...]) -> None:
@@ -179,6 +181,7 @@ class BatchResults(SafeObserver):
             self._prints = False
             redirect([sys.stdout])
             if not isinstance(error, BrokenPipeError):
+                self.is_incomplete = True
                 print_stderr(f"outputs can no longer be printed: {error.strerror}")
 
 
