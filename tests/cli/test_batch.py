@@ -330,6 +330,14 @@ def test_wrong_use(torc: Any, words: tuple[str, ...], message: str) -> None:
     assert answer.out == ""
 
 
+def test_unusable_output_directory(torc: Any, place: Path) -> None:
+    (place / "file").touch()
+    answer = torc("exec", "-o", "file/logs", "-c", "true")
+    assert answer.code == 2
+    assert "cannot write to the output directory file/logs: Not a directory" in answer.err
+    assert torc("workflows", "list", "-f", "json").json == []
+
+
 def test_json_report(torc: Any) -> None:
     report = torc("exec", "-c", "true", "-f", "json").json
     assert (report["status"], report["counts"]["completed"]) == ("completed", 1)

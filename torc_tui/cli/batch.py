@@ -195,6 +195,9 @@ def _dry_run(groups: Iterator[list[Command]]) -> int:
 
 def _batch(call: Call) -> Batch:
     """Return the workflow that gets the jobs: a new one, or with ``--resume`` an earlier one."""
+    from torc_tui.engine.joining import check_directories
+    from torc_tui.store.log_files import output_folder
+
     given = call.options
     requirements = ResourceRequirements(
         name="batch",
@@ -215,7 +218,9 @@ def _batch(call: Call) -> Batch:
         found = resume(call.store, wanted, user=user, actor=call.actor)
         if found is not None:
             return found
-    return begin(call.store, wanted, user=user, directory=str(Path.cwd()), actor=call.actor)
+    directory = str(Path.cwd())
+    check_directories(directory, given.output_dir or output_folder(directory))
+    return begin(call.store, wanted, user=user, directory=directory, actor=call.actor)
 
 
 def _running(given: Namespace) -> Namespace:

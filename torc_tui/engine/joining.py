@@ -103,7 +103,7 @@ def join(
     with store.read() as conn:
         context = run_context.read(conn, workflow_id)
     output_dir = options.output_dir or output_folder(context.directory)
-    _check_directories(Path(context.directory), Path(output_dir))
+    check_directories(context.directory, output_dir)
     maker = OrderMaker(
         context,
         options,
@@ -169,15 +169,15 @@ def join_when_available(
             executor.wait(pause)
 
 
-def _check_directories(directory: Path, output_dir: Path) -> None:
+def check_directories(directory: str, output_dir: str) -> None:
     """Raise UsageError for a missing directory, without which every job would fail."""
-    if not directory.is_dir():
+    if not Path(directory).is_dir():
         raise UsageError(
             f"the working directory of the workflow does not exist: {directory}",
             hint="create it again, with the files that jobs need",
         )
     try:
-        (output_dir / "job_stdio").mkdir(parents=True, exist_ok=True)
+        (Path(output_dir) / "job_stdio").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
             f"cannot write to the output directory {output_dir}: {error.strerror}",
