@@ -7,7 +7,7 @@ import json
 import os
 import pty
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from tests.waiting import DEADLINE, wait_for
+from torc_tui.cli import batch
+from torc_tui.operations import batches
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
 from torc_tui.store.workflows import counts
@@ -118,6 +120,35 @@ def test_jobs_start_while_lines_arrive(programs: Path, place: Path) -> None:
         process.stdin.close()
         assert process.wait(DEADLINE) == 0
     assert number_of(JobStatus.COMPLETED) == 2
+
+
+def test_no_lines_are_read_while_many_jobs_are_left(
+    torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first job blocks the others until the limit is reached, or everything is stored."""
+    number, most = 12, 5
+    left: list[int] = []
+
+    class Watched(batches.Batch):
+        def add(self, commands: Sequence[batches.Command]) -> list[batches.BatchJob]:
+            left.append(super().unfinished())
+            jobs = super().add(commands)
+            if len(left) == number:
+                (place / "go").touch()
+            return jobs
+
+        def unfinished(self) -> int:
+            (place / "go").touch()
+            return super().unfinished()
+
+    monkeypatch.setattr(batches, "Batch", Watched)
+    monkeypatch.setattr(batch, "_MOST_UNFINISHED", most)
+    lines = ["until [ -e go ]; do sleep 0.01; done", *["true"] * (number - 1)]
+    padding = " " * (1 << 16)  # so that each line is read alone
+    (place / "lines").write_text("".join(f"{line};{padding}true\n" for line in lines))
+    assert torc("exec", "-q", "-j", 1, "-C", "lines").code == 0
+    assert number_of(JobStatus.COMPLETED) == number
+    assert max(left) < most
 
 
 def test_interrupt_while_waiting_for_lines(programs: Path, place: Path) -> None:

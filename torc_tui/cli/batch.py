@@ -12,6 +12,7 @@ import sys
 import threading
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -32,6 +33,8 @@ from torc_tui.wording import count
 _NAME = "exec"
 """The name of a batch without ``--name``."""
 _RETRY_SECONDS = 0.5
+_MOST_UNFINISHED = 100_000
+"""No lines are read while so many jobs are left: input may be endless."""
 _CLOSING_SECONDS = 10.0
 """Time that the end of the run waits until the last commands are stored."""
 
@@ -58,6 +61,8 @@ class _Feeder(JobSource):
         self._halt_rule = halt
         self._closing = threading.Event()
         self._failed: set[int] = set()
+        self._unfinished = 0
+        """At most so many jobs are left."""
         self._batch = batch
         self._input = given
         self._groups = groups
@@ -98,6 +103,8 @@ class _Feeder(JobSource):
         try:
             for group in self._groups:
                 self._add(group)
+                while not self.halt and self._is_full():
+                    self._closing.wait(_RETRY_SECONDS)
                 if self.halt:
                     break
         except Exception as error:
@@ -105,8 +112,16 @@ class _Feeder(JobSource):
         finally:
             self.is_open = False
 
+    def _is_full(self) -> bool:
+        """Return whether jobs must finish before more are added; they are rarely counted."""
+        if self._unfinished >= _MOST_UNFINISHED:
+            with suppress(StoreUnavailable):
+                self._unfinished = self._batch.unfinished()
+        return self._unfinished >= _MOST_UNFINISHED
+
     def _add(self, group: list[Command]) -> list[BatchJob]:
         jobs = self._stored(group)
+        self._unfinished += len(jobs)
         if self.results is not None:
             self.results.order.extend(jobs)
         return jobs

@@ -32,7 +32,7 @@ from torc_tui.model import (
 from torc_tui.operations.runners import active_runners
 from torc_tui.operations.workflows import create_workflow, initialize, needs_initialization
 from torc_tui.records import dataclass
-from torc_tui.status import UNSUCCESSFUL, JobStatus
+from torc_tui.status import UNSETTLED, UNSUCCESSFUL, JobStatus, number_of
 from torc_tui.store import additions, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import dumps
@@ -106,6 +106,11 @@ class Batch:
         jobs = [BatchJob(next(ids)) if job is None else job for job in known]
         self.skipped += sum(job.is_skipped for job in jobs)
         return jobs
+
+    def unfinished(self) -> int:
+        """Return how many jobs of the workflow are left."""
+        with self.store.read() as conn:
+            return number_of(workflows.counts(conn, self.workflow_id), UNSETTLED)
 
     def _insert(self, commands: Sequence[Command]) -> Sequence[int]:
         number, now = len(commands), time.time()
