@@ -129,11 +129,11 @@ PLANNED_RUNTIME = 60.0
 class ResourceRequirements:
     """What a job requests.
 
-    ``num_cpus`` is a number of CPUs, in thousandths.
-    ``num_gpus`` is a whole number of GPUs, or a share of one GPU between 0 and 1. ``gpu_memory``
-    reserves bytes on each of its GPUs; ``gpu_model`` is a regular expression searched in the name
-    of the GPU. ``memory`` and ``runtime`` are None where they are not declared: then they are not
-    enforced, and planning counts with `PLANNED_MEMORY` and `PLANNED_RUNTIME`.
+    ``num_cpus`` is a number of CPUs, in thousandths. ``num_gpus`` is a whole number of GPUs, or a
+    share of one GPU between 0 and 1. ``gpu_memory`` reserves bytes on each of its GPUs;
+    ``gpu_model`` is a regular expression searched in the name of the GPU. ``memory`` and
+    ``runtime`` are None if they are not declared: they are then not enforced, and planning assumes
+    `PLANNED_MEMORY` and `PLANNED_RUNTIME`.
     """
 
     name: str
@@ -249,8 +249,8 @@ class WorkflowSpec:
     ``settings`` are the keys that are stored and shown but have no field here (slurm_defaults,
     resource_monitor, compute_node_*, jobs_sort_method, enable_ro_crate …), as plain JSON.
     ``entries`` counts the entries of the file: ``{"jobs": 3, "files": 1, "user_data": 1}``.
-    ``warnings`` are the `Problem` records of reading the file. ``real_path`` is its path
-    without links, ``set_values`` are variables and parameters that were set from outside,
+    ``warnings`` are the `Problem` records of reading the file. ``real_path`` is the path of the
+    file without symbolic links, ``set_values`` are the variables and parameters of ``--set``,
     ``value_files`` the texts of the files from which parameters were read.
     """
 
@@ -381,10 +381,10 @@ class GpuProcess:
 class Gpu:
     """A GPU, or a MIG instance of one.
 
-    ``index`` is that of NVML. ``virtual`` GPUs exist only to try workflows without a GPU.
-    ``memory`` includes ``memory_reserved``, which the driver keeps for itself; ``unified`` memory
-    is that of the machine. ``lists_processes`` is False where the driver does not list the
-    processes on the GPU. ``order`` is its position among the GPUs that may be used, as the user
+    ``index`` is that of NVML. ``virtual`` GPUs are simulated, to try workflows without a GPU.
+    ``memory`` includes ``memory_reserved``, which the driver keeps for itself. A ``unified`` GPU
+    shares the memory of the machine. ``lists_processes`` is False where the driver does not list
+    the processes on the GPU. ``order`` is its position among the GPUs that may be used, as the user
     has listed them.
     """
 
@@ -407,7 +407,7 @@ class Gpu:
 
 
 class GpuDamage(NamedTuple):
-    """What is wrong with a GPU: all zero for nothing.
+    """The damage of a GPU; all values are 0 for an undamaged GPU.
 
     ``ecc`` counts the memory errors since the last reset that were not corrected. ``remap`` and
     ``reset`` are 1 where a memory row could not be remapped, and where the GPU needs a reset.
@@ -421,7 +421,7 @@ class GpuDamage(NamedTuple):
     xid_at: float = 0.0
 
     def is_after(self, known: GpuDamage, *, counters: bool = False) -> bool:
-        """Return whether something is new since ``known``; with ``counters``, without the Xid."""
+        """Return whether there is new damage since ``known``; ``counters`` ignores Xid errors."""
         return any(one > other for one, other in zip(self[:3], known[:3], strict=True)) or (
             not counters and self.xid_at > known.xid_at
         )
@@ -505,11 +505,11 @@ class Order:
     """An order to start an attempt.
 
     ``environment`` is the whole environment of the job. ``shell`` is the program that gets the
-    command as its last argument (None: ``bash -c``). ``stdout`` and ``stderr`` are paths, equal
-    for combined output, or None. The shell of the job writes the exit code and ``note`` to
-    ``exit_file``. ``output_directories`` are created before the start. ``refusal`` says why the job
-    cannot be started, if that is known already. The process inherits the descriptors ``locks``,
-    and is bound to ``cpus``, if any are given.
+    command as its last argument (None: ``bash -c``). ``stdout`` and ``stderr`` are paths, equal for
+    combined output, or None. The shell of the job writes the exit code and ``note`` to
+    ``exit_file``. ``output_directories`` are created before the start. ``refusal`` is the reason
+    why the job cannot be started, if it is already known. The process inherits the descriptors
+    ``locks``, and is bound to ``cpus``, if any are given.
     """
 
     key: AttemptKey
@@ -738,7 +738,7 @@ class Job:
 
     @property
     def was_stopped(self) -> bool:
-        """Whether a user or the end of its runner stopped the job, which is no failure."""
+        """Whether the job was stopped by a user or with its runner: it did not fail."""
         stopped = self.status is JobStatus.TERMINATED
         return stopped and self.reason is not None and self.reason.kind in ON_REQUEST
 

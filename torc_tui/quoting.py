@@ -19,7 +19,7 @@ NAME_LENGTH = 60
 """Characters of a name or a value that a message shows."""
 
 _MANY_NAMES = 2_000
-"""Number of names above which only those that begin alike are compared."""
+"""Number of names above which only names with the same beginning or end are compared."""
 
 
 def shorten(text: str, most: int = 160) -> str:
@@ -38,11 +38,11 @@ def quoted(text: str, most: int = NAME_LENGTH) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Return the name most like a wrong one, in any case of letters; None if none is near.
+    """Return the name most similar to a misspelled one, ignoring case; None if none is similar.
 
-    Among many names, only those that begin or end alike are compared.
+    Among many names, only those with the same beginning or end are compared.
     """
-    import difflib  # only a mistake needs it
+    import difflib  # needed only after a mistake
 
     name = name[:200].lower()
     known = {other.lower(): other for other in names}

@@ -71,14 +71,14 @@ class Kind(StrEnum):
     ATTEMPT = "attempt", "number of delay"
     MISSING_INPUT = "missing_input", "name"
     UNSCHEDULABLE = "unschedulable", "lacks"  # a reason for each resource that this machine lacks
-    # `gpus`: the GPUs that the job gets, `at`: when at the latest; `far`: not within a day
+    # `gpus` that the job gets, `at` this time at the latest; `far`: not within a day
     NEXT = "next", "gpus at far"
     SHORTAGE = "shortage", "lacks"  # the same, of resources that are in use now
     # Resources that a request lacks: of the machine (`total`), or what is `free` of it.
     CPUS = "cpus", "requested free total"
     MEMORY = "memory", "requested free total"
     NODES = "nodes", "requested"
-    CORES = "cores", "requested free total"  # whole cores to which no other job is bound
+    CORES = "cores", "requested free total"  # free whole cores, to which no other job is bound
     OTHER_DATABASES = "other_databases", "users num_cpus memory"  # not counted, for display
     # `number` is None for a share of one GPU, `memory` is requested on each GPU.
     GPUS = "gpus", "number model memory joined usable prohibited"
@@ -103,10 +103,10 @@ class Kind(StrEnum):
     EDGE = "edge", "edge via"  # why a job of a plan waits for another, as an EdgeKind
     JOB_GONE = "job_gone", "id"
     MORE = "more", "number"
-    # What deserves a warning although it is no failure.
+    # Warnings about jobs that did not fail.
     MEMORY_EXCEEDED = "memory_exceeded", "used requested"
     GPU_MEMORY_EXCEEDED = "gpu_memory_exceeded", "used requested"
-    # (name, path) of declared outputs that did not change; `code` where that is a failure
+    # (name, path) of declared outputs that did not change; `code` is set if that is a failure
     FILES_NOT_WRITTEN = "files_not_written", "files code"
     USER_DATA_NOT_WRITTEN = "user_data_not_written", "names"
     BACKGROUND_ENDED = "background_ended", "processes"  # (name, pid) of what the job left behind

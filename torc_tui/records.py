@@ -1,10 +1,10 @@
-"""Make record classes as `dataclasses` does, at a thirtieth of its cost at start-up.
+"""Create record classes like `dataclasses`, at a thirtieth of its start-up cost.
 
-`dataclasses` compiles six methods of each class while it is imported, and imports `inspect`. Most
-commands make records of few classes. Here the methods are shared, and the initializer of a class
-is compiled when the first record is made. For type checkers the names are those of `dataclasses`.
+`dataclasses` compiles six methods of each class at import, and imports `inspect`. Most commands
+create records of few classes. Here the methods are shared, and the initializer of a class is
+compiled when its first record is created. For type checkers the names are those of `dataclasses`.
 
-Records always have slots. Default values that are mutable need `default_factory`.
+Records always have slots. Mutable default values need `default_factory`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _REQUIRED = object()
 
 
 class _Field:
-    """A field of a record class: its name, and the value that it has unless one is given."""
+    """A field of a record class: its name and its default value."""
 
     __slots__ = ("default", "default_factory", "is_keyword", "name")
 
@@ -36,7 +36,7 @@ class _Field:
 def _dataclass(
     *, slots: bool, frozen: bool = False, eq: bool = True, kw_only: bool = False
 ) -> Callable[[type[Any]], type[Any]]:
-    """Return a decorator that makes a record class of a class with annotations."""
+    """Return a decorator that turns a class with annotations into a record class."""
 
     def decorate(cls: type[Any]) -> type[Any]:
         content = {name: value for name, value in vars(cls).items() if name not in _OF_INSTANCES}
@@ -68,7 +68,7 @@ def _own_field(content: dict[str, Any], name: str, is_keyword: bool) -> _Field:
 
 
 def _with_initializer(cls: type[Any], content: dict[str, Any], frozen: bool) -> type[Any]:
-    """Return the class with slots. Its first record replaces the initializer by a compiled one."""
+    """Return the class with slots; its first record compiles the initializer."""
 
     def __init__(self: Any, *args: object, **values: object) -> None:
         made.__init__ = _initializer(made, frozen)
@@ -105,7 +105,7 @@ def _initializer(cls: Any, frozen: bool) -> Callable[..., None]:
 
 
 def _parameter(field: _Field, names: dict[str, object]) -> str:
-    """Return the parameter of a field, with its default value added to the names of the code."""
+    """Return the parameter of a field; add its default value to the namespace of the code."""
     name = field.name
     if field.default_factory is not None:
         names[f"_make_{name}"] = field.default_factory

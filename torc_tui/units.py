@@ -96,7 +96,7 @@ def parse_gpu_memory(text: str | int) -> int:
 
 
 def in_thousandths(number: float) -> float:
-    """Return a number of CPUs or GPUs without the errors of sums; an integer where it is one."""
+    """Return a number of CPUs or GPUs without rounding errors, as an integer if it is whole."""
     found = round(number, 3)
     return int(found) if found == int(found) else found
 
@@ -128,7 +128,7 @@ def parse_duration(text: str) -> float:
 
 
 def short_duration(text: str) -> int | None:
-    """Return the seconds of a duration such as ``2h`` or ``90 min``; None for another text."""
+    """Return the seconds of a duration such as ``2h`` or ``90 min``; None for any other text."""
     match = _SHORT.fullmatch(text.strip()[:20])
     if match is None:
         return None

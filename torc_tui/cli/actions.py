@@ -48,7 +48,7 @@ def on_jobs(call: Call) -> int:
 
 
 def decide(call: Call, action: UserAction, ids: Sequence[int], **more: Any) -> int:
-    """Carry out an action on jobs, or only show them; do nothing for none."""
+    """Carry out an action on jobs, or only show the jobs; do nothing without jobs."""
     if not ids:
         return OK
     if call.options.dry_run:
@@ -243,7 +243,7 @@ def _confirm(
 
 
 def report_refusals(call: Call, refusals: Iterable[str], code: int = FAILED) -> None:
-    """Print why the action does not apply to jobs; in JSON as one error with the exit code."""
+    """Print why the action does not apply to jobs; as JSON, one error with the exit code."""
     sentences = list(refusals)
     if call.json and sentences:
         message = f"{count(len(sentences), 'job was', 'jobs were')} not changed"

@@ -1,7 +1,7 @@
 """Run commands from the command line, a file or standard input as one workflow.
 
-Input: commands, and lines and parameters that fill them in. Output: a workflow, its progress and
-its results. Jobs run while further lines arrive.
+Input: commands, and the lines and parameters for their placeholders. Output: a workflow, its
+progress and its results. Jobs run while further lines arrive.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _NAME = "exec"
 """The name of a batch without ``--name``."""
 _RETRY_SECONDS = 0.5
 _MOST_UNFINISHED = 100_000
-"""No lines are read while so many jobs are left: input may be endless."""
+"""Maximum number of unfinished jobs: with more, reading pauses, because input may be endless."""
 _CLOSING_SECONDS = 10.0
-"""Time that the end of the run waits until the last commands are stored."""
+"""How long the end of the run waits for the last commands to be stored."""
 
 
 class _HaltRule(NamedTuple):
@@ -45,7 +45,7 @@ class _HaltRule(NamedTuple):
 
 
 class _Feeder(JobSource):
-    """Adds the commands to the batch in a thread of its own, as they arrive."""
+    """Adds the commands to the batch as they arrive, in a separate thread."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class _Feeder(JobSource):
         self._thread = threading.Thread(target=self._run, daemon=True, name="batch input")
 
     def first(self) -> bool:
-        """Store the first jobs that run; return whether there are any."""
+        """Store the first groups of commands until a job can run; return whether there is one."""
         return any(not job.is_skipped for group in self._groups for job in self._add(group))
 
     def failed(self, job_ids: Iterable[int]) -> None:
@@ -80,11 +80,11 @@ class _Feeder(JobSource):
                 self.halt = rule.when
 
     def start(self) -> None:
-        """Store the others meanwhile."""
+        """Store the remaining commands in a thread while the first jobs run."""
         self._thread.start()
 
     def _stored(self, group: list[Command]) -> list[BatchJob]:
-        """Store commands; while the runner waits for the database, wait as well."""
+        """Store commands; if the database is unavailable, retry as long as the runner does."""
         while True:
             try:
                 return self._batch.add(group)
@@ -239,7 +239,7 @@ def _batch(call: Call) -> Batch:
 
 
 def _running(given: Namespace) -> Namespace:
-    """Return the options of the runner; ``-j`` counts jobs, whatever the machine has."""
+    """Return the options of the runner; ``-j`` limits jobs regardless of the machine's CPUs."""
     found = Namespace(output_dir=given.output_dir, grace=None)
     if given.jobs is not None:
         found.max_parallel_jobs = given.jobs

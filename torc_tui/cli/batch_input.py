@@ -1,7 +1,7 @@
 """Read commands and lines for a batch as they arrive.
 
 Input: options of the command line, a file or standard input. Output: groups of commands, each as
-soon as its lines are there. Lines are bytes without their ending; empty ones are left out.
+soon as its lines have arrived. Lines are bytes without their line ending; empty lines are omitted.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from torc_tui.workflow_file.templates import ParameterRows
 from torc_tui.workflow_file.values import InvalidValue
 
 _CHUNK = 1 << 16
-"""Bytes that are read at once; a pipe holds as many."""
+"""Bytes read at once: the capacity of a pipe."""
 _LONGEST_LINE = 1 << 20
-"""Bytes of a line; the kernel gives no program an argument of more than 128 KiB."""
+"""Maximum length of a line in bytes; the kernel limits an argument to 128 KiB."""
 _GROUP = 4096
 """Number of commands that are stored at once."""
 
 
 class LineReader:
-    """Reads lines from a file or pipe; `stop` ends the wait of another thread."""
+    """Reads lines from a file or pipe; `stop` ends a read in another thread."""
 
     def __init__(self, fd: int, name: str) -> None:
         self.name = name
@@ -74,7 +74,7 @@ class LineReader:
         return found
 
     def _chunk(self) -> bytes | None:
-        """Return the bytes that have arrived; empty at the end, None after `stop`."""
+        """Return the bytes that have arrived: empty at the end of the input, None after `stop`."""
         ready = {fd for fd, _ in self._poll.poll()}
         if self._stop_reader in ready:
             return None
@@ -125,7 +125,7 @@ class BatchInput:
         return ("line", *self.parameters) if self._reads_lines else self.parameters
 
     def groups(self) -> Iterator[list[Command]]:
-        """Yield the commands that are known, in their order."""
+        """Yield the commands in input order, each group as soon as it is complete."""
         for commands in self._all():
             for start in range(0, len(commands), _GROUP):
                 yield commands[start : start + _GROUP]

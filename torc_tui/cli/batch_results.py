@@ -1,7 +1,7 @@
-"""Write what the jobs of a batch printed, and how they ended, in the order of the input.
+"""Write the outputs and results of the jobs of a batch in input order.
 
-Input: the events of the run, the ids of the jobs in their order. Output: the outputs of the jobs on
-standard output and standard error, and one record per job in a CSV or JSONL file.
+Input: the events of the run, and the ids of the jobs in input order. Output: the outputs of the
+jobs on standard output and standard error, and one record per job in a CSV or JSONL file.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _ENDS = frozenset(
 )
 _OVER = SETTLED | {JobStatus.PENDING_FAILED}
 _LARGEST_OUTPUT = 1 << 20
-"""Bytes of an output that a record holds."""
+"""Maximum number of bytes of an output in a record."""
 
 
 class ResultsFile:
-    """The file of ``--results``: opened before jobs are stored, emptied when the first ones are."""
+    """The file of ``--results``: opened before any job is stored, emptied with the first jobs."""
 
     def __init__(self, path: str, columns: Sequence[str]) -> None:
         self._is_csv = path.lower().endswith(".csv")
@@ -101,13 +101,13 @@ class ResultsFile:
 
 
 class BatchResults(SafeObserver):
-    """An observer that also writes the results of the jobs whose predecessors have ended."""
+    """An observer that also writes results, each once all earlier jobs have ended."""
 
     def __init__(
         self, store: Store, stdio_mode: str, *, prints: bool, file: ResultsFile | None
     ) -> None:
         self.order: deque[BatchJob] = deque()
-        """The jobs that are not written yet, in input order; another thread appends to it."""
+        """The jobs with results still to be written, in input order; another thread appends."""
         self._store = store
         self._mode = stdio_mode
         self._prints = prints
@@ -118,7 +118,7 @@ class BatchResults(SafeObserver):
         self._seq = 0
 
     def begin(self) -> None:
-        """Begin the file, once the first jobs are stored."""
+        """Begin the results file; called after the first jobs are stored."""
         if self._file is not None:
             self._file.begin()
 
@@ -128,7 +128,7 @@ class BatchResults(SafeObserver):
         return self
 
     def events(self, events: Sequence[Event]) -> None:
-        """Write the results that are complete now."""
+        """Write the results that are next in input order."""
         self.guard(lambda: self.observer.events(events))
         self._ended |= {one.job_id for one in events if one.kind in _ENDS and one.job_id}
         self.guard(self._write_ended)

@@ -1,7 +1,7 @@
-"""Represent one call of a command: its options, its database, how it prints.
+"""Represent one call of a command: its options, its database and its output format.
 
-A handler gets a `Call` and returns an exit code, or None for 0. Modules that print records
-are imported on use, because some commands print none.
+A handler gets a `Call` and returns an exit code, or None for 0. Modules that print records are
+imported on first use, because not every command needs them.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Call:
     def show_list(
         self, key: str, columns: Sequence[OutputColumn], records: Sequence[Mapping[str, Any]]
     ) -> None:
-        """Print records in the format of the call; ``key`` is their plural."""
+        """Print records in the format of the call; ``key`` is the plural name of the records."""
         from torc_tui.cli import lists
 
         lists.show(self, key, columns, records)

@@ -23,8 +23,10 @@ line contains it."""
 
 
 _CHECKS_ARGUMENTS = partial(argparse.HelpFormatter, width=80)
-"""Makes the formatter that argparse wants for each argument: asking for the width of the terminal
-imports ``shutil``."""
+"""Creates the formatter that argparse requests for each argument.
+
+Its width is fixed: finding the width of the terminal would import ``shutil``.
+"""
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -49,7 +51,7 @@ class CommandParser(argparse.ArgumentParser):
             end = given.index("--")
             given[end:] = [_LITERAL + word for word in given[end + 1 :]]
         if not any(word.startswith("-") and "h" in word for word in given):
-            self.usage = ""  # only the help shows the usage, and to format it takes time
+            self.usage = ""  # formatting the usage is slow, and only the help shows it
         try:
             parsed, unknown = self.parse_known_intermixed_args(given)
         except argparse.ArgumentError as error:

@@ -195,7 +195,7 @@ def _unknown(program: str, word: str, known: Sequence[str], before: str) -> Usag
 
 
 def has_file_extension(word: str) -> bool:
-    """Return whether a word ends as the name of a workflow file."""
+    """Return whether a word has the extension of a workflow file."""
     return word.lower().endswith((".yaml", ".yml", ".json", ".json5", ".kdl"))
 
 

@@ -177,7 +177,7 @@ def _jobs(call: Call, workflow_id: int) -> dict[str, str]:
 
 def _groups(call: Call, workflow_id: int) -> dict[str, str]:
     from torc_tui.store import queries
-    from torc_tui.wording import count  # imports all records: the script needs none
+    from torc_tui.wording import count  # imports all records, which the script does not need
 
     counts = queries.list_groups(call.store, workflow_id)
     return {group: count(number, "job") for group, number in counts.items()}

@@ -51,7 +51,7 @@ def store_plan(
 ) -> int:
     """Store a plan and return the id of the workflow; print warnings.
 
-    With ``checked``, refuse a workflow that could not start, and store nothing.
+    With ``checked``, refuse a workflow that could not start instead of storing it.
     """
     from torc_tui.operations.workflows import create_workflow
     from torc_tui.store.creation import without_monitoring
@@ -111,7 +111,7 @@ def given_values(call: Call) -> dict[str, str]:
 
 
 def name_and_value(option: str, text: str) -> tuple[str, str]:
-    """Return both parts of ``NAME=VALUE``, which an option has given."""
+    """Return both parts of ``NAME=VALUE``, the value of an option."""
     name, mark, value = text.partition("=")
     if not mark or not name.strip():
         raise UsageError(f"{option}: {text!r} is not NAME=VALUE")

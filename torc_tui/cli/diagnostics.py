@@ -72,7 +72,7 @@ def _as_json(problem: Any) -> dict[str, Any]:
 
 
 def report(error: BaseException, program: str = "torc", words: Sequence[str] = ()) -> int:
-    """Print what went wrong and return the exit code; in JSON if the line asks for it."""
+    """Print an error and return the exit code; print JSON if the command line requests it."""
     if isinstance(error, BrokenPipeError):
         _drop_output()
         return BROKEN_PIPE
@@ -103,7 +103,7 @@ def _failure_of(error: BaseException, words: Sequence[str]) -> Failure:
 
 
 def _wants_json(words: Sequence[str]) -> bool:
-    """Return whether the line has ``-f json`` or ``-f json-items``."""
+    """Return whether the command line has ``-f json`` or ``-f json-items``."""
     for word, following in zip(words, [*words[1:], ""], strict=False):
         if word == "--":
             return False

@@ -1,4 +1,4 @@
-"""Write the JSON Schema of workflow files, with which editors complete and check them."""
+"""Write the JSON Schema that editors use to complete and check workflow files."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def schema(call: Call) -> None:
         output.json_value(workflow_schema(key_meanings()))
         return
     try:
-        Path(given).write_text(_text(), encoding="utf-8")  # also into a device or behind a link
+        Path(given).write_text(_text(), encoding="utf-8")  # may be a device or symbolic link
     except OSError as error:
         raise UsageError(f"{quoted(given)} cannot be written: {error.strerror}") from error
     call.done({"path": str(Path(given).absolute())}, f"Wrote {given}")
 
 
 def comment() -> str:
-    """Return the comment by which editors find the schema; empty where it cannot be written."""
+    """Return the comment that points editors to the schema; "" if the schema cannot be written."""
     path = Path(settings.data_dir()) / "workflow-schema.json"
     try:
         settings.make_private(str(path.parent))
@@ -40,7 +40,7 @@ def comment() -> str:
 
 
 def _write(path: Path) -> None:
-    """Write the schema at once: an editor may be reading the file."""
+    """Replace the schema atomically, because an editor may be reading the file."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         new.write_text(_text(), encoding="utf-8")

@@ -1,6 +1,7 @@
 """Show in which order the jobs of a workflow become ready, and which jobs depend on which.
 
-Input: a workflow, or for the order also a file. Output: events or pairs, as text, tables or JSON.
+Input: a workflow; for the order, a workflow file is also accepted. Output: events or pairs, as
+text, tables or JSON.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def _record(
 
 
 def job_job(call: Call) -> None:
-    """List which job waits for which."""
+    """List the pairs of a job and a job that it depends on."""
     workflow_id = call.workflow_id(call.options.workflow)
     names = _names(call, workflow_id)
     edges = list(relations.edges(call.store, workflow_id))
@@ -119,7 +120,7 @@ def job_job(call: Call) -> None:
             "workflow_id": workflow_id,
         }
         for job, other in sorted(pairs)
-        if job in names and other in names  # not for jobs that were removed
+        if job in names and other in names  # skip jobs that were removed
     ]
     call.show_list("job_dependencies", columns.JOB_JOB, found)
 
@@ -142,7 +143,7 @@ def job_user_data(call: Call) -> None:
 
 
 def _writers(call: Call, workflow_id: int, kind: str) -> list[dict[str, Any]]:
-    """Return a record for each pair of a writer and a reader; one is None where there is none."""
+    """Return a record for each pair of writer and reader; a missing writer or reader is None."""
     names = _names(call, workflow_id)
     return [
         {

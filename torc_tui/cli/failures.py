@@ -139,9 +139,9 @@ def _show(call: Call, workflow_id: int, group: FailureGroup) -> None:
 
 
 def _log_of(store: Store, group: FailureGroup, run: int | None = None) -> str | None:
-    """Return where the log of the sample shows why it failed: ``PATH:LINE``.
+    """Return the place in the sample's log that shows the cause: ``PATH:LINE``.
 
-    It is empty if the job printed nothing, and None if its log is not known.
+    Return "" if the job printed nothing, None if its log is not known.
     """
     signature, sample = group.signature, group.sample
     # Attempts are numbered in each run; the newest run is the last.
@@ -156,7 +156,7 @@ def _log_of(store: Store, group: FailureGroup, run: int | None = None) -> str | 
 def summary_lines(store: Store, workflow_id: int, groups: Sequence[FailureGroup]) -> list[str]:
     """Return the failures of the last run: a line for each reason, with a sample and its log.
 
-    The reason of most jobs comes first.
+    The reason with the most jobs comes first.
     """
     if not groups:
         return []
@@ -178,7 +178,7 @@ def summary_lines(store: Store, workflow_id: int, groups: Sequence[FailureGroup]
 
 
 def _bounded(before: str, message: str, after: str = "") -> str:
-    """Return a line whose message is cut on a terminal: at 80 columns, or where the line ends."""
+    """Return a line with the message cut at 80 columns or the width of the terminal."""
     width = output.terminal_width()
     if width is not None:
         room = width - _INDENT - width_of(before) - width_of(after)

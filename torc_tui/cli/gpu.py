@@ -1,6 +1,7 @@
-"""Set GPUs of this machine aside, and use them again.
+"""Set GPUs of this machine aside, and put them back into use.
 
-Input: GPUs as nvidia-smi names them. Output: what was decided, for all runners of this machine.
+Input: GPUs by index or UUID, as in nvidia-smi. Output: a decision that all runners of this machine
+respect.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def avoid(call: Call) -> None:
 
 
 def use(call: Call) -> None:
-    """Use GPUs again."""
+    """Put GPUs back into use."""
     shared, gpus, reading = _find(call)
     try:
         lifted = gpu_health.use(shared, gpus, reading)

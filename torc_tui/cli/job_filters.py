@@ -133,10 +133,10 @@ def statuses_of(given: str | None) -> frozenset[JobStatus] | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Filters that a job must all pass; None passes every job.
+    """A job must pass all of these filters; a filter that is None passes every job.
 
-    ``failed`` are all jobs that did not succeed. ``group`` is the name of a job group
-    (``train_{i}``) or a glob for names of jobs (``train_*``), ``causes`` are possible reasons of
+    ``failed`` selects all finished jobs that did not succeed. ``group`` is the name of a job group
+    (``train_{i}``) or a glob for names of jobs (``train_*``), ``causes`` are the accepted causes of
     the end of the last attempt, ``where`` is a filter of the app.
     """
 

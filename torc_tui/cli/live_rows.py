@@ -108,7 +108,7 @@ def running(
 
 
 def _name(name: str, width: int, signs: Signs) -> str:
-    """Return a name with exactly that width; names of a group differ at their ends."""
+    """Return a name padded, or cut in the middle because names of a group differ at their ends."""
     return fit(printable(name), width, side="middle", mark=signs.cut)
 
 

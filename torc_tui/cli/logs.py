@@ -92,7 +92,7 @@ def _check_options(options: Any, use: str) -> None:
 
 
 def _job(call: Call, words: list[str]) -> int:
-    """Return the job that is named, or the most interesting one of a workflow."""
+    """Return the job named on the command line, or by default the latest job of the workflow."""
     if len(words) > 1:
         raise UsageError(
             f"unexpected argument {words[1]!r}",
@@ -105,7 +105,7 @@ def _job(call: Call, words: list[str]) -> int:
 
 
 def _latest(call: Call, workflow_id: int) -> int:
-    """Return the job that failed last, else the one that started last; say which it is."""
+    """Return the job that failed last, otherwise the job that started last; print its name."""
     from torc_tui.store import queries
     from torc_tui.store.selection import ListSelection
 

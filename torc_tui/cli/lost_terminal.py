@@ -31,7 +31,7 @@ def redirect(streams: Sequence[TextIO], log: Path | None = None) -> None:
 
 
 def goes_nowhere(stream: TextIO) -> bool:
-    """Return whether the output of a stream is discarded: by the user, or by `redirect`."""
+    """Return whether a stream writes to the null device, chosen by the user or by `redirect`."""
     try:
         return os.path.samestat(os.fstat(stream.fileno()), Path(os.devnull).stat())
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
 """Create, change and delete jobs, files, results and events one by one.
 
-Input: ids and values. Output: the record, or a sentence.
+Input: ids and values. Output: the record as JSON, or a sentence.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def delete_file(call: Call) -> None:
 
 
 def delete_results(call: Call) -> None:
-    """Delete results, and their log files if that is wanted."""
+    """Delete results, with ``--include-logs`` also their log files."""
     ids = list(dict.fromkeys(call.options.ids))
     records = [with_timestamps(queries.get_result(call.store, one)) for one in ids]
     call.confirm(f"Delete {count(len(ids), 'result')}?")
@@ -117,7 +117,7 @@ def delete_results(call: Call) -> None:
 
 
 def _logs(call: Call, results: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the paths of the logs of the attempts that some results are about."""
+    """Return the paths of the logs of the attempts to which the results belong."""
     from torc_tui.store import log_files
 
     return [

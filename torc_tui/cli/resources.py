@@ -100,13 +100,13 @@ def _users(gpu: Record) -> str:
 
 
 def _foreign(gpu: Record) -> list[Record]:
-    """Return the processes of others on a GPU, the largest first."""
+    """Return the processes on a GPU that belong to no job, the largest first."""
     found = [one for one in gpu["processes"] if not one["own"]]
     return sorted(found, key=lambda one: (-(one["memory_bytes"] or 0), one["pid"]))
 
 
 def _programs(gpu: Record) -> Iterator[str]:
-    """Yield the processes of others on a GPU, and the memory that none of them holds."""
+    """Yield the processes on a GPU that belong to no job, and the memory that no process holds."""
     for one in _foreign(gpu):
         keys = ("pid", "name", "memory_bytes", "user", "idle_s")
         yield gpu_process(*(one[key] for key in keys))

@@ -159,8 +159,8 @@ def run_here(
 ) -> tuple[RunReport, str]:
     """Run the workflow in this process; return the report, also as one line.
 
-    A run without jobs to run is shown only if it failed. ``wrap`` returns what watches the run
-    instead of the observer that it gets.
+    A run without jobs to run is shown only if it failed. ``wrap`` may replace the observer of the
+    run.
     """
     from torc_tui.cli.lost_terminal import redirect
     from torc_tui.cli.progress import watcher
@@ -299,7 +299,7 @@ def _print_report(store: Store, report: RunReport, workflow: Workflow, summary: 
 
 
 def _print_failed_jobs(store: Store, report: RunReport, workflow: Workflow) -> None:
-    """Print the failed jobs by reason, then those of earlier runs and those that were stopped."""
+    """Print the failed jobs by reason, then jobs that failed in earlier runs or were stopped."""
     ended = [job for job in report.failed if job["status"] != "canceled"]
     if not ended:
         return

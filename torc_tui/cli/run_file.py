@@ -1,8 +1,8 @@
-"""Find the workflow that `torc run FILE` is about: a new one, or the one made from the file before.
+"""Find the workflow of `torc run FILE`: a new one, or the one created earlier from the file.
 
 Input: a file and the options of the run. Output: the id of a workflow. A workflow is the same if it
-was made from the same file (by its real path), with the same name and `--set` values, in the same
-directory. `--update`, `--stale` and `--keep` are about that workflow.
+was created from the same file (by its real path), with the same name and `--set` values, in the
+same directory. `--update`, `--stale` and `--keep` apply to that workflow.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def sync_status(call: Call) -> None:
 
 
 def _show_lost(call: Call, workflow_id: int) -> None:
-    """Print which jobs would be taken from which runners."""
+    """Print the jobs that each lost runner would lose."""
     from torc_tui.operations.lost_runners import lost_jobs
 
     found = lost_jobs(call.store, workflow_id, force=call.options.force)

@@ -1,9 +1,9 @@
 """Fit a table into the width of a terminal: choose the columns, their widths, and the cuts.
 
-Input: headings, cells, what each column is worth, and the width. Output: lines of text.
+Input: headings, cells, the importance of each column, and the width. Output: lines of text.
 
 Invariants: a cell that must not be cut (an id, a time) is shown in full or its column is left out;
-of two columns, the one that is worth less is left out and narrowed first.
+the less important of two columns is omitted and narrowed first.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _least(shape: Shape, width: int) -> int:
 
 
 def _squeeze(kept: Sequence[int], shapes: Sequence[Shape], widths: list[int], room: int) -> None:
-    """Narrow the columns that may be cut until the table fits, those of the least worth first."""
+    """Narrow the columns that may be cut until the table fits, the least important first."""
     flexible = [index for index in kept if shapes[index].cut]
     for worth in sorted({shapes[index].worth for index in flexible}, reverse=True):
         same = [index for index in flexible if shapes[index].worth == worth]

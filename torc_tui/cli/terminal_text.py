@@ -40,7 +40,7 @@ def json_text(value: Any, *, indent: int | None = 2) -> str:
     Control characters are always escaped: JSON requires it below 32, and the others would reach the
     terminal.
     """
-    import json  # 1 ms, which the help does not need
+    import json  # the import takes 1 ms, and the help does not need it
 
     text = json.dumps(value, indent=indent, ensure_ascii=False, default=_other)
     if text.isascii() and "\x7f" not in text:

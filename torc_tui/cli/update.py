@@ -65,7 +65,7 @@ def apply_plan(
     keep: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Change a workflow to a plan, with ``keep`` without a rerun, and print what was changed."""
+    """Update a workflow to match a plan and print the changes; ``keep`` reruns no job."""
     for warning in () if quiet else plan.warnings:
         print_stderr(f"warning: {warning}")
     changes = update_from_plan(

@@ -58,7 +58,7 @@ _PART = r"""\.?([^.\[\]"]+)|\.?\[(-?\d+)\]|\.?\[?"((?:[^"\\]|\\.)*)"\]?"""
 def part_of(value: Any, path: str) -> Any:
     """Return the part of a value at a path as jq writes it: ``.a[0]["a key"]``.
 
-    UsageError for what is not a path, NotFound if there is no such part.
+    Raise UsageError if the text is not a path, NotFound if there is no such part.
     """
     import json
     import re

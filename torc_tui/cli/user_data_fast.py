@@ -2,8 +2,8 @@
 
 Input: the words of the line. Output: the record as JSON or a table, and an exit code. The line is
 parsed here without argparse, because the whole process may take only 2.5 times as long as an empty
-interpreter. A line that is not plain (``--help``, mistakes) is left to the full parser, which comes
-back with the same `UserDataCall`.
+interpreter. Any other line (``--help``, mistakes) is left to the full parser, which calls this
+module with the same `UserDataCall`.
 
 Never: an import of argparse, SQLAlchemy, rich, pathlib or dataclasses.
 """

@@ -104,7 +104,7 @@ class _Watch:
         return is_complete(self.workflow.counts) and not self.workflow.interrupted
 
     def _is_running(self) -> bool:
-        """Return whether a runner is active, or was started and has not joined yet.
+        """Return whether a runner is active, or was started and has not yet joined the workflow.
 
         With ``--persistent``, runners may come and go.
         """

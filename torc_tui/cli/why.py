@@ -3,7 +3,7 @@
 For a workflow: the failures by reason, and the reasons of the jobs that wait.
 
 Input: a job or a workflow. Output: a small tree of sentences, lines, or JSON.
-`torc_tui.operations.job_facts` gathers the facts, `torc_tui.views.why` words them.
+`torc_tui.operations.job_facts` gathers the facts, `torc_tui.views.why` turns them into sentences.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Explain a workflow: its failures by reason, and what its other jobs wait for.
 
-Input: a workflow. Output: lines, each for all jobs of one reason, or JSON.
+Input: a workflow. Output: one line per reason, or JSON.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from torc_tui.views.why import Facts
 from torc_tui.wording import count, standing, status_counts, with_timestamps
 
 _SAMPLES = 100
-"""Jobs of one request that are read to find one that is not held."""
+"""How many jobs of one request are read to find a job that is not held."""
 
 
 class _Waiting(NamedTuple):
-    """Jobs with one status that wait for one reason, and one of them."""
+    """The jobs of one status that wait for the same reason, with one of them as a sample."""
 
     status: JobStatus
     number: int
@@ -36,7 +36,7 @@ class _Waiting(NamedTuple):
 
 
 def explain_workflow(call: Call, workflow_id: int) -> None:
-    """Print why the jobs of a workflow failed, and why the others wait."""
+    """Print why jobs of a workflow failed, and why its other jobs wait."""
     facts = JobFacts(call.store, workflow_id)
     workflow = facts.workflow
     waiting = _waiting(call, facts)

@@ -145,7 +145,7 @@ def _unschedulable(call: Call, workflow: Workflow) -> tuple[list[Unschedulable],
 
 
 def _unserved(call: Call, workflow: Workflow) -> dict[str, int]:
-    """Return the labels of ready jobs that no active runner takes, and how many jobs these are."""
+    """Return the label sets that no active runner has, with the number of ready jobs of each."""
     if not workflow.counts.get(JobStatus.READY):
         return {}
     from torc_tui.operations.request_lacks import unserved_labels

@@ -1,1 +1,1 @@
-"""Ask a batch system for nodes, and find out in which allocation a process runs."""
+"""Find the allocation of a batch system in which a process runs."""

@@ -1,4 +1,4 @@
-"""Read from the environment of a process in which allocation of a cluster it runs.
+"""Read the cluster allocation of a process from its environment.
 
 Input: an environment. Output: a record, or None outside of an allocation. Pure.
 
@@ -19,8 +19,8 @@ class ClusterAllocation(NamedTuple):
     """An allocation, and the node of it on which this process runs.
 
     ``restart`` counts how often the allocation was requeued. ``node_rank`` is the number of the
-    node in the job step, from 0. ``cpus``, ``memory`` (bytes) and ``gpu_numbers`` are what is
-    granted on this node; ``ends_at`` is in seconds since the epoch. None stands for unknown.
+    node in the job step, from 0. ``cpus``, ``memory`` (bytes) and ``gpu_numbers`` are the resources
+    granted on this node; ``ends_at`` is in seconds since the epoch. None means unknown.
     """
 
     engine: str
@@ -38,7 +38,7 @@ class ClusterAllocation(NamedTuple):
     def name_on(self, hostname: str) -> str:
         """Return the name of the allocation in the location of a runner on this host.
 
-        Where several nodes have one host name, each node is a location.
+        If several nodes have the same host name, each node is a separate location.
         """
         name = f"{self.engine}:{self.cluster}:{self.native_id}"
         same = self.node_name.partition(".")[0] == hostname.partition(".")[0]

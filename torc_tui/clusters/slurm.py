@@ -1,7 +1,7 @@
-"""Ask Slurm about the allocation of this process, by its commands.
+"""Ask the commands of Slurm about the allocation of this process.
 
 Input: an environment. Output: records of `torc_tui.clusters.inside`. Never: an error because Slurm
-is slow, away or prints something else; what it does not say is unknown.
+is slow, unavailable or prints unexpected output; missing values are unknown.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def current_allocation(environ: Mapping[str, str]) -> ClusterAllocation | None:
 def _end_of(native_id: str, environ: Mapping[str, str]) -> float | None:
     """Return when an allocation ends, in seconds since the epoch; None if that is unknown.
 
-    For one id, squeue may list all tasks of an array: each line begins with its id. Sites print
-    other lines before.
+    For one id, squeue may list all tasks of an array: each line begins with the id of its task.
+    Some sites print other lines first.
     """
     command = ["squeue", "-h", "-j", native_id, "-o", "%A|%e"]
     for line in _lines_of(command, {**environ, "LC_ALL": "C", "SLURM_TIME_FORMAT": "%s"}):
@@ -37,8 +37,8 @@ def _end_of(native_id: str, environ: Mapping[str, str]) -> float | None:
 
 
 def _lines_of(command: list[str], environ: Mapping[str, str]) -> list[str]:
-    """Return what a command prints; nothing if it cannot be run or takes too long."""
-    import subprocess  # most runners are in no allocation
+    """Return the lines that a command prints; none if it cannot be run or takes too long."""
+    import subprocess  # most runners do not run in an allocation
     from tempfile import TemporaryFile
 
     with TemporaryFile() as output:  # a pipe could be held open by a child of a wrapper script

@@ -11,12 +11,12 @@ _HEADINGS = {
     "execution_config": "`execution_config` has these keys",
     "job": "## Jobs",
 }
-"""Name of a table of keys -> the text that stands before it on the page."""
+"""Name of a table of keys -> the text before the table on the page."""
 _ROW = re.compile(r"\| (`[^|]*`) \| [^|]* \| (.*) \|")
 
 
 def key_meanings() -> dict[str, dict[str, str]]:
-    """Return the meaning of each key by the name of its table, without marks of Markdown."""
+    """Return the meaning of each key by the name of its table, without Markdown markup."""
     page = topics.text_of("workflow-files")
     found = {}
     for table, heading in _HEADINGS.items():

@@ -1,4 +1,4 @@
-"""Give the jobs of a runner whole cores, where their file says `cpu_bind: cores`.
+"""Give whole cores to the jobs of a runner that have `cpu_bind: cores`.
 
 Input: the jobs that were placed. Output: the CPUs of each, and the locks that their processes
 inherit. The cores of the machine are read when the first such job is placed.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torc_tui.resources.core_ledger import CoreLedger
 
 LOOK_SECONDS = 0.5
-"""Time between two looks for cores to which jobs of other databases are bound."""
+"""Time between two checks of the cores to which jobs of other databases are bound."""
 Ids = tuple[int, int, int, int]
 """Workflow, run, job, attempt."""
 
@@ -36,11 +36,11 @@ class CoreBinding:
 
     @staticmethod
     def binds(context: RunContext, options: str | None) -> bool:
-        """Return whether a job with these options, as the database holds them, is bound."""
+        """Return whether a job is bound to cores; ``options`` are as stored in the database."""
         return bool(context.option(options, "cpu_bind") == "cores")
 
     def whole(self, requirements: ResourceRequirements, most: int) -> ResourceRequirements:
-        """Return a request with the CPUs of whole cores, but at most those of the runner."""
+        """Return a request rounded up to whole cores, limited to the CPUs of the runner."""
         if not self._cores:
             return requirements
         threads = max(len(core.cpus) for core in self._cores)
@@ -48,7 +48,7 @@ class CoreBinding:
         return replace(requirements, num_cpus=max(requirements.num_cpus, min(cpus, most)))
 
     def take(self, ids: Ids, num_cpus: float) -> tuple[int, ...] | None:
-        """Return the CPUs of an attempt; none where nothing can be bound, None to wait."""
+        """Return the CPUs of an attempt: () if the system cannot bind, None if it must wait."""
         if not self._cores:
             return ()
         number = number_of_cores(self._cores, num_cpus)
@@ -68,13 +68,13 @@ class CoreBinding:
         return True
 
     def locks_of(self, job_id: int) -> tuple[int, ...]:
-        """Return the descriptors that the process of a job must inherit."""
+        """Return the file descriptors that the process of a job must inherit."""
         name = self._names.get(job_id)
         lock = None if name is None else self._ledger.lock_of(name)
         return () if lock is None else (lock,)
 
     def started(self, job_id: int) -> None:
-        """Leave the lock of an attempt to its process."""
+        """Hand the lock of an attempt over to its process."""
         if name := self._names.get(job_id):
             self._ledger.started(name)
 

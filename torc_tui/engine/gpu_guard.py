@@ -79,10 +79,10 @@ class GpuGuard:
 
 
 def presumed_use(pool: Pool) -> tuple[dict[int, int], dict[int, int]]:
-    """Return what the pool counts for jobs although nothing names them.
+    """Return the processes and memory that the pool attributes to jobs without proof.
 
-    That is the leader of each such process, and for leaders the bytes that no process shows. Both
-    occur on GPUs with one job only.
+    The first result maps each such process to the leader of a job, the second maps leaders to bytes
+    that no listed process holds. Both are attributed only on GPUs with one job.
     """
     leaders: dict[int, int] = {}
     hidden: Counter[int] = Counter()

@@ -1,7 +1,7 @@
-"""Keep jobs from GPUs that are set aside: those on which jobs fail, damaged ones, those of users.
+"""Keep jobs from GPUs that are set aside because of failures, damage or a user.
 
-Input: ends of jobs, readings, the health that all runners of this host share. Output: what is set
-aside in the pool of a runner, and notices.
+Input: ends of jobs, readings, and the health records that all runners of this host share. Output:
+the GPUs set aside in the pool of a runner, and notices.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from torc_tui.resources.host_ledger import LedgerUnavailable
 from torc_tui.resources.pool import Pool
 
 CHECK_SECONDS = 0.5
-"""Time between two looks at what others have changed."""
+"""Time between two checks for changes by other runners and users."""
 
 
 class GpuQuarantine:
-    """What is set aside for one runner; ``place`` distinguishes its jobs from those of others."""
+    """The GPUs set aside for one runner; ``place`` marks the jobs of this runner."""
 
     def __init__(self, shared: SharedHealth, pool: Pool, place: str) -> None:
         self.notices: list[Reason] = []
-        """What is new about GPUs that are set aside."""
+        """Changes to report: GPUs that were set aside, or put back into use."""
         self._shared = shared
         self._pool = pool
         self._place = place
@@ -41,7 +41,7 @@ class GpuQuarantine:
         self._reported: dict[str, Reason] = {}
 
     def has_news(self) -> bool:
-        """Return whether others have changed something, or the time of a mark is over."""
+        """Return whether the shared records have changed, or a mark has expired."""
         now = time.monotonic()
         if now - self._looked_at < CHECK_SECONDS:
             return False
@@ -55,14 +55,14 @@ class GpuQuarantine:
             self._change(lambda health: health.ended(own))
 
     def read(self, damaged: tuple[Damaged, ...]) -> None:
-        """Take the damage of a reading."""
+        """Process the damage found by a reading."""
         if damaged != self._damaged:
             self._damaged = damaged
             self._change(lambda health: health.damaged(damaged, time.time()))
         self.apply()
 
     def apply(self) -> None:
-        """Set aside in the pool what is known now."""
+        """Update the GPUs set aside in the pool from the current records."""
         with contextlib.suppress(StoreUnavailable):
             if self._is_new or self._shared.has_changed():
                 self._health, self._is_new = self._shared.load(), False
@@ -75,7 +75,7 @@ class GpuQuarantine:
             self._report(gpu.uuid, pool.set_aside.get(gpu.uuid), label(gpu))
 
     def _report(self, uuid: str, reason: Reason | None, name: tuple[int, str | None]) -> None:
-        """Put a notice if a GPU is set aside, or used again; one that is suspected is neither."""
+        """Add a notice if a GPU is set aside or back in use; a suspected GPU is neither."""
         before = self._reported.get(uuid)
         if reason == before or (reason is not None and reason["problem"] == "suspected"):
             return
@@ -88,7 +88,7 @@ class GpuQuarantine:
             self.notices.append(because(Kind.GPU_USED_AGAIN, gpu=name, user=user))
 
     def _change(self, change: Callable[[GpuHealth], None]) -> None:
-        """Change what all runners know; where nothing can keep it, what this one knows."""
+        """Change the shared records; if they cannot be stored, change those of this runner."""
         changed: GpuHealth | None = None
         unavailable = contextlib.suppress(LedgerUnavailable, StoreUnavailable)
         with unavailable, self._shared.changing() as health:
@@ -98,7 +98,7 @@ class GpuQuarantine:
 
 
 def _with(change: Callable[[GpuHealth], None], health: GpuHealth) -> GpuHealth:
-    """Change what is known of GPUs, and decide which to set aside."""
+    """Change health records, and decide which GPUs to set aside."""
     change(health)
     health.decide(time.time())
     return health

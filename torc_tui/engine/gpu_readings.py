@@ -39,7 +39,7 @@ class GpuWatch:
         self.lost: dict[str, float] = {}
         """The GPUs that do not answer, and since when, on the monotonic clock."""
         self.damaged: tuple[Damaged, ...] = ()
-        """What is wrong with the GPUs, by the last reading."""
+        """The damage of the GPUs in the last reading."""
         self.figures: tuple[Gpu, ...] = ()
         """The last reading with load, temperature and power."""
         self._figures_at = 0.0
@@ -52,7 +52,7 @@ class GpuWatch:
         self._frequent_until = 0.0
         self._latest: tuple[float, tuple[Gpu, ...]] | None = None
         self._use: tuple[Mapping[int, GpuUse], Mapping[int, int]] = ({}, {})
-        """What each process uses, and the leaders of those that belong to jobs."""
+        """The use of each process, and the leaders of the processes that belong to jobs."""
         self._presumed: Mapping[int, int] = {}
         self._hidden: Mapping[int, int] = {}
         self._awaited: tuple[Gpu, ...] | None = None
@@ -93,9 +93,9 @@ class GpuWatch:
         return fresh
 
     def use(self) -> Mapping[int, GpuUse]:
-        """Return what each process used of the GPUs in the latest reading.
+        """Return the GPU use of each process in the latest reading.
 
-        Processes of a job count for its leader, also those in a container.
+        Processes of a job count for its leader, including those in a container.
         """
         use, leaders = self._use
         found: dict[int, GpuUse] = {}
@@ -107,7 +107,7 @@ class GpuWatch:
         return found
 
     def presume(self, leaders: Mapping[int, int], hidden: Mapping[int, int]) -> None:
-        """Count processes, and bytes that no process shows, for leaders, as the pool does."""
+        """Attribute processes and unlisted memory to the leaders of jobs, as the pool does."""
         self._presumed, self._hidden = leaders, hidden
 
     def awaited(self) -> tuple[Gpu, ...] | None:

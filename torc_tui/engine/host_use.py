@@ -1,7 +1,7 @@
-"""Tell other users and databases of this host what the jobs of a runner hold, for display.
+"""Publish what the jobs of a runner hold, for display by other users and databases of this host.
 
 Input: the attempts in flight. Output: one file in the ledger of the host, at most once a second.
-Attempts with GPUs have files of their own there.
+Attempts with GPUs have separate files there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PAUSE_SECONDS = 1.0
 
 
 class HostUse:
-    """The file of one runner; a run of less than a second makes none."""
+    """The file of one runner; a run of less than a second creates no file."""
 
     def __init__(self, state: RunnerState) -> None:
         self._state = state
@@ -31,7 +31,7 @@ class HostUse:
         self._next = time.monotonic() + PAUSE_SECONDS
 
     def update(self) -> None:
-        """Write how many jobs run and what they hold, if that has changed."""
+        """Write the number of running jobs and what they hold, if that has changed."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + PAUSE_SECONDS

@@ -31,13 +31,13 @@ from torc_tui.store.event_log import append
 from torc_tui.store.log_files import output_folder
 
 ALLOCATION_BUFFER_SECONDS = 10.0
-"""Time before the end of an allocation in which a runner records the ends of its jobs."""
+"""Time that a runner reserves before the end of an allocation to record the ends of its jobs."""
 
 
 class RunnerHost(NamedTuple):
-    """The machine of a runner, what starts jobs on it, what reads its GPUs, and its allocation.
+    """The machine of a runner, its executor, its GPU watch, and its allocation.
 
-    ``machine`` has no GPUs that a driver knows: ``watch`` reads them once a job requests some.
+    ``machine`` has no GPUs of a driver: ``watch`` reads them once a job requests GPUs.
     """
 
     machine: Machine
@@ -188,7 +188,7 @@ def check_directories(directory: str, output_dir: str) -> None:
 def _end_time(
     options: RunOptions, settings: Mapping[str, Json], began: float, jobs_end: float | None
 ) -> float | None:
-    """Return when the run ends: early enough that the ends of its jobs can be recorded.
+    """Return when the run ends: early enough to record the ends of its jobs.
 
     ``jobs_end`` is when the jobs must be stopped because their allocation ends.
     """

@@ -169,7 +169,7 @@ class OrderMaker:
         )
 
     def _with_threads(self, job: ReadyJob, environment: dict[str, str]) -> dict[str, str]:
-        """Add the number of threads, where the file declares the CPUs and no such number."""
+        """Add OMP_NUM_THREADS if the file declares CPUs and the environment does not set it."""
         requirements = self.context.requirements[job.requirement_id]
         own = {**self.context.env, **(json.loads(job.env) if job.env else {})}
         if requirements.name == DEFAULT_REQUIREMENTS.name or "OMP_NUM_THREADS" in own:

@@ -41,11 +41,11 @@ class Placed(NamedTuple):
     allocation: Allocation
     allocation_text: str
     cpus: tuple[int, ...] = ()
-    """Those to which it is bound."""
+    """The CPUs to which the job is bound."""
 
 
 class Placer:
-    """Take resources for the ready jobs of one workflow from the pool of a runner."""
+    """Takes resources for the ready jobs of one workflow from the pool of a runner."""
 
     def __init__(self, state: RunnerState) -> None:
         self._maker = state.maker
@@ -55,7 +55,7 @@ class Placer:
         self._labels = state.node.labels
         self._ends = state.latest_ends
         self._served: str | None = None
-        """The label sets that this runner serves, as it read them with a context."""
+        """The label sets that this runner serves, with the context in which they were read."""
         self._served_by: RunContext | None = None
         self._context: RunContext | None = None
         self._requirements: dict[int, ResourceRequirements] = {}
@@ -63,7 +63,7 @@ class Placer:
         self.ledger: GpuLedger | None = None
         self._now = 0.0
         self._whole: dict[int, ResourceRequirements] = {}
-        """What jobs request that are bound to cores, by the id of their requirements."""
+        """The requests of bound jobs, in whole cores, by the id of their requirements."""
         self._waiting: dict[int, float] = {}
         """Since when jobs that are first of their class have not fitted."""
 
@@ -128,7 +128,7 @@ class Placer:
         return self._cores.binds(self._maker.context, job.options)
 
     def _requested(self, job: ReadyJob) -> ResourceRequirements:
-        """Return what a job requests; a job that is bound requests whole cores."""
+        """Return the request of a job; a bound job requests whole cores."""
         requirements = self._maker.context.requirements[job.requirement_id]
         if not self.binds(job):
             return requirements
@@ -153,7 +153,7 @@ class Placer:
     def ready_of(self, conn: Connection, now: float) -> ReadyOf:
         """Return which ready jobs this runner may claim."""
         context = self._maker.context
-        if context is not self._served_by:  # read again only when others have written
+        if context is not self._served_by:  # read again only after other processes have written
             label_sets = ready_jobs.served_label_sets(conn, context.workflow_id, self._labels)
             self._served, self._served_by = label_sets, context
         return ReadyOf(context.workflow_id, now, self._served)

@@ -17,8 +17,8 @@ from torc_tui.store.dependency_counters import EventRow
 class RecoveryScripts:
     """The recovery scripts of one runner.
 
-    ``on_event`` is called with the events of their starts, and in the thread of a script with that
-    of its failure; ``wake`` when an end can be taken.
+    ``on_event`` is called with the event of each start, and, in the thread of a script, with the
+    event of its failure. ``wake`` is called when the end of a script can be taken.
     """
 
     def __init__(

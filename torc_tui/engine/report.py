@@ -16,30 +16,30 @@ EXIT_STALE = 4
 
 
 class JobSource:
-    """Adds jobs to the workflow while it runs; this one adds none.
+    """A source that adds jobs to the workflow while it runs; this base class adds none.
 
-    A runner waits for more jobs while the source is open. ``halt`` ends the run: ``soon`` when the
-    running jobs have ended, ``now`` by stopping them; the other jobs are left as they are.
+    A runner waits for more jobs while the source is open. ``halt`` ends the run: ``soon`` after the
+    running jobs have ended, ``now`` by stopping them. Jobs that have not started keep their status.
     """
 
     is_open = False
     halt: Literal["soon", "now"] | None = None
     follows_failures = False
-    """Whether `failed` may end the run; then no job is claimed before the ends are known."""
+    """Whether `failed` may end the run; if so, no job is claimed before the ends are known."""
 
     def failed(self, job_ids: Iterable[int]) -> None:
-        """Take the jobs that have failed for good, before other jobs are claimed."""
+        """Process the jobs that have failed for good, before other jobs are claimed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How to run.
+    """The options of a run.
 
     ``time_limit`` and ``grace`` are in seconds, ``end_time`` is in seconds since the epoch.
     ``on_oom`` and ``on_timeout`` are the factors by which memory and runtime grow for a retry.
-    ``persistent`` stays while jobs are left that have only ``labels`` of this runner. None
-    stands for no limit, for what is detected, or for what the workflow file says. ``source`` may
-    add jobs during the run.
+    ``persistent`` runners stay while unfinished jobs remain whose labels are all in ``labels``.
+    None means no limit, the detected value, or the value of the workflow file. ``source`` may add
+    jobs during the run.
     """
 
     num_cpus: int | None = None

@@ -54,9 +54,9 @@ class RunSummary:
         self._workflow_id = engine.state.context.workflow_id
 
     def unschedulable_reason(self, like: sql.RemainingJobsRow, now: float) -> Reason | None:
-        """Return why jobs with these requirements and labels cannot run here; None when they can.
+        """Return why jobs with these requirements and labels cannot run here; None if they can.
 
-        Jobs with labels that this runner lacks are left to others.
+        Jobs with labels that this runner lacks are left to other runners.
         """
         if not self.serves(like):
             labels, own = _labels(like), self._engine.node.labels
@@ -65,7 +65,7 @@ class RunSummary:
             return because(Kind.UNSCHEDULABLE, lacks=(lack,))
         requirements = self._engine.state.context.requirements.get(like.requirement_id)
         if requirements is None:
-            return None  # a job has just been added with them; the next step reads them
+            return None  # they were just added with a job; the next step reads them
         judged = requirements if self.gpus_known else without_gpus(requirements)
         lacks = tuple(shortfall.reason for shortfall in never(judged, self.machine))
         if not lacks and not self._deadline.allows(requirements.runtime, now):

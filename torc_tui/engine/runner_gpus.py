@@ -167,10 +167,10 @@ class RunnerGpus:
         guard.stops.clear()
 
     def _set_aside(self) -> None:
-        """Keep jobs from GPUs on which jobs fail, from damaged ones and those a user avoids."""
+        """Keep jobs from GPUs that are set aside because of failures, damage or a user."""
         assert self._watch is not None
         quarantine = self._engine.state.quarantine
-        assert quarantine is not None  # made when the watch began
+        assert quarantine is not None  # created when the watch began
         quarantine.read(self._watch.damaged)
         self._events.put_notices(quarantine.notices)
         quarantine.notices.clear()
@@ -195,7 +195,7 @@ class RunnerGpus:
         return own + self._engine.shared.tenants
 
     def _own_pids(self) -> dict[int, str]:
-        """Return the processes of the same jobs with their tags."""
+        """Return the leaders of the jobs of this database on this host, with their tags."""
         flights = self._engine.in_flight.values()
         keys = self._engine.shared.others | {one.pid: one.key for one in flights if one.pid}
         database = self._engine.state.store.url

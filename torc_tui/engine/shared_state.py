@@ -24,9 +24,9 @@ from torc_tui.store.scheduling import HeldElsewhere
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeIdentity:
-    """The id of the row of a runner, the host or allocation that it uses, and its labels.
+    """The compute node id of a runner, its host or allocation, and its labels.
 
-    ``persistent`` stays while jobs are left that it may get.
+    A ``persistent`` runner stays while jobs remain that it may run.
     """
 
     node_id: int

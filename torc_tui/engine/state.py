@@ -58,7 +58,7 @@ class Prefetched:
         self._typical = seconds if self._typical is None else 0.7 * self._typical + 0.3 * seconds
 
     def wanted(self, running: int) -> int:
-        """Return how many jobs may start before they are stale, while that many run."""
+        """Return how many jobs to prefetch, so that none waits too long before it starts."""
         if self._typical is None or self._typical >= SHORT_SECONDS:
             return 0
         return min(PREFETCHED_JOBS, int(running * STALE_SECONDS / max(self._typical, 0.001)))
@@ -111,7 +111,7 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
-    """How an engine is connected to its runner.
+    """The connection of an engine to its runner.
 
     ``recovery`` runs recovery scripts; without it, none is run. ``is_in_use`` is explained in
     `SharedState`, ``source`` in `JobSource`.
@@ -197,12 +197,12 @@ class RunnerState:
         return found
 
     def locks_of(self, job_id: int) -> tuple[int, ...]:
-        """Return the descriptors that the process of a job must inherit."""
+        """Return the file descriptors that the process of a job must inherit."""
         lock = None if self.ledger is None else self.ledger.lock_of(job_id)
         return (*self.cores.locks_of(job_id), *(() if lock is None else (lock,)))
 
     def leave_ledger(self, key: AttemptKey, held: Allocation) -> None:
-        """Remove from the ledger what an attempt held of GPUs, and free its cores."""
+        """Remove the GPU entry of an attempt from the ledger, and free its cores."""
         self.cores.release(key.job_id)
         if self.ledger is not None and held.gpus:
             ids = key.workflow_id, key.run_id, key.job_id, key.attempt_id

@@ -74,9 +74,9 @@ class StopRequests:
         self._are_scripts_stopped = False
 
     def is_due(self, now: float) -> bool:
-        """Return whether a signal has arrived, or the time is over, and nothing was stopped yet.
+        """Return whether a signal has arrived or the time is over, and no stop has begun.
 
-        The end of a source of jobs is such a signal, too.
+        A halt by the source of jobs counts as a signal.
         """
         return (
             (self._source.is_open, self._source.halt) != self._handled_source
@@ -101,7 +101,7 @@ class StopRequests:
         self._check_source()
 
     def _check_source(self) -> None:
-        """Stop the jobs if their source says so."""
+        """Stop the jobs if their source requests it."""
         self._handled_source = self._source.is_open, self._source.halt
         if self._source.halt == "now" and not self._engine.state.stopping:
             self._engine.stop()

@@ -1,4 +1,4 @@
-"""Keep the state and the measures of an attempt while an executor supervises it.
+"""Keep the state and measurements of an attempt while an executor supervises it.
 
 Input: samples of its processes, a reading of the GPU driver about once a second, the kernel's
 account at its end, and its exit file. Output: its `AttemptUsage`, its return code, the cause and

@@ -1,4 +1,4 @@
-"""Measure what attempts use of GPUs, from readings of the driver that are there already."""
+"""Measure the GPU use of attempts from existing readings of the driver."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Processes that are known to belong to a job count for its leader.
 
 _SAMPLE_SECONDS = 1.0
 _FIRST_SAMPLES_SECONDS = 0.2
-"""Time between samples after a job with GPUs has started, so that short jobs are measured, too."""
+"""Time between samples after the start of a job with GPUs, so that short jobs are also measured."""
 _FIRST_SECONDS = 5.0
 """Time after the start of a job with GPUs in which samples are frequent."""
 
 
 class GpuSampler:
-    """Takes samples while attempts hold GPUs, of readings that are there already."""
+    """Takes samples of existing readings while attempts hold GPUs."""
 
     def __init__(self, usage: GpuUsage | None) -> None:
         self._usage = usage
@@ -31,7 +31,7 @@ class GpuSampler:
         self._frequent_until = 0.0
 
     def add(self, attempt: RunningAttempt, now: float) -> None:
-        """Take frequent samples if the attempt holds GPUs."""
+        """Start to take frequent samples if the attempt holds GPUs."""
         if attempt.allocation.gpus:
             self._frequent_until = now + _FIRST_SECONDS
 
@@ -40,7 +40,7 @@ class GpuSampler:
         self._sampled_at = 0.0
 
     def sample(self, attempts: Iterable[RunningAttempt], now: float) -> float:
-        """Measure the attempts that hold GPUs, if it is time for that.
+        """Measure the attempts that hold GPUs if a sample is due.
 
         Return the longest time, in seconds, until the next call.
         """

@@ -98,7 +98,7 @@ class ProcessStarter:
 
 @contextlib.contextmanager
 def _bound_to(cpus: tuple[int, ...]) -> Iterator[None]:
-    """Bind what this thread starts to CPUs; a CPU that has gone since binds nothing."""
+    """Bind the processes that this thread starts to CPUs, unless a CPU has disappeared."""
     if not cpus:
         yield
         return

@@ -6,8 +6,8 @@ counters in SQL and the tests with plain dictionaries.
 
 Invariants
 * A job becomes ready when the last job that it depends on has finished, and never before.
-* It is canceled instead when one of those jobs did not succeed, unless the job asked to run
-  regardless. A canceled job has finished, too, so changes are repeated until nothing follows.
+* It is canceled instead if one of those jobs did not succeed, unless the job is set to run
+  regardless. A canceled job has also finished, so the rules are applied until no change follows.
 * Jobs that end with their runner have not failed: they release no dependents, and run again.
 """
 
@@ -164,7 +164,7 @@ class Outcome:
 
     @property
     def is_final(self) -> bool:
-        """Whether the job does not run again by itself, and its failure counts."""
+        """Whether the job is not retried automatically, and its failure counts."""
         return not (self.retry or self.rerun or self.interrupted or self.ignored)
 
     @property

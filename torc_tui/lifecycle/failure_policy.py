@@ -28,7 +28,7 @@ _STEPS = {"memory": 64 << 20, "gpu_memory": 64 << 20, "runtime": 60.0}
 GROWING = tuple(_STEPS)
 """What a rule may increase."""
 CHANGING = (*GROWING, "num_gpus")
-"""What differs in the request of a retry: more GPU memory may become a whole GPU."""
+"""The resources that a retry may change: more GPU memory may become a whole GPU."""
 _SHORT = {Cause.OOM: "memory", Cause.GPU_OOM: "gpu_memory", Cause.TIMEOUT: "runtime"}
 
 
@@ -97,9 +97,9 @@ def grow(rule: FailureRule, code: int | None, cause: Cause, request: RetryReques
     """Return the request of the next attempt.
 
     If the end tells which resource was short and the rule has a factor for it, only that grows. A
-    job that declares no memory starts from the peak of its last attempt. What is not known stays.
-    A job that ran out of the memory of a part of a GPU gets the whole GPU when that part would be
-    all of it, when its use is not known, and for its last retry of several.
+    job that declares no memory starts from the peak of its last attempt. Unknown values do not
+    change. A job that ran out of the memory of a share of a GPU gets the whole GPU if the increased
+    share would be the whole GPU, if its use is unknown, and for the last of several retries.
     """
     if request is None:
         return Growth()
@@ -129,7 +129,7 @@ def grow(rule: FailureRule, code: int | None, cause: Cause, request: RetryReques
 
 
 def _gets_whole(rule: FailureRule, request: RetryRequest) -> bool:
-    """Return whether a job with a part of a GPU gets all of it, because more may be too little."""
+    """Return whether a retry with a share of a GPU gets the whole GPU instead of a larger share."""
     asked = request.requirements
     if not (0 < asked.num_gpus < 1 or (asked.num_gpus == 0 and asked.gpu_memory is not None)):
         return False

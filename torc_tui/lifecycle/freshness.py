@@ -1,11 +1,11 @@
 """Decide whether a finished job is up to date, by comparing its record with the present state.
 
 Input: the record of the last successful attempt of a job (`Fingerprint`), and the job, its files
-and its user data as they are now (`CurrentJob`). Output: reasons why it is stale. What follows for
-the jobs behind it is decided in `torc_tui.lifecycle.rerun_plan`. Nothing is read here.
+and its user data as they are now (`CurrentJob`). Output: reasons why it is stale.
+`torc_tui.lifecycle.rerun_plan` decides what follows for its dependents. Nothing is read here.
 
 Invariants
-* What cannot be seen is unknown, and never a reason to run.
+* State that cannot be read is unknown, and never a reason to run a job.
 * A record that a user edits makes its consumers stale, never the job that writes it.
 """
 

@@ -10,7 +10,8 @@ Input: the row of a runner, the identity of this machine, and what the caller ob
 Invariants
 * `LOST` is proven: the process is gone, or the machine was rebooted. Its jobs are adopted or run
   again.
-* `EXPIRED` proves nothing. A user, or ``on_lost`` in the workflow file, decides about the jobs.
+* `EXPIRED` proves nothing. A user, or ``on_lost`` in the workflow file, decides what happens to the
+  jobs.
 """
 
 from __future__ import annotations

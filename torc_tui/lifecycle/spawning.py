@@ -1,7 +1,7 @@
-"""Decide what becomes of jobs that a job has made, when an attempt of that job ends.
+"""Decide which jobs that a job has added are discarded when an attempt of that job ends.
 
-Input: how each child was made, and the end. Output: the children to be discarded. Nothing is read
-or written here.
+Input: how each child was added, and the end of the attempt. Output: the children to be discarded.
+Nothing is read or written here.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ Mode = Literal["staged", "now", "independent"]
 
 
 class Spawn(NamedTuple):
-    """How a job was made.
+    """How a job was added by another job.
 
-    ``run`` and ``attempt`` are those in which its parent made it last. A ``staged`` job waits for
-    the success of that attempt, the others start at once; nobody waits for an ``independent`` job
-    because of its parent. ``digest`` stands for its text in the fragment, ``generation`` counts
-    from 1 in each lineage.
+    ``run`` and ``attempt`` are the latest in which its parent added it. A ``staged`` job waits for
+    the success of that attempt, other jobs start at once; jobs with ``wait_for_spawned`` do not
+    wait for an ``independent`` job. ``digest`` identifies its definition in the fragment,
+    ``generation`` counts from 1 in each lineage.
     """
 
     run: int
@@ -32,7 +32,7 @@ class Spawn(NamedTuple):
 def discarded(
     children: Iterable[tuple[int, Spawn]], attempt: tuple[int, int], *, succeeded: bool
 ) -> list[int]:
-    """Return the staged children that no attempt stands for after the end of this one.
+    """Return the staged children that are discarded after the end of this attempt.
 
     After a success those are the children of earlier attempts, otherwise those of this one.
     """
@@ -44,6 +44,6 @@ def discarded(
 
 
 MOST_GENERATIONS = 1000
-"""Generations of a lineage, unless ``dynamic_jobs.max_iterations`` says otherwise."""
+"""Maximum number of generations of a lineage, unless ``dynamic_jobs.max_iterations`` is set."""
 MOST_JOBS = 100_000
-"""Jobs of a workflow, unless ``dynamic_jobs.max_jobs`` says otherwise; only `torc spawn` counts."""
+"""Maximum number of jobs for `torc spawn`, unless ``dynamic_jobs.max_jobs`` is set."""

@@ -22,7 +22,7 @@ class Effect(StrEnum):
     STALE = "stale: a dependent is running"
     """Its result is of the old version, and a job that uses it is running."""
     STALE_KEPT = "stale: result kept"
-    """Its result is of the old version, and the user keeps it."""
+    """The result is that of the old version, and the user keeps it."""
     KEPT = "result kept"
     """Its result is valid."""
     AFTER_ATTEMPT = "after this attempt"

@@ -21,7 +21,7 @@ from torc_tui.store.event_log import append
 
 
 class StartConditions(NamedTuple):
-    """The conditions of new jobs: jobs with these ids, and a delay in seconds from now."""
+    """When new jobs start: after the jobs with these ids, and after a delay in seconds."""
 
     after: Sequence[int] = ()
     delay: float = 0.0
@@ -41,8 +41,8 @@ def add_jobs(
 ) -> list[int]:
     """Add a job for each command and return the ids.
 
-    In a workflow that was initialized, the jobs wait for nothing but ``conditions``. Refused for an
-    archived or canceled workflow.
+    In an initialized workflow, the jobs wait only for ``conditions``. Refused for an archived or
+    canceled workflow.
     """
     check_open(store, workflow_id)
     now = time.time()

@@ -1,9 +1,9 @@
-"""Write the new parts of a plan whose first jobs are in the workflow already.
+"""Store the new parts of a plan whose first jobs are already in the workflow.
 
 Input: a connection inside a write transaction, a plan, the ids of its known jobs. Output: rows, and
-events for the caller to append.
+events that the caller must append.
 
-Invariant: the counters of all jobs that wait for new ones are right afterwards.
+Invariant: the counters of all jobs that wait for new jobs are correct afterwards.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Appended:
         )
 
     def _named(self, table: str, statement: Any, entries: Sequence[Any], known: int) -> list[int]:
-        """Return the ids of files or records, of which the first ones are known by their names."""
+        """Return the ids of files or records; the first entries are already stored."""
         found = {}
         if known:
             rows = self.conn.rows(statement, workflow_id=self.workflow_id)
@@ -105,7 +105,7 @@ def append_plan(
     own = replace(appended.plan, jobs=appended.plan.jobs[first:])
     new = replace(ids, job=appended.new_jobs)
     jobs = job_columns(own, new, conn.columns(sql.INSERT_JOBS))
-    by_hand = dumps({"name": None})  # no file has them
+    by_hand = dumps({"name": None})  # added jobs are in no file
     conn.insert(sql.INSERT_JOBS, workflow_id=workflow_id, **(jobs | dict(columns)))
     conn.many(sql.SET_EDITED, [{"id": one, "edited": by_hand} for one in appended.new_jobs])
     known = set(appended.known_jobs)
@@ -141,7 +141,7 @@ def _insert_parts(appended: Appended, now: float) -> None:
 
 
 def _settle(appended: Appended, waiting: Sequence[int], now: float) -> list[EventRow]:
-    """Let the new jobs wait or start, and let the others wait for them.
+    """Let the new jobs wait or start, and let existing jobs wait for them.
 
     In a workflow that was never initialized, the first run does that.
     """

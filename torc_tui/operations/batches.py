@@ -1,12 +1,12 @@
 """Store commands as the jobs of one workflow, while they arrive.
 
 Input: an open store, commands with the values they were made from. Output: ids of jobs. A batch is
-an ordinary workflow: a run, the app and every other command treat it like one from a file.
+an ordinary workflow: a run, the app and every other command treat it like a workflow from a file.
 
 Invariants
 * Each call of `Batch.add` is one transaction, whose jobs are ready at once.
-* A resumed batch keeps the jobs that it has: commands that have completed are left alone, others
-  run again, and only unknown ones become new jobs.
+* A resumed batch keeps its jobs: completed commands are skipped, other known commands run again,
+  and only new commands become new jobs.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _RERUN = UNSUCCESSFUL | {JobStatus.PENDING_FAILED, JobStatus.DISABLED}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOptions:
-    """What all jobs of a batch have in common; ``retries`` follow every failure."""
+    """The options that all jobs of a batch share; ``retries`` apply to every failure."""
 
     name: str
     description: str | None = None
@@ -79,7 +79,7 @@ class Batch:
         self.actor = actor
         self.is_resumed = False
         self.skipped = 0
-        """How many commands had completed before."""
+        """Number of commands that had already completed."""
         self._known = _KnownCommands(store, workflow_id)
         now = time.time()
         with store.write() as conn:
@@ -195,7 +195,7 @@ def begin(
 
 
 def resume(store: Store, options: BatchOptions, *, user: str, actor: str | None) -> Batch | None:
-    """Return the newest batch of that name to be continued; None if there is none.
+    """Return the newest batch of that name, to continue it; None if there is none.
 
     Refused while it runs.
     """

@@ -1,7 +1,7 @@
 """Collect the facts by which `torc_tui.lifecycle` decides whether jobs are stale.
 
-Input: a database, the file system. Output: `CurrentJob`, and the states in which outputs were left.
-Rows are read first, in one transaction, and files afterwards.
+Input: a database, the file system. Output: `CurrentJob` records, and the states of outputs after
+the last attempt. Rows are read first, in one transaction, and files afterwards.
 """
 
 from __future__ import annotations

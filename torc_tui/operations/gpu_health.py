@@ -1,7 +1,7 @@
 """Share the health of GPUs with the other runners and users of this host.
 
-Input: a database, or none; GPUs. Output: the health of GPUs, and changes of it. It is kept beside
-the ledger of the host, and in the database where the ledger cannot be used.
+Input: an optional database; GPUs. Output: the health of GPUs, and changes to it. It is stored with
+the ledger of the host, or in the database if the ledger cannot be used.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from torc_tui.wording import listed, sentence
 CHECK_SECONDS = 2.0
 """Time between two checks of the database for changes by others."""
 LEAST_PREFIX = 5
-"""Fewest characters of a UUID that name a GPU: with fewer, only ``GPU-`` is known."""
+"""Minimum length of a prefix of a UUID: anything shorter is no more than ``GPU-``."""
 
 
 class SharedHealth:
-    """The health of the GPUs of this host; without a store, only the ledger can keep it."""
+    """The health of the GPUs of this host; without a store, it needs the ledger."""
 
     def __init__(self, ledger: Ledger, store: Store | None) -> None:
         self._host = HostHealth(ledger)
@@ -50,7 +50,7 @@ class SharedHealth:
             return _load(conn)
 
     def has_changed(self) -> bool:
-        """Return whether others may have written since the last reading."""
+        """Return whether another process may have written since the last reading."""
         changed = self._host.has_changed()
         if changed is None:
             return time.monotonic() - self._looked_at > CHECK_SECONDS
@@ -58,9 +58,9 @@ class SharedHealth:
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[GpuHealth]:
-        """Keep others from writing; what changes is written.
+        """Lock the records, and write those that the caller changes.
 
-        Raise LedgerUnavailable where nothing can keep it.
+        Raise LedgerUnavailable if they cannot be stored.
         """
         with contextlib.ExitStack() as stack:
             try:
@@ -122,9 +122,9 @@ def _reason(name: tuple[int, str | None], kind: str, mark: Mark) -> Reason:
 
 
 def find(words: Sequence[str], reading: GpuReading, health: GpuHealth) -> dict[str, int]:
-    """Return the GPUs that indices, UUIDs or beginnings of UUIDs name: index by UUID.
+    """Return the GPUs with these indices, UUIDs or prefixes of UUIDs: index by UUID.
 
-    GPUs that no longer answer are found if something is known about them.
+    GPUs that no longer answer are found if they have a health record.
     """
     known = health.indices() | {gpu.uuid: gpu.index for gpu in reading.gpus}
     known |= {gpu.parent: gpu.index for gpu in reading.gpus if gpu.parent is not None}
@@ -165,9 +165,9 @@ def avoid(shared: SharedHealth, gpus: dict[str, int], until: float) -> None:
 
 
 def use(shared: SharedHealth, gpus: dict[str, int], reading: GpuReading) -> dict[str, list[str]]:
-    """Let GPUs be used again; return for each what had set it aside.
+    """Put GPUs back into use; return the kinds of marks that each had.
 
-    An instance is used again together with its GPU.
+    A MIG instance is put back into use together with its GPU.
     """
     damage = {one.uuid: one.damage for one in reading.damaged}
     parents = {gpu.uuid: gpu.parent for gpu in reading.gpus}

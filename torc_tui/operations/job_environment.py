@@ -284,9 +284,9 @@ def attempt_variables(
 
 
 def lineage_variables(name: str, spawn: str | None) -> dict[str, str]:
-    """Return the lineage of a job and its number in it; ``spawn`` says which job has made it.
+    """Return the lineage of a job and its generation; ``spawn`` tells how the job was added.
 
-    The lineage of a job that no job has made begins with it.
+    A job that was not added by another job begins a lineage.
     """
     lineage, generation = json.loads(spawn)[4:6] if spawn else (name, 0)
     return {"TORC_LINEAGE": lineage, "TORC_GENERATION": str(generation)}

@@ -77,7 +77,7 @@ class JobFacts:
         )
 
     def _cores(self, job: Job) -> tuple[Reason, ...]:
-        """Return that the cores of a bound job are not free, where a runner here could start it."""
+        """Return the lack of cores for a bound job, if a runner on this machine could start it."""
         with self.store.read() as conn:
             row = conn.one(sql.JOB_SETTING, job_id=job.id)
         if row is None or self._context.option(row.options, "cpu_bind") != "cores":
@@ -94,7 +94,7 @@ class JobFacts:
         return () if lack is None else (lack,)
 
     def _attempts(self, job: Job) -> int | None:
-        """Return how many attempts a job has at most by its rules, once it has been retried."""
+        """Return the maximum number of attempts of a job that was retried, by its rules."""
         if job.attempt_id <= 1 or job.status not in (JobStatus.READY, JobStatus.RUNNING):
             return None
         with self.store.read() as conn:

@@ -80,7 +80,7 @@ def _check_name(conn: Connection, workflow_id: int, name: str) -> None:
 
 
 def _spec(store: Store, conn: Connection, workflow_id: int, new: NewJob) -> JobSpec:
-    """Return the job with names instead of ids; NotFound for what the workflow does not have."""
+    """Return the job with names instead of ids; raise NotFound for an unknown id."""
     jobs = {job.id: job for job in user_actions.job_states(conn, new.depends_on)}
     for job_id in new.depends_on:
         if job_id not in jobs or jobs[job_id].workflow_id != workflow_id:
@@ -116,7 +116,7 @@ def _spec(store: Store, conn: Connection, workflow_id: int, new: NewJob) -> JobS
 
 
 def delete_jobs(store: Store, job_ids: Sequence[int], *, actor: str | None = None) -> None:
-    """Take jobs out of their workflows; jobs that waited for them no longer do.
+    """Remove jobs from their workflows; other jobs no longer wait for them.
 
     Their results remain. Refused, without any change, if one of the jobs is running.
     """

@@ -1,4 +1,4 @@
-"""Read the parts of a workflow to which new jobs refer, and no others.
+"""Read only those parts of a workflow to which new jobs refer.
 
 Input: a connection inside a transaction, the new jobs. Output: `KnownParts`.
 """
@@ -18,7 +18,7 @@ from torc_tui.store.workflows import read_requirements
 
 
 def read_known_parts(conn: Connection, workflow_id: int, spec: WorkflowSpec) -> KnownParts:
-    """Return what a fragment that is added to a workflow may refer to, or declares again."""
+    """Return the parts of a workflow that a fragment refers to or declares again."""
     jobs = spec.jobs
     files: Sequence[Any] = ()
     records: Sequence[Any] = ()
@@ -45,7 +45,7 @@ def _known_jobs(
     files: bool,
     records: bool,
 ) -> list[KnownJob]:
-    """Return the jobs that new ones name or match, and those that write what they may read."""
+    """Return the jobs that new jobs name or match, and the writers of what new jobs may read."""
     own = {job.name for job in jobs}
     wanted = {name for job in jobs for name in job.depends_on if name not in own}
     found: dict[int, str]

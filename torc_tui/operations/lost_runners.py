@@ -90,7 +90,7 @@ def sync_status(
 
 
 class LostJobs(NamedTuple):
-    """The jobs that would be taken from a runner, and those left for the next runner."""
+    """The jobs that would be taken from a runner, and the jobs left for the next runner."""
 
     node: Node
     taken: Set[int]
@@ -98,7 +98,7 @@ class LostJobs(NamedTuple):
 
 
 def lost_jobs(store: Store, workflow_id: int, *, force: bool = False) -> list[LostJobs]:
-    """Return what `sync_status` would take; nothing is written and no process is killed."""
+    """Return the jobs that `sync_status` would free, without any change."""
     with store.read() as conn:
         active = compute_nodes.active(conn, workflow_id)
     expired = _without_heartbeat(store, _expired(active)) if force else []

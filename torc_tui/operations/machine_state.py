@@ -113,7 +113,7 @@ class MachineState:
 
 
 class OtherUse(NamedTuple):
-    """What the jobs of a workflow in another database hold here."""
+    """The resources that the jobs of a workflow in another database hold here."""
 
     user: str
     workflow: str
@@ -122,7 +122,7 @@ class OtherUse(NamedTuple):
 
 
 def other_use(entries: Iterable[LedgerEntry]) -> list[OtherUse]:
-    """Return what the workflows of other databases hold, the largest first."""
+    """Return the resources held by workflows of other databases, the largest first."""
     found: dict[tuple[str, str], OtherUse] = {}
     for entry in entries:
         key, more = (entry.user, entry.workflow), entry.allocation
@@ -137,7 +137,7 @@ def other_use(entries: Iterable[LedgerEntry]) -> list[OtherUse]:
 
 
 def held_by_others(entries: Iterable[LedgerEntry]) -> Reason | None:
-    """Return what jobs of other databases hold of CPUs and memory; None for nothing."""
+    """Return the CPUs and memory held by jobs of other databases; None if they hold nothing."""
     use = other_use(entries)
     cpus = in_thousandths(sum(one.held.num_cpus for one in use))
     memory = sum(one.held.memory for one in use)
@@ -178,7 +178,7 @@ class MachineReader:
         reading = self._read_gpus(held, "" if store is None else store.url)
         ledger = Ledger(store.url if store is not None else "")
         health = SharedHealth(ledger, store).load()
-        health.damaged(reading.damaged, time.time())  # a runner that sees it will write it
+        health.damaged(reading.damaged, time.time())  # the next runner that reads it records it
         if self._machine is None:
             self._machine = detect_machine()
         percent: Sequence[float] = ()

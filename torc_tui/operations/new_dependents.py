@@ -1,7 +1,7 @@
-"""Find the jobs that must wait for new jobs, although they were there before.
+"""Find the existing jobs that must wait for new jobs.
 
-Input: a connection inside a transaction, new jobs. Output: dependencies. Jobs that have begun wait
-for nothing more.
+Input: a connection inside a transaction, new jobs. Output: dependencies. Jobs that have begun get
+no more dependencies.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _READS = "job {job} reads a file of"
 
 
 def join_edges(conn: Connection, parent: int, new: Sequence[int]) -> list[EdgeRow]:
-    """Return that jobs with ``wait_for_spawned`` wait for what a job has made."""
+    """Return the dependencies of jobs with ``wait_for_spawned`` on the new children of a job."""
     joins = [
         row.id
         for row in conn.rows(sql.JOINS, job_id=parent)
@@ -36,7 +36,7 @@ def join_edges(conn: Connection, parent: int, new: Sequence[int]) -> list[EdgeRo
 
 
 def pattern_edges(conn: Connection, workflow_id: int, appended: Appended) -> list[EdgeRow]:
-    """Return that jobs wait for new jobs that their patterns match; refuse cycles."""
+    """Return the dependencies of jobs on new jobs that their patterns match; refuse cycles."""
     rows = conn.rows(sql.JOBS_WITH_PATTERNS, workflow_id=workflow_id)
     if not rows:
         return []
@@ -51,7 +51,7 @@ def pattern_edges(conn: Connection, workflow_id: int, appended: Appended) -> lis
 def reader_edges(
     store: Store, conn: Connection, appended: Appended, file_ids: Sequence[int]
 ) -> list[EdgeRow]:
-    """Return that jobs which read some files wait for the new job that writes them."""
+    """Return the dependencies of jobs that read these files on the new job that writes them."""
     wanted = set(file_ids)
     [new] = appended.new_jobs
     found: list[EdgeRow] = [
@@ -102,7 +102,7 @@ class _New:
             self._parts[key][1].append((parts[one].name, job, ids[one]))
 
     def matched(self, patterns: dict[str, list[str]]) -> Iterator[tuple[int, int, int | None]]:
-        """Yield (new job, kind, via) of the dependencies that patterns make."""
+        """Yield (new job, kind, via) for each dependency that follows from the patterns."""
         for pattern in patterns.get("depends_on_regexes", ()):
             for place in Pattern(pattern).matching(self._jobs):
                 yield self._ids[place], int(EdgeKind.REGEX), None

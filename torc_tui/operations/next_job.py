@@ -1,6 +1,6 @@
-"""Find the job for which a runner reserves what it frees, as the runner does.
+"""Find the job for which a runner reserves resources, by the rules of the runner.
 
-Input: a runner, and what it has and holds. Output: the job and its reservation.
+Input: a runner, its resources and the allocations held. Output: the job and its reservation.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DAY = 72_000.0
 class NextJob(NamedTuple):
     """The first job that does not fit, and why it waits.
 
-    ``after`` are the requirements of which all jobs come after it.
+    ``after`` are the requirements whose jobs all start after this job.
     """
 
     job_id: int
@@ -42,7 +42,7 @@ def find(
 ) -> NextJob | None:
     """Return the next job of a runner; None if nothing is reserved.
 
-    ``held`` is what this runner holds in ``pool``.
+    ``held`` are the allocations of this runner in ``pool``.
     """
     with store.read() as conn:
         context = run_context.read(conn, runner.workflow_id)
@@ -77,7 +77,7 @@ def find(
 
 
 def _ends(held: Sequence[Holding], known: Mapping[int, ResourceRequirements]) -> Ends:
-    """Return what jobs hold, and when each ends at the latest."""
+    """Return the allocations of jobs, and the latest end of each."""
     found: list[tuple[Allocation, float | None]] = []
     for one in held:
         request = known.get(one.requirement_id)

@@ -48,7 +48,7 @@ def update_file(
     path: str | None = None,
     actor: str | None = None,
 ) -> None:
-    """Give a file another name or path. Commands of jobs that contain its path do not change."""
+    """Change the name or path of a file; commands that contain the old path do not change."""
     before = queries.get_file(store, file_id)
     workflow_id, now = before["workflow_id"], time.time()
     values = {"name": name or before["name"], "path": path or before["path"]}
@@ -79,7 +79,7 @@ def delete_file(store: Store, file_id: int, *, actor: str | None = None) -> None
 
 
 def delete_results(store: Store, ids: Sequence[int], *, actor: str | None = None) -> None:
-    """Delete results that exist; the status of their jobs does not change."""
+    """Delete existing results; the status of their jobs does not change."""
     found = [queries.get_result(store, one) for one in ids]
     now = time.time()
     with store.write() as conn:
@@ -104,7 +104,7 @@ def add_event(
 def delete_events(
     store: Store, workflow_id: int, ids: Sequence[int], *, actor: str | None = None
 ) -> None:
-    """Delete events of a workflow that exist."""
+    """Delete existing events of a workflow."""
     with store.write() as conn:
         for one in ids:
             conn.execute(sql.DELETE_EVENT, workflow_id=workflow_id, event_id=one)

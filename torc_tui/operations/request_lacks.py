@@ -1,7 +1,7 @@
 """Find what ready jobs lack on the runners of a workflow, and which jobs can never start there.
 
-Input: a database, a workflow, what jobs request. Output: reasons. What fits where is decided in
-`torc_tui.resources`.
+Input: a database, a workflow, what jobs request. Output: reasons. `torc_tui.resources` decides
+which request fits on which runner.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from torc_tui.store.runner_liveness import ActiveRunner
 
 
 class Lack(NamedTuple):
-    """What a request lacks: resources that are in use ``now``, or that no runner ever has."""
+    """The resources that a request lacks: in use ``now``, or available on no runner."""
 
     now: tuple[Reason, ...] = ()
     never: tuple[Reason, ...] = ()
@@ -46,7 +46,7 @@ class Lack(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RequestLacks:
-    """The labels of each runner of a workflow, and what each kind of request lacks, by id."""
+    """The labels of each runner of a workflow, and the lack of each kind of request, by id."""
 
     labels: tuple[tuple[str, ...], ...]
     lacks: Mapping[int, Lack]
@@ -54,7 +54,7 @@ class RequestLacks:
     """The job for which resources are reserved."""
 
     def of(self, job_id: int, requirement_id: int) -> Lack | None:
-        """Return what a ready job lacks; None where it is not known."""
+        """Return the lack of a ready job; None if it is unknown."""
         lack = self.lacks.get(requirement_id)
         if self.next_job is None or self.next_job.job_id != job_id or not (lack and lack.now):
             return lack
@@ -66,9 +66,9 @@ class RequestLacks:
         return len(self.labels)
 
     def unserved(self, labels: Collection[str]) -> Reason | None:
-        """Return that no runner takes jobs with these labels; None where one does.
+        """Return the reason if no runner takes jobs with these labels; None if one does.
 
-        Without a runner, jobs without labels have no special reason.
+        Without any runner, only jobs with labels have such a reason.
         """
         if any(serves(own, labels) for own in self.labels) or not (labels or self.labels):
             return None
@@ -81,11 +81,11 @@ def request_lacks(
     requirements: Mapping[int, ResourceRequirements],
     machine: MachineReader | MachineState,
 ) -> RequestLacks:
-    """Return what keeps ready jobs with these requirements (by id) from starting.
+    """Return the lacks that keep ready jobs with these requirements (by id) from starting.
 
-    A request lacks nothing if one of the runners can serve it. Without a runner, only what this
-    machine can never serve is known. ``machine`` is a reading, or the reader that makes one if a
-    request needs GPUs.
+    A request lacks nothing if one of the runners can serve it. Without a runner, only requests that
+    this machine can never serve are known. ``machine`` is a reading, or the reader that makes one
+    if a request needs GPUs.
     """
     runners = runner_liveness.runners(store, workflow_id=workflow_id)
     if not runners:
@@ -119,7 +119,7 @@ def request_lacks(
 
 
 class _RunnerLacks:
-    """What requests lack on one runner; ``state`` is the machine if it is this one."""
+    """The lacks of requests on one runner; ``state`` is set if the runner is on this machine."""
 
     def __init__(self, store: Store, runner: ActiveRunner, state: MachineState | None) -> None:
         if state is None:
@@ -141,7 +141,7 @@ class _RunnerLacks:
             self.next_job = next_job.find(store, runner, pool, own, self._now)
 
     def of(self, key: int, request: ResourceRequirements) -> Lack:
-        """Return what a request with that id lacks."""
+        """Return the lack of the request with that id."""
         if self._problem and gpu_need(request):
             return Lack((self._problem,))
         if never := _reasons(never_of(request, self._whole)):
@@ -157,7 +157,7 @@ class _RunnerLacks:
 
 
 def _with_others(lack: Lack, state: MachineState | None, store: Store) -> Lack:
-    """Return what a request lacks now, with what other databases hold where CPUs or memory lack."""
+    """Return what a request lacks now; for CPUs or memory, add what other databases hold."""
     if not any(one.kind in (Kind.CPUS, Kind.MEMORY) for one in lack.now):
         return lack
     others = held_by_others(Ledger(store.url).others() if state is None else state.others)
@@ -171,7 +171,7 @@ def this_machine(requests: Collection[ResourceRequirements]) -> Machine:
 
 
 class Unschedulable(NamedTuple):
-    """A ready job that no runner can ever serve, and what it lacks."""
+    """A ready job that no runner can ever serve, and its lack."""
 
     job_id: int
     name: str

@@ -43,7 +43,7 @@ def start_runner(
     Its output goes to a log in the output folder of the workflow. The database is named in the
     environment, because every user can read the command line, and a password in it.
     """
-    import subprocess  # slow: a run that is not detached starts no other runner
+    import subprocess  # slow, and only needed to start a detached runner
 
     workflow = workflows.get_workflow(store, workflow_id)
     folder = Path(output_folder(workflow.directory))

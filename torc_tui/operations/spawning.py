@@ -1,13 +1,13 @@
 """Add the jobs that a running job spawns to its workflow.
 
-Input: an open store, a fragment of a workflow file, the attempt that makes the jobs. Output: the
-ids of the jobs. Everything is one transaction.
+Input: an open store, a fragment of a workflow file, the attempt that adds the jobs. Output: the ids
+of the jobs. Everything is one transaction.
 
 Invariants
-* Only an attempt that is running makes jobs: what a process of an earlier attempt does is refused.
-* The same names and texts give the same ids, as often as an attempt repeats them.
-* Jobs that have not begun wait for new jobs that their patterns match; jobs with
-  ``wait_for_spawned`` also for those that the jobs make for which they wait.
+* Only a running attempt can add jobs: a call by a process of an earlier attempt is refused.
+* Repeating a call with the same names and definitions returns the same ids.
+* Jobs that have not begun wait for new jobs that their patterns match. Jobs with
+  ``wait_for_spawned`` also wait for all jobs that their dependencies add.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from torc_tui.store.user_data import Author
 from torc_tui.wording import count
 
 _NAMED = 50
-"""How many jobs the event names."""
+"""Maximum number of jobs named in an event."""
 
 
 class Caller(NamedTuple):
-    """The attempt that makes jobs."""
+    """The attempt that adds jobs."""
 
     workflow_id: int
     job_id: int
@@ -50,7 +50,7 @@ class Caller(NamedTuple):
 
 
 class SpawnOptions(NamedTuple):
-    """Options of a call; ``state`` is JSON as text, None for no state."""
+    """The options of a call; ``state`` is JSON text, or None for no state."""
 
     mode: Mode = "staged"
     lineage: str | None = None
@@ -58,7 +58,7 @@ class SpawnOptions(NamedTuple):
 
 
 class Spawned(NamedTuple):
-    """The jobs of a fragment: ids by name, and how many of them are new."""
+    """The jobs of a fragment: ids by name, and the number of new jobs."""
 
     job_ids: Mapping[str, int]
     created: int
@@ -161,7 +161,7 @@ class _Spawning:
     # -- jobs that exist already
 
     def _kept_jobs(self) -> dict[str, int]:
-        """Return the ids of the jobs that exist; discard those of other texts that must go."""
+        """Return the ids of existing jobs; discard jobs of earlier attempts that were redefined."""
         names = dumps([job.name for job in self.spec.jobs])
         rows = self.conn.rows(sql.JOBS_OF_NAMES, workflow_id=self.caller.workflow_id, names=names)
         found = {row.name: row for row in rows}
@@ -224,7 +224,7 @@ class _Spawning:
         return dict(zip((job.name for job in new), appended.new_jobs, strict=True))
 
     def _more_edges(self, appended: Appended) -> list[EdgeRow]:
-        """Return the dependencies that the fragment does not name."""
+        """Return the dependencies that follow from existing jobs, not from the fragment."""
         caller, new = self.caller, appended.new_jobs
         edges: list[EdgeRow] = []
         if self.options.mode == "staged":

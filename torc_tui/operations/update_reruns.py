@@ -18,7 +18,7 @@ from torc_tui.store.connection import Connection
 def find_reruns(conn: Connection, compared: WorkflowComparison, *, keep: bool = False) -> None:
     """Find the jobs that run again: changed, with new dependencies or data, or after such jobs.
 
-    A job of which a dependent is running keeps its result, which is stale; with ``keep`` all do.
+    A job with a running dependent keeps its result and is stale; with ``keep``, every job does.
     """
     changes = compared.changes
     stale = [one.id for one in changes.jobs_changed if one.effect is Effect.RERUN]

@@ -218,9 +218,9 @@ def must_confirm(action: UserAction, counts: Mapping[JobStatus, int]) -> bool:
 
 
 def describe_jobs(jobs: Sequence[JobLike]) -> str:
-    """Return jobs as words: ``job 7 (fit)``, ``3 jobs (2 failed, 1 canceled: a, b and c)``.
+    """Describe jobs in words: ``job 7 (fit)``, ``3 jobs (2 failed, 1 canceled: a, b and c)``.
 
-    Their statuses are left out where all have the same.
+    The statuses are omitted if all are equal.
     """
     from torc_tui.wording import count, listed, status_counts
 

@@ -38,8 +38,8 @@ class OldJob(NamedTuple):
 class WorkflowChanges:
     """The changes of an update.
 
-    ``rerun`` are the jobs that run again, by id with their names, ``stale`` those that would if no
-    dependent were running, or if the user did not keep their results.
+    ``rerun`` are the jobs that run again (id: name). ``stale`` are the jobs that do not, because a
+    dependent is running or the user keeps their results.
     """
 
     workflow_id: int

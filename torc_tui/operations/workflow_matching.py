@@ -156,7 +156,7 @@ class Matching:
 
 
 def _is_by_hand(row: sql.StoredJobsRow) -> bool:
-    """Return whether no file has had the job: a user or a job has added it."""
+    """Return whether a user or a job added the job, so that it was never in a file."""
     return row.edited is not None and loads(row.edited).get("name", "") is None
 
 

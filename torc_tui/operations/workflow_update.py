@@ -55,7 +55,7 @@ def update_from_plan(
     keep: bool = False,
     actor: str | None = None,
 ) -> WorkflowChanges:
-    """Change a workflow to a plan and return the changes; nothing is written if there are none.
+    """Update a workflow to match a plan and return the changes; without changes, write nothing.
 
     With ``keep``, no job that has a result runs again.
     """

@@ -1,7 +1,7 @@
-"""Resolve a fragment of a workflow file against the workflow that gets its jobs.
+"""Resolve a fragment of a workflow file against the workflow to which its jobs are added.
 
-Input: the specification of the fragment, and what it may refer to. Output: a plan that begins with
-the known jobs, files and records. Nothing is read here.
+Input: the specification of the fragment, and the parts of the workflow that it may refer to.
+Output: a plan that begins with the known jobs, files and records. Nothing is read here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _DATA_LISTS = (
 
 
 class KnownJob(NamedTuple):
-    """A job of the workflow, with the names of what it writes."""
+    """A job of the workflow, with the names of the files and records that it writes."""
 
     id: int
     name: str
@@ -90,7 +90,7 @@ _TEXT = attrgetter(*(one.name for one in fields(JobSpec) if one.name not in ("so
 
 
 def digest(job: JobSpec) -> str:
-    """Return what stands for the text of a job, wherever in a file it is."""
+    """Return a hash of the definition of a job, independent of its place in a file."""
     text = repr(_TEXT(job))
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
@@ -100,8 +100,8 @@ def resolve_fragment(
 ) -> tuple[Plan, list[int | None]]:
     """Return the plan of the known jobs and the fragment, and the ids of the known jobs.
 
-    ``kept`` are the names of jobs of the fragment that exist already: they come before the new ones
-    and have no id in the list. Raise SpecError with everything that is wrong.
+    ``kept`` are the names of jobs of the fragment that already exist: they precede the new jobs and
+    have no id in the list. Raise SpecError with all problems.
     """
     stubs = [
         JobSpec(
@@ -145,7 +145,7 @@ def _together(
 ) -> list[Any]:
     """Return known entries and new ones; refuse an entry that differs from the known one.
 
-    Without ``compared``, every entry of a known name is left to the known one.
+    Without ``compared``, the known entry replaces every entry with the same name.
     """
     names = {one.name: one for one in known}
     found = list(known)

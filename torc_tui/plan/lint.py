@@ -176,7 +176,7 @@ def _user_data(plan: Plan, warnings: PlanProblems) -> None:
 
 def _declarations(plan: Plan, warnings: PlanProblems) -> None:
     if "dynamic_jobs" in plan.spec.settings:
-        return  # jobs that are made later may use them
+        return  # jobs that are added later may use them
     used = {job.requirement for job in plan.jobs}
     for number, one in enumerate(plan.requirements):
         if number not in used and one.source is not NOWHERE and one.name != "default":

@@ -1,4 +1,4 @@
-"""Name an attempt so that its processes are recognized wherever they run. Pure.
+"""Name an attempt so that its processes are recognized even in containers. Pure.
 
 The tag is the value of ``TORC_CGROUP``. It begins with a hash of the database, because the ids of
 attempts are unique in one database only, and it is a valid name of a control group and of a systemd
@@ -25,7 +25,7 @@ def attempt_tag(database: str, key: AttemptKey) -> str:
 
 @lru_cache(maxsize=8)
 def database_digest(url: str) -> str:
-    """Return a hash of the URL of a database without its password, because others can read it."""
+    """Return a hash of the URL of a database, without the password: other users can read it."""
     known = redact(url, [url]).encode(errors="surrogateescape")
     return hashlib.sha256(known).hexdigest()[:16]
 
@@ -33,7 +33,7 @@ def database_digest(url: str) -> str:
 def tag_in_environment(variables: dict[str, str]) -> str:
     """Return the tag that the variables of a process name; "" for none.
 
-    It is ``-W-R-J-A.slice`` where only the ids are there, as in a container that got just these.
+    It is ``-W-R-J-A.slice`` if only the ids are set, for example in a container.
     """
     if "TORC_CGROUP" in variables:
         return variables["TORC_CGROUP"]
@@ -49,5 +49,5 @@ def tag_in_groups(text: str) -> str:
 
 
 def is_tagged(tag: str, found: str) -> bool:
-    """Return whether the tag of a process is that of the attempt."""
+    """Return whether a process has the tag of the attempt."""
     return bool(tag and found) and (tag == found or (found[0] == "-" and tag.endswith(found)))

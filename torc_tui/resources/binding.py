@@ -4,8 +4,8 @@ Input: an allocation and the GPUs of the machine. Output: a part of the job's en
 
 On NVIDIA, CUDA_VISIBLE_DEVICES names the GPUs and the variables of AMD are empty. On AMD,
 ROCR_VISIBLE_DEVICES alone names them: HIP_VISIBLE_DEVICES and CUDA_VISIBLE_DEVICES would select
-among what it has left. On Intel, ZE_AFFINITY_MASK names them where torc run was limited by it, and
-else ONEAPI_DEVICE_SELECTOR, which would select among what the mask has left.
+from its GPUs only. On Intel, ZE_AFFINITY_MASK names them if torc run was limited by it, otherwise
+ONEAPI_DEVICE_SELECTOR, which would select from the GPUs of the mask only.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def environment(
     indices = [_index(uuid, known, by_index) for uuid in uuids]
     named = ",".join(uuids if None in indices else map(str, indices))
     found = _visible(uuids, named) | _granted(allocation, known, rules)
-    found["TORC_GPU_VISIBLE_DEVICES"] = named  # as in upstream, whatever maker the GPUs have
+    found["TORC_GPU_VISIBLE_DEVICES"] = named  # as in upstream, for GPUs of any vendor
     if not uuids and any(uuid.startswith((_INTEL, _INTEL_MASK)) for uuid in known):
         found["ONEAPI_DEVICE_SELECTOR"] = "*:cpu"
     return found
@@ -83,8 +83,8 @@ def _visible(uuids: list[str], named: str) -> dict[str, str]:
 def hints(allocation: Allocation, gpus: Iterable[Gpu], rules: GpuRules) -> dict[str, str]:
     """Return variables that limit JAX and MPS clients to a share of a GPU.
 
-    Whole GPUs need none. The fraction of XLA is of the whole memory. A limit of MPS names the first
-    visible GPU, 0.
+    Whole GPUs need none. The fraction for XLA is a fraction of the total memory. A limit for MPS
+    names the first visible GPU, 0.
     """
     known = {gpu.uuid: gpu for gpu in gpus if not gpu.virtual and gpu.memory}
     found = {}
@@ -102,9 +102,9 @@ def hints(allocation: Allocation, gpus: Iterable[Gpu], rules: GpuRules) -> dict[
 
 
 def with_hints(environment: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment with hints, unless it says how much memory the program may take.
+    """Return an environment with hints, unless it already limits the memory of the program.
 
-    JAX refuses to start when both names of its fraction are set.
+    JAX refuses to start if both variables for its fraction are set.
     """
     if not environment.keys().isdisjoint((*found, "XLA_CLIENT_MEM_FRACTION")):
         found = {}

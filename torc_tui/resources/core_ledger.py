@@ -1,10 +1,10 @@
 """Record which cores the jobs of all runners, users and databases of this host are bound to.
 
 Input: a directory like that of the host ledger. Output: one file per bound attempt with its CPUs,
-which its process keeps locked: the kernel frees the lock when the last process of the job ends.
+locked by its process: the kernel frees the lock when the last process of the job ends.
 
-Invariant: a core is in one locked file at most. Where the directory cannot be used, only the jobs
-of this runner are kept apart.
+Invariant: a core is in at most one locked file. If the directory cannot be used, only jobs of the
+same runner are kept apart.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _MOST_BYTES = 1 << 16
 class CoreLedger:
     """The cores of this host that a runner may use, and who is bound to them.
 
-    ``database`` is the URL of its database. The directory is not that of the GPUs, whose lock a
-    runner holds while it places jobs.
+    ``database`` is the URL of its database. Its directory is separate from that of the GPUs, whose
+    lock a runner holds while it places jobs.
     """
 
     def __init__(self, database: str, cores: Sequence[CpuCore]) -> None:
@@ -35,7 +35,7 @@ class CoreLedger:
         self._ledger = Ledger(database, gpus.with_name(f"{gpus.name}-cores"))
         self._cores = cores
         self._around = frozenset(numbers_of(os.environ.get("TORC_CPUS")) or ())
-        """The CPUs to which the job is bound inside which this runner runs."""
+        """The CPUs of the bound job in which this runner runs, if any."""
         self._own: dict[str, tuple[int, ...]] = {}
         """The CPUs of each attempt of this runner, by the name of its file."""
 
@@ -44,7 +44,7 @@ class CoreLedger:
         return self._ledger.name(*ids)
 
     def take(self, name: str, number: int) -> tuple[int, ...] | None:
-        """Return the CPUs of so many free cores for an attempt; None while too few are free."""
+        """Return the CPUs of ``number`` free cores for an attempt; None while too few are free."""
         try:
             with self._ledger.locked() as directory:
                 cpus = self._choose(self._taken(directory), number)
@@ -57,22 +57,22 @@ class CoreLedger:
         return cpus
 
     def shortfall(self, number: int) -> Reason | None:
-        """Return that fewer cores are free; None where so many are."""
+        """Return the reason if fewer than ``number`` cores are free, otherwise None."""
         with self._ledger.opened() as directory:
             taken = set() if directory is None else self._taken(directory, sweep=False)
         free = sum(taken.isdisjoint(core.cpus) for core in self._cores)
         return because(Kind.CORES, requested=number, free=free) if free < number else None
 
     def lock_of(self, name: str) -> int | None:
-        """Return the descriptor that the process of an attempt must inherit."""
+        """Return the file descriptor that the process of an attempt must inherit."""
         return self._ledger.lock_of(name)
 
     def started(self, name: str) -> None:
-        """Leave the lock of an attempt to its process."""
+        """Hand the lock of an attempt over to its process."""
         self._ledger.started(name)
 
     def release(self, name: str) -> None:
-        """Free the cores of an attempt that has ended, or was not started."""
+        """Free the cores of an attempt that has ended or was not started."""
         self._own.pop(name, None)
         self._ledger.release(name)
 
@@ -83,9 +83,9 @@ class CoreLedger:
         return None if chosen is None else tuple(sorted(cpu for one in chosen for cpu in one.cpus))
 
     def _taken(self, directory: int, *, sweep: bool = True) -> set[int]:
-        """Return the CPUs to which running jobs are bound; ``sweep`` removes files of others.
+        """Return the CPUs to which running jobs are bound; ``sweep`` removes files without a lock.
 
-        A job around this runner leaves its CPUs to the jobs inside.
+        The CPUs of a job in which this runner runs count as free for the jobs of this runner.
         """
         found: set[int] = set()
         with os.scandir(directory) as files:

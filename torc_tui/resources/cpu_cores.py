@@ -1,7 +1,7 @@
 """Read which CPUs share a core, and choose cores that are near each other.
 
-Input: the kernel's description of the CPUs, and which cores are free. Output: cores. A system that
-describes none, or that cannot bind processes, has no cores here.
+Input: the kernel's description of the CPUs, and the free cores. Output: cores; none on a system
+without such a description or that cannot bind processes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _DESCRIPTION = Path("/sys/devices/system/cpu")
 
 
 class CpuCore(NamedTuple):
-    """A core: the CPUs that this process may use of it, its package, and its last-level cache."""
+    """A core: its CPUs that this process may use, its package, and its last-level cache."""
 
     cpus: tuple[int, ...]
     package: int
@@ -49,13 +49,13 @@ def _read(path: Path) -> str:
 
 
 def number_of_cores(cores: Sequence[CpuCore], num_cpus: float) -> int:
-    """Return how many whole cores a job with so many CPUs gets, at most all."""
+    """Return how many whole cores a job with ``num_cpus`` gets, at most all."""
     threads = max((len(core.cpus) for core in cores), default=1)
     return min(ceil(num_cpus / threads), len(cores))
 
 
 def choose(free: Sequence[CpuCore], number: int) -> tuple[CpuCore, ...] | None:
-    """Return so many of these cores, as near to each other as possible; None for too few.
+    """Return ``number`` of these cores, as near to each other as possible; None if too few.
 
     Cores that share a cache are taken before those of one package, and the smallest group that is
     large enough before larger ones, so that large groups stay whole.

@@ -168,16 +168,16 @@ def _total_memory(root: Path) -> int:
 
 
 def granted_cpus(environ: Mapping[str, str]) -> int | None:
-    """Return how many CPUs of this node Slurm has granted; None if it does not say."""
+    """Return how many CPUs of this node Slurm has granted; None if unknown."""
     return number_in(environ, "SLURM_CPUS_ON_NODE") if "SLURM_JOB_ID" in environ else None
 
 
 def granted_memory(environ: Mapping[str, str]) -> int | None:
-    """Return how many bytes of this node Slurm has granted; None if it does not limit them."""
+    """Return how much memory of this node Slurm has granted, in bytes; None if unlimited."""
     if "SLURM_JOB_ID" not in environ:
         return None
     per_node = number_in(environ, "SLURM_MEM_PER_NODE")
-    if per_node:  # in MiB; 0 stands for all of the node
+    if per_node:  # in MiB; 0 means all memory of the node
         return per_node << 20
     per_cpu = number_in(environ, "SLURM_MEM_PER_CPU")
     cpus = granted_cpus(environ)

@@ -1,4 +1,4 @@
-"""Records of who holds shares of a GPU, for the accounting of its memory. Pure."""
+"""Define the records of who holds shares of a GPU, to account for its memory. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Tenant(NamedTuple):
 
 
 class GrantOwner(NamedTuple):
-    """User and job of a grant of another database, and when it was given (epoch)."""
+    """The user and job of a grant of another database, and the time of the grant (epoch)."""
 
     user: str
     job: str
@@ -50,11 +50,11 @@ class Returning(NamedTuple):
 
 
 def presumed_claim(claims: Sequence[Claim], process: GpuProcess) -> Claim | None:
-    """Return the claim for which a process is taken that nothing names; it began before it.
+    """Return the claim to which a process without session or environment is attributed.
 
-    That is the only claim here, because a process in a container has neither the session nor the
-    environment of its job. Or it is one of another database, of the same user: otherwise the memory
-    of the process would count twice, as used and as claimed.
+    It is the only claim on the GPU, made before the process began: a process in a container has
+    neither the session nor the environment of its job. Or it is a claim of another database by the
+    same user: otherwise the memory of the process would count twice, as used and as claimed.
     """
     if process.own or process.graphics:
         return None

@@ -4,15 +4,15 @@ Input: the ends of jobs, damage that the driver reports, and decisions of users,
 in seconds since the epoch. Output: for each GPU that is set aside, the `Mark` that says why and
 until when.
 
-Several users write records, each their own; a `GpuHealth` has them all. Of two marks of one kind
-the later one counts, and failures of all users make one row.
+Each user writes a separate record; a `GpuHealth` combines the records of all users. Of two marks of
+the same kind, the later counts; a row of failures may include several users.
 
 Invariants
 * A GPU is suspected after `FAILURES` failures in a row, each within `EARLY_SECONDS` of its start,
-  of at least two different jobs. Where other GPUs are in use, no job starts there until one of them
-  has shown whether the GPU is to blame.
-* It is set aside when another GPU has succeeded in the last `SUCCESS_SECONDS`: for 10 min, then
-  twice as long each time, at most 2 h.
+  of at least two different jobs. While other GPUs are in use, no job starts on it until the end of
+  a job there shows whether the GPU is to blame.
+* It is set aside if a job on another GPU has succeeded in the last `SUCCESS_SECONDS`: for 10 min,
+  then twice as long each time, up to 2 h.
 * A GPU that is damaged is set aside until a user decides to use it, and again after new damage.
 """
 
@@ -32,14 +32,14 @@ SUCCESS_SECONDS = 600.0
 FIRST_SECONDS = 600.0
 MOST_SECONDS = 7200.0
 KNOWN_SECONDS = 60.0
-"""Time for which a success need not be recorded again."""
+"""Time within which another success is not recorded."""
 
 KINDS = FAILING, BY_USER, DAMAGED = "failures", "user", "damage"
 """The kinds of marks."""
 _LAST = 1e11
-"""The last time that a record may name: the year 5138."""
+"""The latest time accepted in a record, in the year 5138."""
 _TICK = 0.001
-"""Time by which a mark is later than the one that it replaces, if the clock was set back."""
+"""Minimum time between a mark and the mark that it replaces, even if the clock was set back."""
 
 
 class GpuEnd(NamedTuple):
@@ -58,9 +58,9 @@ class GpuEnd(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A decision of the time ``at``: the GPU is not used before ``until`` (inf: until a user acts).
+    """A decision at the time ``at``: the GPU is not used until ``until`` (inf: until a user acts).
 
-    ``damage`` is what was known then, ``times`` how often in succession jobs had failed.
+    ``damage`` is the damage known then, ``times`` the number of successive marks for failures.
     """
 
     at: float
@@ -78,13 +78,13 @@ class EarlyFailure(NamedTuple):
 
 
 class HealthRecord(NamedTuple):
-    """What is known of one GPU: the last early failures, and when their row was broken."""
+    """The record of one GPU: the last early failures, and the success that ended their row."""
 
     gpu_index: int = 0
     failed: tuple[EarlyFailure, ...] = ()
     broken_at: float = -inf
     succeeded_at: float = -inf
-    marks: Mapping[str, Mark] = {}  # never changed
+    marks: Mapping[str, Mark] = {}  # never modified
 
 
 HealthRecords = Mapping[str, HealthRecord]
@@ -92,7 +92,7 @@ HealthRecords = Mapping[str, HealthRecord]
 
 
 def merged(records: Sequence[HealthRecord]) -> HealthRecord:
-    """Return what several users know of one GPU together."""
+    """Return the combined record of several users for one GPU."""
     marks: dict[str, Mark] = {}
     for record in records:
         for kind, mark in record.marks.items():
@@ -108,7 +108,7 @@ def merged(records: Sequence[HealthRecord]) -> HealthRecord:
 
 
 class GpuHealth:
-    """The records of a user, which may change, with those of others."""
+    """The records of this user, which may change, and those of other users."""
 
     def __init__(
         self, own: HealthRecords | None = None, others: Iterable[HealthRecords] = ()
@@ -127,7 +127,7 @@ class GpuHealth:
         return merged(found)
 
     def _write(self, uuid: str, **changes: Any) -> None:
-        """Change the record of this user of a GPU."""
+        """Replace this user's record of a GPU."""
         self.own[uuid] = self.own.get(uuid, _UNKNOWN)._replace(**changes)
         self._known[uuid] = self._merge(uuid)
         self.has_changed = True
@@ -147,7 +147,7 @@ class GpuHealth:
     def ended(self, end: GpuEnd) -> None:
         """Record the end of a job."""
         if end.is_early:
-            # The same happens elsewhere: the jobs are to blame, not a suspected GPU.
+            # The same happens on other GPUs: the jobs are to blame.
             for uuid in [one for one in self._known if one not in end.uuids]:
                 if self._is_suspected(uuid):
                     self._write(uuid, broken_at=end.at)
@@ -172,7 +172,7 @@ class GpuHealth:
 
     @staticmethod
     def _is_known_to_succeed(known: HealthRecord, at: float) -> bool:
-        """Return whether a success need not be recorded, because a late one is."""
+        """Return whether a success need not be recorded, because a recent one is."""
         failing = known.marks.get(FAILING)
         since = max(at - KNOWN_SECONDS, -inf if failing is None else failing.at)
         return known.succeeded_at > since
@@ -193,7 +193,8 @@ class GpuHealth:
     def damaged(self, found: Iterable[Damaged], now: float) -> None:
         """Set GPUs aside whose damage is new since a user decided about it.
 
-        ``found`` has every GPU that was asked. Counters restart at 0 when the driver is loaded.
+        ``found`` contains every GPU that was checked. Counters restart at 0 when the driver is
+        loaded.
         """
         for uuid, index, damage in found:
             mark = self._of(uuid).marks.get(DAMAGED)
@@ -208,14 +209,14 @@ class GpuHealth:
     # -- decisions of users ------------------------------------------------------------------------
 
     def avoid(self, uuid: str, index: int, now: float, until: float, user: str) -> None:
-        """Set a GPU aside because a user wants it."""
+        """Set a GPU aside for a user."""
         self._write(uuid, gpu_index=index)
         self._mark(uuid, BY_USER, Mark(now, until, user))
 
     def use(
         self, uuid: str, now: float, user: str = "", damage: GpuDamage | None = None
     ) -> list[str]:
-        """Let a GPU be used again, with its damage; return the kinds of marks that are lifted."""
+        """Put a GPU back into use despite its damage; return the kinds of the marks removed."""
         record = self._of(uuid)
         lifted = [kind for kind, mark in record.marks.items() if mark.until > now]
         for kind in {*lifted, *([DAMAGED] if damage is not None and any(damage) else [])}:
@@ -229,7 +230,7 @@ class GpuHealth:
     # -- what follows ------------------------------------------------------------------------------
 
     def set_aside(self, now: float) -> dict[str, tuple[str, Mark]]:
-        """Return why each GPU is set aside: the kind of the mark that lasts longest, and it."""
+        """Return why each GPU is set aside: the mark that lasts longest, with its kind."""
         found = {}
         for uuid, record in self._known.items():
             active = [(mark.until, kind) for kind, mark in record.marks.items() if mark.until > now]
@@ -248,7 +249,7 @@ class GpuHealth:
         return {uuid: record.gpu_index for uuid, record in self._known.items()}
 
     def lifted_by(self, uuid: str) -> str:
-        """Return which user has decided to use a GPU again; "" if the time of a mark has passed."""
+        """Return the user who put a GPU back into use; "" if its mark has expired."""
         last = max(self._of(uuid).marks.values(), key=lambda mark: mark.at, default=None)
         return last.user if last is not None and last.until <= last.at else ""
 
@@ -288,7 +289,7 @@ def _to_json(record: HealthRecord) -> dict[str, object]:
 
 
 def decode(text: str | bytes, user: str | None = None) -> HealthRecords:
-    """Return the records of a text; nothing for garbage. Marks are of ``user``, if given."""
+    """Return the records of a text, none if it is invalid; with ``user``, marks get that user."""
     try:
         value = json.loads(text)
         return {str(uuid)[:100]: _from_json(one, user) for uuid, one in value.items()}
@@ -317,7 +318,7 @@ def _mark_from(
 
 
 def _time(value: Any) -> float:
-    """Return a time that every clock can show; raise ValueError for another one."""
+    """Return a time that can be formatted; raise ValueError for any other."""
     number = float(value)
     if not 0 <= number <= _LAST:  # also false for nan
         raise ValueError

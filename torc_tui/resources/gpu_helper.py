@@ -1,4 +1,4 @@
-"""Read the GPUs in a process of its own, because a call of the driver may never return.
+"""Read the GPUs in a separate process, because a call of the driver may never return.
 
 Input: requests on standard input, one JSON object per line. Output: a pickled `GpuReading` for
 each, after its length in four bytes. The process ends when its standard input is closed.

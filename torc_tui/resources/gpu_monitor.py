@@ -1,11 +1,10 @@
 """Read the NVIDIA GPUs of this host repeatedly.
 
-Input: the driver. Output: `GpuReading` records: the GPUs, the distances between them, and what
-processes use of them. A GPU that fails is left out, and each problem is reported once in
-``notices``; nothing is raised. Percentages are of one whole GPU, power is in watts, temperature in
-°C.
+Input: the driver. Output: `GpuReading` records: the GPUs, the distances between them, and their use
+by processes. A GPU that fails is omitted, and each problem is reported once in ``notices``; nothing
+is raised. Percentages are of one whole GPU, power is in watts, temperature in °C.
 
-Never: a deadline. The driver may not return from a call, so torc asks it in a process of its own
+Never: a deadline. The driver may not return from a call, so torc asks it in a separate process
 (`gpu_helper`).
 """
 
@@ -62,9 +61,9 @@ class GpuMonitor:
     ) -> GpuReading:
         """Return the GPUs as they are now.
 
-        ``own`` are the processes of our attempts (the leaders of their sessions) with their tags
-        (`attempt_tag`), which tell our processes from those of others. Without
-        ``figures`` the driver is not asked for load, temperature and power.
+        ``own`` maps the session leaders of this database's attempts to their tags (`attempt_tag`),
+        which distinguish processes of jobs from foreign processes. Without ``figures``, the driver
+        is not asked for load, temperature and power.
         """
         self._processes.begin(own or {}, time.time())
         handles = self._driver.gpus()

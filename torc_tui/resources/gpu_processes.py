@@ -109,10 +109,10 @@ class GpuProcesses:
 
 
 def _tag(pid: int) -> str:
-    """Return the tag of the attempt that a process names; "" if it names none.
+    """Return the tag of the attempt to which a process belongs; "" if it has none.
 
-    The environment of a process of another user is hidden, such as that of root in a container. Its
-    control group is not.
+    The environment of another user's process, such as root in a container, cannot be read. Its
+    control group can.
     """
     return tag_in_environment(_environment(pid)) or tag_in_groups(_text(f"/proc/{pid}/cgroup"))
 

@@ -14,7 +14,7 @@ Distances = Mapping[str, Mapping[str, int]]
 
 
 LENGTH = struct.Struct("!I")
-"""How the length of a pickled `GpuReading` is sent."""
+"""The format of the length that precedes a pickled `GpuReading`."""
 NVLINK_DISTANCE = 5
 """Distance of GPUs joined by NVLink; NVML's topology levels go from 0 (one board) to 50 (other
 sockets)."""
@@ -31,7 +31,7 @@ class GpuUse(NamedTuple):
     utilization: float | None
 
     def plus(self, other: GpuUse) -> GpuUse:
-        """Return the use of both together."""
+        """Return the sum of both uses."""
         loads = [one.utilization for one in (self, other) if one.utilization is not None]
         return GpuUse(self.memory + other.memory, sum(loads) if loads else None)
 
@@ -40,7 +40,7 @@ NO_USE = GpuUse(0, None)
 
 
 class Damaged(NamedTuple):
-    """Damage of a whole GPU that was checked; it may no longer respond."""
+    """The damage of a whole GPU that was checked, even if it no longer responds."""
 
     uuid: str
     gpu_index: int
@@ -48,11 +48,11 @@ class Damaged(NamedTuple):
 
 
 class GpuReading(NamedTuple):
-    """One reading.
+    """One reading of the GPUs.
 
     ``use`` is by process id; ``notices`` are new since the last reading of the same process;
-    ``distances`` are None where they are unknown. ``answers`` is False when there is a driver that
-    fails; then there are no GPUs in the reading. ``damaged`` has every GPU whose health is known.
+    unknown ``distances`` are None. ``answers`` is False if the driver fails; the reading then has
+    no GPUs. ``damaged`` contains every GPU whose health is known.
     """
 
     gpus: tuple[Gpu, ...] = ()

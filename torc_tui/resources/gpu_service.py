@@ -1,10 +1,10 @@
 """Ask a helper process for readings of the GPUs, each within a deadline.
 
-Input: the processes of our jobs. Output: a `GpuReading`, or None when the driver does not answer in
-time; then the helper is killed, and another one is started some seconds later. A helper that hangs
-in the kernel cannot be killed and is left behind; it ends when the driver returns.
+Input: the processes of jobs. Output: a `GpuReading`, or None if the driver does not answer in time;
+the helper is then killed, and a new one is started some seconds later. A helper that hangs in the
+kernel cannot be killed and is left behind; it ends when the driver returns.
 
-Nothing is started on a machine without the library of a driver.
+No helper is started on a machine without the library of a driver.
 """
 
 from __future__ import annotations

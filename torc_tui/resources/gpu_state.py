@@ -151,7 +151,7 @@ class GpuState:
     # -- grants ------------------------------------------------------------------------------------
 
     def add(self, grant: GpuGrant, owner: GrantOwner | None = None) -> Claim:
-        """Count a grant; ``owner`` tells who holds one of another database."""
+        """Count a grant; ``owner`` is set for a grant of another database."""
         claim = Claim(grant, owner=owner)
         self.claims.append(claim)
         return claim
@@ -238,14 +238,14 @@ class GpuState:
 
     @property
     def others_used(self) -> int:
-        """Bytes in use that are not those of jobs, also those that no listed process holds."""
+        """Bytes in use that belong to no job, including those that no listed process holds."""
         if self.gpu is None:
             return 0
         return max(usable_memory(self.gpu) - self.free_memory - self.own_used, 0)
 
     @property
     def hidden_to_name(self) -> int:
-        """Bytes that no listed process holds, if they are more than an idle GPU may have; or 0."""
+        """Bytes that no listed process holds, or 0 if an idle GPU may have as many in use."""
         return self.hidden if self.hidden > self.rules.idle_memory else 0
 
     @property
@@ -273,7 +273,7 @@ class GpuState:
 
     @property
     def _idle_use(self) -> int:
-        """Bytes that may be in use on a GPU that counts as idle."""
+        """The most bytes that may be in use on a GPU that counts as idle."""
         quietest = self.quietest if self.quietest is not None else self.hidden
         return min(quietest + self.rules.idle_memory, _MOST_HIDDEN)
 

@@ -111,12 +111,12 @@ def usable_memory(gpu: Gpu) -> int:
 
 
 def requested_memory(gpu: Gpu, share: int, memory: int, rules: GpuRules) -> int:
-    """Return how many bytes of a GPU a job may use, as it requested them.
+    """Return how many bytes of a GPU a job requests.
 
-    A whole GPU is all of it, a share without ``memory`` the same share of the memory without what
-    others may use on an idle GPU. That part is not in a request for all of the memory either: a GPU
-    is never quite empty. In the memory of the machine (``unified``), only what is named is
-    requested.
+    A whole GPU means all of its memory. A share without ``memory`` means the same share of the
+    memory, less what other programs may use on an idle GPU. That part is also excluded from a
+    request for all of the memory, because an idle GPU is never quite empty. On a ``unified`` GPU,
+    only a named size is requested.
     """
     usable = usable_memory(gpu)
     most = max(usable - rules.idle_memory, 0)
@@ -134,7 +134,7 @@ def requested_memory(gpu: Gpu, share: int, memory: int, rules: GpuRules) -> int:
 def memory_for_programs(gpu: Gpu, share: int, memory: int, rules: GpuRules) -> int:
     """Return how many bytes of a GPU the programs of a job may allocate.
 
-    The headroom of a share is for the CUDA context of its process.
+    The headroom of a share is reserved for the CUDA context of its process.
     """
     if memory > 0:
         return min(memory, usable_memory(gpu))

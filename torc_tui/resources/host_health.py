@@ -1,7 +1,7 @@
 """Store the health of GPUs beside the ledger of the host, for all its users.
 
 Input: the records of this user. Output: one file per user, and the records of all users. A file
-counts only if it belongs to the user in its name; a file without records counts as nothing.
+counts only if it is owned by the user in its name; an invalid file counts as empty.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from torc_tui.resources.process_identity import user_name
 _MOST_BYTES = 1 << 18
 _MOST_USERS = 1000
 _Version = tuple[int, int]
-"""Inode and time of modification of a file."""
+"""Inode and modification time of a file."""
 
 
 class HostHealth:
-    """The health files of one ledger, each read when it has changed."""
+    """The health files of one ledger; a file is read again when it has changed."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -30,12 +30,12 @@ class HostHealth:
         self._read: dict[str, tuple[_Version, HealthRecords]] = {}
 
     def load(self) -> GpuHealth | None:
-        """Return what all users know; None where there is no ledger that can be trusted."""
+        """Return the records of all users; None without a ledger that can be trusted."""
         with self._ledger.opened() as directory:
             return None if directory is None else self._load(directory)
 
     def has_changed(self) -> bool | None:
-        """Return whether any user has written since the last reading; None without a ledger."""
+        """Return whether a user has written since the last reading; None without a ledger."""
         with self._ledger.opened() as directory:
             if directory is None:
                 return None
@@ -44,9 +44,9 @@ class HostHealth:
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[GpuHealth]:
-        """Hold the lock of the ledger; what changes in the records of this user is written.
+        """Hold the lock of the ledger, and write the records of this user that changed.
 
-        Raise LedgerUnavailable where the ledger cannot be used.
+        Raise LedgerUnavailable if the ledger cannot be used.
         """
         with self._ledger.locked() as directory:
             health = self._load(directory)
@@ -95,7 +95,7 @@ def _versions(directory: int) -> dict[str, _Version]:
 
 
 def _records(directory: int, name: str) -> HealthRecords:
-    """Return the records of a file; nothing if it is not a plain file of the user in its name."""
+    """Return the records of a file; none if it is not a regular file of the user in its name."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         file = os.open(name, flags, dir_fd=directory)

@@ -1,15 +1,15 @@
-"""Keep what jobs hold in a directory that all users and databases of this host share.
+"""Record what jobs hold in a directory that all users and databases of this host share.
 
-Input: grants. Output: files, and the grants of others. There is one file per attempt with GPUs,
-which its process keeps locked: the kernel frees the lock when the last process of the job has
-ended, however that happens. Whoever places jobs holds the lock of the directory meanwhile. A runner
-keeps one more file, with the CPUs and the memory of its other jobs, which others only show.
+Input: grants. Output: files, and the grants of others. Each attempt with GPUs has one file, locked
+by its process: the kernel frees the lock when the last process of the job ends, even if it is
+killed. A runner holds the lock of the directory while it places jobs. Each runner has another file
+with the CPUs and the memory of its other jobs, which is only for display.
 
 Invariants
-* A file without a lock counts as nothing, and so does one that is no ledger entry. Its owner
-  removes a file without a lock when placing.
-* The user of a grant is the owner of its file. Only the owner removes it (sticky directory).
-* Never: a symbolic link is followed, a wait for the lock of longer than `LOCK_SECONDS`.
+* A file without a lock is ignored, and so is an invalid entry. Its owner removes a file without a
+  lock while placing jobs.
+* The user of a grant is the owner of its file. Only the owner can remove it (sticky directory).
+* Never: following a symbolic link, or waiting for the lock longer than `LOCK_SECONDS`.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from torc_tui.units import in_thousandths
 
 LOCK_SECONDS = 1.0
 HEALTH = "health-"
-"""How the names of the files begin in which users record the health of GPUs (`host_health`)."""
+"""The prefix of the names of the files with the health of GPUs (`host_health`)."""
 _MOST_FILES = 10_000
 _MOST_BYTES = 1 << 16
 _LENGTH = 4096
-"""Bytes of a file: a new text of the same length is written at once."""
+"""Length of a file in bytes: a new text of the same length is written atomically."""
 _LONGEST_NAME = 200
 _NAME = re.compile(r"[0-9a-f]{16}(-[0-9]+)+")
 
@@ -52,10 +52,10 @@ class LedgerUnavailable(Exception):
 
 
 class LedgerEntry(NamedTuple):
-    """What an attempt of another database holds, or all jobs of a runner without GPUs.
+    """What an attempt of another database holds, or all jobs without GPUs of a runner.
 
-    ``job`` is "" for those of a runner; ``jobs`` is how many they are. ``since`` is when the entry
-    was written (epoch).
+    ``job`` is "" for the jobs of a runner, ``jobs`` is their number. ``since`` is the time of the
+    entry (epoch).
     """
 
     name: str
@@ -91,9 +91,9 @@ class Ledger:
 
     @contextlib.contextmanager
     def placing(self) -> Iterator[list[LedgerEntry]]:
-        """Hold the lock of the ledger, and return what others hold.
+        """Hold the lock of the ledger, and return the entries of other databases.
 
-        Raise LedgerUnavailable where it cannot be written or trusted.
+        Raise LedgerUnavailable if it cannot be written or trusted.
         """
         with self.locked() as directory:
             yield self._read(directory, sweep=True)
@@ -102,7 +102,7 @@ class Ledger:
     def locked(self) -> Iterator[int]:
         """Hold the lock of the ledger, whose directory is open.
 
-        Raise LedgerUnavailable where it cannot be written or trusted.
+        Raise LedgerUnavailable if it cannot be written or trusted.
         """
         directory = self._open()
         try:
@@ -118,7 +118,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[int | None]:
-        """Open the directory; None where there is none that can be trusted."""
+        """Open the directory; return None without a directory that can be trusted."""
         try:
             directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:
@@ -147,7 +147,7 @@ class Ledger:
                 self.create(name, text)
             return
         try:
-            os.pwrite(file, text, 0)  # readers see the old or the new text, of one length
+            os.pwrite(file, text, 0)  # of equal length, so that readers see the old or the new text
         except OSError as error:
             raise LedgerUnavailable(unavailable(self.path, error.strerror)) from None
 
@@ -211,8 +211,8 @@ class Ledger:
     def _read(self, directory: int, *, sweep: bool = False) -> list[LedgerEntry]:
         """Return the entries of other databases whose files are locked.
 
-        With ``sweep``, remove files of this user that are not, such as those of killed runners.
-        Call that with the lock of the directory: a file that is just made is not locked yet.
+        With ``sweep``, remove unlocked files of this user, such as those of killed runners. That
+        needs the lock of the directory, because a new file is not locked at once.
         """
         found = []
         with os.scandir(directory) as files:
@@ -250,7 +250,7 @@ class Ledger:
 
 
 def _text(workflow: str, job: str, jobs: int, held: Allocation) -> bytes:
-    """Return the contents of a file, of a fixed length unless it names many GPUs."""
+    """Return the contents of a file, padded to a fixed length unless it names many GPUs."""
     grants = [[one.uuid, one.share, one.memory] for one in held.gpus]
     entry = {
         "workflow": workflow[:_LONGEST_NAME],
@@ -308,5 +308,5 @@ def _parse(name: str, text: bytes, status: os.stat_result) -> LedgerEntry | None
 
 
 def unavailable(path: Path, problem: str | None) -> Reason:
-    """Return the reason of a `LedgerUnavailable`."""
+    """Return the reason for a `LedgerUnavailable`."""
     return because(Kind.GPU_LEDGER, path=str(path), problem=problem)

@@ -45,7 +45,7 @@ class Memory(NamedTuple):
 
 
 class GpuError(Exception):
-    """A GPU no longer responds, perhaps until it is reset."""
+    """A GPU no longer responds; it may need a reset."""
 
     def __init__(self, message: str, *, needs_reset: bool = False) -> None:
         super().__init__(message)
@@ -75,7 +75,7 @@ class NvmlDriver:
         self._lists: ProcessLists | None = None
         self._health: NvmlHealth | None = None
         self._wholes: set[str] = set()
-        """The whole GPUs that could be used since the start."""
+        """The whole GPUs that were usable at some time since the start."""
         self.answers = True
         """Whether the driver works, as far as there is one."""
 
@@ -93,7 +93,7 @@ class NvmlDriver:
         devices: list[Device] = []
         handles: dict[str, GpuHandle] = {}
         hidden = False
-        assert self._health is not None  # made with the driver
+        assert self._health is not None  # created with the driver
         self._health.begin()
         for index in range(count):
             try:
@@ -204,7 +204,7 @@ class NvmlDriver:
         return found if listed else None
 
     def damaged(self, gpus: Collection[GpuHandle], reset: Collection[int]) -> tuple[Damaged, ...]:
-        """Return what is wrong with the whole GPUs of these; ``reset`` need one, by index."""
+        """Return the damage of these whole GPUs; the indices ``reset`` need a reset."""
         if self._health is None:
             return ()
         self._wholes |= {gpu.parent or gpu.uuid for gpu in gpus}

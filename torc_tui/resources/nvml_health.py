@@ -1,9 +1,10 @@
 """Ask the NVIDIA driver whether its GPUs are damaged.
 
 Input: the module ``pynvml``, and the GPUs that were opened. Output: `Damaged` records of whole
-GPUs, also of those that no longer answer. What a driver cannot tell counts as no damage.
+GPUs, including those that no longer answer. A value that the driver does not report counts as no
+damage.
 
-Never: a change of anything on a GPU.
+Never: changing a GPU.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from torc_tui.records import dataclass, field
 from torc_tui.resources.gpu_reading import Damaged
 
 EVERY_SECONDS = 10.0
-"""Time between two questions for the counters of a GPU."""
+"""Time between two readings of the counters of a GPU."""
 FATAL_XIDS = frozenset({48, 62, 64, 74, 79, 95, 110, 119, 120, 136, 140, 143})
-"""Errors after which a GPU works again only after a reset, a reboot or a repair. Others, such as
-13, 31 and 43, are those of programs (NVIDIA, *XID Errors*)."""
+"""Xid errors after which a GPU needs a reset, a reboot or a repair.
+
+Other errors, such as 13, 31 and 43, are caused by programs (NVIDIA, *XID Errors*).
+"""
 _UNCORRECTED, _VOLATILE = 1, 0
-"""Indices of errors that were not corrected, and of those since the last reset."""
+"""NVML constants for uncorrected errors, and for the counter since the last reset."""
 _RESETTING = frozenset({1, 2, 4, 6, 7})
 """Recovery actions that reset the GPU or reboot the machine."""
 _MOST_EVENTS = 1000
@@ -47,7 +50,7 @@ class NvmlHealth:
         self._nvml = nvml
         self._gpus: dict[str, _Whole] = {}
         self._registered: dict[int | None, str] = {}
-        """The GPUs whose errors are listened to, by the address of the handle."""
+        """The GPUs whose errors are monitored, by the address of the handle."""
         try:
             self._events = nvml.nvmlEventSetCreate()
         except nvml.NVMLError:
@@ -79,7 +82,7 @@ class NvmlHealth:
                 gpu.damage, gpu.handle = gpu.damage._replace(reset=1), None
 
     def read(self, uuids: Collection[str]) -> tuple[Damaged, ...]:
-        """Return what is known of these whole GPUs."""
+        """Return the damage of these whole GPUs."""
         self._take_events()
         now = time.monotonic()
         for gpu in self._gpus.values():
@@ -94,7 +97,7 @@ class NvmlHealth:
         for _ in range(_MOST_EVENTS if self._events is not None else 0):
             try:
                 event = self._nvml.nvmlEventSetWait_v2(self._events, 0)
-            except self._nvml.NVMLError:  # there is no event
+            except self._nvml.NVMLError:  # no event is pending
                 return
             uuid = self._registered.get(ctypes.cast(event.device, ctypes.c_void_p).value)
             if uuid is not None and event.eventData in FATAL_XIDS:
@@ -116,7 +119,7 @@ class NvmlHealth:
         )
 
     def _ask(self, function: str, *arguments: Any) -> Any:
-        """Return the answer of a function; None if this driver or GPU has none."""
+        """Return the result of a function; None if this driver or GPU does not support it."""
         try:
             return getattr(self._nvml, function)(*arguments)
         except (self._nvml.NVMLError, AttributeError):

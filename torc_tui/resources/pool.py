@@ -52,7 +52,7 @@ class Pool:
         self.reserved: frozenset[str] = frozenset()
         """GPUs that are kept for a job that comes first."""
         self.reserved_for: str | None = None
-        """The name of that job, where it is known."""
+        """The name of that job, if it is known."""
         self.whole_is_ready = False
         """Whether a job that requests whole GPUs is ready: then shares are packed."""
         self._cpus: float = 0
@@ -136,8 +136,8 @@ class Pool:
     ) -> None:
         """Count an allocation that exists, whether it fits or not.
 
-        ``other`` tells that another runner holds it: it does not count for ``gpu_limit``. Of
-        another database, ``owner`` tells who holds it.
+        ``other`` is set if another runner holds it: it does not count for ``gpu_limit``. ``owner``
+        is set if it belongs to another database.
         """
         self._cpus = in_thousandths(self._cpus + allocation.num_cpus)
         self._bytes += allocation.memory + self._unified_memory(allocation)

@@ -77,7 +77,7 @@ def _first_gpus(need: GpuNeed, pool: Pool, ends: Ends) -> list[tuple[float, str]
 def _free_at(state: GpuState, need: GpuNeed, ends: Ends) -> float | None:
     """Return when the last job on a GPU ends: inf if that is unknown.
 
-    None if it is of another runner, or if others take what the request needs.
+    None if the job belongs to another runner, or if other programs use what the request needs.
     """
     gpu = state.gpu
     if gpu is not None:

@@ -1,8 +1,8 @@
-"""Make the GPUs that no driver reads: virtual ones, and those that an environment names. Pure.
+"""Create GPUs that no driver reads: virtual GPUs, and those named by an environment. Pure.
 
-GPUs that Slurm grants, or that the variables of AMD and Intel name, are real even where torc cannot
-read them: jobs get them by number, and nothing is known of their memory. HIP_VISIBLE_DEVICES counts
-the GPUs that ROCR_VISIBLE_DEVICES leaves, and ONEAPI_DEVICE_SELECTOR those of ZE_AFFINITY_MASK.
+GPUs that Slurm grants, or that the variables of AMD and Intel name, are real even if torc cannot
+read them: jobs get them by index, and their memory is unknown. HIP_VISIBLE_DEVICES counts the GPUs
+of ROCR_VISIBLE_DEVICES, and ONEAPI_DEVICE_SELECTOR those of ZE_AFFINITY_MASK.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _named(environ: Mapping[str, str]) -> tuple[Gpu, ...] | None:
 
 
 def _among(every: tuple[int, ...] | None, chosen: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    """Return the GPUs of a list that a second list chooses by their place in the first."""
+    """Return the GPUs of a list that a second list selects by position."""
     if every is None or chosen is None:
         return chosen if every is None else every
     return tuple(every[at] for at in chosen if at < len(every))

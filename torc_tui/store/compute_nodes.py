@@ -37,8 +37,8 @@ else:
 class MachineProcess:
     """A process of one machine, distinct from a later process with the same pid.
 
-    Runners share the resources of their ``location``: the machine, until its next boot, or what an
-    allocation was granted of it. Two machines with a cloned machine id have two locations.
+    Runners share the resources of their ``location``: the machine, until its next boot, or the part
+    of it granted to an allocation. Two machines with the same machine id are two locations.
     ``allocation`` is the name of the allocation, ``node_name`` the name of the node in the cluster
     and ``ends_at`` the end of the allocation.
     """
@@ -61,7 +61,7 @@ class MachineProcess:
 
 
 def _machine_location(machine_id: str | None, boot_id: str, hostname: str) -> str:
-    """Return the location of a machine; the host name where the system has no machine id."""
+    """Return the location of a machine: its host name if the system has no machine id."""
     return f"{machine_id}/{boot_id}" if machine_id else hostname
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Dbapi(Protocol):
-        """A connection of sqlite3 or psycopg: what both have."""
+        """The methods that connections of sqlite3 and psycopg share."""
 
         def execute(self, text: str, parameters: Any = ..., /) -> Any:
             """Run a statement, and return a cursor with its rows."""

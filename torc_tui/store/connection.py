@@ -44,7 +44,7 @@ class Connection:
 
     def __init__(self, raw: Dbapi, place: str) -> None:
         """Wrap the driver's connection ``raw`` to ``place``, a path or a conninfo."""
-        self.raw: Any = raw  # callers also use what only one of the drivers has
+        self.raw: Any = raw  # callers also use attributes that only one of the drivers has
         self.place = place
         self.dialect = "sqlite" if drivers.is_sqlite(raw) else "postgresql"
         self.closed = False

@@ -121,7 +121,7 @@ FILE_SETTINGS = {
 
 
 BY_OPTION = "disabled_by_option"
-"""The mark of a ``resource_monitor`` that no file, but an option has disabled."""
+"""Marks a ``resource_monitor`` that was disabled by an option, not by the file."""
 
 
 def definition_columns(spec: WorkflowSpec) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def encode_values(spec: WorkflowSpec) -> str:
 
 
 def spec_hash(spec: WorkflowSpec) -> str | None:
-    """Return a hash of the text of a workflow file, and of the files with values that it names."""
+    """Return a hash of the text of a workflow file and of its files with values."""
     if spec.text is None:
         return None
     found = blake2b(spec.text.encode(), digest_size=16)
@@ -169,7 +169,7 @@ def _settings(spec: WorkflowSpec) -> dict[str, Json]:
 
 
 def without_monitoring(settings: Mapping[str, Json]) -> dict[str, Json]:
-    """Return settings by which no use is recorded, as an option of the command line wants it."""
+    """Return settings that record no resource use, for an option of the command line."""
     own = settings.get("resource_monitor") or {}
     return {**settings, "resource_monitor": {**own, "enabled": False, BY_OPTION: True}}
 

@@ -41,7 +41,7 @@ CHANGE_EVENTS = {
 
 
 class SqlGraph:
-    """Implement `lifecycle.decide.DependencyGraph` with the counters of a database."""
+    """An implementation of `lifecycle.decide.DependencyGraph` with the counters of a database."""
 
     def __init__(self, conn: Connection) -> None:
         self.conn = conn

@@ -50,7 +50,7 @@ def _has_class(error: BaseException, name: str) -> bool:
 def is_bug(error: BaseException) -> bool:
     """Return whether a driver's error can only come from a mistake in this program.
 
-    A missing table, column or privilege does not count: others can change these.
+    A missing table, column or privilege does not count: users can change these.
     """
     if isinstance(error, sqlite3.Error):
         bugs = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)

@@ -96,13 +96,13 @@ def _schema() -> str:
 
 
 def _dictionary(name: str, items: Mapping[str, Any]) -> list[str]:
-    """Return the lines of an assignment; each item begins a line."""
+    """Return the lines of an assignment of a dictionary, one item per line."""
     pairs = (f"{_literal(key)}: {_literal(value)}," for key, value in items.items())
     return [f"{name} = {{", *(line for pair in pairs for line in _wrapped(pair)), "}"]
 
 
 def _literal(value: Any) -> str:
-    """Return an expression for a value, in one line."""
+    """Return an expression for a value on one line."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict):
@@ -168,7 +168,7 @@ def _types(found: Sequence[CompiledStatement]) -> str:
 
 
 def _filled(words: Iterable[str]) -> list[str]:
-    """Return indented lines with as many of the words as they hold."""
+    """Return indented lines filled with the words."""
     lines: list[str] = []
     for word in words:
         if lines and len(lines[-1]) + len(word) < WIDTH:

@@ -38,7 +38,7 @@ def change(conn: Connection, changes: Mapping[int, Values]) -> None:
 def set_patterns(
     conn: Connection, workflow_id: int, patterns: Iterable[tuple[int, str | None]]
 ) -> None:
-    """Store the patterns by which the jobs of a workflow file wait for others."""
+    """Store the patterns of dependencies of the jobs of a workflow file."""
     conn.execute(sql.CLEAR_PATTERNS, workflow_id=workflow_id)
     rows = [{"id": job_id, "patterns": text} for job_id, text in patterns if text]
     conn.many(sql.SET_PATTERNS, rows)

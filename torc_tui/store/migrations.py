@@ -158,7 +158,7 @@ def _from_3(raw: Dbapi, dialect: str) -> None:
 
 
 def _from_4(raw: Dbapi, dialect: str) -> None:
-    """Add parts of CPUs, the search for ready jobs by labels, and jobs that jobs make."""
+    """Add fractions of CPUs, indexes for labels, and jobs that are added by jobs."""
     raw.execute(f"CREATE TABLE new_requirements ({_WITH_PARTS_OF_CPUS})")
     names = (
         "id, workflow_id, name, num_cpus, memory, num_gpus, gpu_memory, gpu_model, num_nodes,"

@@ -67,7 +67,7 @@ def handler_columns(plan: Plan) -> Columns:
 
 
 def encode_rules(rules: Sequence[FailureRule]) -> str:
-    """Return the rules of a failure handler as the database holds them."""
+    """Return the rules of a failure handler as stored in the database."""
     return dumps([_rule(rule) for rule in rules])
 
 
@@ -176,7 +176,7 @@ def job_columns(plan: Plan, ids: PlanIds, kinds: Mapping[str, str]) -> Columns:
 
 
 def _patterns(spec: JobSpec) -> str | None:
-    """Return the patterns by which a job waits for others."""
+    """Return the patterns of the dependencies of a job."""
     found = {key: getattr(spec, key) for key in PATTERNS if getattr(spec, key)}
     return dumps(found) if found else None
 

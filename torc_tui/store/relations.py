@@ -137,7 +137,7 @@ def _artifacts(
     writers: dict[int, list[int]],
     readers: dict[int, list[int]],
 ) -> list[Artifact]:
-    """Return what jobs write or read, of rows (id, name, state, group that holds it)."""
+    """Return the files or records of rows (id, name, state, group) that jobs write or read."""
     groups_of: dict[tuple[int, str, str], list[int]] = {}
     for number, name, state, group in rows:
         groups_of.setdefault((number, name, state), []).append(group)

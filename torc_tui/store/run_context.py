@@ -79,9 +79,9 @@ class RunContext:
         own: str | None,
         of_runner: Mapping[str, FailureRule | None] | None = None,
     ) -> Policies:
-        """Return the rules for a job with a failure handler and options, as the database has them.
+        """Return the rules for a job with a failure handler and options, as stored in the database.
 
-        For the ends ``on_oom`` and ``on_timeout`` the job comes first, then the workflow, then the
+        For ``on_oom`` and ``on_timeout``, the job overrides the workflow, which overrides the
         runner.
         """
         at_end = dict(of_runner or {})

@@ -199,7 +199,7 @@ def end(conn: Connection, node_id: int, ended: Sequence[EndedAttempt]) -> list[E
 
 
 def _end_children(conn: Connection, ended: Sequence[EndedAttempt], at: float) -> list[EventRow]:
-    """Discard the jobs that attempts have made in vain."""
+    """Discard the jobs that unsuccessful attempts have added."""
     ids = dumps([one.exited.key.job_id for one in ended])
     if not conn.rows(sql.CHILDREN, job_ids=ids):
         return []

@@ -213,9 +213,9 @@ job = Table(
     Column("output_files", Integer),
     Column("input_user_data", Integer),
     Column("output_user_data", Integer),
-    # JSON object: the patterns by which it waits for others, by their keys in the workflow file.
+    # JSON object: patterns of its dependencies, by their keys in the workflow file.
     Column("patterns", JsonText),
-    # The job that has made this one, with `torc spawn`, and a `lifecycle.spawning.Spawn` as JSON.
+    # The job that added this job with `torc spawn`, and a `lifecycle.spawning.Spawn` as JSON.
     Column("spawned_by", Integer),
     Column("spawn", JsonText),
     Column("compute_node_id", Integer, **ATTEMPT),

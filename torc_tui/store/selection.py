@@ -10,8 +10,8 @@ from torc_tui.status import JobStatus
 class ListSelection:
     """A part of a list: ``limit`` rows after the first ``offset``, in the order of ``sort_by``.
 
-    All other keywords are filters, as the statement of the list defines them. None as the value of
-    a filter selects all rows, a set of statuses those with one of them.
+    All other keywords are filters, as the statement of the list defines them. A filter that is None
+    selects all rows; a set of statuses selects rows with one of them.
     """
 
     def __init__(

@@ -1,11 +1,10 @@
-"""Read and discard the jobs that jobs have made.
+"""Read and discard the jobs that were added by jobs.
 
 Input: a connection inside a write transaction. Output: rows, and events for the caller to append.
 
 Invariants
-* A child is discarded together with the children that it has made itself, and before anything is
-  released: it never starts.
-* The row of a child that has results is kept, out of the workflow, for its history.
+* A child is discarded together with its own children, before any job is released: it never starts.
+* The row of a child with results is kept for its history, but leaves the workflow.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from torc_tui.store.encoding import dumps
 from torc_tui.store.job_definitions import remove
 
 _NAMED = 50
-"""How many jobs an event names."""
+"""Maximum number of jobs named in an event."""
 
 
 def encode(spawn: Spawn) -> str:
@@ -43,7 +42,7 @@ def children(conn: Connection, job_ids: Iterable[int]) -> list[sql.ChildrenRow]:
 def end_attempts(
     conn: Connection, ended: Sequence[tuple[int, tuple[int, int], bool]], at: float
 ) -> list[EventRow]:
-    """Discard what attempts leave behind: (job id, (run, attempt), whether it has succeeded)."""
+    """Discard the children of ended attempts: (job id, (run, attempt), whether it succeeded)."""
     found = children(conn, [job_id for job_id, _, _ in ended])
     events: list[EventRow] = []
     for job_id, attempt, succeeded in ended:
@@ -72,7 +71,7 @@ def discard(conn: Connection, parent: int, job_ids: Sequence[int], at: float) ->
 
 
 def _with_descendants(conn: Connection, job_ids: Sequence[int]) -> list[sql.ChildrenRow]:
-    """Return jobs with what they have made, in turn, that waits for them."""
+    """Return jobs with their descendants that wait for them."""
     found = conn.rows(sql.SPAWNED_JOBS, job_ids=dumps(list(job_ids)))
     level = found
     while level:

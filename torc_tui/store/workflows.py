@@ -78,7 +78,7 @@ def job_times(store: Store, workflow_id: int) -> tuple[float | None, float | Non
 
 
 def exec_minutes(store: Store, workflow_id: int) -> float:
-    """Return how long all attempts of all jobs have run together, in minutes."""
+    """Return the total runtime of all attempts of all jobs, in minutes."""
     with store.read() as conn:
         seconds = conn.value(sql.EXEC_SECONDS, workflow_id=workflow_id)
     return round(float(seconds or 0.0) / 60, 6)
@@ -259,7 +259,7 @@ def suspended(conn: Connection, workflow_id: int) -> int:
 def names(
     conn: Connection, workflow_id: int, like: sql.RemainingJobsRow, limit: int = 1000
 ) -> list[tuple[int, str]]:
-    """Return (id, name) of jobs with the requirements, the status and the labels of some."""
+    """Return (id, name) of jobs with these requirements, this status and these labels."""
     rows = conn.rows(
         sql.REMAINING_NAMES,
         workflow_id=workflow_id,

@@ -1,8 +1,8 @@
 """Divide the jobs of a workflow by the events that make them ready.
 
-Input: the names of the jobs, and which node waits for which. A node that is no job is a set of
-jobs (a gate). Output: one event per set of jobs whose end makes others ready, in an order in which
-they can happen, the start of the workflow first.
+Input: the names of the jobs, and pairs of a node and its dependency. A node without a name is a
+gate, which stands for a set of jobs. Output: one event per set of jobs whose end makes other jobs
+ready, in a possible order, the start of the workflow first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"(.*?)(\d+)(\D*)")
 
 
 class ExecutionEvent(NamedTuple):
-    """The end of the jobs ``after``, or the start, which makes the jobs ``ready`` ready.
+    """The end of the jobs ``after``, or the start of the workflow, makes the jobs ``ready`` ready.
 
     Jobs are named by their keys. ``depends_on`` and ``unlocks`` are ids of events.
     """
@@ -60,8 +60,8 @@ def _by_dependencies(
 ) -> dict[frozenset[int], list[int]]:
     """Return the jobs by the set of jobs that they wait for.
 
-    A node without a name is a gate, which stands for the jobs that it waits for. Many jobs may wait
-    for the same gates; these are replaced once.
+    A node without a name is a gate, which stands for the jobs that it waits for. Each gate is
+    replaced only once, even if many jobs wait for it.
     """
     direct: defaultdict[int, set[int]] = defaultdict(set)
     for node, other in waits:
@@ -77,7 +77,7 @@ def _by_dependencies(
 
 
 def _ids(sets: Iterable[Sequence[int]], names: Mapping[int, str]) -> list[str]:
-    """Return a name for each event, none twice."""
+    """Return a unique name for each event."""
     found: dict[str, None] = {}
     for jobs in sets:
         base = number = _id([names[job] for job in jobs])

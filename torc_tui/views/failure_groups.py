@@ -48,7 +48,7 @@ class FailureGroup:
 
     @property
     def signature(self) -> Signature:
-        """Return what the jobs have in common: the message itself if all have the same."""
+        """Return the signature that the jobs share: the message itself if all are equal."""
         signature = self.sample.signature
         same = all(job.signature.literal == signature.literal for job in self.jobs)
         return signature.own if same else signature

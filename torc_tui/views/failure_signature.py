@@ -48,11 +48,11 @@ class End(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """What failed attempts have in common, and where the log of this attempt shows it.
+    """The signature that failed attempts share, and its place in the log of this attempt.
 
-    ``message`` is a template for all of them, ``literal`` the message of this attempt where it
-    differs. ``line`` counts from 1; it is None where only the end of a long log was read.
-    ``offset`` is where the line starts, in bytes.
+    ``message`` is a template for all these attempts, ``literal`` the message of this attempt if it
+    differs. ``line`` counts from 1; it is None if only the end of a long log was read. ``offset``
+    is the start of the line, in bytes.
     """
 
     cause: str
@@ -171,7 +171,7 @@ def _message_of_end(end: End) -> str:
 
 
 def _literal(text: str, message: str) -> str:
-    """Return a text on one line, or nothing where the template says the same."""
+    """Return a text on one line, or "" if it is equal to the template."""
     text = " ".join(text[:_LONGEST].split())
     return "" if text == message else text
 

@@ -2,11 +2,11 @@
 
 Input: a line of text. Output: a tree of words and terms, or an error with its column.
 
-``train eval`` are names with both words. Terms are ``status:failed,terminated``, ``cpus>4``,
+``train eval`` matches names with both words. Terms are ``status:failed,terminated``, ``cpus>4``,
 ``memory>=2g``, ``exit!=0``, ``time>10m``, ``name~regex``, ``group:x``, ``gpu:1``, ``after:prep``
-(the jobs that depend on it) and ``before:eval``, and those about parameters: ``lr:0.1``,
-``lr>0.01``, ``model~^res``. They are joined by a space (and) or ``or``, negated by ``-`` or
-``not``, and grouped by parentheses. Quotes make any text a word.
+(the jobs that depend on it) and ``before:eval``, and terms for parameters: ``lr:0.1``, ``lr>0.01``,
+``model~^res``. They are joined by a space (and) or ``or``, negated by ``-`` or ``not``, and grouped
+by parentheses. Quotes turn any text into a word.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ _MOST_NESTED = 50
 def parse(text: str, parameters: Collection[str] = ()) -> Node:
     """Return the filter as a tree; an empty filter matches everything.
 
-    ``parameters`` are the names of parameters that jobs have; those of keys are keys.
+    ``parameters`` are the names of the parameters of jobs; keys take precedence over them.
     """
     return _Parser(tokens_of(text, parameters)).whole()
 

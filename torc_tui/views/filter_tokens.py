@@ -13,9 +13,9 @@ from torc_tui.errors import UsageError
 
 
 class FilterError(UsageError):
-    """A filter cannot be parsed.
+    """A filter that cannot be parsed.
 
-    ``column`` counts from 1; ``expected`` names what could stand there.
+    ``column`` counts from 1; ``expected`` describes what is expected there.
     """
 
     def __init__(self, message: str, column: int, expected: str) -> None:
@@ -60,7 +60,7 @@ _PARAMETER = re.compile(r"([A-Za-z_]\w*)(!=|!~|>=|<=|[:=<>~])")
 
 
 class FilterToken(NamedTuple):
-    """One token: its kind, the column where it begins, and its text; of a term also key and op."""
+    """One token: its kind, its first column and its text; a term also has a key and an operator."""
 
     kind: str  # word, term, or, and, not, (, ), end
     column: int
@@ -72,7 +72,7 @@ class FilterToken(NamedTuple):
 
 
 def tokens_of(text: str, parameters: Collection[str]) -> list[FilterToken]:
-    """Return the tokens of a line; ``parameters`` are the names of parameters that jobs have."""
+    """Return the tokens of a line; ``parameters`` are the names of the parameters of jobs."""
     out: list[FilterToken] = []
     position = 0
     while position < len(text):
@@ -95,7 +95,7 @@ def tokens_of(text: str, parameters: Collection[str]) -> list[FilterToken]:
 def _parameter_token(
     text: str, start: int, parameters: Collection[str]
 ) -> tuple[FilterToken, int] | None:
-    """Return the term about a parameter that starts here and where it ends; None for another."""
+    """Return the parameter term that starts here, and its end; None if there is none."""
     found = _PARAMETER.match(text, start)
     if found is None or found[1] not in parameters or found[1] in KEYS:
         return None
@@ -105,7 +105,7 @@ def _parameter_token(
 
 
 def _term_token(text: str, start: int) -> tuple[FilterToken, int] | None:
-    """Return the term that starts here and where it ends; None if it is no term."""
+    """Return the term that starts here, and its end; None if there is none."""
     found = _TERM.match(text, start)
     if found is None:
         return None
@@ -124,9 +124,9 @@ def _word_token(text: str, start: int) -> tuple[FilterToken, int]:
 
 
 def _value(text: str, start: int) -> tuple[str, int]:
-    """Return the word that starts here and where it ends.
+    """Return the word that starts here, and its end.
 
-    It ends at a space, or at a parenthesis that it did not open.
+    It ends at a space or at an unmatched closing parenthesis.
     """
     if start < len(text) and text[start] in "\"'":
         close = text.find(text[start], start + 1)
@@ -143,7 +143,7 @@ def _value(text: str, start: int) -> tuple[str, int]:
 
 
 def _key(name: str, op: str, column: int) -> str | None:
-    """Return the key of that name or unique prefix.
+    """Return the key with that name or unique prefix.
 
     None if the term is a word, such as ``train_lr=1``.
     """

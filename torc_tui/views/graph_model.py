@@ -4,8 +4,8 @@ Input: jobs, edges with gates as nodes (negative ids), files and records. Output
 groups are computed once, in time linear in jobs and edges.
 
 Invariant: two jobs are in one group if they come from the same entry of the workflow file and their
-parents are in the same groups. A gate stands for its members, so jobs differ only by what they wait
-for.
+parents are in the same groups. A gate stands for its members, so jobs differ only by their
+dependencies.
 """
 
 from __future__ import annotations

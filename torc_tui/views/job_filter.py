@@ -25,11 +25,11 @@ NumberOf = Callable[[Job], float | None]
 
 @dataclass(slots=True, kw_only=True)
 class Context:
-    """What the rows do not contain.
+    """The data that a filter needs besides the rows.
 
-    ``parameters`` are the names of the parameters that jobs have. ``after`` and ``before`` give the
-    ids downstream and upstream of the jobs of a name, or of a pattern with ``*``. ``gpus`` gives
-    indices and UUIDs of the GPUs that a job holds.
+    ``parameters`` are the names of the parameters of jobs. ``after`` and ``before`` return the ids
+    downstream and upstream of the jobs with a name or matching a pattern with ``*``. ``gpus``
+    returns the indices and UUIDs of the GPUs that a job holds.
     """
 
     requirements: Mapping[int, ResourceRequirements] = field(default_factory=dict)

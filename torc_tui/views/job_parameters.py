@@ -1,4 +1,4 @@
-"""The parameters of a job as the job table shows and compares them. Pure.
+"""Parse the parameters of a job for the columns and filters of the job table. Pure.
 
 Input: the values of a job in one text (``lr=0.1 model=resnet``). Output: texts and numbers.
 """
@@ -14,7 +14,7 @@ from math import isnan
 from torc_tui.model import Job
 
 MEASURED = 1000
-"""Jobs whose values are measured."""
+"""Number of jobs whose values are measured."""
 _BETWEEN = re.compile(r" (?=[A-Za-z_]\w*=)")
 
 
@@ -47,7 +47,7 @@ def widest_values(jobs: Iterable[Job]) -> dict[str, int]:
 
 
 def number_of_text(text: str) -> float | None:
-    """Return the number that a text stands for; None for any other text, and for ``nan``."""
+    """Return the number that a text represents; None for any other text and for ``nan``."""
     try:
         number = float(text)
     except ValueError:

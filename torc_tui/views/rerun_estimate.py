@@ -32,8 +32,8 @@ def estimate(
 ) -> Estimate:
     """Return how long the stale jobs take.
 
-    ``seconds`` has the duration of jobs by id, ``edges`` has pairs (job, what it depends on), also
-    by way of gates, which are numbers that are no job.
+    ``seconds`` maps job ids to durations. ``edges`` are pairs (node, dependency); an id that is not
+    the id of a job is a gate.
     """
     times = {number: seconds[number] for number in stale if number in seconds}
     work, lanes = sum(times.values()), max(1, min(lanes, len(stale)))

@@ -54,9 +54,9 @@ class Eta(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Counts of jobs; ``done`` are the settled ones. ``eta`` is None while it is unknown.
+    """Counts of jobs; ``done`` counts finished jobs. ``eta`` is None while it is unknown.
 
-    ``failed`` counts terminated jobs, too.
+    ``failed`` includes terminated jobs.
     """
 
     done: int

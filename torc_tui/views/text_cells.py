@@ -10,7 +10,7 @@ def width_of(text: str) -> int:
     """Return how many cells a text takes in a terminal."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # slow to import, and seldom needed
+    from rich.cells import cell_len  # slow to import, and rarely needed
 
     return cell_len(text)
 

@@ -37,14 +37,14 @@ class Blocker(NamedTuple):
 class Facts:
     """What is known about a job besides its row.
 
-    ``blockers`` are dependencies that are not completed; ``blocking`` is their number, where not
+    ``blockers`` are the dependencies that are not completed; ``blocking`` is their number, if not
     all are listed. ``shortfalls`` are resources that are in use now, ``never`` those that no runner
-    can ever give. ``runners`` is the number of active runners, None when it is not known.
-    ``attempts`` is the highest number of attempts that the failure handler allows. ``ahead`` is the
-    number of ready jobs that start first. ``looked`` is False while the shortfalls are unknown.
-    ``unserved`` is set if no runner takes jobs with these labels.
-    ``grown`` says by how much retries have increased the request of the job, ``planned`` what
-    changes in the job after this attempt, ``recovering`` that its recovery script runs.
+    can ever provide. ``runners`` is the number of active runners, None if unknown. ``attempts`` is
+    the highest number of attempts that the failure handler allows. ``ahead`` is the number of ready
+    jobs that start first. ``looked`` is False while the shortfalls are unknown. ``unserved`` is set
+    if no runner takes jobs with these labels. ``grown`` says by how much retries have increased the
+    request of the job, ``planned`` which changes apply after this attempt, ``recovering`` whether
+    its recovery script runs.
     """
 
     job: Job

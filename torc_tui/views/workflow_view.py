@@ -52,10 +52,10 @@ _SETTLED = tuple(status in SETTLED for status in JobStatus)
 class WorkflowView:
     """The rows of one workflow as of event number ``cursor``.
 
-    ``counts`` has a number per JobStatus, ``group_sizes`` one per job group. ``running`` holds the
-    ids of the jobs that run, ``nodes`` those of the runners known to be active, ``stopped`` is how
-    many jobs were stopped on request. ``version`` grows with every change. The jobs are
-    changed in place: the caller gives them away.
+    ``counts`` has a number per JobStatus, ``group_sizes`` one per job group. ``running`` contains
+    the ids of the running jobs, ``nodes`` those of the runners known to be active, ``stopped`` is
+    the number of jobs stopped on request. ``version`` grows with every change. The jobs are
+    modified in place: the caller must not use them afterwards.
     """
 
     __slots__ = (

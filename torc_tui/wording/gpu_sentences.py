@@ -41,7 +41,7 @@ def _labels(gpus: Sequence[Gpu]) -> str:
 def gpu_process(
     pid: int, name: str, memory: int | None, user: str = "", idle: float | None = None
 ) -> str:
-    """Return a process on a GPU: ``pid 4711 python of anna, 48 GiB, 0 % for 3 h``."""
+    """Describe a process on a GPU: ``pid 4711 python of anna, 48 GiB, 0 % for 3 h``."""
     parts = [f"pid {pid} {name}".rstrip() + (f" of {user}" if user else "")]
     parts += [] if memory is None else [size(memory)]
     parts += [f"0 % for {duration(idle)}"] if idle is not None and idle >= LEAST_IDLE else []
@@ -49,7 +49,7 @@ def gpu_process(
 
 
 def hidden_memory(size_in_bytes: int) -> str:
-    """Return memory of a GPU that no listed process holds."""
+    """Describe memory of a GPU that no listed process holds."""
     return f"{size(size_in_bytes)} of unlisted processes"
 
 
@@ -158,7 +158,7 @@ def _set_aside(reason: Reason) -> str:
 
 
 def _next(reason: Reason) -> str:
-    """Return what the first job that does not fit gets: ``next on GPUs 0 and 1, by 14:20 …``."""
+    """Describe the reservation of the next job: ``next on GPUs 0 and 1, by 14:20 …``."""
     gpus, at = reason["gpus"], reason["at"]
     words = f"next on {_labels(gpus)}" if gpus else "next"
     if at is None:

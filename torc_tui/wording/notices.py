@@ -136,7 +136,7 @@ IGNORED = "this failure is ignored: jobs that depend on it start"
 
 def amount_of(resource: str, amount: float) -> str:
     """Return an amount of memory, GPU memory or runtime in words."""
-    if amount < 0:  # a part of a GPU
+    if amount < 0:  # a share of a GPU
         return f"{-amount:g} %"
     return duration(amount) if resource == "runtime" else size(amount)
 

@@ -31,7 +31,7 @@ def lint_braces(
 ) -> list[Problem]:
     """Return the warnings of a file, each name once for each entry.
 
-    ``columns`` returns those of the table that a key ``parameters_file`` names.
+    ``columns`` returns the columns of the table that a ``parameters_file`` names.
     """
     everywhere = {*_names(top.get("parameters")), *_names(top.get("variables"))}
     entries = [

@@ -32,13 +32,13 @@ from torc_tui.workflow_file.values import (
 
 Check = Callable[[Json], Json]
 MADE: dict[Check, tuple[Any, ...]] = {}
-"""Checks that a function of this module made -> its name and arguments."""
+"""Checks created by functions of this module -> name and arguments of the function."""
 INTEGER_LIMIT = 2**31 - 1
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def made(check: Check, *arguments: Any) -> Check:
-    """Note the name and the arguments of the function that made a check; return the check."""
+    """Record the name and arguments of the function that created a check; return the check."""
     MADE[check] = arguments
     return check
 

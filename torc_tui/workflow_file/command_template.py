@@ -1,11 +1,11 @@
-"""Fill commands with lines that come from outside, such as names of files, safely quoted.
+"""Fill commands with untrusted lines, such as names of files, safely quoted.
 
 Input: a text for bash with ``{}`` (the line, quoted), ``{raw}`` (the line as it is) and parameters
-(``{lr}``, ``{i:03d}``). Output: commands. ``{{}}`` stands for ``{}``. A text without ``{}`` and
-``{raw}`` gets the line as its last argument.
+(``{lr}``, ``{i:03d}``). Output: commands. ``{{}}`` stands for ``{}``. The line becomes the last
+argument of a text without ``{}`` and ``{raw}``.
 
-Invariant: a quoted line is one word for bash, whatever its bytes are, and no character of it
-reaches a terminal as a control character. So ``{}`` is refused where quotes have another meaning.
+Invariant: a quoted line is one word for bash, whatever its bytes are, and none of its control
+characters reaches a terminal. So ``{}`` is refused where quotes have another meaning.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torc_tui.workflow_file.values import InvalidValue
 
 LINE, RAW = "{}", "{raw}"
 RESERVED = frozenset({"raw", "line"})
-"""Names that no parameter may have: a placeholder, and the parameter that holds the line."""
+"""Reserved names of parameters: a placeholder, and the parameter with the line."""
 _LINE = re.compile(r"\{\{(?:raw)?\}\}|(?<!\$)\{(?:raw)?\}")
 _FORMS = "[0-9.]*[a-zA-Z]"
 _OLD_ARITHMETIC = re.compile(r"\$\[[^\]]*\]")
@@ -31,7 +31,7 @@ Values = tuple[tuple[str, Value], ...]
 
 
 def shell_quoted(line: bytes) -> str:
-    """Return one word for bash that stands for these bytes, in printable characters."""
+    """Return one word for bash that expands to these bytes, in printable characters."""
     text = line.decode("utf-8", "surrogateescape")
     if text.isprintable():
         return shlex.quote(text)
@@ -45,12 +45,12 @@ def _ansi(char: str) -> str:
 
 
 def shown(line: bytes) -> str:
-    """Return a line as the value of a parameter shows it."""
+    """Return a line as the value of a parameter."""
     return line.decode("utf-8", "backslashreplace")
 
 
 def words_text(words: Sequence[str], names: Iterable[str] = ()) -> str:
-    """Return the text for bash that runs these words; one word alone is such a text already.
+    """Return the bash command that runs these words; a single word is a bash command already.
 
     Placeholders in the words are kept; ``names`` are those of the parameters.
     """
@@ -63,7 +63,7 @@ def words_text(words: Sequence[str], names: Iterable[str] = ()) -> str:
 
 
 def _word(word: str, pieces: re.Pattern[str], names: Sequence[str]) -> str:
-    """Return a word with everything quoted but its placeholders, whose values are quoted."""
+    """Return a word quoted except for its placeholders, which quote their values."""
     found, at = "", 0
     for match in pieces.finditer(word):
         text = match.group()
@@ -75,10 +75,10 @@ def _word(word: str, pieces: re.Pattern[str], names: Sequence[str]) -> str:
 
 
 class CommandTemplate:
-    """A command with its placeholders; raise InvalidValue if a line could not be filled in."""
+    """A command with placeholders; raise InvalidValue if a line cannot be filled in safely."""
 
     def __init__(self, text: str, rows: ParameterRows | None = None, *, appends: bool) -> None:
-        """Read a text; with ``appends``, a text without placeholder gets the line at its end."""
+        """Parse a text; with ``appends``, append the line to a text without a placeholder."""
         given = [match.group() for match in _LINE.finditer(text)]
         self.reads_lines = LINE in given or RAW in given
         if appends and not self.reads_lines:
@@ -106,7 +106,7 @@ class CommandTemplate:
     def fill(self, line: bytes | None) -> Iterator[tuple[str, Values]]:
         """Yield a command for each combination of the parameters, with the values of both.
 
-        Raise ValueError for a line that no command can hold.
+        Raise ValueError for a line that no command can contain.
         """
         slots = [slot if line is None else _filled(slot, line) for slot in self._slots]
         first: Values = () if line is None else (("line", shown(line)),)

@@ -1,8 +1,8 @@
-"""Describe workflow files as a JSON Schema, with which editors complete and check them.
+"""Describe workflow files as a JSON Schema that editors use to complete and check them.
 
-Input: the tables of keys, and what each key means. Output: a schema of draft 7, without references.
-It accepts every file that is read without an error of a key or of a value; references between
-entries are beyond it. Null stands for a key that is not given, so it is allowed for every key.
+Input: the tables of keys, and the meaning of each key. Output: a schema of draft 7, without
+references. It accepts every file without an error in a key or value; it does not check references
+between entries. Null means that a key is not given, so every key accepts null.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torc_tui.workflow_file.key_tables import Key, KeyTable
 from torc_tui.workflow_file.schema import WORKFLOW
 
 Meanings = Mapping[str, Mapping[str, str]]
-"""Name of a table -> key -> what it means."""
+"""Name of a table -> key -> meaning of the key."""
 
 _DURATION = (
     r"^\s*[Pp]([\d.,]+[Yy])?([\d.,]+[Mm])?([\d.,]+[Ww])?([\d.,]+[Dd])?"
@@ -142,7 +142,7 @@ def _check(check: Check) -> Any:
 
 
 def _or_null(found: Any) -> Any:
-    """Return a schema that accepts null, too."""
+    """Return a schema that also accepts null."""
     if found is True:
         return {}
     if isinstance(found.get("type"), str):

@@ -73,7 +73,7 @@ def expand_jobs(fields: Mapping[str, Json], rows: ParameterRows | None) -> list[
 
 
 def _labeled(job: JobSpec) -> JobSpec:
-    """Return a job with its labels sorted; raise InvalidValue for one that is not valid."""
+    """Return a job with its labels sorted; raise InvalidValue for an invalid label."""
     if not job.labels:
         return job
     return replace(job, labels=tuple(sorted(set(map(label, job.labels)))))

@@ -41,7 +41,7 @@ class GroupExpander:
         self.warnings: list[Problem] = []
         self._tables: dict[str, ParameterTable | InvalidValue] = {}
         self._unusable: set[str] = set()
-        """Tables whose error is reported already."""
+        """Tables whose error was already reported."""
         self._values_left = Allowance()
         self._records_left = Allowance()
 
@@ -114,9 +114,9 @@ class GroupExpander:
     def _combinations(
         self, entry: Map, fields: Fields, where: str
     ) -> Callable[[], ParameterRows | None] | None:
-        """Return what makes the rows of an entry; None where its values cannot be used.
+        """Return the combinations of an entry; None if its values cannot be used.
 
-        InvalidValue is raised, with the key, where a table cannot be used.
+        Raise InvalidValue with the key if a table cannot be used.
         """
         own = fields.pop("parameters", None)
         use = fields.pop("use_parameters", ())
@@ -132,7 +132,7 @@ class GroupExpander:
         return partial(self._rows, values, mode or "product")
 
     def _table_of(self, fields: Fields, has_values: bool) -> tuple[str | None, str]:
-        """Return the file with the table of an entry, if it has one, and the key that says so."""
+        """Return the file with the table of an entry, if any, and the key that names it."""
         own = fields.pop("parameters_file", None)
         uses_shared = fields.pop("use_parameters_file", False)
         key = "use_parameters_file" if own is None else "parameters_file"
@@ -148,7 +148,7 @@ class GroupExpander:
         return own or self.shared_table, key
 
     def _rows_of(self, name: str, key: str) -> Callable[[], ParameterRows] | None:
-        """Return what makes the rows of a table; None where its error is reported already."""
+        """Return the combinations of a table; None if its error was already reported."""
         table = self._table(name)
         if isinstance(table, ParameterTable):
             return partial(ParameterRows, table.columns, table.rows)
@@ -158,7 +158,7 @@ class GroupExpander:
         raise InvalidValue(table.message, table.hint, key)
 
     def _table(self, name: str) -> ParameterTable | InvalidValue:
-        """Return a table, which is read once, or why it cannot be used."""
+        """Return a table, which is read only once, or the reason why it cannot be used."""
         if name not in self._tables:
             try:
                 table = read_table(name, self.read_text(name))
@@ -176,7 +176,7 @@ class GroupExpander:
         return table.columns if isinstance(table, ParameterTable) else ()
 
     def _report(self, entry: Map, where: str, key: str, invalid: InvalidValue) -> None:
-        """Add the problem of an entry at the line of a key; of a table, the key begins it."""
+        """Add a problem of an entry at the line of a key; a problem of a table names the key."""
         line = entry.lines.get(key, entry.line)
         named = f"{quoted(key)} {invalid.message}" if invalid.item == key else invalid.message
         self.problems.add(f"{where}: {named}", line, key, invalid.hint)

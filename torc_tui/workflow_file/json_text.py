@@ -180,7 +180,7 @@ def _key(token: str) -> str:
     is_quoted = token[0] in "\"'"
     if "\\" not in token:
         return token[1:-1] if is_quoted else token
-    import pyjson5  # plain JSON, which jobs give to `torc spawn`, need not wait for it
+    import pyjson5  # not needed for plain JSON, which jobs pass to `torc spawn`
 
     return str(pyjson5.decode(token) if is_quoted else next(iter(pyjson5.decode(f"{{{token}:0}}"))))
 

@@ -73,7 +73,7 @@ def _load_stdin(values: Mapping[str, str] | None) -> WorkflowSpec:
 
 
 def read_bytes(content: bytes, values: Mapping[str, str] | None = None) -> WorkflowSpec:
-    """Return the workflow of the bytes of standard input."""
+    """Return the workflow in the bytes of standard input."""
     return loads(_decode(content, STDIN), file=STDIN, values=values)
 
 
@@ -85,11 +85,11 @@ def loads(
     directory: Path | None = None,
     values: Mapping[str, str] | None = None,
 ) -> WorkflowSpec:
-    """Return the workflow of a text.
+    """Return the workflow in a text.
 
-    ``format`` is one of json, json5, yaml, kdl; without it, the extension of ``file`` decides,
-    and without a known extension, each is tried. A workflow without a name gets that of ``file``,
-    without extension. ``@values.txt`` and tables are read from ``directory``, or else from the
+    ``format`` is one of json, json5, yaml, kdl; without it, the extension of ``file`` decides, and
+    without a known extension, each is tried. A workflow without a name gets the name of ``file``
+    without its extension. ``@values.txt`` and tables are read from ``directory``, or else from the
     current one.
     """
     if not text.strip():
@@ -204,9 +204,9 @@ def _read(stream: BinaryIO) -> bytes:
 
 
 def text_reader(directory: Path | None, read: dict[str, str] | None = None) -> ReadText:
-    """Return the function that reads files with values, relative to a directory, each once.
+    """Return a function that reads files with values relative to a directory, each only once.
 
-    Where the directory has no such file, that of the current directory is read. The texts are
+    If the directory has no such file, the file in the current directory is read. The texts are
     added to ``read``.
     """
     texts = {} if read is None else read
@@ -231,7 +231,7 @@ def text_reader(directory: Path | None, read: dict[str, str] | None = None) -> R
 
 
 def _set_values(document: Document, given: Mapping[str, str]) -> None:
-    """Replace the values of variables and parameters wherever the document declares them."""
+    """Replace the values of variables and parameters in all their declarations."""
     if not given or not isinstance(document.value, Map):
         return
     places = list(_places(document.value))

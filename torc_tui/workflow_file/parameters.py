@@ -1,8 +1,8 @@
 """Read the values of parameters, and combine them.
 
-Input: what the file says (a string, a number or a list). Output: tuples of values, and rows of
-them. A value keeps its spelling: ``007`` is the string ``007``, of which formats use the number.
-No file is opened here: the caller gives a function that returns the text of ``@file``.
+Input: the value in the file (a string, a number or a list). Output: tuples of values, and rows of
+them. A value keeps its spelling: ``007`` is the string ``007``, and numeric formats use the number
+7. Never: opening a file. The caller passes a function that returns the text of ``@file``.
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ class _WorkflowParser:
         return found
 
     def variables(self, top: Map) -> dict[str, str]:
-        """Return the variables of the file; none where they cannot be used."""
+        """Return the variables of the file; none if they cannot be used."""
         given = top.get("variables")
         try:
             return variables(given) if given is not None else {}
@@ -334,7 +334,7 @@ def _name_inline_requirements(top: Map) -> None:
 
 
 def _name_schedulers(top: Map) -> None:
-    """Name schedulers without a name after their position: ``scheduler_1``."""
+    """Name schedulers without a name by their position: ``scheduler_1``."""
     section = top.get("slurm_schedulers")
     entries = [one for one in section if isinstance(one, Map)] if isinstance(section, List) else []
     for number, entry in enumerate(entries, 1):

@@ -13,7 +13,7 @@ _MAX_GPUS = 10_000
 
 
 def cpus(value: Json) -> float:
-    """Return a number of CPUs, of which a part may be requested: ``0.5``."""
+    """Return a number of CPUs, possibly a fraction such as ``0.5``."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise InvalidValue(f"must be a number of CPUs, not {kind_of(value)}")
     number = in_thousandths(value)

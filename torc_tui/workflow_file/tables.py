@@ -2,8 +2,8 @@
 
 Input: the text of a CSV file with a header, of a JSON array of objects, or of one JSON object per
 line. Output: the names of the columns and the rows, in the order of the file. A cell of CSV keeps
-its spelling and is a number where it is spelled like one; values of JSON keep their type, and
-what is no string and no number becomes its JSON text. Errors name the file and the row.
+its spelling and counts as a number if it looks like one. Strings and numbers of JSON keep their
+types; any other JSON value becomes its JSON text. Errors name the file and the row.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ParameterTable(NamedTuple):
 
 Row = dict[str, Json]
 Rows = Iterator[tuple[int, Row]]
-"""The line of each row, 0 where it is not known, and its values by the name of their column."""
+"""The line of each row, 0 if unknown, and its values by the names of the columns."""
 
 
 def read_table(name: str, text: str) -> ParameterTable:
@@ -77,7 +77,7 @@ def _check_columns(row: Row, columns: Sequence[str], where: str) -> None:
 
 
 def _check_names(names: Sequence[str], where: str) -> None:
-    """Refuse names of columns that are empty, or that occur twice."""
+    """Refuse empty or repeated names of columns."""
     for index, name in enumerate(names):
         if not string(name).strip():
             raise InvalidValue(f"{where}: a column has no name")
@@ -89,7 +89,7 @@ def _value(given: Json) -> Value:
     if isinstance(given, str):
         return string(given)
     if isinstance(given, (int, float)) and not isinstance(given, bool):
-        as_written(given, None)  # refuses infinite numbers
+        as_written(given, None)  # raises for infinite numbers
         return given
     return json.dumps(given, separators=(",", ":"), ensure_ascii=False)
 
@@ -108,7 +108,7 @@ def _csv_rows(text: str, file: str) -> Rows:
             if not header:
                 header = cells
                 _check_names(header, f"{file}, header")
-            elif cells:  # an empty line has none
+            elif cells:  # an empty line has no cells
                 number += 1
                 if len(cells) != len(header):
                     cell = "cell" if len(cells) == 1 else "cells"
@@ -139,7 +139,7 @@ def _json_lines(text: str, file: str) -> Rows:
 
 
 class _Object(dict[str, Json]):
-    """A JSON object; ``names`` are its keys as written, of which one may occur twice."""
+    """A JSON object; ``names`` are its keys as written, including repeated keys."""
 
     def __init__(self, pairs: list[tuple[str, Json]]) -> None:
         super().__init__(pairs)

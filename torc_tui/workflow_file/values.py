@@ -69,7 +69,7 @@ def string(value: Json) -> str:
 
 
 def label(value: Json) -> str:
-    """Return a label of a job or of a runner."""
+    """Return a label of a job or runner; raise InvalidValue if it is not valid."""
     checked = string(value)
     if not checked or checked != checked.strip() or "," in checked or not checked.isprintable():
         raise InvalidValue(
@@ -106,7 +106,7 @@ def typed(text: str) -> Value:
 
 
 def number_of(value: Value) -> int | float | None:
-    """Return the number that a value is or that its text spells; None where it is no number."""
+    """Return a value as a number; None if neither the value nor its text is a number."""
     if not isinstance(value, str):
         return value
     if INTEGER.fullmatch(value):

@@ -36,7 +36,7 @@ DEPENDENT_RANGES = (
     .where(is_listed(dependency.c.depends_on_id, param("node_ids", Text())))
     .group_by(dependency.c.depends_on_id)
 )
-"""The nodes that others depend on, each with the range of these: gates are negative."""
+"""The nodes with dependents, each with the range of its dependents: gates are negative."""
 LOWER_JOBS = (
     update(job)
     .where(

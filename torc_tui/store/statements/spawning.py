@@ -1,4 +1,4 @@
-"""Statements about jobs that jobs have made."""
+"""Define the statements about jobs that were added by jobs."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ JOINS = pick(job, "id name status options").where(
         ),
     ),
 )
-"""The jobs that wait for a job, and for what it makes."""
+"""The jobs that wait for a job and for the jobs that it adds."""
 SET_PATTERNS = change(job, "patterns", job.c.id == param("id"))
 
 _to = is_listed(dependency.c.job_id, _ids)

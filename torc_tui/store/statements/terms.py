@@ -125,7 +125,7 @@ AS_CREATED: dict[Any, Any] = {
 
 
 class is_listed(FunctionElement[bool]):
-    """The condition that a number or a text is in a list, which a parameter holds as JSON.
+    """The condition that a number or a text is in a list, given as a JSON parameter.
 
     Its parts are named, because SQLAlchemy numbers parts without a name by their address in memory.
     """

@@ -154,7 +154,7 @@ class DataPane(Pane):
         self.stale = self.stale or self.of_job
 
     def _take_records(self, found: RecordListing) -> None:
-        """Show the records that were read; the slower, the longer until the next reading."""
+        """Show the records that were read; a slow reading delays the next one."""
         self._apart = max(APART, APART_SHARE * found.took)
         self._reading_list = False
         self.records = {record["id"]: record for record in found.records}

@@ -1,7 +1,7 @@
-"""JSON text for reading, colored line by line: a ``CellDrawing`` for the line canvas.
+"""Show read-only JSON text, colored line by line: a ``CellDrawing`` for the line canvas.
 
-Input: the lines of a text from `readable`, in which no string contains a line break. Only lines on
-screen are colored.
+Input: the lines of a text from `readable`, in which no string contains a line break. Only the lines
+on screen are colored.
 """
 
 from __future__ import annotations

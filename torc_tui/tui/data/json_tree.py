@@ -1,7 +1,7 @@
-"""A JSON value as a tree; only rows on screen have text.
+"""Show a JSON value as a tree; only rows on screen have text.
 
-Input: a parsed value (``set_value``) and hits of a search. Output: the path under the cursor, and
-``CopyRequested``. The cursor is a path, not a row.
+Input: a parsed value (``set_value``) and the hits of a search. Output: the path under the cursor,
+and ``CopyRequested``. The cursor is a path, not a row.
 """
 
 from __future__ import annotations

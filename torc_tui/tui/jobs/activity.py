@@ -1,7 +1,7 @@
-"""The activity of a workflow: running jobs, the newest failures, finished jobs over time. Pure.
+"""Show the activity of a workflow: running jobs, newest failures, finished jobs over time. Pure.
 
 Input: the view of a workflow, the ids of changed jobs, the last lines of logs, the time. Output:
-lines for a width and a height, and those that stand for jobs.
+lines for a width and a height, and the jobs that lines stand for.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from torc_tui.views.workflow_view import WorkflowView
 from torc_tui.wording import ago, clock, count, duration, elapsed, optional_sentence
 
 NEWEST = 30
-"""Failed jobs that are kept, the newest first."""
+"""Number of failed jobs that are kept, the newest first."""
 LONGEST = 40
-"""Finished jobs that are kept, the longest first."""
+"""Number of finished jobs that are kept, the longest first."""
 SHORTEST_SPAN, LONGEST_SPAN = 60.0, 3600.0
 """Seconds that the chart of finished jobs shows while jobs run."""
 CHART = (3, 7)
-"""Rows of the chart of finished jobs, at least and at most."""
+"""Minimum and maximum number of rows of the chart of finished jobs."""
 CHARTED_FROM = 8
-"""Finished jobs from which there is a chart of them."""
+"""Minimum number of finished jobs for a chart."""
 GUESSED_FROM = 3
-"""Finished jobs of a group from which the progress of its running jobs is estimated."""
+"""Minimum number of finished jobs of a group for an estimate of its running jobs."""
 
 
 class PanelRoom(NamedTuple):
@@ -78,11 +78,11 @@ class Activity:
 
     @property
     def untold(self) -> list[int]:
-        """Return the newest failed jobs whose last line is not known."""
+        """Return the newest failed jobs whose last line is unknown."""
         return [key for key in self.failed if key not in self.tails]
 
     def page(self, room: PanelRoom, now: float) -> LinkedLines:
-        """Return the parts that fit, most important first."""
+        """Return the parts that fit, the most important first."""
         out = LinkedLines()
         width = room.width - 1
         parts = [self._running(width, now), self._failures(width, now)]
@@ -192,7 +192,7 @@ Entry = tuple[Line, int | None]
 
 
 def _append(page: LinkedLines, part: Sequence[Entry], most: int) -> int:
-    """Add a part with at most so many lines, and an empty line; return the number of lines."""
+    """Add at most ``most`` lines of a part and an empty line; return the number of lines."""
     shown = list(part[:most])
     for line, job_id in shown:
         if job_id is None:

@@ -1,7 +1,7 @@
-"""The widths of the columns of the job table, which follow what the rows on screen show.
+"""Compute the widths of the columns of the job table from the rows on screen.
 
-Input: the painted cells, the widest name and id. Output: columns. Widths only grow until `forget`,
-so that columns do not jump while jobs change. No Textual.
+Input: the painted cells, and the widest name and id. Output: columns. Widths only grow until
+`forget`, so that columns do not jump while jobs change. No Textual.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from torc_tui.tui.look.text_layout import line_width, width_of
 from torc_tui.tui.widgets.table_model import Cell, TableColumn
 
 WIDEST = {"status": 14, "why": 60, "time": 9}
-"""Columns whose width follows their cells, and the largest width that they ask for."""
+"""Columns with the width of their cells, and their maximum widths."""
 OPTIONAL = {"memory": 6, "gpus": 5, "attempt": 7, "priority": 5}
-"""Columns that are left out while they are empty, and their largest widths."""
+"""Columns that are omitted while they are empty, and their maximum widths."""
 STRIP, STRIP_LEAST = 10, 6
-"""Cells of the statuses of a job group, preferred and at least."""
+"""Preferred and minimum width of the statuses of a job group, in cells."""
 NAME_LEAST, NAME_MOST = 12, 40
 LAST_TO_FIT = 4
 """Importance of the column *status* where its icon suffices: *why* gets its full width first."""
@@ -45,7 +45,7 @@ class ColumnWidths:
 
     @property
     def are_outgrown(self) -> bool:
-        """Return whether the columns are not those that the cells need."""
+        """Return whether the cells need other columns."""
         return self._seen != self._used
 
     def columns(self, name: int, id_width: int, *, folds: bool) -> list[TableColumn]:

@@ -23,7 +23,7 @@ STATES: Mapping[str, frozenset[JobStatus]] = {
     "status:running,pending": HELD,
     "status:waiting": NOT_STARTED,
 }
-"""The filters that one key goes through, and the statuses that each shows."""
+"""The filters that one key cycles through, and the statuses that each shows."""
 _NEEDS_GRAPH = re.compile(r"\b(after|before):")
 _GPU = re.compile(r"\bgpu:")
 COMPLETED_UP_TO = 5000
@@ -70,11 +70,11 @@ class FilterController:
         self.line.write(texts[(texts.index(now) + 1) % len(texts)] if now in texts else texts[0])
 
     def show_state(self, word: str) -> None:
-        """Filter to the jobs that a word of the header counts."""
+        """Filter to the jobs of a count in the header."""
         self.line.write(next(text for text in STATES if text.startswith(f"status:{word}")))
 
     def narrow(self, text: str) -> None:
-        """Filter further by a text."""
+        """Add a text to the filter."""
         now = self.line.text.strip()
         self.line.write(f"{now} {text}" if now and text not in now else text)
 

@@ -1,4 +1,4 @@
-"""The values of a job as filters: its status, group, exit code and parameters. No Textual."""
+"""Convert the values of a job to filters: status, group, exit code, parameters. No Textual."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torc_tui.views.job_parameters import parameters_of
 
 
 def filter_values(job: Job) -> list[str]:
-    """Return the filters that a job passes, the most useful first."""
+    """Return filters that match a job, the most useful first."""
     out = [f"status:{job.status.word}"]
     out += [
         f"{name}:{quoted_value(text)}"
         for name, text in parameters_of(job.values).items()
-        if not set("'\"") <= set(text)  # a filter cannot hold both kinds of quotes
+        if not set("'\"") <= set(text)  # a filter cannot contain both kinds of quotes
     ]
     if job.return_code is not None:
         out.append(f"exit:{job.return_code}")
@@ -27,7 +27,7 @@ def filter_values(job: Job) -> list[str]:
 
 
 def quoted_value(text: str) -> str:
-    """Return a text as the value of a filter, in quotes where it needs them."""
+    """Return a text as the value of a filter, in quotes if necessary."""
     plain = text and not any(char.isspace() or char in "()'\"" for char in text)
     if plain:
         return text

@@ -32,17 +32,17 @@ COLUMNS = (
 )
 
 PARAMETER = "parameter "
-"""Begins the key of the column of one parameter."""
+"""Prefix of the key of a parameter's column."""
 MOST_PARAMETERS = 6
-"""Parameters with a column of their own; with more, one column shows all."""
+"""Maximum number of parameters with separate columns; if there are more, one column shows all."""
 WIDEST_PARAMETER = 12
-"""Cells of the column of a parameter, at most."""
+"""Maximum width of the column of a parameter, in cells."""
 
 
 def with_parameters(
     columns: Sequence[TableColumn], names: Sequence[str], widths: Mapping[str, int]
 ) -> list[TableColumn]:
-    """Return the columns with one for each parameter instead of one for all."""
+    """Return the columns, with one column per parameter instead of one for all parameters."""
     if len(names) > MOST_PARAMETERS:
         return list(columns)
     own = [

@@ -86,7 +86,7 @@ class JobReasons:
         if self.request_lacks is None or job.requirement_id not in self.request_lacks.lacks:
             return replace(found, looked=False)
         lack = self.request_lacks.of(job_id, job.requirement_id)
-        assert lack is not None  # as was just looked up
+        assert lack is not None  # it was just looked up
         unserved = self.request_lacks.unserved(job.labels)
         return replace(found, shortfalls=lack.now, never=lack.never, unserved=unserved)
 

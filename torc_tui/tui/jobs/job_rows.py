@@ -45,13 +45,13 @@ class JobRows:
         self.columns: Sequence[TableColumn] = ()
         self.test: Callable[[Job], bool] | None = None
         self.page = 0
-        """Rows that the table shows at once: with fewer matches of a filter, nothing is folded."""
+        """Rows on screen: if a filter has fewer matches, groups are not folded."""
         self.is_flat = not self.folds
         self.measure()
         self._shown: set[int] = set()
         self._leads: dict[str, int] = {}
         self._counts: dict[str, tuple[int, Sequence[int]]] = {}
-        """Counts of groups under the filter, and the version of the view that they are of."""
+        """Counts of groups under the filter, and the version of the view that was counted."""
 
     @property
     def now(self) -> float:
@@ -257,7 +257,7 @@ class JobRows:
             case "name":
                 return self._name(job)
             case "status":
-                # Beside the strips of groups, the word may have no room: the icon stays.
+                # Next to the status bars of groups, the word may not fit: the icon stays.
                 return (sign.word if width >= len(sign.word) else "", sign.style)
             case "why":
                 return self._why(job, width)

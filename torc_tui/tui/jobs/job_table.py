@@ -18,7 +18,7 @@ from torc_tui.tui.widgets.table_model import NEVER, Key
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 MEASURED = 60
-"""Rows whose cells are measured before the first of them is painted."""
+"""Number of rows whose cells are measured before any row is painted."""
 REORDER_EVERY = 0.5
 """Minimum seconds between two moves of rows, so that they can be read."""
 REORDER_SHARE = 30
@@ -69,7 +69,7 @@ class JobTable(VirtualTable):
         super().__init__(rows, empty=empty, id="jobs")
         self.reordering = Reordering()
         self.page = 0
-        """Rows that have room at once, also where the table is lower now."""
+        """Number of rows that fit on screen, even if the table is smaller now."""
         self.rows_changed: Callable[[], None] = lambda: None
         """Called when the number of rows may have changed."""
 
@@ -108,7 +108,7 @@ def fit_columns(table: JobTable) -> None:
     """Fit the columns to the painted rows."""
     if table.rows.widths.are_outgrown:
         table.rows.measure()
-        table.layout_of_columns.made_for = NEVER  # it is made again before the next line
+        table.layout_of_columns.made_for = NEVER  # the layout is recomputed before the next line
         table.refresh()
 
 

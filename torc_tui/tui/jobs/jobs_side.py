@@ -1,7 +1,7 @@
-"""The left side of the workflow screen: the job table, and the activity below it.
+"""Show the left side of the workflow screen: the job table, and the activity below it.
 
-Input: the height of the side, the number of rows of the table. Output: the activity is shown where
-the rows leave room. Invariant: hidden, it costs nothing.
+Input: the height of the side, the number of rows of the table. Output: the activity, if the rows
+leave room. Invariant: a hidden activity costs nothing.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from torc_tui.tui.widgets.sides import FramedSide, Side
 from torc_tui.tui.widgets.split import Split
 
 ACTIVITY_FROM = 9
-"""Lines that the job table must leave for the activity."""
+"""Minimum number of lines that the job table must leave for the activity."""
 EMPTY = 3
-"""Lines in which an empty table says why it is empty."""
+"""Lines in which an empty table explains why it is empty."""
 FRAME = 2
 """Lines of a frame."""
 
@@ -76,7 +76,7 @@ class ActivityPanel(FramedSide):
         wanted = activity.untold
         if not wanted:
             return
-        activity.tails |= dict.fromkeys(wanted, "")  # asked for once
+        activity.tails |= dict.fromkeys(wanted, "")  # requested only once
 
         def take(found: dict[int, str]) -> None:
             activity.tails |= found

@@ -17,7 +17,7 @@ from torc_tui.wording import clock, duration, elapsed, moment, sentence, size
 HIGH = 0.9
 """Use of a limited resource is highlighted from this share on."""
 SHORTEST_BAR, LONGEST_BAR = 4, 20
-"""Cells of a bar; where the words leave fewer, there is none."""
+"""Minimum length of a bar, in cells; no bar is drawn in less space."""
 CPU_FROM, ENDED_FROM = 60, 81
 """Widths from which on attempts show the use of CPUs, and when they ended."""
 ATTEMPTS = 10
@@ -79,7 +79,7 @@ def group_table(groups: Sequence[GroupUse], width: int) -> list[Line]:
 
 
 def _bar_cells(rows: Sequence[ResourceUsage], width: int) -> int:
-    """Return the length of the bars: what the words beside them leave, or none."""
+    """Return the length of the bars: the width that the words leave, or 0."""
     longest = max((len(_used_words(row)) for row in rows if row.share is not None), default=0)
     cells = min(LONGEST_BAR, width - 2 - line_width(labeled("", (fit("", 12), ""))) - longest)
     return cells if cells >= SHORTEST_BAR else 0

@@ -1,7 +1,7 @@
-"""The thread that reads a log: it follows the files, counts lines and goes from hit to hit.
+"""Read a log in a thread: follow the files, count lines, and go from hit to hit.
 
 Input: files, lines and searches, from the app's thread. Output: the newest ``LogWindow``, taken by
-``take()``. The thread calls ``on_answer`` after each answer; the app notices growth with its tick.
+``take()``. The thread calls ``on_answer`` after each answer; the app checks for growth on its tick.
 
 Invariant: no other part of the app reads a log.
 """

@@ -1,7 +1,7 @@
-"""The log on screen: follows its end, scrolls and searches logs of any size.
+"""Show a log of any size on screen: follow its end, scroll and search.
 
 Input: windows of lines from the `LogReader`, and commands. Output: painted lines, and
-``PositionChanged`` when place, size or search changed. Scrolling within the loaded lines is
+``PositionChanged`` when position, size or search changed. Scrolling within the loaded lines is
 immediate; more lines are requested before the edge is reached. Never: file access.
 """
 

@@ -1,4 +1,4 @@
-"""Charts of numbers in block characters. Pure."""
+"""Draw charts of numbers in block characters. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def blocks(
 
 
 def _level(value: float | None, low: float, high: float, steps: int) -> int:
-    """Return 0 to ``steps``; a value above ``low`` is at least 1."""
+    """Return a level from 0 to ``steps``; a value above ``low`` is at least 1."""
     if value is None or value != value or high <= low:
         return 0
     part = (value - low) / (high - low)

@@ -116,7 +116,7 @@ def paint(
 
 
 def broken(line: Line, width: int) -> list[Line]:
-    """Return a line broken between words into lines of at most ``width`` cells."""
+    """Return a line wrapped between words to lines of at most ``width`` cells."""
     lines: list[list[Span]] = [[]]
     used = 0
     for text, style in line:

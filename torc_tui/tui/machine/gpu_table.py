@@ -1,4 +1,4 @@
-"""The GPUs of a machine as a table with aligned columns: memory, room, load, mode, users. Pure."""
+"""Show the GPUs of a machine as a table: memory, room, load, mode, users. Pure."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from torc_tui.tui.machine.sheet_parts import (
 from torc_tui.wording import gpu_label, size
 
 _COLUMNS = ("memory", "room", "load", "mode", "temp", "power", "history")
-"""All columns before the users; those that are worth less are left out first, from the end."""
+"""All columns before the users; columns are omitted from the end of this list."""
 _LEAST_USERS = 26
-"""Least width of the users before a column is left out."""
+"""Minimum width of the users before a column is omitted."""
 _INDENT = "    "
 
 
 class GpuRow(NamedTuple):
-    """One GPU, who uses it, its load over the last minutes as a line, and why it is not used."""
+    """One GPU, its users, its load over the last minutes as a line, and why it is set aside."""
 
     state: GpuState
     users: Sequence[Span]
@@ -37,7 +37,7 @@ class GpuRow(NamedTuple):
 def gpu_table(
     rows: Sequence[GpuRow], width: int, *, wraps: bool, heading: bool
 ) -> list[list[Span]]:
-    """Return the lines of a table; with ``wraps``, users get lines below where some do not fit."""
+    """Return the lines of a table; with ``wraps``, users that do not fit get lines below."""
     cells = [_cells(row) for row in rows]
     widths = {name: max(len(one[name]) for one in cells) for name in ("name", *_COLUMNS)}
     if heading:
@@ -66,7 +66,7 @@ def gpu_table(
 
 
 def _chosen(widths: Mapping[str, int], width: int, least: int) -> list[str]:
-    """Return the columns that leave at least so much room for the users."""
+    """Return the columns that leave at least the minimum width for the users."""
     names = [name for name in _COLUMNS if widths[name]]
     while len(names) > 2 and width - _taken(widths, names) < least:
         names.pop()

@@ -37,7 +37,7 @@ from torc_tui.wording.gpu_sentences import gpu_process, hidden_memory
 SHORTEST, LONGEST = 60.0, 300.0
 """Seconds that the histories show: all that is known, within these."""
 LOWEST, TALLEST = 4, 12
-"""Lines of the curves of CPUs and memory: they grow with the pane."""
+"""Lines of the curves of CPUs and memory, which grow with the pane."""
 STYLES = ("info", "success", "accent", "json-literal", "json-number", "pending")
 """Styles that distinguish neighboring jobs, together with letters."""
 _ABOUT_ONE = frozenset({Kind.GPU_SILENT, Kind.GPU_BACK})
@@ -273,7 +273,7 @@ class MachineSheet:
         self.gap()
 
     def _warning(self, state: GpuState) -> str:
-        """Return why no job starts on a GPU; "" for one that is used."""
+        """Return why no job starts on a GPU; "" for a GPU in use."""
         assert state.gpu is not None
         reason = self.set_aside.get(state.gpu.uuid)
         return sanitize(sentence(reason)) if reason is not None else ""
@@ -345,6 +345,6 @@ class MachineSheet:
 
 
 def _part(part: str, whole: str) -> str:
-    """Return a size of another one, with the unit once if it is the same: ``3 of 24 GiB``."""
+    """Return a size as a part of another, without a repeated unit: ``3 of 24 GiB``."""
     unit = whole[whole.rindex(" ") :]
     return f"{part.removesuffix(unit)} of {whole}"

@@ -1,4 +1,4 @@
-"""The runners of a workflow as lines: host, process, size, jobs, heartbeat. Pure."""
+"""Show the runners of a workflow as lines: host, process, size, jobs, heartbeat. Pure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _line(one: ActiveRunner, host: MachineState, load: str) -> list[Span]:
 
 
 def _fitting(line: list[Span], width: int) -> Line:
-    """Return the parts that have room."""
+    """Return the parts that fit."""
     while len(line) > 1 and line_width(line) > width:
         line = line[:-1]
     return fit_line(line, width)

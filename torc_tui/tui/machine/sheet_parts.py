@@ -1,4 +1,4 @@
-"""The parts of the machine sheet: one GPU in words and as a bar.
+"""Format the parts of the machine sheet: one GPU in words and as a bar.
 
 No Textual, no I/O.
 """
@@ -19,7 +19,7 @@ OWN, RESERVED, OTHERS, FREE = ("█", "bar"), ("▒", "accent"), ("×", "warning
 
 
 def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
-    """Return spans wrapped to lines; spans up to one that ends with two blanks stay in one line."""
+    """Return spans wrapped to lines, broken only after spans that end with two spaces."""
     groups: list[list[Span]] = [[]]
     for span in spans:
         groups[-1].append(span)
@@ -34,7 +34,7 @@ def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
 
 
 def warning_lines(text: str, indent: int, width: int | None) -> list[list[Span]]:
-    """Return a warning in lines that are indented; without a width, in one line."""
+    """Return a warning as indented lines; without a width, as one line."""
     if not text:
         return []
     room = len(text) + 2 if width is None else max(width - indent, 10)
@@ -87,7 +87,7 @@ def memory_words(state: GpuState) -> str:
 
 
 def room_words(state: GpuState) -> str:
-    """Return the memory that another job can get; "" where that is not limited."""
+    """Return the memory that another job can get; "" if it is not limited."""
     return "" if state.limitless else size(state.memory_available)
 
 
@@ -97,7 +97,7 @@ def mode_words(gpu: Gpu) -> str:
 
 
 def figures(gpu: Gpu) -> tuple[str, str, str]:
-    """Return the load, temperature and power of a GPU; "" for what is not known."""
+    """Return the load, temperature and power of a GPU; unknown values are ""."""
     return (
         "" if gpu.utilization is None else f"{gpu.utilization:.0f} %",
         "" if gpu.temperature is None else f"{gpu.temperature:.0f} °C",

@@ -1,7 +1,7 @@
-"""A list with the details of its selected row: side by side if there is room, else stacked.
+"""Show a list with the details of its selected row: side by side if they fit, else stacked.
 
-Input: the rows of the list. Output: a border that leaves no empty rows in a stack; a message
-instead of an empty list.
+Input: the rows of the list. Output: a border without empty rows in a stack; a message instead of an
+empty list.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BESIDE_FROM = 96
 ABOVE_FROM = 7
 """Smallest height at which the parts are stacked."""
 BESIDE, ABOVE = 0.42, 0.45
-"""Share of the list, at most."""
+"""Maximum share of the list."""
 HEADINGS = 1
 """Lines of the list besides its rows."""
 
@@ -87,11 +87,11 @@ class ListPart(CommandNode, Vertical):
 
     @property
     def focus_target(self) -> VirtualTable | EmptyState:
-        """Return the widget that gets the keys."""
+        """Return the widget that gets the focus."""
         return self.table if self.table.order else self.empty
 
     def show_rows(self) -> None:
-        """Show the rows, or the message; the keys stay in this part."""
+        """Show the rows, or the message; the focus stays in this part."""
         focused = self.screen.focused
         above = [] if focused is None else focused.ancestors_with_self
         self.table.set_rows(self.table.rows)

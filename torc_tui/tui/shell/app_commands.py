@@ -100,7 +100,7 @@ class AppCommands:
     # -- settings ----------------------------------------------------------------------------------
 
     def _choose_theme(self) -> None:
-        """Show the theme under the cursor while it moves; escape restores the present one."""
+        """Preview the theme under the cursor; escape restores the current theme."""
         app, before = self._app, self._app.theme
 
         def preview(name: str | None) -> None:

@@ -143,7 +143,7 @@ class FilterLine(CommandNode, Horizontal):
         self.field.focus()
 
     def write(self, text: str) -> None:
-        """Filter by a text without moving the focus; an empty one shows everything."""
+        """Filter by a text without moving the focus; an empty text shows everything."""
         self.display = bool(text)
         self._write(text)
 

@@ -1,4 +1,4 @@
-"""A viewport over a drawing of any size: base of the graph and of all pages.
+"""Show a viewport over a drawing of any size: the base of the graph and of all pages.
 
 Input: a ``CellDrawing``. Output: its visible part, painted, and messages about clicks. Never:
 computing a layout, or asking for parts out of view.

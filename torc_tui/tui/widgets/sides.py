@@ -1,4 +1,4 @@
-"""The sides of a split, with thin frames where the screen has room for frames."""
+"""Show the sides of a split, with thin frames if the screen is large enough."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Side(Vertical):
         return False
 
     def set_framed(self, framed: bool) -> None:
-        """Draw a frame, or remove it, if the side can have one."""
+        """Draw or remove the frame, if the side can have a frame."""
 
 
 class FramedSide(Side):
     """A side with a frame and a title, in the accent color while the focus is inside.
 
-    The split draws the frames of its sides, or removes them, when its size changes.
+    The split draws or removes the frames of its sides when its size changes.
     """
 
     DEFAULT_CSS = """

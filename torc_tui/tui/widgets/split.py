@@ -1,4 +1,4 @@
-"""Two panes with a movable border; the split can be rotated, and a pane maximized.
+"""Show two panes with a movable border; the split can be rotated, and a pane maximized.
 
 Input: two widgets, the ratio. Output: ``LayoutChanged`` when the user changed the layout.
 """
@@ -26,7 +26,7 @@ SIDE_FROM = 100
 STACK_FROM = 18
 """Smallest height with panes above each other; below, one pane is shown."""
 FRAMES_FROM = (100, 28)
-"""Smallest size of a split whose sides have frames."""
+"""Minimum size of a split whose sides have frames."""
 
 
 class Handle(Painted, can_focus=False):
@@ -139,7 +139,7 @@ class Split(Container):
         self.handle.repaint()
 
     def limit_first(self, lines: int) -> None:
-        """Give the first of two stacked panes no more lines than it can use."""
+        """Limit the first of two stacked panes to the lines that it can use."""
         if lines != self._most:
             self._most = lines
             if self.shape == "stack":

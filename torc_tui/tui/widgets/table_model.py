@@ -166,7 +166,7 @@ def _share(spare: int, growing: Sequence[TableColumn], sizes: dict[str, int]) ->
 
 
 NEVER = -1
-"""The width of a layout that has not been made."""
+"""The width of a layout that has not been computed."""
 Sort = tuple[str | None, bool]
 """The key of a column (None: the natural order), and whether the order is reversed."""
 

@@ -1,4 +1,4 @@
-"""Which commands would do nothing now, so that the footer leaves them out. Pure.
+"""Find commands that would have no effect now, so that the footer omits them. Pure.
 
 Input: the state of the workflow and of its jobs. Output: ids of commands.
 """
@@ -23,7 +23,7 @@ _RUNNING = frozenset({WorkflowState.RUNNING, WorkflowState.CANCELING})
 
 
 def of_workflow(state: WorkflowState, *, runs: bool | None = None) -> set[str]:
-    """Return the idle commands about a workflow; ``runs`` None: whether it runs is not known."""
+    """Return the idle commands of a workflow; ``runs`` is None if it is unknown whether it runs."""
     active = state in _RUNNING if runs is None else runs
     idle = {"workflow-run"} if active or state in FINISHED else {"workflow-stop"}
     if state in FINISHED and not active:
@@ -32,11 +32,11 @@ def of_workflow(state: WorkflowState, *, runs: bool | None = None) -> set[str]:
 
 
 def of_jobs(view: WorkflowView, selected: Job | None) -> set[str]:
-    """Return the idle commands about the jobs of a workflow and the one under the cursor."""
+    """Return the idle commands of the jobs of a workflow and of the job under the cursor."""
     idle = set()
     failed = view.count(*TROUBLED) - view.stopped
     if failed <= (selected is not None and selected.status in TROUBLED):
-        idle |= {"failed-next", "failed-previous"}  # there is no other one
+        idle |= {"failed-next", "failed-previous"}  # there is no other job
     if sum(bool(view.count(*some)) for some in (TROUBLED, HELD, NOT_STARTED)) == 0:
         idle.add("filter-next")
     if selected is None:

@@ -50,7 +50,7 @@ JOB_ACTIONS = {
 }
 Found = ActionSelection[JobLike]
 LOOKED_AT = 500
-"""Jobs of a group, or marked ones, by which the footer decides whether an action applies."""
+"""Maximum number of marked or grouped jobs that are checked to build the footer."""
 LISTED = 8
 """Names in a question."""
 IDS = 20
@@ -76,9 +76,9 @@ class JobActions:
         }
 
     def is_idle(self, command_id: str) -> bool:
-        """Return whether an action applies to none of the chosen jobs, as far as is known.
+        """Return whether an action is known to apply to none of the chosen jobs.
 
-        Of many marked jobs, the first ones are looked at.
+        Only the first marked jobs are checked.
         """
         action = JOB_ACTIONS.get(command_id)
         if action is None:
@@ -95,7 +95,7 @@ class JobActions:
         return job is None or not applies_to_job(action, job) or (action is HOLD and job.held)
 
     def _looked_at(self) -> list[Job]:
-        """Return the first of the chosen jobs."""
+        """Return the first chosen jobs, those that are checked."""
         rows = self._table.rows
         ids = (key for row in self._table.marked_or_selected for key in rows.jobs_of(row))
         return [rows.view.jobs[key] for key in islice(ids, LOOKED_AT)]

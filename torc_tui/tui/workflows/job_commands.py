@@ -104,7 +104,7 @@ class JobCommands:
         host.torc.push(Finder(f"Filter by a value of {job.name}", search), take)
 
     def _go_to_failed(self, by: int) -> None:
-        """Go to the next or previous failed job of those that the filter shows."""
+        """Go to the next or previous failed job that passes the filter."""
         host = self._host
         rows, selected = host.model.rows, host.selected_job
         failed = [

@@ -102,7 +102,7 @@ class TabHost(FramedSide):
         return pane
 
     def _name_frame(self) -> None:
-        """Show in the frame what the pane is about: the selected job, or the records listed."""
+        """Set the title of the frame: the selected job, or the number of records."""
         pane, table = self.pane, self._host.table
         group, job = table.selected_group, table.selected_job
         if pane is None or not pane.PER_JOB or job is None:
@@ -153,7 +153,7 @@ class TabHost(FramedSide):
             pane.reasons_changed()
 
     def update_visible(self, update: Callable[[Pane], None]) -> None:
-        """Update the pane on screen, if there is one, with what only that one shows."""
+        """Update what only the pane on screen shows, if there is one."""
         pane = self.visible_pane
         if pane is not None and pane.is_mounted:
             update(pane)

@@ -1,4 +1,4 @@
-"""What the app shows for an empty database: workflow files to open, and examples.
+"""Show the welcome of an empty database: workflow files to open, and examples.
 
 Input: workflow files, which the reader thread finds. Output: `Chosen` messages.
 """

@@ -1,7 +1,8 @@
-"""Find workflow files in a directory and below it, and the examples of the program.
+"""Find workflow files in and below a directory, and the examples of torc.
 
 Input: a directory. Output: files that look like workflow files, the nearest first. Only the
-beginnings of files are read, and only so many directories, so that a large tree costs little.
+beginning of each file and a limited number of directories are read, so that a large tree costs
+little.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ import torc_tui
 
 ENDINGS = (".yaml", ".yml", ".json", ".json5", ".kdl")
 DEEPEST = 3
-"""Levels of directories below the first one."""
+"""Maximum depth below the first directory."""
 ENTRIES = 4000
-"""Names of files and directories that are looked at."""
+"""Maximum number of files and directories examined."""
 MOST = 30
-"""Files that are found."""
+"""Maximum number of files found."""
 BEGINNING = 1 << 16
-"""Bytes of a file that are read."""
+"""Number of bytes read of each file."""
 _SKIPPED = frozenset({"torc_output", "node_modules", "__pycache__", "venv"})
 _KEY = r"""(?m)(?:^|[{{,])\s*["']?{}["']?\s*[: ]\s*["']?"""
 _JOBS = re.compile(_KEY.format("jobs") + r'|(?m:^\s*job\s+")')
@@ -42,7 +43,7 @@ class WorkflowFile(NamedTuple):
 
 
 def find(folder: str) -> list[WorkflowFile]:
-    """Return the workflow files in a directory and below it."""
+    """Return the workflow files in and below a directory."""
     out: list[WorkflowFile] = []
     for path in _candidates(folder):
         found = _look(path, os.path.relpath(path, folder))
@@ -61,7 +62,7 @@ def examples() -> list[WorkflowFile]:
 
 
 def _candidates(folder: str) -> Iterator[str]:
-    """Yield the files with the ending of a workflow file, those of a level together."""
+    """Yield the files with the extension of a workflow file, level by level."""
     level, seen = [folder], 0
     for _ in range(DEEPEST + 1):
         below: list[str] = []

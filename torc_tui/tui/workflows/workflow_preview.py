@@ -1,4 +1,4 @@
-"""The preview of the selected workflow: its graph by groups, running jobs, the newest failures.
+"""Show a preview of the selected workflow: graph by groups, running jobs, newest failures.
 
 Input: the workflow; the thread for slow questions reads the rest. Output: lines. A large workflow
 is not read: its counts are shown.
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     from torc_tui.views.graph_layout import Direction
 
 WAIT = 0.15
-"""Seconds that the cursor rests on a workflow before it is read."""
+"""Seconds that the cursor must rest on a workflow before it is read."""
 MOST_JOBS = 20_000
-"""Jobs of a workflow that is read for its preview."""
+"""Maximum number of jobs of a workflow that is read for its preview."""
 MOST_DRAWN = 5_000
-"""Jobs of a workflow whose graph is drawn."""
+"""Maximum number of jobs of a workflow whose graph is drawn."""
 SHAPES: tuple[tuple[Direction, int], ...] = (("right", 1), ("right", 0), ("down", 1), ("down", 0))
 """Directions and zooms of the graph, the best first."""
 LEAST_GRAPH, LEAST_ACTIVITY = 3, 8
-"""Lines for the graph, and those that it leaves for the activity."""
+"""Minimum lines for the graph, and lines that it must leave for the activity."""
 
 
 class WorkflowReading(NamedTuple):
-    """What was read of a workflow: its activity, and its graph in both directions."""
+    """The data read for a preview: the activity, and the graph in both directions."""
 
     workflow: Workflow
     activity: Activity
@@ -82,7 +82,7 @@ class WorkflowPreview(FramedSide):
             self.set_timer(WAIT, lambda: self._ask(asked, workflow))
 
     def _ask(self, asked: int, workflow: Workflow) -> None:
-        """Read the workflow unless another workflow is shown now."""
+        """Read the workflow, unless another workflow is now selected."""
         if asked != self._asked or not self.display or not self.size.width:
             return
         if sum(workflow.counts.values()) > MOST_JOBS:
@@ -150,7 +150,7 @@ def _counts(workflow: Workflow) -> Line:
 
 
 def graph_lines(drawings: Sequence[GraphDrawing], width: int, height: int) -> list[Line]:
-    """Return the graph that fits, from left to right rather than down; none if neither fits."""
+    """Return the graph that fits, preferably from left to right; none if neither fits."""
     from torc_tui.tui.graph.graph_picture import GraphPicture
 
     for drawing in drawings:

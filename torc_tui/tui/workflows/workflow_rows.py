@@ -28,7 +28,7 @@ COLUMNS = (
     TableColumn("description", "description", 30, minimum=14, importance=10, grow=2),
 )
 NAME_LEAST, NAME_MOST = 10, 24
-"""Cells of the names of workflows, at least, and those that they never lose."""
+"""Minimum width of the names of workflows, and the width that is never cut, in cells."""
 _QUIET = NOT_STARTED | {JobStatus.DISABLED}
 """Statuses that the bar shows as not done."""
 
@@ -44,7 +44,7 @@ class WorkflowRows(ListRows):
         self.words: list[str] = []
 
     def measure(self) -> None:
-        """Fit the names to the longest one: they are cut after all other columns."""
+        """Fit the name column to the longest name: names are cut last."""
         longest = max((len(workflow.name) for workflow in self.records.values()), default=0)
         width = max(NAME_LEAST, min(NAME_MOST, longest))
         self.columns = [
@@ -116,7 +116,7 @@ def finished_and_total(workflow: Workflow) -> tuple[int, int]:
 
 
 def _failed(workflow: Workflow) -> int:
-    """Return the number of failed jobs, without those that were stopped with their runner."""
+    """Return the number of failed jobs, without jobs that were stopped with their runner."""
     return number_of(workflow.counts, TROUBLED) - workflow.interrupted
 
 

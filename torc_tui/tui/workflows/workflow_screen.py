@@ -241,7 +241,7 @@ class WorkflowScreen(TorcScreen):
         self.show_keys()
 
     async def choose_tab(self, name: str) -> None:
-        """Show a tab; the job table keeps the focus until the same tab is chosen again."""
+        """Show a tab; choosing the same tab again moves the focus from the job table to it."""
         again = name == self.tabs.current and self.tabs.display
         await self.show_tab(name)
         if again or not self.split.first.display or self.focused is not self.table:

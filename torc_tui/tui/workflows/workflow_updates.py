@@ -121,7 +121,7 @@ class WorkflowUpdates:
             screen.show_keys()
 
     def _state_changed(self) -> bool:
-        """Return whether other commands may apply: by the state, and the statuses that occur."""
+        """Return whether other commands may apply: the state or the set of statuses changed."""
         model, before = self._model, self._state
         self._state = (model.view.state, model.has_runner, *map(bool, model.view.counts))
         return self._state != before

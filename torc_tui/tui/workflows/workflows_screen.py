@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from torc_tui.tui.workflows.welcome import Welcome
 
 STATES = ("state:failed", "state:running", "state:ready", "")
-"""The filters that one key goes through."""
+"""The filters that one key cycles through."""
 
 
 class WorkflowsScreen(TorcScreen):
@@ -113,7 +113,7 @@ class WorkflowsScreen(TorcScreen):
         self.preview.show(self.workflow)
 
     def _welcome(self) -> None:
-        """Show workflow files to open instead of a list without workflows."""
+        """Show workflow files to open instead of an empty list."""
         from torc_tui.tui.workflows.welcome import Welcome, welcome_files
 
         if self.welcome is not None:
