@@ -357,6 +357,17 @@ def test_why(torc: Any, client: Any, small: int) -> None:
     assert (found["job_id"], found["status"], found["reasons"][0]["job_id"]) == (2, "blocked", 1)
 
 
+def test_why_of_several_jobs(torc: Any, place: Path) -> None:
+    assert torc("exec", "-q", "-c", "exit 1", "-c", "exit 2").code == 1
+    for word in ("job*", "1/job?"):
+        answer = torc("why", word)
+        assert answer.out == "job1 has failed\n└─ exit 1\n\njob2 has failed\n└─ exit 2\n"
+        assert answer.err.count("`torc failures 1` lists the reasons") == 1
+    assert [one["job_id"] for one in torc("why", "job*", "-f", "json").json] == [1, 2]
+    assert [one["job_id"] for one in torc("why", "*2", "-f", "json").json] == [2]
+    assert "no job of workflow 1 matches 'k*'" in torc("why", "k*").err
+
+
 def test_why_shows_stderr_of_a_failed_job(torc: Any, client: Any, place: Path) -> None:
     (place / "w.yaml").write_text(
         "name: w\njobs: [{name: a, command: 'seq 9 >&2; echo dear me >&2; exit 3'}]\n"

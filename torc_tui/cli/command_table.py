@@ -439,7 +439,11 @@ WORKFLOW_COMMANDS = (
         "why:why",
         "Explain why a job, or jobs of a workflow, are waiting or failed",
         (
-            arg("job JOB|WORKFLOW", "job (name, WORKFLOW/NAME or id), or workflow", nargs="?"),
+            arg(
+                "job JOB|WORKFLOW",
+                "jobs (name, WORKFLOW/NAME, id, train_*), or workflow",
+                nargs="?",
+            ),
             OF_WORKFLOW,
         ),
     ),

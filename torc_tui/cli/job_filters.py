@@ -42,7 +42,7 @@ def chosen_jobs(call: Call) -> list[int]:
             raise UsageError("JOB is missing", hint=hint)
         return named_jobs(call, options.jobs, options.workflow)
     given = [*options.jobs, *([options.workflow] if options.workflow else [])]
-    if len(given) > 1 or any(map(_is_pattern, given)):
+    if len(given) > 1 or any(map(targets.is_pattern, given)):
         raise UsageError(
             "jobs and filters cannot be used together",
             hint="with a filter, name only the workflow: `torc rerun WORKFLOW --failed`, and jobs"
@@ -62,15 +62,11 @@ def named_jobs(call: Call, given: Sequence[str], workflow: str | None) -> list[i
     """
     found: list[int] = []
     for text in given:
-        if _is_pattern(text):
+        if targets.is_pattern(text):
             found += _matching_names(call, text, workflow)
         else:
             found.append(call.job_id(text, workflow))
     return list(dict.fromkeys(found))
-
-
-def _is_pattern(text: str) -> bool:
-    return any(char in text for char in "*?[{")
 
 
 def _matching_names(call: Call, text: str, workflow: str | None) -> list[int]:

@@ -81,6 +81,11 @@ def split_workflow(call: Call, given: str) -> tuple[str | None, str]:
     return None, given
 
 
+def is_pattern(text: str) -> bool:
+    """Return whether a word names the jobs of a glob or group."""
+    return any(char in text for char in "*?[{")
+
+
 def means_workflow(call: Call, given: str) -> bool:
     """Return whether a word names a workflow where a job is expected; jobs take precedence."""
     from torc_tui.store import queries

@@ -1,8 +1,9 @@
-"""Explain a job: the chain of reasons down to its causes, and the last errors of a failed job.
+"""Explain jobs: the chain of reasons down to their causes, and the last errors of failed jobs.
 
 For a workflow: the failures by reason, and the reasons of the jobs that wait.
 
-Input: a job or a workflow. Output: a small tree of sentences, lines, or JSON.
+Input: a job, a glob or group of jobs, or a workflow. Output: small trees of sentences, lines, or
+JSON.
 `torc_tui.operations.job_facts` gathers the facts, `torc_tui.views.why` turns them into sentences.
 """
 
@@ -12,7 +13,8 @@ from typing import Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import print_stderr, without_runner
+from torc_tui.cli.diagnostics import after_failure, print_stderr, without_runner
+from torc_tui.cli.targets import is_pattern
 from torc_tui.operations import stderr_tail
 from torc_tui.operations.job_facts import JobFacts
 from torc_tui.reasons import Kind
@@ -26,32 +28,61 @@ _LINES = 4
 
 
 def why(call: Call) -> None:
-    """Print why a job has its status, or what a workflow waits for and why its jobs failed."""
+    """Print why jobs have their status, or what a workflow waits for and why its jobs failed."""
     job, workflow = call.options.job, call.options.workflow
     if job is None or (workflow is None and call.means_workflow(job)):
         from torc_tui.cli.why_workflow import explain_workflow
 
         explain_workflow(call, call.workflow_id(workflow or job))
         return
-    job_id = call.job_id(job, workflow)
-    workflow_id = int(queries.get_job(call.store, job_id)["workflow_id"])
+    if is_pattern(job):
+        from torc_tui.cli.job_filters import named_jobs  # for one job, 20 ms are saved
+
+        job_ids = named_jobs(call, [job], workflow)
+    else:
+        job_ids = [call.job_id(job, workflow)]
+    workflow_id = int(queries.get_job(call.store, job_ids[0])["workflow_id"])
     facts = JobFacts(call.store, workflow_id)
-    chain = views.explain(job_id, facts.of)
-    warnings = [sentence(one) for one in warnings_of(call.store, workflow_id, job_id)]
+    chains = {job_id: views.explain(job_id, facts.of) for job_id in job_ids}
     with call.store.read() as conn:
-        warnings += map(sentence, runner_liveness.reports(conn, workflow_id))
+        absent = [sentence(one) for one in runner_liveness.reports(conn, workflow_id)]
     if call.json:
-        output.json_value({"job_id": job_id, **_as_json(chain), "warnings": warnings})
+        records = [
+            {
+                "job_id": job_id,
+                **_as_json(chain),
+                "warnings": [*_warnings(call, workflow_id, job_id), *absent],
+            }
+            for job_id, chain in chains.items()
+        ]
+        output.json_value(records if is_pattern(job) else records[0])
         return
+    for position, (job_id, chain) in enumerate(chains.items()):
+        if position:
+            output.line("")
+        _print_job(call, workflow_id, job_id, chain)
+    for warning in absent:
+        output.line(f"warning: {warning}")
+    if any(_contains(chain, Kind.NO_RUNNER) for chain in chains.values()):
+        print_stderr(without_runner(workflow_id))
+    failed = [job_id for job_id, chain in chains.items() if chain.status in TROUBLED]
+    if len(failed) == 1:
+        print_stderr(_next_step(chains[failed[0]].status, failed[0], workflow_id))
+    elif failed:
+        print_stderr(after_failure(workflow_id))
+
+
+def _print_job(call: Call, workflow_id: int, job_id: int, chain: views.Explanation) -> None:
     for line in views.lines(chain, plain=not output.unicode()):
         output.line(line)
-    for warning in warnings:
+    for warning in _warnings(call, workflow_id, job_id):
         output.line(f"warning: {warning}")
-    if _contains(chain, Kind.NO_RUNNER):
-        print_stderr(without_runner(workflow_id))
     if chain.status in TROUBLED:
         _print_stderr_tail(call, job_id)
-        print_stderr(_next_step(chain.status, job_id, workflow_id))
+
+
+def _warnings(call: Call, workflow_id: int, job_id: int) -> list[str]:
+    return [sentence(one) for one in warnings_of(call.store, workflow_id, job_id)]
 
 
 def _next_step(status: JobStatus | None, job_id: int, workflow_id: int) -> str:
