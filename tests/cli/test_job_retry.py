@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,5 +99,4 @@ def test_outside_of_a_job(
     assert torc("user-data", "get", "1", f"--database={other}").code == 1
     monkeypatch.delenv("TORC_JOB_ID")
     assert torc("user-data", "get", "1").code == 1
-    assert clock.sleeps == [] and clock.now == 1000.0
-    assert time.monotonic() > 0
+    assert clock.sleeps == []
