@@ -1,7 +1,7 @@
-"""Batches and jobs that make jobs: `torc exec` and `torc spawn`.
+"""Measure batches and jobs that add jobs: `torc exec` and `torc spawn`.
 
-The lines of a batch come through a pipe, as a user writes it. What a job pays for `torc spawn` is
-measured inside the job.
+The lines of a batch arrive through a pipe, as usual. The cost of `torc spawn` is measured inside
+the job.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _parallel() -> Program:
 
 
 def batch(root: Path, rounds: int, *, jobs: int = 1000) -> Rows:
-    """Measure lines through `torc exec` against `torc run` of as many jobs, and GNU parallel."""
+    """Compare `torc exec` with `torc run` of as many jobs, and with GNU parallel."""
     parallel = _parallel()
     own, run, other = [], [], []
     for _ in range(rounds):
@@ -90,7 +90,7 @@ def _read(folder: Path, statement: str) -> float:
 
 
 def _store(root: Path, lines: int) -> Cost:
-    """Store lines while two jobs run; return the time until all are there, and the peak."""
+    """Store lines while two jobs run; return the time until all are stored, and the peak memory."""
     folder = new_folder(root, "lines")
     began = time.perf_counter()
     with (folder / "stderr").open("wb") as error:
@@ -169,7 +169,7 @@ def _generations(root: Path, links: int) -> Cost:
 
 
 def generations(root: Path, rounds: int, *, links: int = 1000) -> Rows:
-    """Measure a loop of jobs that make their successors, against chains that are in the file."""
+    """Compare a loop of jobs that add their successors with chains in a workflow file."""
     update = "torc user-data update x --data 2"
     own, plain, calling = [], [], []
     for _ in range(rounds):

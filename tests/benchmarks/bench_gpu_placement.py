@@ -1,5 +1,7 @@
-"""GPUs of the stand-in driver: how long a placement keeps the ledger of the host locked, and how
-soon a queue of small jobs has started.
+"""Measure placements on GPUs of the stand-in driver.
+
+Output: how long a placement holds the lock of the host's ledger, and how soon a queue of small jobs
+has started.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ HELD = 16
 
 
 def _p99(folder: Path, placements: int) -> Cost:
-    """Return the 99th percentiles of the times in seconds that placements hold the lock."""
+    """Return the 99th percentiles of the lock times of placements, in seconds."""
     gpus = tuple(Gpu(uuid=f"GPU-{n}", index=n, memory=80 << 30) for n in range(GPUS))
     pool = Pool(Machine(hostname="h", num_cpus=999, memory=1 << 40, gpus=gpus))
     other = Ledger("other", folder / "ledger")

@@ -1,4 +1,4 @@
-"""What it costs to watch GPUs: the time of one reading, and the share of a CPU of a runner.
+"""Measure the cost of watching GPUs: the time of one reading, and the CPU share of a runner.
 
 The GPUs are those of the stand-in driver, which needs a C compiler.
 """
@@ -24,7 +24,7 @@ from fake_nvml import FakeNvml, FakeProcess, NoCompiler, fake_gpu
 def gpus(
     root: Path, rounds: int, *, devices: int = 8, each: int = 40, seconds: float = 20.0
 ) -> Rows:
-    """Measure readings of GPUs with many processes, and a watch that takes them as a run does."""
+    """Measure readings of GPUs with many processes, and the watch of a run."""
     what = f"{devices} GPUs with {each} processes"
     try:
         fake = FakeNvml(root)
@@ -52,7 +52,7 @@ def gpus(
 
 
 def _readings(environ: dict[str, str], own: dict[int, str], rounds: int) -> list[Cost]:
-    """Return what readings cost; the first ones learn which processes there are."""
+    """Return the cost of readings; the first readings discover the processes."""
     service, costs = GpuService(environ), []
     try:
         for _ in range(3):
@@ -68,7 +68,7 @@ def _readings(environ: dict[str, str], own: dict[int, str], rounds: int) -> list
 
 
 def _share(environ: dict[str, str], own: dict[int, str], seconds: float) -> float:
-    """Return the share of a CPU of a watch and its helper, without their start."""
+    """Return the CPU share of a watch and its helper, without their start."""
     service = GpuService(environ)
     watch = GpuWatch(service)
     watch.set_own(own)

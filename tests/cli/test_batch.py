@@ -75,7 +75,7 @@ def test_raw_bytes_and_standard_error(shell: Shell) -> None:
 
 
 def test_nobody_reads_the_outputs(shell: Shell) -> None:
-    """The run continues to its end, and its exit code is that of its jobs."""
+    """The run continues to its end, and its exit code is that of the jobs."""
     line = "seq 60 | torc exec -k -j 2 --results r.jsonl -- 'echo {}; test {} != 9'"
     done = shell(f"{{ {line}; echo $? > code; }} | head -1; cat code; wc -l < r.jsonl")
     assert done.stdout.split() == ["1", "1", "60"]

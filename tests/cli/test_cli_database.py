@@ -134,7 +134,7 @@ def test_without_a_database(torc: Any, place: Path) -> None:
 )
 @pytest.mark.parametrize("words", ["user-data update 1 -d 2", "user-data list 1"])
 def test_another_schema(torc: Any, path: Path, change: str, problem: str, words: str) -> None:
-    """A database that lacks a part of its version is named as such, and the check says which."""
+    """The error reports a database that lacks a table or column, and the check names it."""
     with closing(sqlite3.connect(path)) as connection:
         for (index,) in connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'user_data'"

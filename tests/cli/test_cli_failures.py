@@ -118,7 +118,7 @@ def test_summary_of_one_failure(torc: Any, place: Path) -> None:
 def test_message_width(
     torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch, width: int | None, most: int
 ) -> None:
-    """A terminal bounds messages; a pipe gets more of them."""
+    """Messages are cut on a terminal; a pipe gets longer messages."""
     command = f'echo "ValueError: {"bad " * 40}" >&2; exit 1'
     jobs = "{name: 'a{i}', parameters: {i: '1:2'}, command: '" + command + "'}"
     (place / "w.yaml").write_text(f"name: w\njobs: [{jobs}]\n")
@@ -178,7 +178,7 @@ def test_why_of_waiting_jobs(torc: Any, place: Path) -> None:
 
 
 def test_own_words(torc: Any, place: Path) -> None:
-    """A reason that all its jobs gave in the same words is shown in these words."""
+    """A reason with the same message in all jobs is shown unchanged."""
     jobs = [
         """{name: alone, command: 'echo "RuntimeError: run 3 of 7" >&2; exit 1'}""",
         """{name: "equal_{i}", command: 'echo "error in step 12" >&2; exit 2', parameters: {i: "1:2"}}""",

@@ -152,7 +152,7 @@ TIMES = (
 
 @pytest.mark.parametrize("line", TIMES)
 def test_times_in_json(torc: Any, place: Path, line: str) -> None:
-    """Times in JSON are ISO 8601 with a zone, except those that upstream gives as numbers."""
+    """Times in JSON are ISO 8601 with a zone, except those that are numbers upstream."""
     command = "torc user-data update note --data 1; exit 3"
     jobs = f"[{{name: first, command: '{command}'}}]"
     (place / "w.yaml").write_text(f"name: w\njobs: {jobs}\nuser_data: [{{name: note}}]\n")

@@ -144,7 +144,7 @@ def test_names_after_two_dashes(torc: Any, place: Path) -> None:
 
 
 def test_logs_without_a_job(torc: Any, talked: int, place: Path) -> None:
-    """Without a job, the log of the one that failed last is shown, else of the last that ran."""
+    """Without a job, the log of the last failed job is shown, else of the last job that ran."""
     answer = torc("logs", "-w", 1)
     assert answer.out == "" and "silent (job 2), completed" in answer.err
     assert "the output of silent is empty" in torc("logs", "silent").err

@@ -145,7 +145,7 @@ def test_unshortened_columns(width: int) -> None:
 
 
 def test_worthless_columns_are_narrowed_first() -> None:
-    """A long command does not take the room of a name."""
+    """A long command does not narrow the names."""
     row = ["1", "n" * 40, "ready", "c" * 200]
     shapes = [Shape(1, ""), Shape(1, "middle"), Shape(1, ""), Shape(3, "right")]
     wide, narrow = (

@@ -217,7 +217,7 @@ def test_age_in_an_error(torc: Any, three: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_record_that_one_workflow_has(torc: Any, place: Path) -> None:
-    """The name of a record is enough where only one workflow has it, also for an update."""
+    """The name of a record is sufficient if only one workflow has it, also for an update."""
     for name, record in (("a", "lr"), ("b", "other")):
         jobs = '[{name: j, command: "true"}]'
         text = f"name: {name}\njobs: {jobs}\nuser_data: [{{name: {record}, data: 2}}]\n"

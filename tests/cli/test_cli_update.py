@@ -254,7 +254,7 @@ def test_diff(torc: Torc, file: Path) -> None:
 
 
 def test_name_of_a_run(torc: Torc, file: Path) -> None:
-    """A name is part of what makes a workflow the same, and is recorded like the set values."""
+    """The name and the file identify a workflow; the name is recorded like the set values."""
     assert torc("run", "w.yaml", "-q", "--name", "other", "--set", "word=two").code == 0
     found = torc("workflows", "get", "-f", "json").json
     assert (found["name"], found["set_values"]) == ("other", {"word": "two"})
@@ -268,7 +268,7 @@ def test_name_of_a_run(torc: Torc, file: Path) -> None:
 
 
 def test_failed_jobs_of_a_file_again(torc: Torc, place: Path) -> None:
-    """``--stale`` runs the failed jobs of the workflow that was made from the file before."""
+    """``--stale`` reruns the failed jobs of the workflow created earlier from the file."""
     (place / "w.yaml").write_text("name: w\njobs: [{name: a, command: 'cat gate'}]\n")
     answer = torc("run", "w.yaml")
     assert answer.code == 1 and "`torc run 1 --stale` runs the failed jobs again" in answer.err
@@ -290,7 +290,7 @@ def test_failed_jobs_of_a_file_again(torc: Torc, place: Path) -> None:
 def test_values_in_another_file(
     torc: Torc, place: Path, parameters: str, name: str, before: str, after: str
 ) -> None:
-    """A change of a file that the workflow file names is a change of the workflow."""
+    """A change in a file named by the workflow file is a change of the workflow."""
     (place / "w.yaml").write_text(
         f"name: t\njobs: [{{name: 'j{{n}}', command: 'echo {{n}}', {parameters}}}]\n"
     )
@@ -320,7 +320,7 @@ def test_keep(torc: Torc, file: Path) -> None:
 
 
 def test_keep_with_a_new_dependency(torc: Torc, file: Path) -> None:
-    """A job with a result does not wait for a new job, also if that one fails."""
+    """A job with a result does not wait for a new job, even if the new job fails."""
     assert torc("run", "w.yaml", "-q").code == 0
     edit(file, 'command: "echo sum"', 'command: "echo sum", depends_on: [new]')
     file.write_text(file.read_text() + '  - {name: new, command: "exit 3"}\n')

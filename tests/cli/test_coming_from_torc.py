@@ -1,5 +1,4 @@
-"""Every line of the page `coming-from-torc` that scripts depend on, and upstream's tutorials that
-the seeds do not contain."""
+"""Check the page `coming-from-torc`, and upstream tutorials that are not among the seeds."""
 
 from __future__ import annotations
 
@@ -170,7 +169,7 @@ def test_retries_after_the_first_attempt(torc: Any, place: Path) -> None:
 
 
 def test_parallel_jobs_are_an_additional_limit(torc: Any, place: Path) -> None:
-    """Two jobs of two CPUs never run together on two CPUs, whatever the limit of jobs is."""
+    """Two jobs with two CPUs each never run together on two CPUs, regardless of the job limit."""
     text = (
         "name: w\njobs:\n- {name: 'a_{i}', parameters: {i: '1:2'}, resource_requirements: r,"
         " command: 'mkdir lock && sleep 0.2 && rmdir lock'}\n"

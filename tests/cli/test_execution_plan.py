@@ -61,7 +61,7 @@ def test_excluded_columns(torc: Any, chain: None) -> None:
 
 
 def test_status_of_upstream(torc: Any, chain: None) -> None:
-    """The status has the keys of upstream beside ours, and all eleven counts."""
+    """The status has the keys of upstream in addition to torc's own, and all eleven counts."""
     assert torc("run", 1, "-q").code == 0
     found = torc("status", "-f", "json").json
     assert (found["workflow_id"], found["workflow_name"], found["workflow_user"]) == (

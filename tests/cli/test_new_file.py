@@ -26,7 +26,7 @@ def test_runs(torc: Any, place: Path, template: str) -> None:
 
 
 def test_schema_goes_where_a_link_points(torc: Any, place: Path) -> None:
-    """The file of ``-o`` is written, not replaced: it may be a link or a device."""
+    """The file of ``-o`` is written in place: it may be a link or a device."""
     (place / "link").symlink_to("schema.json")
     assert torc("schema", "-o", "link").code == 0
     assert (place / "link").is_symlink()

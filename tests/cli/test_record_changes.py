@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def built(torc: Any, place: Path) -> None:
-    """A workflow that was made by commands only: one writes a file, two reads it."""
+    """A workflow created by commands only: one writes a file, two reads it."""
     for line in (
         "workflows new -n w",
         "files create 1 -n raw -p raw.txt",
@@ -35,7 +35,7 @@ def pairs(torc: Any) -> set[tuple[str, str]]:
 
 
 def test_jobs(torc: Any, built: None, place: Path) -> None:
-    """A job waits for others by id and through files, also for those that are made after it."""
+    """A job waits for other jobs by id and through files, including jobs created after it."""
     assert pairs(torc) == {("two", "one"), ("three", "one"), ("three", "two")}
     assert set(statuses(torc).values()) == {"uninitialized"}
     assert torc("run", 1, "-q").code == 0

@@ -1,4 +1,4 @@
-"""``torc spawn``: jobs that make jobs."""
+"""``torc spawn``: jobs that add jobs."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_references_to_the_workflow(torc: Any, place: Path) -> None:
 
 
 def test_entries_that_the_workflow_has(torc: Any, place: Path) -> None:
-    """A fragment may declare records and files again; what the workflow has counts."""
+    """A fragment may declare records and files again; the entries of the workflow count."""
     more = {
         "user_data": [{"name": "cfg", "data": 1}, {"name": "new", "data": 2}],
         "files": [{"name": "f", "path": "f.txt"}],
@@ -285,7 +285,7 @@ def test_patterns_take_new_jobs_in(torc: Any, place: Path, key: str, made: Any) 
 
 
 def test_ready_job_waits_again(torc: Any, place: Path) -> None:
-    """A job that is ready and has not begun takes new jobs in, too."""
+    """A job that is ready and has not begun also gets new dependencies."""
     command = fragment(place, {"name": "part_2", "command": "echo child >> ran"})
     jobs = [
         {"name": "part_1", "command": "true"},

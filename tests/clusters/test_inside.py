@@ -1,4 +1,4 @@
-"""The allocation of a process, read from environments like those of a real Slurm."""
+"""The allocation of a process, read from environments as Slurm sets them."""
 
 from __future__ import annotations
 

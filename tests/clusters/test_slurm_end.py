@@ -1,4 +1,4 @@
-"""The end of an allocation: asked of a stand-in for squeue that may fail in all ways."""
+"""The end of an allocation, reported by a stand-in for squeue with every kind of failure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_no_squeue(tmp_path: Path) -> None:
 
 
 def test_slow_squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wrapper script is ended; a child of it that keeps its output open delays nothing."""
+    """The wrapper script is killed; a child that keeps its output open delays nothing."""
     monkeypatch.setattr(slurm, "TIMEOUT_SECONDS", 0.2)
     environ = squeue(tmp_path, 'sleep 600 & echo $! > "${0%/*}/pid"; wait; echo "3|7"')
     assert end_of(environ) is None

@@ -465,7 +465,7 @@ resource_requirements:
 
 
 def test_requirements_that_were_just_added(bench: Any) -> None:
-    """Jobs may be added with new requirements between a step and the look for remaining work."""
+    """Jobs with new requirements may be added between a step and the check for remaining work."""
     one = bench("name: w\njobs: [{name: a, command: x}]\n")
     one.step()
     machine = Machine(hostname="bench", num_cpus=4, memory=64 << 30)

@@ -101,7 +101,7 @@ def test_driver_failure_and_return(service: Any) -> None:
 
 
 def test_use_of_a_job_with_its_containers(service: Any) -> None:
-    """The processes of a job count for its leader; so does what only the pool counts for it."""
+    """Processes of a job count for its leader, including those that only the pool attributes."""
     first = Gpu(
         uuid="a",
         index=0,

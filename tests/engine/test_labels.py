@@ -1,4 +1,4 @@
-"""Runners take the jobs whose labels they all have."""
+"""Runners take only jobs whose labels they have."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_runner_takes_jobs_whose_labels_it_has(
 
 
 def test_equal_requests_with_other_labels(bench: Callable[..., Any]) -> None:
-    """A class of requests in which no job is for this runner keeps no other from starting."""
+    """A class of requests without a job for this runner does not block other classes."""
     text = "jobs:\n" + "".join(
         f"- {{name: j{number}, command: x, priority: {number}"
         + (", labels: [night]}\n" if number > 4 else "}\n")

@@ -585,7 +585,7 @@ class TestUsage:
         """A reading that is newer than the last sample of a job is not lost."""
         usage: dict[int, tuple[int, float | None]] = {}
         with closing(LocalExecutor(gpu_usage=lambda: usage)) as local:
-            local._supervisor._gpus._sampled_at = math.inf  # no sample is due any more
+            local._supervisor._gpus._sampled_at = math.inf  # no further sample is due
             held = Allocation(1, 0, (GpuGrant("GPU-0"),))
             local.submit([order("sleep 0.3", allocation=held)])
             [attempt] = local._attempts.values()
@@ -884,7 +884,7 @@ def test_gpu_readings_that_come_after_an_adoption(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(time, "thread_time", lambda: 0.0)
     readings: dict[int, tuple[int, float | None]] = {}
     looking = supervisor.Supervisor(lambda attempt: None, lambda: readings)
-    looking._thread = threading.Thread()  # it looks when the test says so
+    looking._thread = threading.Thread()  # the test decides when it looks
     with subprocess.Popen(["/bin/bash", "-c", "read x"], stdin=-1, start_new_session=True) as job:
         attempt = adopted(job.pid, GpuGrant("GPU-0"))
         looking.add(attempt, adopted=True)

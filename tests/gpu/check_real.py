@@ -5,20 +5,20 @@
 --quick gives the driver less time to see what runs: enough for the stand-in of the tests.
 
 1. the inventory, against what nvidia-smi says;
-2. a CUDA program of ours, as the monitor sees it: its memory, its load, whose it is;
+2. a CUDA program of this check, as the monitor sees it: its memory, load and owner;
 3. a workflow, run by `torc run`: a whole-GPU job, two shares of one GPU and a job without GPUs,
 each of which says
    what CUDA showed it; their results with the measured memory;
 4. the program as a foreign process: a whole-GPU job is not started beside it, and is when it
 leaves (one GPU only);
-5. a job of another database that holds all GPUs: ours waits, is told why, and starts after it;
+5. a job of another database that holds all GPUs: the job waits, shows why, and starts after it;
 6. a program that runs outside of the session of the job, as in a container, and names only its
 control group: it belongs to the job, and use beyond the request is an event within seconds;
 7. hints: a job with a part of a GPU finds the limits of its memory in its environment;
-8. a GPU that a user has set aside: no job starts there until it may be used again;
+8. a GPU that a user has set aside: no job starts there until it is put back into use;
 9. a job that computes on a GPU that it was not given is reported (several GPUs only).
 
-Exit code 0: all is well, or skipped. 1: something is wrong, which is printed with FAIL.
+Exit code 0: all checks passed, or skipped. 1: some checks failed, printed with FAIL.
 """
 
 from __future__ import annotations
@@ -305,7 +305,7 @@ def shared(checks: Checks, gpus: tuple[Gpu, ...], folder: Path) -> None:
 
 
 def started(folder: Path, name: str, command: str, **wants: object) -> subprocess.Popen[bytes]:
-    """Start the run of a workflow with one job, both of that name."""
+    """Start the run of a workflow with one job; both have that name."""
     settings = {"execution_config": wants.pop("execution")} if "execution" in wants else {}
     needs = {"name": "r", "num_cpus": 1, "memory": "1g", "runtime": "PT2M", **wants}
     job = {"name": name, "command": command, "resource_requirements": "r"}
@@ -317,7 +317,7 @@ def started(folder: Path, name: str, command: str, **wants: object) -> subproces
 
 
 def waits_for(folder: Path, text: str, *words: str) -> str:
-    """Return what a command prints, as soon as it contains the text; or what it printed last."""
+    """Return the output of a command once it contains the text, or the last output."""
     deadline = time.monotonic() + PATIENCE / 2
     while text not in (found := torc(folder, *words).stdout) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -334,7 +334,7 @@ def ends(checks: Checks, runner: subprocess.Popen[bytes], what: str) -> None:
 
 
 def outside(checks: Checks, folder: Path) -> None:
-    """This script plays the daemon that starts the containers."""
+    """This script acts as the daemon that starts the containers."""
     job = "env > out.new; mv out.new out.env; while [ ! -e out.go ]; do sleep 0.05; done"
     with started(folder, "outside", job, num_gpus=0.5, gpu_memory="1g") as runner:
         if not wait((folder / "out.env").exists, runner):

@@ -99,7 +99,7 @@ class FakeNvml:
         self.hangs: list[tuple[str, int | None]] = []  # function, number of the GPU
         self.xids: list[
             tuple[int, int]
-        ] = []  # number of the GPU, error; told to who listens before
+        ] = []  # number of the GPU, error; only for events registered before
         self.mps: list[tuple[int, int]] = []  # number of the GPU, pid of a client
         self.state = folder / "nvml_state"
         self.library = library if library is not None else compile_library(folder)

@@ -83,7 +83,7 @@ class Bench:
         return said
 
     def slowness(self) -> float:
-        """Return how much slower this machine is now than a quiet one; at least 1.
+        """Return how much slower this machine is now than an idle one; at least 1.
 
         The command that is timed reads the driver, too.
         """

@@ -1,6 +1,6 @@
 """A driver that hangs delays no job without GPUs, no limit and no Ctrl-C.
 
-Times are compared with those of the same run without a hang, on the same machine.
+Times are compared with the same run without a hang, on the same machine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WAIT = "while [ ! -e {}.go ]; do sleep 0.02; done"
 
 @contextmanager
 def bench(fake: FakeNvml, folder: Path) -> Iterator[Bench]:
-    """Return a bench of its own folder and database."""
+    """Return a bench with a separate directory and database."""
     folder.mkdir()
     fake.gpus = [fake_gpu(0), fake_gpu(1)]
     fake.hangs = []

@@ -33,7 +33,7 @@ class Container:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, names: tuple[str, ...]) -> None:
-        """Use 30 GiB of the GPU of the job, with these variables of it."""
+        """Use 30 GiB of the GPU of the job, with these of its variables."""
         wait_for((self.box.folder / "env").exists, "the environment of the job")
         pairs = (line.partition("=") for line in (self.box.folder / "env").read_text().split("\n"))
         job = {name: value for name, _, value in pairs}
@@ -64,7 +64,7 @@ def start(box: Bench) -> subprocess.Popen[str]:
 
 
 def used(box: Bench) -> list[tuple[int, int]]:
-    """Return what jobs and others use of each GPU."""
+    """Return what jobs and other programs use of each GPU."""
     gpus = box.json("resources")["gpus"]
     return [(one["memory_own_bytes"], one["memory_foreign_bytes"]) for one in gpus]
 

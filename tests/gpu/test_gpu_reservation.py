@@ -1,4 +1,4 @@
-"""The first job that does not fit is next: it is not passed, and `why` says where and when."""
+"""The first job that does not fit is next: no job overtakes it, and `why` says where and when."""
 
 from __future__ import annotations
 

@@ -289,7 +289,7 @@ def test_end_of_runner() -> None:
 
 
 class Dictionary:
-    """The port `DependencyGraph`, the slow and obvious way."""
+    """A slow and obvious implementation of the port `DependencyGraph`."""
 
     def __init__(self, depends_on: dict[int, list[int]], cancel: dict[int, bool]) -> None:
         self.depends_on = depends_on

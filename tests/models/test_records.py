@@ -1,4 +1,4 @@
-"""Record classes behave as those of `dataclasses`, without the cost of its import."""
+"""Record classes behave like those of `dataclasses`, without the cost of its import."""
 
 from __future__ import annotations
 

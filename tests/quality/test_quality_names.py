@@ -12,7 +12,7 @@ AVOIDED = {"say", "tell", "told", "said", "want", "complain", "burst"}
 
 
 def nodes() -> Iterator[tuple[ast.AST, str]]:
-    """Return the syntax of the product, each node with its place."""
+    """Yield the syntax nodes of the product, each with its place."""
     for path in [*PRODUCT.rglob("*.py"), *PRODUCT.rglob("*.pyi")]:
         for node in ast.walk(ast.parse(path.read_text())):
             yield node, f"{path.relative_to(PRODUCT)}:{getattr(node, 'lineno', 1)}"
@@ -31,7 +31,7 @@ def name_of(node: ast.AST) -> str:
 
 
 def test_class_names() -> None:
-    """Every class of the product has a name of its own, also inside another class."""
+    """Every class of the product has a unique name, even inside another class."""
     places: dict[str, list[str]] = defaultdict(list)
     for node, place in nodes():
         if isinstance(node, ast.ClassDef):

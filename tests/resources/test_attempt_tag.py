@@ -59,7 +59,7 @@ def test_a_tag_is_a_name_of_a_slice() -> None:
 
 
 def test_a_tag_tells_nothing_of_the_password() -> None:
-    """Others read the names of processes and of files in the ledger: a hash could be guessed."""
+    """Other users can read process and file names, and could guess a password from its hash."""
     key = AttemptKey(1, 3, 2, 4)
     url = "postgresql://ada:{}@host/torc"
     assert attempt_tag(url.format("secret"), key) == attempt_tag(url.format("other"), key)

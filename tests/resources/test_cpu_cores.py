@@ -1,4 +1,4 @@
-"""Cores: read from the kernel's description, chosen near each other, and never given twice."""
+"""Cores: read from the kernel's description, chosen near each other, and never assigned twice."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_killed_runner_leaves_its_cores_to_its_jobs(folder: Path) -> None:
     job = subprocess.Popen(
         [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(lock,)
     )
-    ledger.started(name)  # and the runner is killed: it frees nothing
+    ledger.started(name)  # the runner is killed and frees nothing
     assert other.take(other.name(2, 1, 1, 1), 1) is None
     job.communicate(b"\n")
     assert other.take(other.name(2, 1, 1, 1), 3) is not None
@@ -114,7 +114,7 @@ def test_a_killed_runner_leaves_its_cores_to_its_jobs(folder: Path) -> None:
 
 
 def test_without_a_directory(folder: Path) -> None:
-    """The jobs of one runner are kept apart in any case."""
+    """The jobs of one runner never share a core."""
     folder.write_text("not a directory")
     ledger = CoreLedger("sqlite:///a", CORES)
     taken = [ledger.take(ledger.name(1, 1, job, 1), 1) for job in range(4)]

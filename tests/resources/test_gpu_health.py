@@ -1,4 +1,4 @@
-"""Which GPUs are set aside: because jobs fail there, because of damage, or by a user."""
+"""GPUs that are set aside because of failures, because of damage, or by a user."""
 
 from __future__ import annotations
 

@@ -200,7 +200,7 @@ def test_nearly_all_means_all(total: float, wanted: int) -> None:
     ids=["memory", "per cent", "share", "whole"],
 )
 def test_all_of_a_gpu_beside_the_idle_use(wanted: dict[str, object]) -> None:
-    """An idle GPU with a screen or a driver that uses 400 MiB serves a request for all of it."""
+    """An idle GPU on which a screen or driver uses 400 MiB serves a request for all its memory."""
     size = int(23.99 * GB)
     found = pool(gpu(memory=size, memory_free=size - 400 * MIB))
     assert found.take(request(**wanted)) is not None

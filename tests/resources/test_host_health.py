@@ -1,4 +1,4 @@
-"""Files with what the users of a host know of the health of its GPUs."""
+"""Files with the GPU health records of the users of a host."""
 
 from __future__ import annotations
 

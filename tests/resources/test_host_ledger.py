@@ -108,7 +108,7 @@ def test_the_jobs_of_a_runner_are_one_entry(ledger: Callable[[str], Ledger]) -> 
 def test_placing_removes_the_files_of_killed_runners(ledger: Callable[[str], Ledger]) -> None:
     a, b = ledger("a"), ledger("b")
     left, kept = claim(a, 1), claim(a, 2)
-    a.started(left)  # no process has inherited its lock
+    a.started(left)  # no process inherited its lock
     (a.path / "notes").write_text("a file of somebody else")
     assert [entry.name for entry in b.others()] == [kept]
     with b.placing():

@@ -178,7 +178,7 @@ def test_gpus_that_the_environment_names(environ: dict[str, str], uuids: list[st
     ("grant", "share", "memory"),
     [
         (GpuGrant("GPU-a"), "1", "81920"),
-        # a quarter of what the idle use of others leaves, without the headroom
+        # a quarter of the memory less the idle use of others, without the headroom
         (GpuGrant("GPU-a", 250), "0.25", "19840"),
         (GpuGrant("GPU-a", 0, 3 << 30), "0", "3072"),
         (GpuGrant("GPU-a", 0, 81 << 30), "0", "81920"),

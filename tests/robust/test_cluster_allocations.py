@@ -1,4 +1,4 @@
-"""Runners with the environment of Slurm: what an allocation grants is theirs alone, until its end."""
+"""Runners in a Slurm environment use the resources of their allocation alone, until its end."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_two_runners_of_one_machine(
 
 
 def test_one_allocation_is_shared(make_shell: Callable[..., Any]) -> None:
-    """Two runners of one allocation on one node have its CPU together."""
+    """Two runners of one allocation on one node share its CPU."""
     one, other = make_shell(), make_shell()
     text = "name: s\njobs: [{name: 'j{i}', command: 'until [ -e go ]; do sleep 0.05; done',"
     assert one.run("create", one.write(text + " parameters: {i: '1:2'}}]"))[0] == 0

@@ -32,7 +32,7 @@ jobs:
     assert code == 1
     kept = ["j1_r1_a1.o", "j2_r1_a1.e", "j2_r1_a1.o", "j3_r1_a1.o", "j4_r1_a1.e", "j4_r1_a1.o"]
     assert names(shell) == [f"job_wf1_{name}" for name in kept]
-    assert "job_wf1_j3" not in said  # it has printed nothing
+    assert "job_wf1_j3" not in said  # the job printed nothing
     assert "job_wf1_j4_r1_a1.e:1\n" in said
     for job in "abcd":
         code, text = shell.run("logs", job, "-w", "1")

@@ -1,4 +1,4 @@
-"""A machine with six GPUs and two users, for the picture of the tab Machine.
+"""Simulate a machine with six GPUs and two users, for the picture of the tab Machine.
 
 The GPUs are those of the stand-in driver of the tests. Both users are one user here: only the names
 that the app shows are changed. A notebook of the other user holds memory and does not compute.
@@ -56,7 +56,7 @@ class GpuBox:
 
     @contextmanager
     def at_work(self, url: str) -> Iterator[None]:
-        """Have the notebook and the jobs of both users on the GPUs."""
+        """Run the notebook and the jobs of both users on the GPUs."""
         with self._stack:
             notebook = self._start([sys.executable, "-c", "input()"], {}, stdin=subprocess.PIPE)
             self.fake.processes = [FakeProcess(NOTEBOOK, pid=notebook.pid, memory=48 * GB)]
@@ -123,7 +123,7 @@ def _idle(gpu: int) -> float | None:
 
 @contextmanager
 def shown(environ: dict[str, str]) -> Iterator[None]:
-    """Let the app of this process see the GPUs, with the other user's name."""
+    """Show the GPUs in the app of this process, with the other user's name."""
     read = GpuService.read
 
     def named(service: GpuService, *args: object, **options: object) -> GpuReading | None:

@@ -1,4 +1,4 @@
-"""The workflow files in the sources of Torc 1.0.0 are valid, and give as many jobs as there.
+"""The workflow files in the sources of Torc 1.0.0 are valid, and create as many jobs as upstream.
 
 ``upstream_counts.json`` has the counts of jobs, files, records, requirements, schedulers and actions
 of each file. The files are not part of this repository: ``TORC_UPSTREAM`` names the directory of
@@ -20,7 +20,7 @@ from torc_tui.workflow_file.load import load
 COUNTS = json.loads((Path(__file__).parent / "data" / "upstream_counts.json").read_text())
 SOURCES = os.environ.get("TORC_UPSTREAM", "")
 REFUSED = {
-    # Torc refuses both, too: a value in capitals, and a key that schedulers do not have.
+    # Torc also refuses both: a value in capitals, and an unknown key of schedulers.
     "tests/workflows/multi_node_parallel_jobs_test/workflow.yaml": "must be one of summary",
     "tests/workflows/timeout_auto_recovery_test/workflow.yaml": "unknown key 'num_nodes'",
 }

@@ -191,7 +191,7 @@ def test_files_and_events_of_users(store: Store, workflow_id: int) -> None:
 
 
 def test_one_more_job(store: Store, workflow_id: int) -> None:
-    """A job that is created later waits for others, and those wait that read what it writes."""
+    """A job created later waits for its dependencies, and the readers of its files wait for it."""
     file_id = record_changes.create_file(store, workflow_id, "late", "late.txt")
     last = queries.list_jobs(store, workflow_id)[-1]["id"]
     reader = create_job(store, workflow_id, NewJob("reader", "true", input_files=[file_id]))

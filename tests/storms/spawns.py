@@ -1,4 +1,4 @@
-"""Kill a workflow whose jobs make jobs at random moments, and check its generations.
+"""Kill a workflow whose jobs add jobs, at random moments, and check its generations.
 
 ``python -m tests.storms.spawns --kills 200 [--database URL] [--seed N]`` runs loops of jobs, each of
 which makes a worker and the next of its kind, until that many processes were killed: runners, jobs,
@@ -50,7 +50,7 @@ class SpawnStorm(Storm):
         (self.folder / "storm.yaml").write_text(WORKFLOW)
 
     def repair(self, workflow: str) -> None:
-        """Rerun jobs that a kill has failed: they made nothing that counts."""
+        """Rerun jobs that failed because of a kill: their children were discarded."""
         jobs = self.json("jobs", "list", workflow)
         failed = [str(one["id"]) for one in jobs if one["status"] in ("failed", "canceled")]
         if failed:
@@ -78,7 +78,7 @@ class SpawnStorm(Storm):
             self.tally.kills[kind] += bool(chosen) or kind != "command"
 
     def check(self, workflow: str) -> None:
-        """Compare the jobs with those that the loop makes."""
+        """Compare the jobs with those that the loop should add."""
         tally, faults = self.tally, self.tally.faults
         tally.workflows += 1
         jobs = [one["name"] for one in self.json("jobs", "list", workflow)]

@@ -306,7 +306,7 @@ async def test_focus_of_tabs(story: Story) -> None:
         await until(pilot, sees(pilot, "train_3", "1-0 tabs", "tab pane"))
         for key in ("2", "3", "4", "5", "6", "7", "8", "9", "0", "1"):
             await pilot.press(key)
-            assert screen(pilot).table.has_focus, key  # arrows go on through the jobs
+            assert screen(pilot).table.has_focus, key  # arrow keys still move through the jobs
             await pilot.press(key)
             pane = screen(pilot).tabs.pane
             assert pane is not None and pane.has_focus_within, key
@@ -510,7 +510,7 @@ async def test_failed_jobs_in_one_key(story: Story, tmp_path: Path) -> None:
         for key, expected in (("]", 3), ("]", 5), ("]", 3), ("[", 5), ("[", 3)):
             await pilot.press(key)
             assert screen(pilot).selected_job.id == expected
-        await pilot.press("2", "2", "]")  # in a tab too
+        await pilot.press("2", "2", "]")  # also in a tab
         pane = screen(pilot).tabs.pane
         assert screen(pilot).selected_job.id == 5 and pane is not None and pane.has_focus_within
 
@@ -586,4 +586,4 @@ async def test_stopped_jobs_have_not_failed(story: Story) -> None:
         assert screen(pilot).selected_job.id == 3
         await pilot.press("]")
         assert screen(pilot).selected_job.id == 3
-        assert "[-] failed" not in screen_text(pilot)  # there is no other one
+        assert "[-] failed" not in screen_text(pilot)  # there is no other failed job

@@ -65,7 +65,7 @@ LATER = frozenset({"notify", "notify-workflow"})
 
 
 class EveryKeyStory(Workspace):
-    """A workflow in one state, with a runner where it runs."""
+    """A workflow in one state, with a runner if it is running."""
 
     def __init__(self, folder: Path, state: str) -> None:
         super().__init__(folder, SPEC)

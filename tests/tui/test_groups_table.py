@@ -50,7 +50,7 @@ def test_most_telling_job() -> None:
     assert rows.lead("train_{i}") == 3
     rows.filter(lambda job: job.status is S.COMPLETED)
     assert rows.lead("train_{i}") == 1
-    assert cell(rows, "train_{i}", "why").startswith("2 completed")  # what matches
+    assert cell(rows, "train_{i}", "why").startswith("2 completed")  # the matching jobs
     rows.filter(None)
     assert cell(rows, "train_{i}", "why").startswith("1 failed · 2 completed")
 

@@ -23,7 +23,7 @@ jobs:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current directory, with workflow files and others."""
+    """The current directory, with workflow files and other files."""
     folder = tmp_path / "here"
     (folder / "deep" / "er").mkdir(parents=True)
     (folder / "torc_output").mkdir()

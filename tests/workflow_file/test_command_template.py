@@ -1,4 +1,4 @@
-"""Lines that come from outside become one word of a command, whatever they contain."""
+"""Each untrusted line becomes one word of a command, whatever it contains."""
 
 from __future__ import annotations
 

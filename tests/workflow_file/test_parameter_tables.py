@@ -159,7 +159,7 @@ def test_misspelt_columns_are_warned_about(tmp_path: Path) -> None:
 
 
 def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder of the file counts, and else the current one, as in Torc."""
+    """Paths are relative to the directory of the file, otherwise to the current one, as in Torc."""
     folder, here = tmp_path / "folder", tmp_path / "here"
     folder.mkdir()
     here.mkdir()

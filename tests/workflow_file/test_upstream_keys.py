@@ -1,4 +1,4 @@
-"""Keys and nodes of Torc's files that have little or no effect here."""
+"""Keys and nodes of Torc's files with little or no effect here."""
 
 from __future__ import annotations
 
