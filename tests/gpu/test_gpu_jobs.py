@@ -111,7 +111,7 @@ def test_a_damaged_gpu_is_not_used(box: Bench, kind: str) -> None:
     assert ended(runner)[0] == 0
     told = messages(box, "node_notice")
     assert sum(text in one for one in told) == 1
-    assert sum(one.startswith("GPU 0 is back in use, by ") for one in told) == 1
+    assert sum(one.startswith("GPU 0 is back in use (put back by ") for one in told) == 1
     assert ended(box.start({"c": ("true", {"num_gpus": 2})}))[0] == 0, "the user knows it"
 
 
@@ -226,7 +226,7 @@ def growing(box: Bench, name: str, first: str, then: str) -> str:
 
 
 def held(box: Bench) -> str:
-    """Return what the driver is told of programs of ours; they come and go."""
+    """Return what the programs of these tests tell the stand-in driver; the files come and go."""
     texts = []
     for path in Path(f"{box.fake.state}.d").iterdir():
         with contextlib.suppress(FileNotFoundError):
@@ -264,7 +264,7 @@ def test_a_job_above_its_request_is_stopped_to_protect_others(
         assert box.states()["good"] == "running"
     else:
         seen = len(box.events("node_notice"))
-        box.fake.gpus += [fake_gpu(1)]  # a later reading, after which nothing has changed
+        box.fake.gpus += [fake_gpu(1)]  # a later reading without changes
         box.fake.write()
         wait_for(lambda: len(box.json("compute-nodes", "list", "1")[0]["gpus"]) == 2, "a reading")
         assert (box.states()["bad"], seen) == ("running", 0)

@@ -76,7 +76,7 @@ LACK = because(Kind.START_SHORTAGE, lack="disk", directory="/work")
         (because(Kind.GPU_USED_AGAIN, gpu=(3, None)), "GPU 3 is back in use"),
         (
             because(Kind.GPU_USED_AGAIN, gpu=(3, None), user="anna"),
-            "GPU 3 is back in use, by decision of anna",
+            "GPU 3 is back in use (put back by anna)",
         ),
         (because(Kind.GPUS_TOO_FEW, requested=5, usable=2), "5 GPUs requested, 2 usable here"),
     ],

@@ -204,7 +204,8 @@ def _translate_sqlite(error: BaseException, path: str) -> StoreError:
         )
     if code == sqlite3.SQLITE_READONLY:
         return StoreUnavailable(
-            f"the database {path} is read-only", hint="check the rights of the file and its folder"
+            f"the database {path} is read-only",
+            hint="check the permissions of the file and its directory",
         )
     if code == sqlite3.SQLITE_FULL:
         return StoreUnavailable(
@@ -214,7 +215,7 @@ def _translate_sqlite(error: BaseException, path: str) -> StoreError:
         return cannot_open(path)
     return StoreUnavailable(
         f"the database {path} cannot be used: {error}",
-        hint="check the disk and the rights of the file",
+        hint="check the disk and the permissions of the file",
     )
 
 
@@ -225,7 +226,7 @@ def _sqlite_code(error: BaseException) -> int:
 
 def cannot_open(path: str) -> StoreUnavailable:
     """Return the error for a file that SQLite cannot open, with the obstacle."""
-    hint = "check the rights of the file and its folder, or name another one with --database"
+    hint = "check the permissions of the file and its directory, or use another --database"
     if os.path.isdir(path):
         hint = f"name a file, such as {os.path.join(path, 'torc.db')}"
     return StoreUnavailable(f"the database {path} cannot be opened: {_obstacle(path)}", hint=hint)

@@ -74,9 +74,9 @@ def _texts(found: Iterable[CompiledStatement]) -> str:
             others[entry.name] = entry.postgresql
     lines = [
         "",
-        "# name: text, parameters, columns, extra; a value that is no plain one has :kind",
+        "# name: text, parameters, columns, extra; values of special types have :kind",
         *_dictionary("STATEMENTS: dict[str, tuple[object, ...]]", entries_),
-        "# where PostgreSQL needs other words",
+        "# statements that differ for PostgreSQL",
         *_dictionary("POSTGRESQL: dict[str, str]", others),
         "",
     ]
@@ -84,7 +84,7 @@ def _texts(found: Iterable[CompiledStatement]) -> str:
 
 
 def _words(values: Iterable[tuple[str, Any]]) -> str:
-    """Return names in one text, each with the kind of its value if that is no plain one."""
+    """Return names as one text, each with the kind of its value if the type is special."""
     return " ".join(f"{name}:{kind}" if (kind := _kind(type_)) else name for name, type_ in values)
 
 

@@ -2,7 +2,7 @@
 
 Output: one text for both databases where possible. It is that of SQLite, whose parameters are
 ``?1``; PostgreSQL has ``$1`` in their place. A statement has another text for PostgreSQL only if it
-needs other words there.
+needs different SQL there.
 """
 
 from __future__ import annotations

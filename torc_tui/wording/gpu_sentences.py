@@ -168,7 +168,7 @@ def _next(reason: Reason) -> str:
 
 
 def _used_again(reason: Reason) -> str:
-    by = f", by decision of {reason['user']}" if reason["user"] else ""
+    by = f" (put back by {reason['user']})" if reason["user"] else ""
     return f"{_label(reason)} is back in use{by}"
 
 
