@@ -66,7 +66,7 @@ def exit_codes() -> str:
             '{"status": "error", "message": "there is no workflow 9", "hint": "…", "exit_code": 2}\n'
             "```",
             "`problems` lists the individual errors in a workflow file, or the jobs to which an action\n"
-            "does not apply to.\n",
+            "does not apply.\n",
         )
     )
 
