@@ -67,7 +67,7 @@ def test_one_bad_gpu_fails_few_jobs(box: Bench, ledger: str) -> None:
 
 
 def second(box: Bench) -> Bench:
-    """Return a bench with a database of its own on the same GPUs."""
+    """Return a bench with a separate database on the same GPUs."""
     (box.folder / "other").mkdir()
     return Bench(box.fake, box.folder / "other")
 

@@ -75,7 +75,7 @@ def test_jobs_that_request_memory_only_are_spread(box: Bench) -> None:
 
 
 def test_unified_memory_has_the_size_of_the_machine(box: Bench) -> None:
-    """The memory of a GPU that has none of its own is not unlimited."""
+    """A GPU without its own memory does not count as unlimited."""
     box.fake.gpus = [fake_gpu(0)]
     box.fake.failures = [("nvmlDeviceGetMemoryInfo", 3, None)]
     box.fake.write()

@@ -1,4 +1,4 @@
-"""The activity of a workflow: what it shows first, and what it keeps."""
+"""The activity of a workflow: the order of its parts, and the jobs that it keeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cpu_bind: cores`: jobs run on whole cores of their own."""
+"""`cpu_bind: cores`: each job runs on whole cores that no other job uses."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_threads_are_set_only_where_the_file_declares_both(
 
 
 def test_jobs_of_two_databases_share_no_core(user_shell: Shell, tmp_path: Path) -> None:
-    """While one database holds a core, the jobs of another run on the others, one by one."""
+    """While one database holds a core, the jobs of another run on the other core, one by one."""
     text = (
         "cpu_bind: cores\nresource_requirements: [{name: one, num_cpus: 1}]\n"
         f"jobs: [{{name: 'NAME{{i}}', command: \"{SEEN}; WAIT\", resource_requirements: one,"
@@ -90,7 +90,7 @@ def test_jobs_of_two_databases_share_no_core(user_shell: Shell, tmp_path: Path) 
 
 
 def test_a_runner_inside_a_bound_job(user_shell: Shell, tmp_path: Path) -> None:
-    """The jobs inside share the cores of the job around them, and no others."""
+    """The jobs of the inner runner use only the cores of the job around it."""
     inner = (
         "cpu_bind: cores\nresource_requirements: [{name: one, num_cpus: 1}]\n"
         f'jobs: [{{name: i, command: "{SEEN}; echo $TORC_CPUS", resource_requirements: one}}]\n'

@@ -1,4 +1,4 @@
-"""Widths of the columns of the job table: they follow what the rows show."""
+"""Widths of the columns of the job table, which fit the visible rows."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def snapshot(pilot: Pilot[Any], done: list[str]) -> tuple[object, ...]:
 
 
 async def close_dialogs(pilot: Pilot[Any], stack: int) -> None:
-    """Close what a key has opened."""
+    """Close the dialogs that a key has opened."""
     for _ in range(6):
         if len(pilot.app.screen_stack) <= stack:
             return

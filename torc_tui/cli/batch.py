@@ -62,7 +62,7 @@ class _Feeder(JobSource):
         self._closing = threading.Event()
         self._failed: set[int] = set()
         self._unfinished = 0
-        """At most so many jobs are left."""
+        """Upper bound of the number of unfinished jobs."""
         self._batch = batch
         self._input = given
         self._groups = groups

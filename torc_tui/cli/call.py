@@ -90,7 +90,7 @@ class Call:
 
     @cached_property
     def actor(self) -> str:
-        """Return who acts, as events record it."""
+        """Return the actor that events record."""
         return settings.actor()
 
     def close(self) -> None:

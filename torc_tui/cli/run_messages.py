@@ -16,7 +16,7 @@ from torc_tui.wording import IGNORED, KEPT, count, duration, end_sentence, laste
 
 _STDERR_LINES = 5
 _SHOWN_FAILURES = 10
-"""After so many failures, the standard error of failed jobs is no longer shown."""
+"""Number of failures after which the standard error of failed jobs is no longer shown."""
 _ENDS = {
     "job_completed": "completed",
     "job_failed": "FAILED",

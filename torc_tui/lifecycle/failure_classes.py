@@ -101,7 +101,7 @@ def plan_recovery(
     machine: Machine | None,
     policies: Mapping[int, Policies] | None = None,
 ) -> Iterator[Recovery]:
-    """Yield what a recovery does with each job that has failed.
+    """Yield the action of a recovery for each failed job.
 
     No request grows beyond the limits of the rule for its end, among the ``policies`` of the job.
     """

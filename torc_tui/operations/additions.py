@@ -1,6 +1,6 @@
 """Add jobs to a workflow.
 
-Input: an open store, ids, who acts. Output: ids. Each action is one transaction that changes rows
+Input: an open store, ids, the actor. Output: ids. Each action is one transaction that changes rows
 and appends its event.
 """
 

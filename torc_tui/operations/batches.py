@@ -150,7 +150,7 @@ class _KnownCommands:
         self._jobs: dict[bytes, list[BatchJob]] = defaultdict(list)
         with store.read() as conn:
             rows = conn.rows(sql.COMMANDS_OF_WORKFLOW, workflow_id=workflow_id)
-        # The last of a list is taken first: completed jobs before others, by their ids.
+        # Taken from the end of a list: completed jobs before other jobs, by their ids.
         for row in sorted(rows, key=lambda one: (one.status is JobStatus.COMPLETED, -one.id)):
             self._jobs[_digest(row.command)].append(BatchJob(row.id, row.status))
 

@@ -1,6 +1,6 @@
 """Create one job with dependencies, and delete jobs.
 
-Input: an open store, ids, who acts. Output: ids. Each action is one transaction that changes rows
+Input: an open store, ids, the actor. Output: ids. Each action is one transaction that changes rows
 and appends its event.
 """
 

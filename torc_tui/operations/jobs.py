@@ -1,6 +1,6 @@
 """Change jobs for a user: cancel, terminate, retry, prioritize, disable, enable.
 
-Input: an open store, ids of jobs, who acts. Output: the jobs that were changed, and a refusal for
+Input: an open store, ids of jobs, the actor. Output: the jobs that were changed, and a refusal for
 each of the others. `torc_tui.operations.catalog` says in which statuses an action is legal.
 
 Invariants: all jobs exist, or nothing is changed. One transaction per workflow changes the rows and

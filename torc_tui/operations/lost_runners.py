@@ -3,7 +3,7 @@
 A runner takes over from lost runners by itself. These actions are the way out where no runner is
 wanted, and where nothing is proven: the runner is on another machine and sends no heartbeat.
 
-Input: an open store, ids, who acts. Output: the runners that were dropped, with their jobs.
+Input: an open store, ids, the actor. Output: the runners that were dropped, with their jobs.
 
 Invariants: a job that was asked to stop is canceled; every other job is lost, and runs again or
 fails as `on_lost` of the workflow file says. Each attempt that began leaves a result. A runner that

@@ -1,6 +1,6 @@
 """Create, change and delete files, delete results, add events of users, and delete events.
 
-Input: an open store, ids, values, who acts. Output: ids or names. Each action is one transaction
+Input: an open store, ids, values, the actor. Output: ids or names. Each action is one transaction
 that changes rows and appends its event.
 """
 

@@ -1,6 +1,6 @@
 """Create, change and delete the resource requirements of a workflow.
 
-Input: an open store, ids, values, who acts. Output: records of what was done. An entry is shared by
+Input: an open store, ids, values, the actor. Output: records of the changes. An entry is shared by
 the jobs that name it; `only` gives some of them an entry of their own.
 """
 

@@ -1,7 +1,7 @@
 """Rerun what is stale: plan it, begin a run of it, or accept the present state as current.
 
-Input: an open database, ids, who acts. Output: verdicts with their reasons as data, and
-records of what was done. `torc_tui.lifecycle` decides; `freshness_facts` collects what it needs.
+Input: an open database, ids, the actor. Output: verdicts with their reasons as data, and records of
+what was done. `torc_tui.lifecycle` decides; `freshness_facts` collects what it needs.
 """
 
 from __future__ import annotations

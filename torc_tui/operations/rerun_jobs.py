@@ -1,6 +1,6 @@
 """Rerun finished jobs from their first attempt, together with the jobs that used their output.
 
-Input: an open store, ids of jobs, who acts. Output: the jobs that were changed, and a refusal for
+Input: an open store, ids of jobs, the actor. Output: the jobs that were changed, and a refusal for
 each of the others.
 
 Invariants

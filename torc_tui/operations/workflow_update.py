@@ -1,6 +1,6 @@
 """Change a stored workflow to what its file says now, in one transaction.
 
-Input: an open store, a workflow, the plan of a file, who acts. Output: what was changed.
+Input: an open store, a workflow, the plan of a file, the actor. Output: the changes.
 
 Invariants
 * Results that are still valid stay. Jobs whose result is of an old version run again, together with

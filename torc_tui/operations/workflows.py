@@ -1,6 +1,6 @@
 """Change workflows for a user: create, initialize, pause, resume, cancel, archive, delete.
 
-Input: an open store, ids, who acts. Output: what was done. `torc_tui.operations.catalog` says when
+Input: an open store, ids, the actor. Output: what was done. `torc_tui.operations.catalog` says when
 an action is legal. Each action is one transaction that changes rows and appends its event.
 """
 

@@ -24,7 +24,7 @@ _MOST_BYTES = 1 << 16
 
 
 class CoreLedger:
-    """The cores of this host that a runner may use, and who is bound to them.
+    """The cores of this host that a runner may use, and the attempts bound to them.
 
     ``database`` is the URL of its database. Its directory is separate from that of the GPUs, whose
     lock a runner holds while it places jobs.

@@ -1,4 +1,4 @@
-"""Define the records of who holds shares of a GPU, to account for its memory. Pure."""
+"""Define the records of the holders of a GPU, to account for its memory. Pure."""
 
 from __future__ import annotations
 

@@ -240,7 +240,7 @@ class GpuHealth:
         return found
 
     def suspected(self, in_use: Iterable[str]) -> set[str]:
-        """Return the GPUs that wait for the jobs on others; ``in_use`` are those with jobs."""
+        """Return the suspected GPUs that wait for jobs on other GPUs; jobs run on ``in_use``."""
         used = set(in_use)
         return {uuid for uuid in self._known if self._is_suspected(uuid) and used - {uuid}}
 

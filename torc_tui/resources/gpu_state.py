@@ -7,7 +7,7 @@ Invariants
   of a GPU add up to at most 1000.
 * Each job claims what it requested or uses, whichever is more. What is left for others is the free
   memory of the last reading, less what the jobs claim and do not use yet. So nothing changes when a
-  job fills its request, and no job can get what another one was promised.
+  job fills its request, and no job can get memory that another job has reserved.
 * Memory is not limited on a virtual GPU, and on one whose driver reports no memory (0).
 """
 
@@ -67,7 +67,7 @@ class GpuState:
         self.hidden = 0
         """Bytes that no listed process holds."""
         self.quietest: int | None = None
-        """The least that was hidden while no job of ours was here."""
+        """The minimum hidden memory while no job of this database was on the GPU."""
         self.returning: tuple[Returning, ...] = ()
         self.unreturned: tuple[Returning, ...] = ()
         """Memory that was waited for in vain, to be reported."""
@@ -125,7 +125,7 @@ class GpuState:
     def _hidden_use(self, claim: Claim) -> int:
         """Return hidden memory that is taken for that of the only job here.
 
-        Inside a container the driver may hide processes, our own among them.
+        Inside a container, the driver may hide processes, including those of this database's jobs.
         """
         if self.quietest is None or any(process.memory is None for process in self.foreign):
             return 0

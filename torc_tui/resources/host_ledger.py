@@ -1,9 +1,9 @@
 """Record what jobs hold in a directory that all users and databases of this host share.
 
-Input: grants. Output: files, and the grants of others. Each attempt with GPUs has one file, locked
-by its process: the kernel frees the lock when the last process of the job ends, even if it is
-killed. A runner holds the lock of the directory while it places jobs. Each runner has another file
-with the CPUs and the memory of its other jobs, which is only for display.
+Input: grants. Output: files, and the grants of other databases. Each attempt with GPUs has one
+file, locked by its process: the kernel frees the lock when the last process of the job ends, even
+if it is killed. A runner holds the lock of the directory while it places jobs. Each runner has
+another file with the CPUs and the memory of its other jobs, which is only for display.
 
 Invariants
 * A file without a lock is ignored, and so is an invalid entry. Its owner removes a file without a

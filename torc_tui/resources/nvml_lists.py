@@ -44,10 +44,10 @@ class ProcessLists:
         self._nvml = nvml
         self._library = ctypes.CDLL(library)
         self._functions: dict[str, tuple[Any, Any] | None] = {}
-        """The function and record of each list; None where the driver has none."""
+        """The function and record of each list; None if the driver lacks the list."""
 
     def read(self, name: str, handle: Any) -> list[tuple[int, int | None]] | None:
-        """Return (pid, bytes or None) of one list of processes; None if the driver has no such.
+        """Return (pid, bytes or None) of one list of processes; None if the driver lacks it.
 
         Raise NVMLError if it fails otherwise.
         """

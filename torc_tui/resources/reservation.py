@@ -20,7 +20,7 @@ from torc_tui.resources.pool import Pool
 from torc_tui.units import in_thousandths
 
 Ends = Sequence[tuple[Allocation, float | None]]
-"""What running jobs hold, and when each ends at the latest (epoch); None where it is not known."""
+"""Allocations of running jobs with their latest end (epoch); None if unknown."""
 
 
 _OF_OTHERS = frozenset({Obstacle.FOREIGN, Obstacle.HIDDEN, Obstacle.SET_ASIDE, Obstacle.LIMIT})

@@ -1,8 +1,8 @@
 """Compile the expressions of `torc_tui.store.statements` and `schema` to SQL.
 
-Output: one text for both databases where possible. It is that of SQLite, whose parameters are
-``?1``; PostgreSQL has ``$1`` in their place. A statement has another text for PostgreSQL only if it
-needs different SQL there.
+Output: one text for both databases where possible. It is the SQL of SQLite, with parameters ``?1``;
+PostgreSQL uses ``$1`` instead. A statement has a separate text for PostgreSQL only if its SQL
+differs.
 """
 
 from __future__ import annotations

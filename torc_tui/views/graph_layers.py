@@ -14,7 +14,7 @@ from itertools import pairwise
 _SWEEPS = 6
 """How often the order of the ranks is improved."""
 _SMALL_STEP = 4
-"""Steps of a line by at most so many cells are removed where that is possible."""
+"""Steps of a line up to this number of cells are removed if possible."""
 
 
 class Layers:

@@ -219,7 +219,7 @@ class FailuresPart(ListPart):
 def group_lines(
     group: FailureGroup, member: Member | None, job: Job | None, width: int, most: int
 ) -> list[Line]:
-    """Return what is said above the log, in at most so many lines, the most important first."""
+    """Return the text above the log in at most ``most`` lines, the most important first."""
     if member is None:
         name = job.name if job is not None else "a job"
         reason = optional_sentence(job.reason) if job is not None else None
