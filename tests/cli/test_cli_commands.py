@@ -642,14 +642,14 @@ def test_table_of_the_older_dialect(client: Any, small: int) -> None:
 
 
 def test_jobs_from_a_file(torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (place / "commands").write_text("\ufeff# first\necho one\n\n  echo two  \n")
+    (place / "commands").write_text("\ufeff# first\necho one\r\n\n  echo t\u2028wo  \n")
     empty = torc("workflows", "new", "-n", "list", "-f", "json").json["id"]
     made = torc("jobs", "create-from-file", empty, "commands", "-f", "json").json
     assert made["jobs_created"] == 2
     jobs = torc("jobs", "list", empty, "-f", "json").json
     assert [(job["name"], job["command"], job["status"]) for job in jobs] == [
         ("job1", "echo one", "uninitialized"),
-        ("job2", "echo two", "uninitialized"),
+        ("job2", "echo t\u2028wo", "uninitialized"),
     ]
     assert torc("run", empty, "--quiet").code == 0
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"echo three\n")))

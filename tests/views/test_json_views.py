@@ -171,6 +171,7 @@ def test_text_diff_and_texts() -> None:
         "--- old", "+++ new", "@@ -1,3 +1,3 @@", " {", '-  "lr": 0.1', '+  "lr": 0.2', " }",
     ]  # fmt: skip
     large = [0] * 6000
+    assert '-  "a": "x\u2028y"' in unified({"a": "x\u2028y"}, {"a": "z"})
     assert unified(large, [*large[:-1], 1])[2:] == ["! .[5999]: 0 → 1"]
     assert [c.text for c in diff({"a": 1, "c": 1}, {"b": 2, "c": 2})] == [
         ".a: 1 removed",

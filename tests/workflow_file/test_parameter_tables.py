@@ -60,6 +60,12 @@ def test_rows_become_jobs_in_order(
     assert all(a.startswith(b) for a, b in zip(found, expected, strict=True)), found
 
 
+def test_only_newlines_end_lines() -> None:
+    """JSON may contain the other line separators of Unicode unescaped."""
+    table = read_table("t.jsonl", '{"m": "a\u2028b"}\r\n{"m": "\x85c"}')
+    assert table.rows == [("a\u2028b",), ("\x85c",)]
+
+
 def test_values_keep_their_type(tmp_path: Path) -> None:
     spec = load(write(tmp_path, "t.csv", "m,lr,n\nx,0.5,07\n"))
     assert dict(spec.jobs[0].values) == {"m": "x", "lr": 0.5, "n": "07"}

@@ -18,7 +18,7 @@ from torc_tui.workflow_file.values import InvalidValue, number_of, printed, type
 
 
 def text_of(name: str) -> str:
-    return "" if name == "empty.txt" else "# lr\n 0.10 \n\n2\nadam\n"
+    return "" if name == "empty.txt" else "# lr\n 0.10 \n\n2\r\nadam\u2028w\n"
 
 
 def read(given: Json) -> tuple[Value, ...]:
@@ -64,7 +64,7 @@ def read(given: Json) -> tuple[Value, ...]:
         ("a:b", ("a:b",)),
         ("1_000", ("1_000",)),
         ("nan", ("nan",)),
-        ("@values.txt", ("0.10", 2, "adam")),
+        ("@values.txt", ("0.10", 2, "adam\u2028w")),
         ([1, 0.5, "x", "1:3", True], (1, 0.5, "x", "1:3", "true")),
         (3, (3,)),
         (0.5, (0.5,)),

@@ -113,7 +113,7 @@ def commands_of(path: str) -> list[str]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not valid UTF-8") from None
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in text.split("\n")]
     commands = [line for line in lines if line and not line.startswith("#")]
     if not commands:
         raise UsageError(

@@ -87,7 +87,7 @@ def unified(
     old: Json, new: Json, *, old_name: str = "old", new_name: str = "new", context: int = 3
 ) -> list[str]:
     """Return the lines of a unified diff; for large values, the changes by path."""
-    before, after = dump(old).splitlines(), dump(new).splitlines()
+    before, after = dump(old).split("\n"), dump(new).split("\n")
     if before == after:
         return []
     if max(len(before), len(after)) > LARGE:

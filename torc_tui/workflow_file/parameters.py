@@ -90,7 +90,7 @@ def _from_text(text: str, read_text: ReadText, allowance: Allowance) -> tuple[Va
     if len(text) > 1 and text[0] == "{" and text[-1] == "}" and "," not in text:
         text = text[1:-1].strip()
     if text.startswith("@") and len(text) > 1:
-        lines = (line.strip() for line in read_text(text[1:].strip()).splitlines())
+        lines = (line.strip() for line in read_text(text[1:].strip()).split("\n"))
         found = tuple(typed(line) for line in lines if line and not line.startswith("#"))
         if not found:
             raise InvalidValue(f"has no values: the file {quoted(text[1:], 120)} holds none")

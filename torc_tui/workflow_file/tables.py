@@ -131,7 +131,7 @@ def _json_rows(text: str, file: str) -> Rows:
 
 def _json_lines(text: str, file: str) -> Rows:
     number = 0
-    for line, written in enumerate(text.splitlines(), 1):
+    for line, written in enumerate(text.split("\n"), 1):
         if written.strip():
             number += 1
             where = f"{file}, row {number} (line {line})"
