@@ -15,6 +15,7 @@ from torc_tui.cli.command_table import BY_NAME, GROUPS
 from torc_tui.cli.diagnostics import print_notices
 from torc_tui.cli.global_options import PLAIN, VALUED, GlobalOptions
 from torc_tui.errors import TorcError, UsageError
+from torc_tui.workflow_file import FORMATS
 
 _FRONT = ("-h", "--help", "--version", "-V", "--read-only", "-s", *PLAIN)
 """Options without a value that may come before a command."""
@@ -196,7 +197,7 @@ def _unknown(program: str, word: str, known: Sequence[str], before: str) -> Usag
 
 def has_file_extension(word: str) -> bool:
     """Return whether a word has the extension of a workflow file."""
-    return word.lower().endswith((".yaml", ".yml", ".json", ".json5", ".kdl"))
+    return word.lower().endswith(tuple(FORMATS))
 
 
 def names_file(word: str) -> bool:

@@ -32,6 +32,7 @@ from torc_tui.quoting import nearest
 from torc_tui.reasons import Kind
 from torc_tui.status import UNSUCCESSFUL, JobStatus, is_complete, number_of
 from torc_tui.wording import count, duration, sentence, status_counts
+from torc_tui.workflow_file import FORMATS
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
@@ -81,7 +82,7 @@ def _only_file() -> str | None:
     """
     if "TORC_WORKFLOW_ID" in os.environ:
         return None
-    endings = (".yaml", ".yml", ".json5", ".kdl")
+    endings = tuple(ending for ending in FORMATS if ending != ".json")  # often data
     found = sorted(name for name in os.listdir() if name.lower().endswith(endings))  # noqa: PTH208
     usual = [name for name in found if name.lower().startswith("workflow.")]
     chosen = usual if usual else found

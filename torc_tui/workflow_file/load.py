@@ -19,6 +19,7 @@ from torc_tui.errors import Problem, SpecError, SpecSyntaxError
 from torc_tui.model import WorkflowSpec
 from torc_tui.quoting import nearest, quoted, shorten
 from torc_tui.records import replace
+from torc_tui.workflow_file import FORMATS
 from torc_tui.workflow_file.document import Document, List, Map, syntax_error
 from torc_tui.workflow_file.parameters import ReadText
 from torc_tui.workflow_file.parse import parse
@@ -35,9 +36,6 @@ _READERS = {
     "kdl": "kdl:read_kdl",
 }
 """In the order in which they are tried. A parser is imported when it is needed."""
-
-FORMATS = {".json": "json", ".json5": "json5", ".yaml": "yaml", ".yml": "yaml", ".kdl": "kdl"}
-"""The format of each file extension, in lower case."""
 
 _MAX_SIZE = 256 << 20
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")

@@ -17,6 +17,7 @@ from torc_tui.json_errors import why_no_json
 from torc_tui.model import Job, Machine, Plan
 from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
+from torc_tui.workflow_file import FORMATS
 
 if TYPE_CHECKING:
     from torc_tui.model import Artifact
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 Kind = Literal["spec", "import"]
 
 ENDINGS: dict[Kind, tuple[str, ...]] = {
-    "spec": (".yaml", ".yml", ".json", ".json5", ".kdl"),
+    "spec": tuple(FORMATS),
     "import": (".json",),
 }
 SHOWN = 200

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torc_tui
+from torc_tui.workflow_file import FORMATS
 
-ENDINGS = (".yaml", ".yml", ".json", ".json5", ".kdl")
 DEEPEST = 3
 """Maximum depth below the first directory."""
 ENTRIES = 4000
@@ -77,7 +77,7 @@ def _candidates(folder: str) -> Iterator[str]:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     below.append(entry.path)
-                elif entry.name.endswith(ENDINGS) and entry.is_file():
+                elif entry.name.lower().endswith(tuple(FORMATS)) and entry.is_file():
                     yield entry.path
             seen += len(names)
             if seen >= ENTRIES:
