@@ -437,7 +437,7 @@ WORKFLOW_COMMANDS = (
     CliCommand(
         ("why",),
         "why:why",
-        "Explain why a job, or jobs of a workflow, are waiting or failed",
+        "Explain why jobs are waiting, failed or unschedulable",
         (
             arg(
                 "job JOB|WORKFLOW",

@@ -1,4 +1,4 @@
-"""Statements that keep the counters of dependencies, and find jobs that no longer wait."""
+"""Define the statements that keep the dependency counters, and find jobs that no longer wait."""
 
 from __future__ import annotations
 

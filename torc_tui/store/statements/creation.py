@@ -1,4 +1,4 @@
-"""Statements that store a new workflow, add jobs to it, and read it as a document."""
+"""Define the statements that store a new workflow, add jobs to it, and read it as a document."""
 
 from __future__ import annotations
 

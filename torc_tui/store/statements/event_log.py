@@ -1,4 +1,4 @@
-"""Statements that every writer needs: ids, events, and the row of a workflow."""
+"""Define the statements that every writer needs: ids, events, and the row of a workflow."""
 
 from __future__ import annotations
 

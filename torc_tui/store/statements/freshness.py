@@ -1,4 +1,4 @@
-"""Statements about what was recorded of attempts, and about jobs that are stale."""
+"""Define the statements about what was recorded of attempts, and about jobs that are stale."""
 
 from __future__ import annotations
 

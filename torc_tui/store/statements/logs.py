@@ -1,4 +1,4 @@
-"""Statements about attempts, their logs, and the jobs that were canceled because of them."""
+"""Define the statements about attempts, their logs, and the jobs canceled because of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements for lists and single records, under the names that users see."""
+"""Define the statements for lists and single records, under the names that users see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements about edges between jobs, and about what jobs read and write."""
+"""Define the statements about edges between jobs, and about what jobs read and write."""
 
 from __future__ import annotations
 

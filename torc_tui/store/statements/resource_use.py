@@ -1,4 +1,4 @@
-"""Statements about what jobs used: their last attempts, and series of measures."""
+"""Define the statements about what jobs used: their last attempts, and series of measures."""
 
 from __future__ import annotations
 

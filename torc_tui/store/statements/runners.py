@@ -1,4 +1,4 @@
-"""Statements about runners: which are active, what they hold and what they must do."""
+"""Define the statements about runners: which are active, what they hold and what they must do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements by which a runner claims, starts and ends jobs: the hot path of the engine.
+"""Define the statements by which a runner claims, starts and ends jobs: the hot path of the engine.
 
 Invariant: a row moves only if its status and attempt are those that the runner knows.
 """

@@ -1,4 +1,4 @@
-"""Statements that compare a stored workflow with a file, and change it to the file."""
+"""Define the statements that compare a stored workflow with a file, and change it to the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements of user actions on workflows and jobs."""
+"""Define the statements of user actions on workflows and jobs."""
 
 from __future__ import annotations
 

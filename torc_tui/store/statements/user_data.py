@@ -1,4 +1,4 @@
-"""Statements that read and write user data.
+"""Define the statements that read and write user data.
 
 Invariant: the statements of ``torc user-data get`` and ``update`` use only columns that every
 earlier version of the schema has, because these commands never migrate.

@@ -1,4 +1,4 @@
-"""Statements that read and change whole workflows, and read their progress."""
+"""Define the statements that read and change whole workflows, and read their progress."""
 
 from __future__ import annotations
 

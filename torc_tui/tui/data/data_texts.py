@@ -1,4 +1,4 @@
-"""How the app words user data: states, writers, differences. Pure.
+"""Describe user data in the app: states, writers, differences. Pure.
 
 Input: records and values. Output: lines.
 """

@@ -1,4 +1,4 @@
-"""All versions of a record with writer and time; compare two of them, restore one.
+"""Show all versions of a record with writer and time; compare two of them, restore one.
 
 Input: a record. Output: painted lines, and a restore through ``store.user_data``. The reader thread
 reads at most two values at a time.

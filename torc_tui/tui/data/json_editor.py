@@ -28,7 +28,7 @@ HIGHLIGHTED = 64 << 10
 
 
 def fits(text: str) -> bool:
-    """Whether a text is small enough for the built-in editor."""
+    """Return whether a text is small enough for the built-in editor."""
     return len(text) <= LARGEST
 
 

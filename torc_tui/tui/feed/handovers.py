@@ -1,4 +1,4 @@
-"""Records that the threads pass to the app through one deque.
+"""Define the records that the threads pass to the app through one deque.
 
 All records except `Answer` are plain data. An answer carries its receiver.
 """

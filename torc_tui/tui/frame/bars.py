@@ -1,4 +1,4 @@
-"""The lines at the top and at the bottom of a screen.
+"""Show the lines at the top and at the bottom of a screen.
 
 The header shows the workflow, its progress, the machine and the database. The footer shows the
 available keys; a click on a key runs its command.

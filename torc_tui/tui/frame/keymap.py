@@ -1,4 +1,4 @@
-"""The key map: a preset, changed by the key map file of the user.
+"""Read the key map: a preset, changed by the key map file of the user.
 
 Input: the preset and the text of the file. Output: look-ups in both directions. Only `read` and
 `write` touch the file. Two commands on one key in one context are an error of the file.

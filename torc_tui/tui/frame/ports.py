@@ -1,4 +1,4 @@
-"""What screens, panes and dialogs need of the app, and panes of their screen.
+"""Define what screens, panes and dialogs need from the app, and panes from their screen.
 
 The app and the workflow screen satisfy these protocols; nothing below them imports them.
 """

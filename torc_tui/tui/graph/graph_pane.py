@@ -1,4 +1,4 @@
-"""The graph of the workflow; its selection is that of the job table.
+"""Show the graph of the workflow; its selection is that of the job table.
 
 The reader thread reads it, folds it and lays it out; only the visible part is painted.
 """

@@ -1,4 +1,4 @@
-"""The graph as the line canvas draws it."""
+"""Draw the graph for the line canvas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The filter of the job table: applied and completed while typing, with errors beside it."""
+"""Apply and complete the filter of the job table while typing, with errors beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The columns of the job table: their order, and the cells that need no more than the job.
+"""Define the columns of the job table: their order, and the cells that need only the job.
 
 No Textual, no clock.
 """

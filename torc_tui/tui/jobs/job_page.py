@@ -1,4 +1,4 @@
-"""The pages about one job and about a folded group. Pure."""
+"""Write the pages about one job and about a folded group. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The known reasons for the statuses of jobs. No Textual, no clock.
+"""Keep the known reasons for the statuses of jobs. No Textual, no clock.
 
 Input: the view, dependencies from the database (``learn``), and what ready jobs lack. Output: one
 line per job, and the chain of reasons. Missing facts are collected for the reader thread

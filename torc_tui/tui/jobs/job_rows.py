@@ -1,4 +1,4 @@
-"""The rows of the job table: filtered, sorted, folded to groups. No Textual, no clock.
+"""Filter, sort and fold the rows of the job table. No Textual, no clock.
 
 Input: the view of a workflow, a filter, the ids of changed jobs, the time. Output: keys and cells
 for the table. Keys are job ids, and names of groups where groups are folded.

@@ -1,4 +1,4 @@
-"""The job table: the selected and the chosen jobs, folding, and when rows move."""
+"""Show the job table: the selected and the chosen jobs, folding, and moving rows."""
 
 from __future__ import annotations
 

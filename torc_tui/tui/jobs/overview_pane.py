@@ -1,4 +1,4 @@
-"""The page about the selected job or group, with links to its neighbors."""
+"""Show the page about the selected job or group, with links to its neighbors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The jobs of one workflow as its screen shows them: a fold over events. No Textual.
+"""Keep the jobs of one workflow as its screen shows them: a fold over events. No Textual.
 
 Input: snapshots and events from the feed thread, answers of the reader thread, the time. Output:
 the rows of the job table, reasons, and the content of the header. `DependencyReader` asks the

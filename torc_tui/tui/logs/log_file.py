@@ -1,4 +1,4 @@
-"""A log file as lines, however large. Input: a path. Output: bytes of lines, by place or by number.
+"""Read lines of a log file of any size. Input: a path. Output: bytes of lines, by place or number.
 
 Invariants: nothing reads more than it needs. `before` and `after` work by byte offset, at once;
 line numbers need the index, one count per block of 256 KiB, which grows by `advance`. A line is cut

@@ -1,4 +1,4 @@
-"""The lines of a log, laid out: decoded, highlighted, cut or broken to rows. No Textual, no I/O.
+"""Lay out the lines of a log: decode, highlight, cut or wrap them. No Textual, no I/O.
 
 Input: a window of lines, the width, the search, the palette. Output: rows of styled text. Only
 requested lines are laid out; they are cached until something changes.

@@ -1,4 +1,4 @@
-"""Records that the log's thread and the app exchange."""
+"""Define the records that the log's thread and the app exchange."""
 
 from __future__ import annotations
 

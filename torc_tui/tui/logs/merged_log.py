@@ -1,4 +1,4 @@
-"""One or two log files as one sequence of lines, read from either end.
+"""Read one or two log files as one sequence of lines, from either end.
 
 Input: paths. Output: lines with places, and what changed.
 

@@ -1,4 +1,4 @@
-"""A search in all files of a merged log: its hits, and the current one.
+"""Search in all files of a merged log, and keep the hits and the current one.
 
 It belongs to the log thread. Files that grew after the search are searched again; the old hits stay
 until that is done.

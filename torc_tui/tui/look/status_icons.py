@@ -1,4 +1,4 @@
-"""The icons of the app: every state as an icon, a word and the name of a style. Pure.
+"""Define the icons of the app: every state as an icon, a word and the name of a style. Pure.
 
 Invariant: a state is never shown by color alone, and every icon is one cell wide.
 """

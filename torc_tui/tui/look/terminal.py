@@ -1,4 +1,4 @@
-"""The capabilities of the terminal, by its environment.
+"""Detect the capabilities of the terminal from its environment.
 
 Cheap to import, because the command line checks before it loads the app.
 """

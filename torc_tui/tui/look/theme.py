@@ -1,4 +1,4 @@
-"""The themes, and the palette that each gives to the app's own widgets. Pure.
+"""Define the themes, and the palette of each for the app's own widgets. Pure.
 
 Models and widgets use *names* of styles (``failed``, ``accent bold``); only a ``Palette`` knows
 colors. A name consists of words of the palette and the attributes bold, dim, italic, underline,

@@ -1,4 +1,4 @@
-"""The machine as lines: CPU slots, memory, GPUs, the jobs that use them, and histories. Pure.
+"""Draw the machine as lines: CPU slots, memory, GPUs, the jobs that use them, histories. Pure.
 
 Input: the readings of the app. Output: lines, and those that represent jobs.
 """

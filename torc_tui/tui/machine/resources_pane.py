@@ -1,4 +1,4 @@
-"""The tab that shows the machine."""
+"""Show the tab of the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which jobs would run again and why, with the evidence beside them.
+"""Show which jobs would rerun and why, with the evidence beside them.
 
 Input: the rerun plan of the screen. Output: the list, the evidence of the job under the cursor,
 and commands to rerun what is stale or to accept it as it is. Nothing is read here.

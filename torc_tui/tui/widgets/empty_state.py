@@ -1,4 +1,4 @@
-"""A pane without content: one sentence in its middle, and what can be done about it."""
+"""Show a pane without content: one sentence in the middle, and a possible remedy."""
 
 from __future__ import annotations
 

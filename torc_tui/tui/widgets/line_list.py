@@ -1,4 +1,4 @@
-"""A list of any length with a cursor; only visible rows are painted.
+"""Show a list of any length with a cursor; only visible rows are painted.
 
 Subclasses return the rows (``read_keys``) and paint each (``paint_row``). Owners call
 ``changed(keys)`` for changed rows and ``reload()`` for new or removed rows. Output: messages about

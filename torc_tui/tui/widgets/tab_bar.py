@@ -1,4 +1,4 @@
-"""One line of tabs; the digits before the names are their keys."""
+"""Show a line of tabs; the digits before the names are their keys."""
 
 from __future__ import annotations
 

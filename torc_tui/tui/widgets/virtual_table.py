@@ -1,4 +1,4 @@
-"""A table of any length over a plain model: columns, marks and sorting on top of the list.
+"""Show a table of any length over a plain model, with columns, marks and sorting.
 
 Input: a ``Rows`` model. Output: messages about what is selected, activated, marked and how the
 table is sorted.

@@ -1,4 +1,4 @@
-"""The preview of a workflow file, before anything is stored. No Textual, no store.
+"""Preview a workflow file before anything is stored. No Textual, no store.
 
 Input: the typed path. Output: completions, and a ``Preview`` with the plan and its graph, or with
 problems. Everything here reads files or computes, so it runs in the reader thread.

@@ -1,4 +1,4 @@
-"""The field for the path of a workflow file, with completions below it.
+"""Show the field for the path of a workflow file, with completions below it.
 
 Input: keys, and completions from the reader thread. Output: messages.
 """

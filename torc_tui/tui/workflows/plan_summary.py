@@ -1,4 +1,4 @@
-"""The summary of a workflow file: its contents, and warnings."""
+"""Summarize a workflow file: its contents and warnings."""
 
 from __future__ import annotations
 

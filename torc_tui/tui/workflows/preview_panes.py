@@ -1,4 +1,4 @@
-"""The preview of a workflow file: summary and graph, or problems with their lines.
+"""Show the preview of a workflow file: summary and graph, or problems with their lines.
 
 Input: a preview that the reader thread made. Output: painted lines.
 """

@@ -1,4 +1,4 @@
-"""The tabs beside the job table."""
+"""Show the tabs beside the job table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The actions on one workflow, as the catalog lists them.
+"""Run the actions on one workflow, as the catalog lists them.
 
 Input: the workflow of a screen. Output: a question where the action needs one, the action in the
 reader thread, and the answer of the catalog. Actions that ask for more than a yes, and those with a

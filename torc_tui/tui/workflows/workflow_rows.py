@@ -1,4 +1,4 @@
-"""The rows of the list of workflows: filtered and sorted. No Textual. Keys are workflow ids."""
+"""Filter and sort the rows of the list of workflows. No Textual. Keys are workflow ids."""
 
 from __future__ import annotations
 

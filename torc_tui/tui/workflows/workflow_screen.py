@@ -1,4 +1,4 @@
-"""The main screen: the jobs of one workflow, and tabs for what is selected.
+"""Show the main screen: the jobs of one workflow, and tabs for the selected job or group.
 
 It connects the model of the jobs, the job table, the filter, the tabs, the records of the threads
 and the commands.

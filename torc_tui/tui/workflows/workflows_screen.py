@@ -1,4 +1,4 @@
-"""The list of all workflows, kept up to date."""
+"""Show the list of all workflows, kept up to date."""
 
 from __future__ import annotations
 
