@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fake_nvml import FakeNvml, NoCompiler, compile_library
+from fake_nvml import FakeNvml, NoCompiler, compile_library, fake_gpu
 from gpu_bench import Bench
 from nvml_reader import Reader
 
@@ -49,3 +49,11 @@ def bench(fake: FakeNvml, tmp_path: Path) -> Iterator[Bench]:
     one = Bench(fake, tmp_path)
     yield one
     one.close()
+
+
+@pytest.fixture
+def box(bench: Bench) -> Bench:
+    """Two GPUs."""
+    bench.fake.gpus = [fake_gpu(0), fake_gpu(1)]
+    bench.fake.write()
+    return bench

@@ -23,6 +23,7 @@ from torc_tui.store.feed import list_events
 from torc_tui.wording import readable
 
 SEEN = 'echo "$CUDA_VISIBLE_DEVICES" > {name}.seen'
+WAIT = "while [ ! -e {}.go ]; do sleep 0.02; done"
 MEET = SEEN + "; for i in $(seq 500); do [ -e {other}.seen ] && exit 0; sleep 0.02; done; exit 1"
 
 Jobs = Mapping[str, tuple[str, Mapping[str, Any]]]
@@ -38,6 +39,8 @@ class Bench:
         self.folder = folder
         self.runs: list[subprocess.Popen[str]] = []
         self.foreign: list[subprocess.Popen[str]] = []
+        self._neighbors: list[Bench] = []
+        self._slowest = 1.0
         self.url = f"sqlite:///{folder}/torc.db"
         self.environ = fake.environment(
             TORC_DATABASE=self.url, PYTHONPATH=str(REPOSITORY), HOME=str(folder), PYTHONUTF8="1"
@@ -83,13 +86,22 @@ class Bench:
         return said
 
     def slowness(self) -> float:
-        """Return how much slower this machine is now than an idle one; at least 1.
+        """Return how much slower than an idle machine this one was in the slowest call; at least 1.
 
-        The command that is timed reads the driver, too.
+        Call it before and after what is timed. The timed command, which takes at most a second on an
+        idle machine, also reads the driver.
         """
         began = time.monotonic()
         self.torc("resources")
-        return max((time.monotonic() - began) / 1.0, 1.0)
+        self._slowest = max(time.monotonic() - began, self._slowest)
+        return self._slowest
+
+    def neighbor(self) -> Bench:
+        """Return a bench with a separate database on the same GPUs."""
+        folder = self.folder / "other"
+        folder.mkdir()
+        self._neighbors.append(Bench(self.fake, folder))
+        return self._neighbors[-1]
 
     def json(self, *words: str) -> Any:
         return json.loads(self.torc(*words, "-f", "json"))
@@ -174,6 +186,8 @@ class Bench:
         return time.time()
 
     def close(self) -> None:
+        for one in self._neighbors:
+            one.close()
         if "store" in self.__dict__:
             self.store.close()
         for path in self.folder.glob("*.seen"):
@@ -183,6 +197,11 @@ class Bench:
                 process.kill()
             with process:
                 process.wait(10)
+
+
+def uuid(number: int) -> str:
+    """Return the UUID of a GPU of the stand-in driver."""
+    return f"GPU-0000000{number}-0000-0000-0000-000000000000"
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from fake_nvml import FakeNvml, fake_gpu
-from gpu_bench import SEEN, Bench, ended
+from gpu_bench import SEEN, WAIT, Bench, ended
 
 from tests.waiting import wait_for
 
@@ -23,7 +23,6 @@ CHAIN = 25
 """Jobs that start one after another."""
 TOLERANCE = 0.05
 """Seconds by which a hang may delay a job, on a machine where such a job usually takes 20 ms."""
-WAIT = "while [ ! -e {}.go ]; do sleep 0.02; done"
 
 
 @contextmanager
@@ -168,7 +167,12 @@ def test_interrupt_ends_a_second_past_the_grace_period(
 ) -> None:
     with bench(fake, tmp_path / "normal") as box:
         normal = time_of_interrupt(box, "never")
-    with bench(fake, tmp_path / "hang") as box:
-        found = time_of_interrupt(box, when)
+    most = GRACE + max(2 * (normal - GRACE), 1.0)
+    for attempt in range(3):  # a busy machine delays some runs, a driver would delay all
+        with bench(fake, tmp_path / f"hang{attempt}") as box:
+            found = time_of_interrupt(box, when)
+        assert found >= GRACE
+        if found <= most:
+            break
     print(f"{when}: {found:.2f} s, normal {normal:.2f} s, of which {GRACE:g} s grace")
-    assert GRACE <= found <= GRACE + max(2 * (normal - GRACE), 1.0)
+    assert found <= most

@@ -9,20 +9,12 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from fake_nvml import GB, FakeProcess, fake_gpu
-from gpu_bench import SEEN, Bench, ended
+from fake_nvml import GB, FakeProcess
+from gpu_bench import SEEN, WAIT, Bench, ended
 
 from tests.waiting import wait_for
 
 VARIABLES = ("TORC_WORKFLOW_ID", "TORC_RUN_ID", "TORC_JOB_ID", "TORC_ATTEMPT_ID")
-
-
-@pytest.fixture
-def box(bench: Bench) -> Bench:
-    """Two GPUs."""
-    bench.fake.gpus = [fake_gpu(0), fake_gpu(1)]
-    bench.fake.write()
-    return bench
 
 
 class Container:
@@ -57,9 +49,8 @@ def container(box: Bench) -> Iterator[Container]:
 
 
 def start(box: Bench) -> subprocess.Popen[str]:
-    until = f"while [ ! -e {box.folder}/a.go ]; do sleep 0.02; done"
     keep = "env > env.new; mv env.new env"
-    job = f"{SEEN.format(name='a')}; {keep}; {until}"
+    job = f"{SEEN.format(name='a')}; {keep}; {WAIT.format('a')}"
     return box.start({"a": (job, {"gpu_memory": "2g"})})
 
 

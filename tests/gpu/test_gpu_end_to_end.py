@@ -10,7 +10,7 @@ import signal
 
 import pytest
 from fake_nvml import GB, FakeInstance, fake_gpu
-from gpu_bench import MEET, SEEN, Bench, ended, plain
+from gpu_bench import MEET, SEEN, Bench, ended, plain, uuid
 
 from tests.waiting import wait_for
 
@@ -21,10 +21,6 @@ def box(bench: Bench) -> Bench:
     bench.fake.gpus = [fake_gpu(number) for number in range(4)]
     bench.fake.write()
     return bench
-
-
-def uuid(number: int) -> str:
-    return f"GPU-0000000{number}-0000-0000-0000-000000000000"
 
 
 def test_a_shared_box(box: Bench) -> None:
@@ -86,10 +82,11 @@ def test_a_shared_box(box: Bench) -> None:
     assert [len(one["holders"]) for one in shown["gpus"]] == [1, 0, 1, 5]
     assert {one["job_name"] for one in shown["held"]} == set(first)
 
-    slow = box.slowness()
+    box.slowness()
     left = box.gone(stranger)
     box.running(*first, "mem_b", "share_5")
     waited = [event["at"] - left for event in box.events("job_started")]
+    slow = box.slowness()
     assert 0 < max(waited) < 1.5 * slow, (waited, slow)
     print(f"started {max(waited):.2f} s after the GPU was left")
     assert box.seen("mem_b") == box.seen("share_5") == uuid(1)

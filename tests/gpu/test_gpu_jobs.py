@@ -9,21 +9,9 @@ from pathlib import Path
 
 import pytest
 from fake_nvml import GB, FakeInstance, FakeProcess, fake_gpu
-from gpu_bench import SEEN, Bench, ended
+from gpu_bench import SEEN, Bench, ended, uuid
 
 from tests.waiting import wait_for
-
-
-@pytest.fixture
-def box(bench: Bench) -> Bench:
-    """Two GPUs."""
-    bench.fake.gpus = [fake_gpu(0), fake_gpu(1)]
-    bench.fake.write()
-    return bench
-
-
-def uuid(number: int) -> str:
-    return f"GPU-0000000{number}-0000-0000-0000-000000000000"
 
 
 def messages(box: Bench, kind: str) -> list[str]:
@@ -66,21 +54,14 @@ def test_one_bad_gpu_fails_few_jobs(box: Bench, ledger: str) -> None:
     assert told.startswith("GPU 0 is not used until ")
 
 
-def second(box: Bench) -> Bench:
-    """Return a bench with a separate database on the same GPUs."""
-    (box.folder / "other").mkdir()
-    return Bench(box.fake, box.folder / "other")
-
-
 def test_databases_learn_of_a_bad_gpu_from_each_other(box: Bench) -> None:
     command = f'[ "$CUDA_VISIBLE_DEVICES" = {uuid(0)} ] && exit 1; sleep 0.2'
     jobs = {f"j{number}": (command, {"num_gpus": 1}) for number in range(12)}
-    other = second(box)
+    other = box.neighbor()
     both = [one.start(jobs, "--num-cpus=4") for one in (box, other)]
     assert [ended(one)[0] for one in both].count(1) >= 1
     lost = [status for one in (box, other) for status in one.states().values()].count("failed")
     assert 3 <= lost <= 4, "the second database may have begun one before it was told"
-    other.close()
 
 
 DAMAGES = {
@@ -125,7 +106,7 @@ def test_a_fatal_error_sets_a_gpu_aside_for_all(box: Bench) -> None:
     assert "GPU 1 is not used: the driver reported the fatal error Xid 79" in told
     box.release("a")
     assert ended(runner)[0] == 0
-    other = second(box)
+    other = box.neighbor()
     other.fake.xids = []
     other.fake.write()
     waits = other.start({"b": ("true", {"num_gpus": 2})})
@@ -133,7 +114,6 @@ def test_a_fatal_error_sets_a_gpu_aside_for_all(box: Bench) -> None:
     assert "Xid 79" in other.why("b")
     assert other.torc("gpu", "use", "1") == "GPU 1 is back in use\n"
     assert ended(waits)[0] == 0
-    other.close()
 
 
 @pytest.mark.parametrize("ledger", ["ledger", "database"])
@@ -279,14 +259,14 @@ def test_excess_is_reported_within_two_seconds(box: Bench) -> None:
     jobs = {"a": (growing(box, "a", "1g", "9g"), {"gpu_memory": "2g"})}
     runner = box.start(jobs)
     box.using(1)
-    slow = box.slowness()
+    box.slowness()
     (box.folder / "a.more").touch()
     wait_for(lambda: "memory=9663676416" in held(box), "the excess")
     excess = time.time()
     wait_for(lambda: messages(box, "job_warning"), "the event")
     [event] = box.events("job_warning")
     print(f"told {event['at'] - excess:.2f} s after the excess")
-    assert event["at"] - excess < 2 * slow
+    assert event["at"] - excess < 2 * box.slowness()
     box.release("a")
     assert ended(runner)[0] == 0
 
@@ -315,7 +295,7 @@ def test_a_job_on_a_gpu_that_it_was_not_given_is_reported(box: Bench) -> None:
     box.using(1)
     given = int(box.seen("a")[11])
     [pid] = [int(path.name) for path in Path(f"{box.fake.state}.d").iterdir()]
-    slow = box.slowness()
+    box.slowness()
     box.fake.processes.append(FakeProcess(1 - given, pid=pid, memory=GB))
     box.fake.write()
     began = time.time()
@@ -323,7 +303,7 @@ def test_a_job_on_a_gpu_that_it_was_not_given_is_reported(box: Bench) -> None:
     [event] = box.events("job_warning")
     assert f"computes on GPU {1 - given}, which the job was not given" in event["message"]
     print(f"told {event['at'] - began:.2f} s after the process began")
-    assert event["at"] - began < 2 * slow
+    assert event["at"] - began < 2 * box.slowness()
     gpus = box.json("resources")["gpus"]
     others = {one["index"]: one["memory_others_bytes"] for one in gpus}
     assert others == {given: 0, 1 - given: GB}, "it counts as foreign there"

@@ -5,21 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from fake_nvml import fake_gpu
-from gpu_bench import SEEN, Bench, ended
+from gpu_bench import SEEN, WAIT, Bench, ended
 
 from tests.waiting import wait_for
 
-
-@pytest.fixture
-def box(bench: Bench) -> Bench:
-    """Two GPUs."""
-    bench.fake.gpus = [fake_gpu(0), fake_gpu(1)]
-    bench.fake.write()
-    return bench
-
-
-WAIT = "while [ ! -e {}.go ]; do sleep 0.02; done"
 NEXT = re.compile(r"next on GPUs 0 and 1, by (\d\d:\d\d|\d{4}-\d\d-\d\d \d\d:\d\d) at the latest")
 
 
@@ -52,7 +41,7 @@ def test_others_are_told_for_whom_gpus_are_reserved(box: Bench) -> None:
         "one": (box.holding("one"), {"num_gpus": 1, "priority": 10}),
         "pair": (box.holding("pair"), {"num_gpus": 2, "priority": 9}),
         "long": (box.holding("long"), {"num_gpus": 1, "runtime": "PT1H"}),
-        "short": (SEEN.format(name="short"), {"num_gpus": 1, "runtime": "PT1S"}),
+        "short": (SEEN.format(name="short"), {"num_gpus": 1, "runtime": "PT30S"}),
     }
     runner = box.start(jobs, "--num-cpus=16")
     box.running("one")

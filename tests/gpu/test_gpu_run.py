@@ -116,26 +116,18 @@ def test_two_runners_share_the_gpus_without_overlap(bench: Bench) -> None:
     assert {bench.seen("a"), bench.seen("b")} == {gpu.uuid for gpu in bench.fake.gpus if gpu}
 
 
-def other_user(bench: Bench) -> Bench:
-    """Return a bench with a database of its own on the same GPUs."""
-    folder = bench.folder / "other"
-    folder.mkdir()
-    return Bench(bench.fake, folder)
-
-
 def test_two_databases_share_the_gpus_without_overlap(bench: Bench) -> None:
-    other = other_user(bench)
+    other = bench.neighbor()
     command = (
         'd=$FAKE_NVML_STATE.$CUDA_VISIBLE_DEVICES; mkdir "$d" || exit 1; sleep 0.05; rmdir "$d"'
     )
     jobs = {f"j{number}": (command, {"num_gpus": 1}) for number in range(6)}
     results = [ended(one.start(jobs, "--num-cpus=8")) for one in (bench, other)]
-    other.close()
     assert [code for code, _ in results] == [0, 0], results
 
 
 def test_why_and_resources_name_the_job_of_another_database(bench: Bench) -> None:
-    other = other_user(bench)
+    other = bench.neighbor()
     holder = other.start({"theirs": (other.holding("theirs"), {"num_gpus": 2})})
     other.running("theirs")
     runner = bench.start({"mine": (SEEN.format(name="mine"), {"num_gpus": 1})})
@@ -148,11 +140,10 @@ def test_why_and_resources_name_the_job_of_another_database(bench: Bench) -> Non
     other.release("theirs")
     assert ended(holder)[0] == 0
     assert ended(runner)[0] == 0, "it starts when the other database has left"
-    other.close()
 
 
 def test_a_killed_runner_leaves_its_jobs_in_the_ledger(bench: Bench) -> None:
-    other = other_user(bench)
+    other = bench.neighbor()
     holder = other.start({"theirs": (other.holding("theirs"), {"num_gpus": 2})})
     other.running("theirs")
     holder.kill()
@@ -162,7 +153,6 @@ def test_a_killed_runner_leaves_its_jobs_in_the_ledger(bench: Bench) -> None:
     wait_for(lambda: "held by job theirs" in bench.why("mine"), "the reason")
     other.release("theirs")
     assert ended(runner)[0] == 0
-    other.close()
 
 
 @pytest.mark.long
@@ -170,7 +160,7 @@ def test_two_databases_in_200_rounds(bench: Bench) -> None:
     """Two queues of 800 jobs on 8 GPUs: no GPU ever has two of them."""
     bench.fake.gpus = [fake_gpu(number) for number in range(8)]
     bench.fake.write()
-    other = other_user(bench)
+    other = bench.neighbor()
     command = (
         'for gpu in $(echo "$CUDA_VISIBLE_DEVICES" | tr , " "); do'
         ' mkdir "$FAKE_NVML_STATE.$gpu" || exit 1; done; sleep 0.02;'
@@ -183,13 +173,12 @@ def test_two_databases_in_200_rounds(bench: Bench) -> None:
     states = [status for one in (bench, other) for status in one.states().values()]
     print({status: states.count(status) for status in set(states)})
     assert states == ["completed"] * 1600
-    other.close()
 
 
 def test_a_sqlite_and_a_postgresql_database_share_the_gpus(
     bench: Bench, postgresql_url: str
 ) -> None:
-    other = other_user(bench)
+    other = bench.neighbor()
     other.url = other.environ["TORC_DATABASE"] = postgresql_url
     command = (
         'd=$FAKE_NVML_STATE.$CUDA_VISIBLE_DEVICES; mkdir "$d" || exit 1; sleep 0.05; rmdir "$d"'
@@ -204,7 +193,6 @@ def test_a_sqlite_and_a_postgresql_database_share_the_gpus(
     wait_for(lambda: "is held by job theirs of" in bench.why("mine", 2), "the reason")
     other.release("theirs")
     assert [ended(one)[0] for one in (holder, runner)] == [0, 0]
-    other.close()
 
 
 def not_a_directory(path: Path) -> None:
@@ -248,7 +236,7 @@ def test_ledgers_that_others_have_made(
 def test_a_share_of_another_database_counts_once(bench: Bench) -> None:
     bench.fake.gpus = [fake_gpu(0)]
     bench.fake.write()
-    other = other_user(bench)
+    other = bench.neighbor()
     holder = other.start({"theirs": (other.holding("theirs", "8g"), {"gpu_memory": "10g"})})
     other.running("theirs")
     bench.using(1)
@@ -257,4 +245,3 @@ def test_a_share_of_another_database_counts_once(bench: Bench) -> None:
     assert (gpu["memory_others_bytes"], gpu["memory_own_bytes"]) == (8 * GB, 0)
     other.release("theirs")
     assert ended(holder)[0] == 0
-    other.close()

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from fake_nvml import GB, fake_gpu
-from gpu_bench import SEEN, Bench, ended
+from gpu_bench import SEEN, WAIT, Bench, ended, uuid
 
 from tests.waiting import wait_for
-
-
-@pytest.fixture
-def box(bench: Bench) -> Bench:
-    """Two GPUs."""
-    bench.fake.gpus = [fake_gpu(0), fake_gpu(1)]
-    bench.fake.write()
-    return bench
-
-
-def uuid(number: int) -> str:
-    return f"GPU-0000000{number}-0000-0000-0000-000000000000"
 
 
 def test_memory_in_use_by_no_listed_process(box: Bench) -> None:
@@ -47,7 +34,7 @@ def test_reservations_per_job(box: Bench) -> None:
     jobs = {
         "a": (box.holding("a", "30g"), {"gpu_memory": "10g", "priority": 2}),
         "b": (box.holding("b", "1g"), {"gpu_memory": "20g", "priority": 2}),
-        "gate": ("while [ ! -e gate.go ]; do sleep 0.02; done", {}),
+        "gate": (WAIT.format("gate"), {}),
         "c": (SEEN.format(name="c"), {"gpu_memory": "45g", "depends_on": ["gate"]}),
     }
     runner = box.start(jobs, "--num-cpus=4")
