@@ -214,6 +214,8 @@ def test_adopted_attempts_keep_their_devices(box: Bench) -> None:
     ended(killed)
     runner = box.go("run", "1", "--num-cpus=4")
     wait_for(lambda: box.events("node_lost"), "the heir")
+    nodes = ("compute-nodes", "list", "1")
+    wait_for(lambda: all(len(one["gpus"]) == 2 for one in box.json(*nodes)), "its first reading")
     assert plain(box.why("c")) == (
         "c is ready\n├─ needs 1 GPU, 0 free: GPUs 0 and 1 are held by other jobs\n"
         "└─ next on GPU 0, by TIME at the latest\n"
