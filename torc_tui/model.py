@@ -488,6 +488,11 @@ class AttemptKey(NamedTuple):
     run_id: int
     attempt_id: int
 
+    @property
+    def ids(self) -> tuple[int, int, int, int]:
+        """Workflow, run, job and attempt: the order in which names contain them."""
+        return self.workflow_id, self.run_id, self.job_id, self.attempt_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobLimits:

@@ -16,7 +16,7 @@ from tests.benchmarks.measuring import REPOSITORY, TORC, Cost, environment, new_
 from tests.benchmarks.rows import Rows, Skipped, absolute
 from torc_tui.engine.gpu_ledger import GpuLedger
 from torc_tui.engine.gpu_quarantine import GpuQuarantine
-from torc_tui.model import Allocation, Gpu, GpuGrant, Machine, ResourceRequirements
+from torc_tui.model import Allocation, AttemptKey, Gpu, GpuGrant, Machine, ResourceRequirements
 from torc_tui.operations.gpu_health import SharedHealth
 from torc_tui.resources.host_ledger import Ledger
 from torc_tui.resources.pool import Pool
@@ -49,10 +49,10 @@ def _p99(folder: Path, placements: int) -> Cost:
         with ledger.placing(0.0):
             taken = pool.take(quarter)
             assert taken is not None
-            ledger.claim((1, 1, job, 1), ("w", "j"), taken)
+            ledger.claim(AttemptKey(1, job, 1, 1), ("w", "j"), taken)
         walls.append(time.perf_counter() - began)
         cpus.append(time.thread_time() - used)
-        ledger.release(job, (1, 1, job, 1))
+        ledger.release(AttemptKey(1, job, 1, 1))
         pool.give(taken)
     place = placements * 99 // 100
     return Cost(sorted(walls)[place], sorted(cpus)[place])

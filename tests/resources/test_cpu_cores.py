@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -111,6 +112,19 @@ def test_a_killed_runner_leaves_its_cores_to_its_jobs(folder: Path) -> None:
     job.communicate(b"\n")
     assert other.take(other.name(2, 1, 1, 1), 3) is not None
     assert not (folder / name).exists()
+
+
+@pytest.mark.parametrize("text", [b"", b"\xff", b"[" * 100_000, b"7", b'["x"]'], ids=range(5))
+def test_files_of_others_that_say_nothing(folder: Path, text: bytes) -> None:
+    ledger = CoreLedger("sqlite:///a", CORES)
+    assert ledger.take(ledger.name(1, 1, 1, 1), 1) == (0,)
+    other = folder / "notes"
+    other.write_bytes(text)
+    assert ledger.take(ledger.name(1, 1, 2, 1), 1) == (1,)
+    assert other.read_bytes() == text, "it is not removed"
+    with other.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert ledger.take(ledger.name(1, 1, 3, 1), 1) == (2,)
 
 
 def test_without_a_directory(folder: Path) -> None:

@@ -155,7 +155,7 @@ RUNNER = """
 import os, random, sys, time
 from pathlib import Path
 folder, user, rounds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-from torc_tui.model import Gpu, Machine, ResourceRequirements
+from torc_tui.model import AttemptKey, Gpu, Machine, ResourceRequirements
 from torc_tui.engine.gpu_ledger import GpuLedger
 from torc_tui.resources import host_ledger
 from torc_tui.resources.host_ledger import Ledger
@@ -179,7 +179,7 @@ while job < rounds * 4:
             taken = pool.take(ResourceRequirements(name="r", num_gpus=rng.choice([1, 1, 2])))
             if taken is not None:
                 job += 1
-                ledger.claim((1, 1, job, 1), ("w", "j"), taken)
+                ledger.claim(AttemptKey(1, job, 1, 1), ("w", "j"), taken)
         times.append(time.thread_time() - locked[-1])
         if taken is not None:
             for grant in taken.gpus:
@@ -193,12 +193,12 @@ while job < rounds * 4:
         ended = rng.choice(list(held))
         for grant in held[ended].gpus:
             os.unlink(folder / "in_use" / grant.uuid)
-        ledger.release(ended, (1, 1, ended, 1))
+        ledger.release(AttemptKey(1, ended, 1, 1))
         pool.give(held.pop(ended))
 for ended, taken in held.items():
     for grant in taken.gpus:
         os.unlink(folder / "in_use" / grant.uuid)
-    ledger.release(ended, (1, 1, ended, 1))
+    ledger.release(AttemptKey(1, ended, 1, 1))
 times.sort()
 print(started, doubles, times[int(len(times) * 0.99)], flush=True)
 """

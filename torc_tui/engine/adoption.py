@@ -260,7 +260,7 @@ class Adopter:
 
     def _key(self, held: HeldAttempt) -> AttemptKey:
         context = self._maker.context
-        return AttemptKey(context.workflow_id, held.job_id, context.run_id, held.attempt_id)
+        return context.attempt_key(held.job_id, held.attempt_id)
 
     def _paths(self, held: HeldAttempt) -> tuple[str | None, str | None, str]:
         """Return the standard output, the standard error and the exit file of an attempt."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from functools import cached_property
 
-from torc_tui.model import ResourceRequirements
+from torc_tui.model import AttemptKey, ResourceRequirements
 from torc_tui.records import replace
 from torc_tui.resources.cpu_cores import CpuCore, number_of_cores, read_cores
 from torc_tui.store.run_context import RunContext
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.5
 """Time between two checks of the cores to which jobs of other databases are bound."""
-Ids = tuple[int, int, int, int]
-"""Workflow, run, job, attempt."""
 
 
 class CoreBinding:
@@ -47,17 +45,17 @@ class CoreBinding:
         cpus = number_of_cores(self._cores, requirements.num_cpus) * threads
         return replace(requirements, num_cpus=max(requirements.num_cpus, min(cpus, most)))
 
-    def take(self, ids: Ids, num_cpus: float) -> tuple[int, ...] | None:
+    def take(self, key: AttemptKey, num_cpus: float) -> tuple[int, ...] | None:
         """Return the CPUs of an attempt: () if the system cannot bind, None if it must wait."""
         if not self._cores:
             return ()
         number = number_of_cores(self._cores, num_cpus)
-        name = self._ledger.name(*ids)
+        name = self._ledger.name(*key.ids)
         cpus = self._ledger.take(name, number)
         if cpus is None:
             self._look_at = time.monotonic() + LOOK_SECONDS
         else:
-            self._names[ids[2]] = name
+            self._names[key.job_id] = name
         return cpus
 
     def is_due(self) -> bool:

@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Iterator
 
-from torc_tui.model import Allocation
+from torc_tui.model import Allocation, AttemptKey
 from torc_tui.reasons import Reason
 from torc_tui.resources.gpu_claims import GrantOwner
 from torc_tui.resources.host_ledger import Ledger, LedgerEntry, LedgerUnavailable
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 CHECK_SECONDS = 0.5
 """Time between two looks at what others hold."""
 _MOST_DELAY = 2.0
-Ids = tuple[int, int, int, int]
-"""Workflow, run, job, attempt."""
 
 
 class GpuLedger:
@@ -73,10 +71,10 @@ class GpuLedger:
         self._delay_until = None
         return True
 
-    def claim(self, ids: Ids, names: tuple[str, str], held: Allocation) -> None:
-        """Write what an attempt holds: (workflow, run, job, attempt), (workflow, job) by name."""
-        name = self._ledger.name(*ids)
-        self._names[ids[2]] = name
+    def claim(self, key: AttemptKey, names: tuple[str, str], held: Allocation) -> None:
+        """Write what an attempt holds; ``names`` are those of its workflow and its job."""
+        name = self._ledger.name(*key.ids)
+        self._names[key.job_id] = name
         with contextlib.suppress(LedgerUnavailable):
             self._ledger.claim(name, *names, held)
 
@@ -90,10 +88,10 @@ class GpuLedger:
         if name := self._names.get(job_id):
             self._ledger.started(name)
 
-    def release(self, job_id: int, ids: Ids) -> None:
+    def release(self, key: AttemptKey) -> None:
         """Remove what an attempt held; another runner may have claimed it."""
-        self._names.pop(job_id, None)
-        self._ledger.release(self._ledger.name(*ids))
+        self._names.pop(key.job_id, None)
+        self._ledger.release(self._ledger.name(*key.ids))
 
     @property
     def needs_reading(self) -> bool:

@@ -15,7 +15,6 @@ from torc_tui.errors import UsageError
 from torc_tui.model import (
     DEFAULT_REQUIREMENTS,
     Allocation,
-    AttemptKey,
     ExecutionConfig,
     FailureRule,
     Gpu,
@@ -120,7 +119,7 @@ class OrderMaker:
         cpus: tuple[int, ...] = (),
     ) -> Order:
         """Return the order for the attempt that was just claimed."""
-        key = AttemptKey(self.context.workflow_id, job.id, self.context.run_id, job.attempt_id)
+        key = self.context.attempt_key(job.id, job.attempt_id)
         environment, refusal = self.base, self._env_refusal
         try:
             environment = self._with_own(job)

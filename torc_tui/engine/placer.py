@@ -97,8 +97,8 @@ class Placer:
             placed = self._place(candidates, jobs, limit)
             for one in placed:
                 if one.allocation.gpus:
-                    ids = context.workflow_id, context.run_id, one.job.id, one.job.attempt_id
-                    self.ledger.claim(ids, (context.name, one.job.name), one.allocation)
+                    key = context.attempt_key(one.job.id, one.job.attempt_id)
+                    self.ledger.claim(key, (context.name, one.job.name), one.allocation)
         return placed
 
     def _place(
@@ -141,9 +141,8 @@ class Placer:
         """Return the CPUs to which a job is bound; None while their cores are not free."""
         if not self.binds(job):
             return ()
-        context = self._maker.context
-        ids = context.workflow_id, context.run_id, job.id, job.attempt_id
-        return self._cores.take(ids, allocation.num_cpus)
+        key = self._maker.context.attempt_key(job.id, job.attempt_id)
+        return self._cores.take(key, allocation.num_cpus)
 
     def _anything_fits(self, context: RunContext) -> bool:
         """Return whether it is worth reading the ready jobs at all."""

@@ -205,5 +205,4 @@ class RunnerState:
         """Remove the GPU entry of an attempt from the ledger, and free its cores."""
         self.cores.release(key.job_id)
         if self.ledger is not None and held.gpus:
-            ids = key.workflow_id, key.run_id, key.job_id, key.attempt_id
-            self.ledger.release(key.job_id, ids)
+            self.ledger.release(key)

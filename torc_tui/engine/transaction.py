@@ -111,8 +111,7 @@ class StepTransaction:
         """Give back what was taken from the pool, after the transaction has failed."""
         for placed in self.placed:
             self._state.pool.give(placed.allocation)
-            context, job = self._state.context, placed.job
-            key = AttemptKey(context.workflow_id, job.id, context.run_id, job.attempt_id)
+            key = self._state.context.attempt_key(placed.job.id, placed.job.attempt_id)
             self._state.leave_ledger(key, placed.allocation)
 
     def _read_held_jobs(self, conn: Connection) -> None:

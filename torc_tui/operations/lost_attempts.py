@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from torc_tui.executors.exit_file import ExitFile, read_exit_file
 from torc_tui.lifecycle.decide import REQUESTED, AttemptFacts, outcome, reruns_left
-from torc_tui.model import AttemptKey, Cause, Exited
+from torc_tui.model import Cause, Exited
 from torc_tui.reasons import Reason
 from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
@@ -130,7 +130,7 @@ def _end(
     now, last_seen = times
     began = now if held.started_at is None else held.started_at
     exited = Exited(
-        key=AttemptKey(context.workflow_id, held.job_id, context.run_id, held.attempt_id),
+        key=context.attempt_key(held.job_id, held.attempt_id),
         return_code=None,
         started_at=began,
         ended_at=now if stopped else max(began, last_seen),

@@ -19,8 +19,7 @@ _TAG = re.compile(r"torc-[0-9a-f]{8}(-[0-9]+){4}\.slice")
 
 def attempt_tag(database: str, key: AttemptKey) -> str:
     """Return the tag of an attempt."""
-    ids = key.workflow_id, key.run_id, key.job_id, key.attempt_id
-    return f"torc-{database_digest(database)[:8]}-{'-'.join(map(str, ids))}.slice"
+    return f"torc-{database_digest(database)[:8]}-{'-'.join(map(str, key.ids))}.slice"
 
 
 @lru_cache(maxsize=8)

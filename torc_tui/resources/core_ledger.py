@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Sequence
 from contextlib import suppress
 
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.cpu_cores import CpuCore, choose
-from torc_tui.resources.host_ledger import Ledger, LedgerUnavailable, is_locked, ledger_path
+from torc_tui.resources.host_ledger import (
+    MOST_BYTES,
+    Ledger,
+    LedgerUnavailable,
+    ledger_path,
+    locked_file,
+)
 from torc_tui.resources.visible import numbers_of
-
-_MOST_BYTES = 1 << 16
 
 
 class CoreLedger:
@@ -91,24 +94,14 @@ class CoreLedger:
         with os.scandir(directory) as files:
             names = [file.name for file in files]
         for name in names:
-            with suppress(OSError, ValueError):
-                cpus = self._cpus_of(name, directory, sweep)
+            with suppress(OSError, ValueError, RecursionError):
+                cpus = _cpus_of(name, directory, sweep)
                 if not self._around or not self._around.issubset(cpus):
                     found.update(cpus)
         return found
 
-    def _cpus_of(self, name: str, directory: int, sweep: bool) -> list[int]:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        file = os.open(name, flags, dir_fd=directory)
-        try:
-            status = os.fstat(file)
-            if not stat.S_ISREG(status.st_mode):
-                return []
-            if not is_locked(file):
-                if sweep and status.st_uid == os.geteuid():
-                    os.unlink(name, dir_fd=directory)
-                return []
-            found = json.loads(os.read(file, _MOST_BYTES))
-            return [cpu for cpu in found if isinstance(cpu, int)] if isinstance(found, list) else []
-        finally:
-            os.close(file)
+
+def _cpus_of(name: str, directory: int, sweep: bool) -> list[int]:
+    with locked_file(name, directory, sweep=sweep) as locked:
+        found = None if locked is None else json.loads(os.read(locked[0], MOST_BYTES))
+    return [cpu for cpu in found if isinstance(cpu, int)] if isinstance(found, list) else []

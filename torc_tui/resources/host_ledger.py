@@ -36,7 +36,8 @@ LOCK_SECONDS = 1.0
 HEALTH = "health-"
 """The prefix of the names of the files with the health of GPUs (`host_health`)."""
 _MOST_FILES = 10_000
-_MOST_BYTES = 1 << 16
+MOST_BYTES = 1 << 16
+"""Bytes of a file that are read."""
 _LENGTH = 4096
 """Length of a file in bytes: a new text of the same length is written atomically."""
 _LONGEST_NAME = 200
@@ -226,27 +227,40 @@ class Ledger:
         return sorted(found)
 
     def _entry(self, name: str, directory: int, sweep: bool) -> LedgerEntry | None:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            file = os.open(name, flags, dir_fd=directory)
+            with locked_file(name, directory, sweep=sweep) as found:
+                if found is None:
+                    return None
+                file, status = found
+                key = name, status.st_ino, status.st_mtime_ns
+                if key not in self._parsed:
+                    self._parsed[key] = _parse(name, os.read(file, MOST_BYTES), status)
+                return self._parsed[key]
         except OSError:
             return None
-        try:
-            status = os.fstat(file)
-            if not stat.S_ISREG(status.st_mode):
-                return None
-            if not is_locked(file):
-                if sweep and status.st_uid == os.geteuid() and _NAME.fullmatch(name):
-                    os.unlink(name, dir_fd=directory)
-                return None
-            key = name, status.st_ino, status.st_mtime_ns
-            if key not in self._parsed:
-                self._parsed[key] = _parse(name, os.read(file, _MOST_BYTES), status)
-            return self._parsed[key]
-        except OSError:
-            return None
-        finally:
-            os.close(file)
+
+
+@contextlib.contextmanager
+def locked_file(
+    name: str, directory: int, *, sweep: bool = False
+) -> Iterator[tuple[int, os.stat_result] | None]:
+    """Open a plain file that a process keeps locked; None for another one.
+
+    With ``sweep``, remove a file of this user that is not locked and has a name of the ledger.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    file = os.open(name, flags, dir_fd=directory)
+    try:
+        status = os.fstat(file)
+        if stat.S_ISREG(status.st_mode) and _is_locked(file):
+            yield file, status
+            return
+        is_left = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+        if sweep and is_left and _NAME.fullmatch(name):
+            os.unlink(name, dir_fd=directory)
+        yield None
+    finally:
+        os.close(file)
 
 
 def _text(workflow: str, job: str, jobs: int, held: Allocation) -> bytes:
@@ -275,8 +289,7 @@ def _lock(directory: int, path: Path) -> None:
             time.sleep(0.001)
 
 
-def is_locked(file: int) -> bool:
-    """Return whether a process holds the lock of an open file."""
+def _is_locked(file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

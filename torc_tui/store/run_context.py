@@ -13,6 +13,7 @@ from typing import Any
 from torc_tui.lifecycle.failure_policy import Policies
 from torc_tui.model import (
     Allocation,
+    AttemptKey,
     ExecutionConfig,
     FailureRule,
     Gpu,
@@ -90,6 +91,10 @@ class RunContext:
                 at_end[key] = failure_rule(stored)
         rules = self.rules.get(handler_id or 0, ())
         return Policies(rules, at_end.get("on_oom"), at_end.get("on_timeout"))
+
+    def attempt_key(self, job_id: int, attempt_id: int) -> AttemptKey:
+        """Return the key of an attempt in this run."""
+        return AttemptKey(self.workflow_id, job_id, self.run_id, attempt_id)
 
     def option(self, own: str | None, key: str) -> Any:
         """Return an option of a job: its own, or that of the workflow; None where neither is set.
