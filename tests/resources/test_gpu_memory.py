@@ -318,10 +318,12 @@ def theirs(found: Pool, *jobs: str, memory: int = 10 * GB) -> None:
         found.hold(held, other=True, owner=GrantOwner("anna", job, 10.0))
 
 
-def test_a_job_of_another_database_counts_once() -> None:
+@pytest.mark.parametrize("since", [11.0, 9.98], ids=["later", "ticks"])
+def test_a_job_of_another_database_counts_once(since: float) -> None:
+    """The start of a process is known in ticks of the kernel only."""
     found = pool(gpu())
     theirs(found, "a", "b")
-    used = [process(7, 8 * GB, user="anna", since=11.0), process(8, GB, user="anna", since=12.0)]
+    used = [process(7, 8 * GB, user="anna", since=since), process(8, GB, user="anna", since=12.0)]
     found.update([gpu(*used)], [], 13.0)
     [state] = found.gpu_states
     assert state.memory_available == TOTAL - 2 * (10 * GB + RULES.headroom)

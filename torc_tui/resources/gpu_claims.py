@@ -8,6 +8,9 @@ from typing import NamedTuple
 from torc_tui.model import GpuGrant, GpuProcess
 from torc_tui.records import dataclass
 
+CLOCK_ERROR = 0.05
+"""Seconds by which the start of a process may be read too early: the kernel counts it in ticks."""
+
 
 class Tenant(NamedTuple):
     """The first process of the job that holds a grant, and when the job started (epoch)."""
@@ -58,13 +61,12 @@ def presumed_claim(claims: Sequence[Claim], process: GpuProcess) -> Claim | None
     """
     if process.own or process.graphics:
         return None
+    began = process.since + CLOCK_ERROR
     if len(claims) == 1 and claims[0].tenant is not None:
-        return claims[0] if 0 < claims[0].tenant.since <= process.since else None
+        return claims[0] if 0 < claims[0].tenant.since <= began else None
     found = [
         one
         for one in claims
-        if one.owner is not None
-        and one.owner.user == process.user
-        and one.owner.since <= process.since
+        if one.owner is not None and one.owner.user == process.user and one.owner.since <= began
     ]
     return min(found, key=lambda one: one.used, default=None)
