@@ -1,10 +1,10 @@
 """Change jobs for a user: cancel, terminate, retry, prioritize, disable, enable.
 
 Input: an open store, ids of jobs, the actor. Output: the jobs that were changed, and a refusal for
-each of the others. `torc_tui.operations.catalog` says in which statuses an action is legal.
+each other job. `torc_tui.operations.catalog` says in which statuses an action is legal.
 
 Invariants: all jobs exist, or nothing is changed. One transaction per workflow changes the rows and
-appends their events. A job that a runner holds is changed by that runner, which is asked to.
+appends their events. A running job is changed by its runner, on request.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """Take the jobs from runners that are lost, or whose lease has expired.
 
-A runner takes over from lost runners by itself. These actions are the way out where no runner is
-wanted, and where nothing is proven: the runner is on another machine and sends no heartbeat.
+A new runner takes over from lost runners automatically. These actions are for users who want no new
+runner, and for runners that are not proven to be lost: they are on another machine and send no
+heartbeat.
 
 Input: an open store, ids, the actor. Output: the runners that were dropped, with their jobs.
 
 Invariants: a job that was asked to stop is canceled; every other job is lost, and runs again or
-fails as `on_lost` of the workflow file says. Each attempt that began leaves a result. A runner that
-was dropped and is alive after all finds its row ended and stops its jobs.
+fails according to `on_lost` of the workflow file. Each attempt that began leaves a result. A
+dropped runner that turns out to be alive finds its row ended and stops its jobs.
 """
 
 from __future__ import annotations

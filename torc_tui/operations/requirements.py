@@ -1,7 +1,7 @@
 """Create, change and delete the resource requirements of a workflow.
 
 Input: an open store, ids, values, the actor. Output: records of the changes. An entry is shared by
-the jobs that name it; `only` gives some of them an entry of their own.
+the jobs that name it; `only` creates a separate entry for some of them.
 """
 
 from __future__ import annotations

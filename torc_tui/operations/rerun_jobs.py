@@ -1,13 +1,13 @@
 """Rerun finished jobs from their first attempt, together with the jobs that used their output.
 
 Input: an open store, ids of jobs, the actor. Output: the jobs that were changed, and a refusal for
-each of the others.
+each other job.
 
 Invariants
 * The run continues while jobs are pending or running, or a runner is active; otherwise a new run
   begins.
-* A job that a runner holds is never changed here: with ``stop``, that runner is asked to end the
-  attempt, and resets the job when it records the end.
+* A running job is never changed here: with ``stop``, its runner is asked to end the attempt, and
+  resets the job when it records the end.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Change a stored workflow to what its file says now, in one transaction.
+"""Update a stored workflow to the current version of its file, in one transaction.
 
 Input: an open store, a workflow, the plan of a file, the actor. Output: the changes.
 
 Invariants
-* Results that are still valid stay. Jobs whose result is of an old version run again, together with
-  the jobs that used their output.
-* Jobs that left the file keep their row and their history, and count no more.
-* A job that a runner holds is changed when its attempt has ended.
+* Results that are still valid are kept. Jobs with a result of an old version run again, together
+  with the jobs that used their output.
+* Jobs that are no longer in the file keep their row and their history, but no longer count.
+* A running job is changed after its attempt has ended.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ the same kind, the later counts; a row of failures may include several users.
 
 Invariants
 * A GPU is suspected after `FAILURES` failures in a row, each within `EARLY_SECONDS` of its start,
-  of at least two different jobs. While other GPUs are in use, no job starts on it until the end of
-  a job there shows whether the GPU is to blame.
+  of at least two different jobs. While jobs run on other GPUs, no job starts on it until one of
+  them has ended and shows whether the GPU is to blame.
 * It is set aside if a job on another GPU has succeeded in the last `SUCCESS_SECONDS`: for 10 min,
   then twice as long each time, up to 2 h.
 * A GPU that is damaged is set aside until a user decides to use it, and again after new damage.
@@ -78,7 +78,7 @@ class EarlyFailure(NamedTuple):
 
 
 class HealthRecord(NamedTuple):
-    """The record of one GPU: the last early failures, and the success that ended their row."""
+    """The record of one GPU: the last early failures, and the end of the row before them."""
 
     gpu_index: int = 0
     failed: tuple[EarlyFailure, ...] = ()
@@ -245,7 +245,7 @@ class GpuHealth:
         return {uuid for uuid in self._known if self._is_suspected(uuid) and used - {uuid}}
 
     def indices(self) -> dict[str, int]:
-        """Return the indices of GPUs that a user has set aside, by UUID."""
+        """Return the indices of all GPUs with a record, by UUID."""
         return {uuid: record.gpu_index for uuid, record in self._known.items()}
 
     def lifted_by(self, uuid: str) -> str:

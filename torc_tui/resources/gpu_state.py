@@ -1,13 +1,14 @@
-"""Account for one GPU: what jobs hold and use of it, what others use, and what is left.
+"""Account for one GPU: the parts held and used by jobs, used by other programs, and free.
 
 Input: readings (``Gpu``) and grants. Output: obstacles, and bytes. Pure.
 
 Invariants
 * A grant of a whole GPU (1000 thousandths) excludes every other grant of that GPU, and the shares
   of a GPU add up to at most 1000.
-* Each job claims what it requested or uses, whichever is more. What is left for others is the free
-  memory of the last reading, less what the jobs claim and do not use yet. So nothing changes when a
-  job fills its request, and no job can get memory that another job has reserved.
+* Each job claims what it requested or uses, whichever is more. The memory available to other jobs
+  is the free memory of the last reading, less the claimed memory that is not used yet. So it does
+  not change when a job uses memory that it requested, and no job can get memory that another job
+  has reserved.
 * Memory is not limited on a virtual GPU, and on one whose driver reports no memory (0).
 """
 
