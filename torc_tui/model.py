@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from torc_tui.reasons import ON_REQUEST, Reason
 from torc_tui.records import dataclass, field
-from torc_tui.status import JobStatus, WorkflowState, workflow_state
+from torc_tui.status import FINISHED, TROUBLED, JobStatus, WorkflowState, workflow_state
 
 Value = int | float | str
 """A value of a parameter."""
@@ -697,6 +697,13 @@ STATUS_EVENTS: Mapping[str, JobStatus] = {
 }
 """Kinds of events that give their job a status. Applied to a snapshot, they give the rows of the
 database."""
+
+END_EVENTS = frozenset(
+    kind for kind, status in STATUS_EVENTS.items() if status in FINISHED | TROUBLED
+)
+"""Kinds of events that say that a job has ended, or waits for a decision after a failure."""
+FAILURE_EVENTS = frozenset(kind for kind, status in STATUS_EVENTS.items() if status in TROUBLED)
+"""Kinds of events that say that a job has failed or was terminated."""
 
 RELOAD_EVENTS = frozenset(
     {

@@ -24,16 +24,13 @@ from torc_tui.cli.progress import SafeObserver
 from torc_tui.cli.terminal_text import sanitize
 from torc_tui.engine.report import Observer
 from torc_tui.errors import UsageError
-from torc_tui.model import Event
+from torc_tui.model import END_EVENTS, Event
 from torc_tui.operations.batches import BatchJob
 from torc_tui.status import SETTLED, JobStatus
 from torc_tui.store import sql
 from torc_tui.store.database import Store
 from torc_tui.store.log_files import stream_paths
 
-_ENDS = frozenset(
-    {"job_completed", "job_failed", "job_terminated", "job_canceled", "job_pending_failed"}
-)
 _OVER = SETTLED | {JobStatus.PENDING_FAILED}
 _LARGEST_OUTPUT = 1 << 20
 """Maximum number of bytes of an output in a record."""
@@ -130,7 +127,7 @@ class BatchResults(SafeObserver):
     def events(self, events: Sequence[Event]) -> None:
         """Write the results that are next in input order."""
         self.guard(lambda: self.observer.events(events))
-        self._ended |= {one.job_id for one in events if one.kind in _ENDS and one.job_id}
+        self._ended |= {one.job_id for one in events if one.kind in END_EVENTS and one.job_id}
         self.guard(self._write_ended)
 
     def finish(self) -> None:

@@ -15,7 +15,6 @@ from typing import TextIO
 from torc_tui.cli import live_rows
 from torc_tui.cli.lost_terminal import RunOutput
 from torc_tui.cli.run_messages import (
-    FAILURES,
     NOTICES,
     WARNINGS,
     RunMessages,
@@ -26,7 +25,7 @@ from torc_tui.cli.run_messages import (
 )
 from torc_tui.engine.report import Observer, UnschedulableJob
 from torc_tui.errors import StoreError
-from torc_tui.model import Event, Machine
+from torc_tui.model import FAILURE_EVENTS, Event, Machine
 from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
 from torc_tui.store.feed import Feed
@@ -117,10 +116,10 @@ class Live(Observer):
         if event.kind in NOTICES:
             return [notice_line(event)]
         job = None if event.job_id is None else self.view.jobs.get(event.job_id)
-        if job is None or event.kind not in FAILURES | WARNINGS:
+        if job is None or event.kind not in FAILURE_EVENTS | WARNINGS:
             return []
         first, *more = self.messages.of_job(event, job.name)
-        is_red = self.colored and event.kind in FAILURES
+        is_red = self.colored and event.kind in FAILURE_EVENTS
         return [f"\x1b[31m{first}\x1b[0m" if is_red else first, *more]
 
     def _paint(self, now: float, messages: list[str]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from torc_tui.cli.output import unschedulable
 from torc_tui.engine.report import UnschedulableJob
-from torc_tui.model import Event, Machine, Workflow
+from torc_tui.model import FAILURE_EVENTS, Event, Machine, Workflow
 from torc_tui.reasons import decode
 from torc_tui.store.database import Store
 from torc_tui.wording import IGNORED, KEPT, count, duration, end_sentence, lasted, readable, size
@@ -24,7 +24,6 @@ _ENDS = {
     "job_canceled": "canceled",
     "job_pending_failed": "FAILED (waits for a decision)",
 }
-FAILURES = frozenset({"job_failed", "job_terminated", "job_pending_failed"})
 WARNINGS = frozenset({"job_retried", "job_warning"})
 RECOVERING = "job_recovering"
 NOTICES = frozenset({"node_notice", "action_failed"})
@@ -73,7 +72,7 @@ class RunMessages:
         if event.data.get("kept"):
             return [f"kept: {job}: {KEPT}"]
         text = f"{_ENDS[event.kind]}: {job}"
-        failed = event.kind in FAILURES
+        failed = event.kind in FAILURE_EVENTS
         if failed or event.kind == "job_canceled":
             reason = end_sentence(decode(event.data.get("reason")), event.data.get("return_code"))
             text += f": {printable(reason)}" if reason else ""

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from torc_tui.engine.scripts import ScriptEnd, Scripts
 from torc_tui.lifecycle.actions import FailureBatch, is_failure
-from torc_tui.model import Event, Json
+from torc_tui.model import FAILURE_EVENTS, Event, Json
 from torc_tui.reasons import Kind, because
 from torc_tui.status import BEGUN, FINISHED
 from torc_tui.store import run_context, sql
@@ -28,7 +28,6 @@ from torc_tui.store.event_log import append, last_event
 from torc_tui.store.run_context import RunContext, StoredAction
 from torc_tui.wording import optional_sentence
 
-_FAILURES = frozenset({"job_failed", "job_terminated", "job_pending_failed"})
 _LISTED = 1000
 """How many failed jobs the environment of a command and an event list; a file has all of them."""
 
@@ -135,7 +134,7 @@ class Actions:
         """Run the actions that are due after a step with these events."""
         if events:
             self.check_jobs(now)
-            if self._on_failure and any(event.kind in _FAILURES for event in events):
+            if self._on_failure and any(event.kind in FAILURE_EVENTS for event in events):
                 self._batch.add(time.monotonic())
         if self.is_due():
             self._run_on_failures(now)

@@ -20,9 +20,6 @@ from torc_tui.records import replace
 from torc_tui.status import HELD, SETTLED, UNSUCCESSFUL, JobStatus, WorkflowState, workflow_state
 from torc_tui.views.run_progress import Durations, Progress, estimate
 
-_ENDED = frozenset(
-    {"job_completed", "job_failed", "job_terminated", "job_canceled", "job_pending_failed"}
-)
 _AGAIN = frozenset({"job_ready", "job_blocked", "job_retried", "job_rerun"})
 _BY_USER = frozenset({"job_retried", "job_rerun"})
 """A user or the engine put the job back; the reason is not one of its status."""
@@ -220,10 +217,10 @@ class WorkflowView:
         job.interrupted = job.suspended = job.ignored = False
         if event.kind == "job_started":
             _started(job, event)
-        elif event.kind in _ENDED:
-            self._ended(job, event, status)
         elif event.kind == "job_disabled":
             job.reason = decode(event.data.get("reason"))
+        elif status in SETTLED or status is JobStatus.PENDING_FAILED:
+            self._ended(job, event, status)
         elif event.kind == "job_retried" and ("of" in event.data or "attempt" in event.data):
             _retried(job, event)
         else:

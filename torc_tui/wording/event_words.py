@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from torc_tui.model import Event, Json
+from torc_tui.model import END_EVENTS, Event, Json
 from torc_tui.reasons import decode
 from torc_tui.wording.quantities import duration, exit_code, size
 from torc_tui.wording.sentences import end_sentence, sentence
@@ -56,9 +56,6 @@ _TITLES = {
     "user_data_updated": "user data written",
     "user_data_warning": "user data does not follow its schema",
 }
-_ENDS = frozenset(
-    {"job_completed", "job_failed", "job_terminated", "job_canceled", "job_pending_failed"}
-)
 KEPT = "nothing it depends on has changed"
 """Why a job stays completed that follows stale jobs."""
 _REASONS = ("reason", "message", "grown")
@@ -97,7 +94,7 @@ def _details(event: Event) -> list[str]:
     ]
     names = (
         ("name", "message")
-        if event.kind in _ENDS
+        if event.kind in END_EVENTS
         else ("name", "cause", "reason", "message", "grown")
     )
     parts += [_text(data, key) for key in names]
@@ -109,7 +106,7 @@ def _details(event: Event) -> list[str]:
 def _end(event: Event) -> list[str]:
     """Return how the attempt ended that this event is about."""
     data = event.data
-    if event.kind not in _ENDS:
+    if event.kind not in END_EVENTS:
         return []
     reason = decode(data.get("reason"))
     parts = [end_sentence(reason, _number(data, "return_code"))]

@@ -31,7 +31,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "ENDS_SINCE_HANDLED": ("SELECT job.id AS job_id, job.status, job.reason FROM event JOIN job "
         "ON job.id = event.job_id WHERE event.workflow_id = ?1 AND event.seq > (SELECT "
         "action.handled_seq FROM action WHERE action.id = ?2) AND event.kind IN ('job_failed', "
-        "'job_terminated', 'job_pending_failed') ORDER BY event.seq", "workflow_id action_id",
+        "'job_pending_failed', 'job_terminated') ORDER BY event.seq", "workflow_id action_id",
         "job_id status:status reason:reason"),
     "ENVIRONMENTS_WITH_REFERENCES": ("SELECT job.name, job.env FROM job WHERE job.workflow_id = "
         "?1 AND job.env LIKE '%$%' AND (job.status IN (0, 1, 2, 3, 4) OR job.stop_requested = "

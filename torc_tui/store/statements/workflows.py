@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Text, cast, delete, func, literal_column, or_, select, update
 
+from torc_tui.model import FAILURE_EVENTS
 from torc_tui.status import CANCELABLE, HELD, NOT_STARTED, TROUBLED, UNSUCCESSFUL, JobStatus
 from torc_tui.store.schema import (
     CHANNEL,
@@ -235,7 +236,7 @@ ENDS_SINCE_HANDLED = (
     .where(
         of_workflow(event),
         event.c.seq > select(action.c.handled_seq).where(_action).scalar_subquery(),
-        event.c.kind.in_(["job_failed", "job_terminated", "job_pending_failed"]),
+        event.c.kind.in_(sorted(FAILURE_EVENTS)),
     )
     .order_by(event.c.seq)
 )
