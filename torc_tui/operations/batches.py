@@ -1,6 +1,6 @@
 """Store commands as the jobs of one workflow, while they arrive.
 
-Input: an open store, commands with the values they were made from. Output: ids of jobs. A batch is
+Input: an open store, commands with the values they were made from. Output: jobs. A batch is
 an ordinary workflow: a run, the app and every other command treat it like a workflow from a file.
 
 Invariants
@@ -32,7 +32,7 @@ from torc_tui.model import (
 from torc_tui.operations.runners import active_runners
 from torc_tui.operations.workflows import create_workflow, initialize, needs_initialization
 from torc_tui.records import dataclass
-from torc_tui.status import UNSETTLED, UNSUCCESSFUL, JobStatus, number_of
+from torc_tui.status import RETRYABLE, UNSETTLED, JobStatus, number_of
 from torc_tui.store import additions, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import dumps
@@ -54,7 +54,7 @@ class BatchJob(NamedTuple):
         return self.status is JobStatus.COMPLETED
 
 
-_RERUN = UNSUCCESSFUL | {JobStatus.PENDING_FAILED, JobStatus.DISABLED}
+_RERUN = RETRYABLE | {JobStatus.DISABLED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
