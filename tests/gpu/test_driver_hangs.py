@@ -19,6 +19,8 @@ from gpu_bench import SEEN, WAIT, Bench, ended
 from tests.waiting import wait_for
 
 MEMORY = "nvmlDeviceGetMemoryInfo"
+ATTEMPTS = 3
+"""Runs of which one must be in time: a busy machine delays some, a driver that hangs all."""
 CHAIN = 25
 """Jobs that start one after another."""
 TOLERANCE = 0.05
@@ -97,10 +99,13 @@ def delays(box: Bench, when: str) -> tuple[float, float]:
 def test_jobs_without_gpus_start_as_always(fake: FakeNvml, tmp_path: Path, when: str) -> None:
     with bench(fake, tmp_path / "normal") as box:
         normal, normal_end = delays(box, "never")
-    with bench(fake, tmp_path / "hang") as box:
-        found, end = delays(box, when)
-    print(f"{when}: {found * 1e3:.1f} ms, normal {normal * 1e3:.1f} ms; ends after {end:.2f} s")
     slow = max(normal / 0.02, 1.0)
+    for attempt in range(ATTEMPTS):
+        with bench(fake, tmp_path / f"hang{attempt}") as box:
+            found, end = delays(box, when)
+        print(f"{when}: {found * 1e3:.1f} ms, normal {normal * 1e3:.1f} ms; ends after {end:.2f} s")
+        if abs(found - normal) <= TOLERANCE * slow and end - normal_end <= 1.0 * slow:
+            break
     assert abs(found - normal) <= TOLERANCE * slow
     assert end - normal_end <= 1.0 * slow, "the end of the run waits for no driver"
 
@@ -168,7 +173,7 @@ def test_interrupt_ends_a_second_past_the_grace_period(
     with bench(fake, tmp_path / "normal") as box:
         normal = time_of_interrupt(box, "never")
     most = GRACE + max(2 * (normal - GRACE), 1.0)
-    for attempt in range(3):  # a busy machine delays some runs, a driver would delay all
+    for attempt in range(ATTEMPTS):
         with bench(fake, tmp_path / f"hang{attempt}") as box:
             found = time_of_interrupt(box, when)
         assert found >= GRACE
