@@ -446,7 +446,8 @@ class MachineIdentity:
 class Machine:
     """The resources of a machine that a runner may use.
 
-    ``gpu_limit`` is how many of the GPUs it may use at a time; None: all.
+    ``gpu_limit`` is how many of the GPUs it may use at a time; None: all. ``gpus_known`` is False
+    until the driver has listed the GPUs.
     """
 
     hostname: str
@@ -454,6 +455,7 @@ class Machine:
     memory: int
     gpus: tuple[Gpu, ...] = ()
     gpu_limit: int | None = None
+    gpus_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

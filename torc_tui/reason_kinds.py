@@ -82,6 +82,7 @@ class Kind(StrEnum):
     OTHER_DATABASES = "other_databases", "users num_cpus memory"  # not counted, for display
     # `number` is None for a share of one GPU, `memory` is requested on each GPU.
     GPUS = "gpus", "number model memory joined usable prohibited"
+    GPUS_UNREAD = "gpus_unread"  # the runner has just begun
     GPU_MEMORY = "gpu_memory", "requested largest"
     GPU_MODEL = "gpu_model", "number model alike total names"
     GPUS_IN_USE = "gpus_in_use", "number memory free obstacles"

@@ -150,10 +150,9 @@ def test_foreign_programs_can_be_ignored(box: Bench) -> None:
     box.stranger(0, 48 * GB)
     waits = box.start({"a": (SEEN.format(name="a"), {"num_gpus": 1})})
     wait_for(lambda: box.events("node_started"), "the runner")
-    assert (
-        plain(box.why("a"))
-        == "a is ready\n└─ needs 1 GPU, 0 free: GPU 0 is in use (pid N python, 48 GiB)\n"
-    )
+    unread = "a is ready\n└─ the runner has not read its GPUs yet\n"
+    why = wait_for(lambda: (text := plain(box.why("a"))) != unread and text, "the GPUs")
+    assert why == "a is ready\n└─ needs 1 GPU, 0 free: GPU 0 is in use (pid N python, 48 GiB)\n"
     waits.send_signal(signal.SIGINT)
     assert ended(waits)[0] == 130
     assert ended(box.go("run", "1", "--gpu-foreign", "ignore"))[0] == 0

@@ -336,6 +336,13 @@ def test_without_capacity() -> None:
     assert [one.what for one in never(request(1, memory=1), machine)] == ["cpus", "memory"]
 
 
+def test_gpus_that_nobody_has_read() -> None:
+    """Nobody claims that a machine lacks GPUs before its driver has listed them."""
+    machine = Machine(hostname="h", num_cpus=4, memory=100, gpus_known=False)
+    assert never(request(1, num_gpus=1), machine) == ()
+    assert [one.what for one in never(request(8, num_gpus=1), machine)] == ["cpus"]
+
+
 def test_free() -> None:
     """Free capacity counts, and each resource is named once."""
     machine = Machine(hostname="here", num_cpus=4, memory=64, gpus=())

@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 import shlex
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.raw_sql import execute
 from tests.tui.driving import ENVIRON, Workspace, screen, screen_text, sees, until
 from torc_tui.cli.command_help import parser_of
 from torc_tui.cli.command_table import BY_NAME
+from torc_tui.errors import TorcError
 from torc_tui.model import Event, Machine
 from torc_tui.operations import user_action
 from torc_tui.operations import workflows as workflow_acts
@@ -153,6 +156,40 @@ async def test_commands_and_handlers_are_the_same(story: Story) -> None:
     # Those of the tab Rerun are handled only where it has rows; its own tests have some.
     rerun = {command.id for command in COMMANDS if {*command.where} <= {"failures", "plan"}}
     assert found | rerun == set(BY_ID)
+
+
+async def test_answers_for_a_closed_screen(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer reaches a tab or screen only while it is complete: not while it is taken apart."""
+    app = story.app()
+    received: list[object] = []
+    deliveries: list[Callable[[object], None]] = []
+    refusals: list[Callable[[TorcError], None]] = []
+
+    def keep(_key: object, _read: object, deliver: Any, refuse: Any) -> None:
+        deliveries.append(deliver)
+        refusals.append(refuse)
+
+    def answer_all() -> list[object]:
+        received.clear()
+        for deliver, refuse in zip(deliveries, refusals, strict=True):
+            deliver("answer")
+            refuse(TorcError("failure"))
+        return received
+
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        workflow = screen(pilot)
+        for tab in TABS:
+            await workflow.show_tab(tab.name)
+        panes = list(workflow.tabs.panes.values())
+        with monkeypatch.context() as patch:
+            patch.setattr(app.reader, "ask", keep)
+            for asker in (*panes, workflow):
+                asker.ask("test", lambda _: "answer", received.append, received.append)
+        assert len(answer_all()) == 2 * (len(TABS) + 1)
+        app.open_list(new_from="")
+        await until(pilot, lambda: workflow not in app.screen_stack)
+        assert answer_all() == []
 
 
 async def test_rename(story: Story) -> None:

@@ -83,12 +83,13 @@ def examine_host(
         environ = {**os.environ, **chosen}
         service = GpuService(environ)
         gpus = stand_ins(environ, service.has_driver, options.num_gpus, options.virtual_gpus)
+        if not gpus and options.num_gpus != 0:
+            watch = GpuWatch(service, options.gpu_wait)
         machine = replace(
             detect_machine(num_cpus=options.num_cpus, memory_gb=options.memory_gb, gpus=gpus),
             gpu_limit=options.num_gpus,
+            gpus_known=watch is None,
         )
-        if not gpus and options.num_gpus != 0:
-            watch = GpuWatch(service, options.gpu_wait)
     if executor is None:
         from torc_tui.executors.local import LocalExecutor
 

@@ -40,8 +40,8 @@ class RunnerGpus:
         self._guard = GpuGuard(str(engine.state.context.execution.settings.get("gpu_over", "warn")))
         self._waiting: list[Report] = []
         """Failures that wait for a reading."""
-        self._recorded: tuple[str, ...] = ()
-        """The GPUs that the row of the runner names."""
+        self._recorded: tuple[str, ...] | None = None
+        """The GPUs that the row of the runner names; None before the first reading."""
         virtual = sum(gpu.virtual for gpu in self._machine.gpus)
         if virtual and self._are_requested():
             events.put_notices([because(Kind.GPUS_VIRTUAL, number=virtual)])
@@ -120,7 +120,7 @@ class RunnerGpus:
             few = because(Kind.GPUS_TOO_FEW, requested=limit, usable=len(awaited))
             self._events.put_notices([few])
         self._summary.gpus_known = True
-        self._summary.machine = replace(self._machine, gpus=awaited)
+        self._summary.machine = replace(self._machine, gpus=awaited, gpus_known=True)
         self._engine.maker.gpus = awaited
         self._record(awaited)
         return is_first
@@ -209,7 +209,7 @@ class RunnerGpus:
     def _record(self, gpus: tuple[Gpu, ...]) -> None:
         """Write into the row of the runner which GPUs it has found; a GPU that left stays named."""
         uuids = tuple(gpu.uuid for gpu in gpus)
-        if gpus and uuids != self._recorded:
+        if self._recorded is None or (gpus and uuids != self._recorded):
             with self._engine.state.store.write() as conn:
                 compute_nodes.set_gpus(conn, self._engine.node.node_id, gpus)
             self._recorded = uuids

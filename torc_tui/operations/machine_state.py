@@ -192,7 +192,10 @@ class MachineReader:
             memory = psutil.virtual_memory()
             used = memory.total - memory.available
         virtual = {
-            gpu["uuid"]: _virtual(gpu) for one in runners for gpu in one.gpus if gpu["virtual"]
+            gpu["uuid"]: _virtual(gpu)
+            for one in runners
+            for gpu in one.gpus or ()
+            if gpu["virtual"]
         }
         return MachineState(
             at=time.time(),
@@ -237,7 +240,7 @@ def machine_of(runner: ActiveRunner, live: Mapping[str, Gpu] | None = None) -> M
     for the GPUs as the runner found them.
     """
     gpus = []
-    for gpu in runner.gpus:
+    for gpu in runner.gpus or ():
         if gpu["virtual"]:
             gpus.append(_virtual(gpu))
         elif live is None:
@@ -252,6 +255,7 @@ def machine_of(runner: ActiveRunner, live: Mapping[str, Gpu] | None = None) -> M
         memory=runner.memory,
         gpus=tuple(gpus),
         gpu_limit=runner.options.get("num_gpus"),
+        gpus_known=runner.gpus is not None,
     )
 
 

@@ -146,6 +146,8 @@ class _RunnerLacks:
             return Lack((self._problem,))
         if never := _reasons(never_of(request, self._whole)):
             return Lack((), never)
+        if gpu_need(request) and not self._whole.gpus_known:
+            return Lack((because(Kind.GPUS_UNREAD),))
         first, pool = self.next_job, self._pool
         if first is not None and key in first.after:
             passes = first.reservation.lets_pass(request, self._now)

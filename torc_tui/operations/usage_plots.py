@@ -69,7 +69,7 @@ def machine_plots(store: Store, workflow_id: int) -> list[UsagePlot]:
         series = unpack(bytes(row.series))
         if series is None:
             continue
-        gpus = sum(gpu.get("memory") or 0 for gpu in json.loads(row.gpus))
+        gpus = sum(gpu.get("memory") or 0 for gpu in json.loads(row.gpus) or ())
         limits = {Metric.CPU: row.num_cpus * 100.0, Metric.MEMORY: float(row.memory)}
         limits |= {Metric.GPU_MEMORY: float(gpus)} if gpus else {}
         title = f"{row.hostname} (runner {row.id}, run {row.run_id}), {moment(row.started_at)}"

@@ -61,9 +61,9 @@ def explain(req: ResourceRequirements, pool: Pool) -> tuple[Shortfall, ...]:
 
 
 def never(req: ResourceRequirements, machine: Machine) -> tuple[Shortfall, ...]:
-    """Return what the request lacks even when this machine is idle."""
+    """Return what the request lacks even when this machine is idle, as far as that is known."""
     missing = _exceeding(req, machine.num_cpus, machine.memory)
-    need = gpu_need(req)
+    need = gpu_need(req) if machine.gpus_known else None
     if need is not None:
         idle = tuple(replace(gpu, memory_free=None, processes=()) for gpu in machine.gpus)
         missing += _gpus(need, Pool(replace(machine, gpus=idle)))

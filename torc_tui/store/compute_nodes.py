@@ -132,7 +132,7 @@ def register(
         lease_seconds=LEASE_SECONDS,
         num_cpus=machine.num_cpus,
         memory=machine.memory,
-        gpus=_gpus(machine.gpus),
+        gpus=_gpus(machine.gpus) if machine.gpus_known else dumps(None),
         options=dumps({key: one for key, one in options.items() if key != "labels"}),
         labels=dumps(labels) if (labels := options.get("labels")) else None,
         started_at=at,

@@ -248,7 +248,8 @@ def get_compute_node(store: Store, node_id: int) -> Record:
 def _node(row: sql.ComputeNodeRow) -> Record:
     return record(row) | {
         "memory_gb": round(row.memory_bytes / (1 << 30), 3),
-        "num_gpus": len(loads(row.gpus)),
+        "gpus": (gpus := loads(row.gpus) or []),
+        "num_gpus": len(gpus),
         "num_nodes": 1,
         "start_time": timestamp(row.started_at),
         "duration_seconds": (row.ended_at or row.heartbeat_at) - row.started_at,

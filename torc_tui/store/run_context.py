@@ -179,6 +179,6 @@ def last_attempt(conn: Connection, job_id: int) -> tuple[sql.JobSettingRow, Allo
             memory=gpu.get("memory", 0),
             virtual=gpu.get("virtual", False),
         )
-        for gpu in (json.loads(known) if known else [])
+        for gpu in (json.loads(known or "null") or [])
     ]
     return row, decode_allocation(held), gpus

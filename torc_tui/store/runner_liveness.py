@@ -192,7 +192,8 @@ class Holding(NamedTuple):
 class ActiveRunner(NamedTuple):
     """An active runner and the resources that it may use now.
 
-    ``gpus`` are those that it found: uuid, index, name, memory, virtual. ``options`` are those with
+    ``gpus`` are those that it found: uuid, index, name, memory, virtual; None before it has read
+    them. ``options`` are those with
     which it was started.
     """
 
@@ -202,7 +203,7 @@ class ActiveRunner(NamedTuple):
     pid: int
     num_cpus: int
     memory: int
-    gpus: list[dict[str, Any]]
+    gpus: list[dict[str, Any]] | None
     options: dict[str, Any]
     location: str = ""
     labels: list[str] | None = None

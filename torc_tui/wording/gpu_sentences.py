@@ -190,6 +190,7 @@ def gpu_sentences(
         Kind.GPU_MODEL: _gpu_model,
         Kind.GPUS_IN_USE: _in_use(sentence),
         Kind.GPUS_HELD: _held,
+        Kind.GPUS_UNREAD: lambda _: "the runner has not read its GPUs yet",
         Kind.GPUS_RESERVED: lambda reason: (
             f"{_labels(reason['gpus'] or ())} "
             f"{'are' if len(reason['gpus'] or ()) != 1 else 'is'} reserved for {reason['job']}"

@@ -12,13 +12,13 @@ from textual.widgets import Input, TextArea
 from torc_tui.model import Job, ResourceRequirements
 from torc_tui.tui.feed.handovers import Handover
 from torc_tui.tui.feed.machine import MachineReading
-from torc_tui.tui.feed.reader import Failed
+from torc_tui.tui.feed.reader import Failed, ReadError
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.bars import FooterBar
 from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.commands import footer
 from torc_tui.tui.frame.ports import AppPort
-from torc_tui.tui.widgets.command_node import CommandNode, Handler
+from torc_tui.tui.widgets.command_node import CommandNode, Handler, is_open
 from torc_tui.tui.widgets.line_list import LineList
 
 T = TypeVar("T")
@@ -120,11 +120,15 @@ class TorcScreen(CommandNode, Screen[None]):
         """
 
         def deliver(result: T) -> None:
-            if self.is_attached:
+            if is_open(self):
                 then(result)
 
+        def refuse(error: ReadError) -> None:
+            if is_open(self):
+                (failed or self.torc.show_error)(error)
+
         reader = self.torc.planner if slow else self.torc.reader
-        reader.ask(key, read, deliver, failed or self.torc.show_error)
+        reader.ask(key, read, deliver, refuse)
 
     # -- the footer --------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from torc_tui.model import Event, Job
 from torc_tui.tui.feed.reader import ReadError
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.ports import AppPort, PaneHost
-from torc_tui.tui.widgets.command_node import CommandNode
+from torc_tui.tui.widgets.command_node import CommandNode, is_open
 
 T = TypeVar("T")
 
@@ -103,11 +103,11 @@ class Pane(CommandNode, Vertical):
         number = self._asked[what] = self._asked.get(what, 0) + 1
 
         def deliver(result: T) -> None:
-            if self.is_attached and number == self._asked[what]:
+            if is_open(self) and number == self._asked[what]:
                 then(result)
 
         def refuse(error: ReadError) -> None:
-            if self.is_attached:
+            if is_open(self):
                 (failed or self.torc.show_error)(error)
 
         reader = self.torc.planner if slow else self.torc.reader

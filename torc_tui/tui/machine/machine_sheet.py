@@ -206,7 +206,7 @@ class MachineSheet:
     def _gpus(self) -> None:
         host = self.host
         here = {gpu.uuid for gpu in host.machine.gpus}
-        known = {gpu["uuid"]: gpu["index"] for one in host.runners for gpu in one.gpus}
+        known = {gpu["uuid"]: gpu["index"] for one in host.runners for gpu in one.gpus or ()}
         # GPUs of our runners that do not answer are listed below.
         hidden = [one for one in host.notices if one.kind in _ABOUT_ONE and one["uuid"] in known]
         for reason in [one for one in host.notices if one not in hidden][-2:]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar
 
 from textual import events
+from textual.widget import Widget
 
 Handler = Callable[[], Awaitable[None] | None]
 """Carries out one command."""
@@ -20,6 +21,15 @@ class CommandNode:
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handler of each command, by the id of the command."""
         return {}
+
+
+def is_open(widget: Widget) -> bool:
+    """Return whether a widget is complete and its screen is open.
+
+    Textual removes the parts of a closed screen one by one, and adds those of a new widget before
+    it is mounted: until then, and from then on, a widget may lack parts.
+    """
+    return widget.is_mounted and widget.is_attached and widget.screen in widget.app.screen_stack
 
 
 _KEYS = {

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from torc_tui.model import Event
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_table import WorkflowHost
-from torc_tui.tui.widgets.command_node import Handler
+from torc_tui.tui.widgets.command_node import Handler, is_open
 from torc_tui.tui.widgets.sides import FramedSide, Side
 from torc_tui.tui.widgets.tab_bar import TabBar
 
@@ -85,7 +85,7 @@ class TabHost(FramedSide):
     def visible_pane(self) -> Pane | None:
         """Return the pane on screen; None while the job table fills the screen."""
         pane = self.pane
-        return pane if pane is not None and pane.is_attached and self.display else None
+        return pane if pane is not None and is_open(pane) and self.display else None
 
     async def show(self, name: str) -> Pane:
         pane = self.panes.get(name)
@@ -124,9 +124,9 @@ class TabHost(FramedSide):
     # -- what reaches the panes --------------------------------------------------------------------
 
     @property
-    def _attached(self) -> Sequence[Pane]:
-        """Return the mounted panes; one that is being mounted is out of date anyway."""
-        return [pane for pane in self.panes.values() if pane.is_attached]
+    def _open(self) -> Sequence[Pane]:
+        """Return the complete panes; one that is being mounted is out of date anyway."""
+        return [pane for pane in self.panes.values() if is_open(pane)]
 
     def all_changed(self) -> None:
         """Handle a reload."""
@@ -136,32 +136,32 @@ class TabHost(FramedSide):
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
         """Handle events."""
-        for pane in self._attached:
+        for pane in self._open:
             pane.data_changed(changed, events)
         self.refresh_visible()
 
     def job_changed(self) -> None:
         """Handle the selection of another job."""
-        for pane in self._attached:
+        for pane in self._open:
             pane.job_changed()
         self.refresh_visible()
 
     def reasons_changed(self) -> None:
         """Handle new reasons for the status of the selected job."""
         pane = self.pane
-        if pane is not None:
+        if pane is not None and is_open(pane):
             pane.reasons_changed()
 
     def update_visible(self, update: Callable[[Pane], None]) -> None:
         """Update what only the pane on screen shows, if there is one."""
         pane = self.visible_pane
-        if pane is not None and pane.is_mounted:
+        if pane is not None:
             update(pane)
 
     def every_second(self, now: float) -> None:
         """Update what changes with time alone."""
         pane = self.pane
-        if pane is not None and pane.is_attached:
+        if pane is not None and is_open(pane):
             pane.every_second(now)
             self._name_frame()
 
