@@ -31,6 +31,8 @@ from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows.workflows_screen import WorkflowsScreen
 
+pytestmark = pytest.mark.system
+
 SPEC = """
 name: pipeline
 user_data:

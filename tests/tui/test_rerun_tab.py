@@ -24,6 +24,8 @@ from torc_tui.tui.widgets.choice import Choice
 from torc_tui.tui.widgets.dialogs import Ask
 from torc_tui.tui.workflows.retry_dialogs import EditCommand, UpdateForm
 
+pytestmark = pytest.mark.system
+
 ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
 SPEC = """
 name: sweep
