@@ -22,6 +22,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.cluster import slurm, slurm_session  # noqa: F401 - fixtures
+
 # Time limits of Hypothesis measure the machine, not the program: other processes may use it too.
 settings.register_profile("torc", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("torc")
