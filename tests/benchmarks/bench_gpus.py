@@ -13,8 +13,8 @@ from pathlib import Path
 from tests.benchmarks.measuring import REPOSITORY, Cost
 from tests.benchmarks.rows import Rows, Skipped, absolute, values
 from torc_tui.engine.gpu_readings import GpuWatch
-from torc_tui.executors.session_processes import read
 from torc_tui.resources.gpu_service import GpuService
+from torc_tui.resources.session_processes import read
 
 sys.path.insert(0, str(REPOSITORY / "tests" / "gpu"))
 

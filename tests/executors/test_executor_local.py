@@ -24,7 +24,6 @@ from torc_tui.executors import attempt as attempts
 from torc_tui.executors import (
     child_processes,
     job_files,
-    session_processes,
     session_signals,
     supervisor,
 )
@@ -47,6 +46,7 @@ from torc_tui.model import (
 )
 from torc_tui.records import replace
 from torc_tui.resources import process_identity as resources_processes
+from torc_tui.resources import session_processes
 from torc_tui.resources.process_identity import process_started
 from torc_tui.resources.usage_series import Metric, unpack
 from torc_tui.wording import sentence

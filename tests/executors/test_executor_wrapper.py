@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from torc_tui.executors.exit_file import ExitFile, read_exit_file
-from torc_tui.executors.session_processes import clock_ticks
 from torc_tui.executors.wrapper import launch
 from torc_tui.model import AttemptKey, Order
 from torc_tui.resources.process_identity import process_started
+from torc_tui.resources.session_processes import clock_ticks
 
 KEY = AttemptKey(1, 1, 1, 1)
 

@@ -14,7 +14,7 @@ from torc_tui.status import JobStatus
 from torc_tui.tui.feed.machine import Ring
 from torc_tui.tui.frame.ui_state import UiState
 from torc_tui.tui.jobs.job_groups import JobGroup, JobGroups
-from torc_tui.tui.look.block_chart import blocks
+from torc_tui.tui.look.charts import Layer, Values, area
 
 S = JobStatus
 NUMBERS = st.none() | st.floats(0, 100)
@@ -40,15 +40,35 @@ def test_window_averages_and_leaves_gaps() -> None:
         Ring(0)
 
 
-def test_charts() -> None:
-    assert blocks([0, 1, 4, 8, None], 1) == [" ▁▄█ "]
-    assert blocks([0, 4, 8, 16], 2, high=16) == ["   █", " ▄██"]
-    assert blocks([], 2) == ["", ""]
+def chart(values: Values, height: int, *, high: float | None = None, braille: bool) -> list[str]:
+    lines = area([Layer(values, "load")], height, high=high, braille=braille)
+    return ["".join(text for text, _ in line) for line in lines]
 
 
-@given(st.lists(NUMBERS, max_size=20), st.integers(1, 4))
-def test_size_of_charts(values: list[float | None], height: int) -> None:
-    assert [len(row) for row in blocks(values, height)] == [len(values)] * height
+def test_charts_of_blocks() -> None:
+    assert chart([0, 1, 4, 8, None], 1, braille=False) == [" ▁▄█ "]
+    assert chart([0, 4, 8, 16], 2, high=16, braille=False) == ["   █", " ▄██"]
+    assert chart([], 2, braille=False) == ["", ""]
+
+
+def test_charts_of_braille() -> None:
+    assert chart([1, 2, 3, 4, None, 0], 1, high=4, braille=True) == ["⣠⣾ "]
+    assert chart([4, 8], 2, high=8, braille=True) == ["⢸", "⣿"]
+
+
+def test_layers_of_a_chart() -> None:
+    layers = [Layer([4, 0, 4, 0], "own"), Layer([4, 8, 0, 0], "others", sparse=True)]
+    # Others are sparse, so that they are told from own use without colors.
+    assert area(layers, 2, high=8, braille=True) == [[("⢕", "others"), (" ", "")], [("⣗⡇", "own")]]
+    bars = [[("█", "own"), ("█", "others"), ("▄", "own"), (" ", "")]]
+    assert area(layers, 1, high=8, braille=False) == bars
+
+
+@given(st.lists(NUMBERS, max_size=20), st.integers(1, 4), st.booleans())
+def test_size_of_charts(values: list[float | None], height: int, braille: bool) -> None:
+    even = [*values, *values]
+    width = len(values) if braille else len(even)
+    assert [len(row) for row in chart(even, height, braille=braille)] == [width] * height
 
 
 def make(*statuses: JobStatus) -> dict[int, Job]:

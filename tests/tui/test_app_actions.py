@@ -251,6 +251,30 @@ async def test_resize_a_runner(story: Story) -> None:
         understood(line)
 
 
+async def test_stop_one_of_two_runners(story: Story) -> None:
+    app = story.app()
+    first, second = story.runner(), story.runner()
+    async with app.run_test(notifications=True, size=(160, 40)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        await pilot.press("0", "0", "tab")
+        await until(pilot, sees(pilot, "runner on", "stop runner"))
+        await pilot.press("down", "X")
+        named = f"runner {second} on {hostname()}"
+        await until(pilot, sees(pilot, f"Stop {named}?", f"runner {first} on {hostname()} cont"))
+        await pilot.press("y")
+        await until(pilot, sees(pilot, f"Asked {named} to stop"))
+        assert (told := story.last("node_stop_requested")) is not None
+        assert told.data == {"node": second, "hard": False}
+        assert app.last_line == f"torc compute-nodes stop {second}"
+        understood(app.last_line)
+        await pilot.press("X")
+        await until(pilot, sees(pilot, "its jobs are killed"))
+        await pilot.press("y")
+        await until(pilot, lambda: app.last_line == f"torc compute-nodes stop {second} --now")
+        await pilot.press("d")
+        await until(pilot, sees(pilot, f"Drop {named}?"))
+
+
 async def test_drop_a_runner(story: Story) -> None:
     app = story.app()
     async with app.run_test(notifications=True, size=(120, 30)) as pilot:
@@ -382,6 +406,8 @@ def test_stop_and_resize_by_the_command_line(
     assert told is not None and told.data is not None and told.data["memory"] == 2 << 30
     code, text = torc(*resize)
     assert code == 2 and "nothing to change" in text
+    assert torc("compute-nodes", "stop", node) == (0, f"Asked runner {node} to stop\n")
+    assert torc("compute-nodes", "stop", node + 1)[0] != 0
     assert torc("workflows", "stop", story.workflow_id, "--now") == (
         0,
         f"Asked the runners of workflow {story.workflow_id} to stop\n",

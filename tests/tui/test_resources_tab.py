@@ -16,6 +16,7 @@ from tests.tui.driving import screen_text, until
 from tests.waiting import DEADLINE, wait_for
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
 from torc_tui.operations.machine_state import MachineState
+from torc_tui.operations.own_load import OwnUse
 from torc_tui.reasons import Kind, because
 from torc_tui.records import replace
 from torc_tui.resources.gpu_health import GpuHealth
@@ -25,6 +26,7 @@ from torc_tui.store.runner_liveness import ActiveRunner, Holding
 from torc_tui.tui.feed.machine import MachineHistory, MachineReading
 from torc_tui.tui.look.text_layout import Line, line_width
 from torc_tui.tui.machine.machine_sheet import draw
+from torc_tui.tui.machine.runner_rows import RunnerRows
 from torc_tui.tui.machine.sheet_parts import memory_bar, wrapped
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
@@ -106,7 +108,7 @@ def test_full_size() -> None:
     lines, jobs = draw(watch(box()), 1, 96, 60)
     shown = text(lines)
     assert " CPU 19 % of 8, 6 of 12 allocated" in shown[1]
-    assert "Memory 16 of 64 GiB, 6 GiB allocated" in shown[1]
+    assert any(line.startswith(" Memory 16 of 64 GiB, 6 GiB allocated") for line in shown)
     assert " aaaabc······" in shown
     assert " CPU slots 6 allocated, 6 free" in shown
     assert " GPU 0  NVIDIA A100  50 %  60 °C  300 W" in shown
@@ -120,8 +122,6 @@ def test_full_size() -> None:
     assert " GPU 4 ✖ does not respond (GPU-4)" in shown
     assert any("too old" in line for line in shown)
     assert not any("GPU is lost" in line for line in shown)  # said already
-    (far,) = [line for line in shown if " far " in line and "pid 1" in line]
-    assert "64 CPUs, 256 GiB, 2 GPUs" in far and "load unknown" in far
     # Only jobs of this workflow can be gone to.
     assert {shown[line].split()[1]: job for line, job in jobs.items()} == {
         "train": 1,
@@ -254,6 +254,38 @@ def test_users_are_wrapped() -> None:
     assert text(wrapped(spans, 18)) == ["a first  b second", "c third"]
 
 
+def test_runners_are_listed() -> None:
+    far = ActiveRunner(9, 1, "far", 77, 64, 256 * GB, [{}, {}], {}, heartbeat_at=980.0)
+    rows = RunnerRows()
+    rows.show([far, *box().runners], {9: 12}, 1000.0)
+    assert rows.keys(None, False) == [9, 1]
+    cells = rows.cells(9, rows.columns, [30] * len(rows.columns))
+    assert cells == [
+        ("9", "faint"), ("far", "text"), ("64 CPUs, 256 GiB, 2 GPUs", "muted"), ("12", "running"),
+        ("77", "muted"), ("0:20 ago", "warning"),
+    ]  # fmt: skip
+
+
+def test_charts_fill_the_pane() -> None:
+    for width, height in ((100, 60), (160, 30), (70, 50)):
+        lines, _ = draw(watch(box()), 1, width, height, braille=True)
+        assert len(lines) == height, (width, height)
+        assert not any(line.endswith("…") for line in text(lines)[:3])
+
+
+def test_jobs_and_others_are_told_apart() -> None:
+    machine = MachineHistory()
+    for second in range(60):
+        host = replace(box(), at=1000.0 + second, own=OwnUse(100.0, 4 * GB))
+        machine.take(MachineReading(host, None, ()))
+    lines, _ = draw(machine, 1, 160, 60, braille=True)
+    assert "CPU 19 % of 8, 6 of 12 allocated  █ jobs 12 %  ░ others 6 %" in text(lines)[1]
+    memory = next(line for line in text(lines) if "Memory" in line)
+    assert memory.endswith("Memory 16 of 64 GiB, 6 GiB allocated  █ jobs 4 GiB  ░ others 12 GiB")
+    dots = {style for line in lines for part, style in line if "⣿" in part or "⢕" in part}
+    assert dots == {"load", "muted"}
+
+
 class Run:
     """A runner with two make-believe GPUs, whose jobs last until the pipe is written."""
 
@@ -320,3 +352,13 @@ async def test_a_running_machine(run: Run) -> None:
         await until(pilot, lambda: "virtual, 1 allocated" in screen_text(pilot), "the tab")
         assert "CPU slots 2 allocated, 2 free" in screen_text(pilot)
         assert " ab··" in screen_text(pilot)
+        await pilot.press("tab", "tab", "X")
+        await until(pilot, lambda: "Stop runner 1 on" in screen_text(pilot), "the question")
+        assert "It runs 2 jobs: a and b." in screen_text(pilot)
+        assert "No other runner is active" in screen_text(pilot)
+        await pilot.press("escape", "r")
+        await until(pilot, lambda: "Resize the runner" in screen_text(pilot), "the form")
+        await pilot.press("escape", "X")
+        await until(pilot, lambda: "Stop runner 1 on" in screen_text(pilot), "the question")
+        await pilot.press("y")
+        wait_for(lambda: run.process.poll() is not None, "the runner ends")

@@ -1186,6 +1186,12 @@ RECORD_COMMANDS = (
         arg("--max-parallel-jobs", "run at most N jobs at once; 0: no limit", type=COUNT),
     ),
     _of(
+        catalog.STOP_RUNNER,
+        "runners:stop",
+        arg("id RUNNER", "id of the runner", type=POSITIVE),
+        *(flag(f"--{one.name}", one.help) for one in catalog.STOP_RUNNER.flags),
+    ),
+    _of(
         catalog.DROP,
         "runners:drop",
         arg("id RUNNER", "id of the runner", type=POSITIVE),

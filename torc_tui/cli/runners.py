@@ -1,4 +1,4 @@
-"""Take jobs from runners that are lost or whose lease has expired.
+"""Stop a runner, and take jobs from runners that are lost or whose lease has expired.
 
 Input: a runner, or a workflow. Output: what was dropped, and the runners that remain without a
 heartbeat.
@@ -11,11 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import print_stderr
+from torc_tui.operations.catalog import STOP_RUNNER
 from torc_tui.reasons import Reason
 from torc_tui.wording import count, listed, sentence
 
 if TYPE_CHECKING:
     from torc_tui.operations.lost_runners import Dropped
+
+
+def stop(call: Call) -> None:
+    """Stop one runner."""
+    from torc_tui.operations.runners import stop_runner
+
+    node, hard = call.options.id, call.options.now
+    stop_runner(call.store, node, hard=hard, actor=call.actor)
+    done = STOP_RUNNER.done.format(runner=f"runner {node}")
+    call.done({"id": node, "hard": hard, "status": "success"}, done)
 
 
 def drop(call: Call) -> None:

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 
 from torc_tui.executors.exit_file import read_exit_file
 from torc_tui.executors.job_files import append_line
-from torc_tui.executors.session_processes import SessionProcess, uptime
 from torc_tui.executors.wrapper import CANNOT_START
 from torc_tui.model import Allocation, AttemptKey, AttemptUsage, Cause, Exited, JobLimits, Measured
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.records import dataclass, field
 from torc_tui.resources.process_identity import process_name
+from torc_tui.resources.session_processes import SessionProcess, uptime
 from torc_tui.resources.usage_series import Metric, Series, SeriesRecorder, pack
 from torc_tui.wording import sentence
 

@@ -29,9 +29,9 @@ import os
 import shlex
 from collections.abc import Collection, Iterator
 
-from torc_tui.executors.session_processes import LINUX, pids
 from torc_tui.records import dataclass
 from torc_tui.resources.process_identity import process_started
+from torc_tui.resources.session_processes import LINUX, pids
 
 RESERVED = 64
 """Bytes that both lines fit into."""

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 
 from torc_tui.executors.attempt import RunningAttempt
-from torc_tui.executors.session_processes import descendants
+from torc_tui.resources.session_processes import descendants
 
 FIRST_SAMPLE_SECONDS = 0.05
 """Age of an attempt at its first sample."""

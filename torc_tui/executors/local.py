@@ -20,7 +20,6 @@ import time
 from collections import deque
 from collections.abc import Sequence, Set
 
-from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import (
     RunningAttempt,
     complete_end,
@@ -37,6 +36,7 @@ from torc_tui.executors.supervisor import Supervisor
 from torc_tui.executors.wrapper import find_bash
 from torc_tui.model import AttemptKey, Cause, Exited, Measured, NotStarted, Order, Report, Started
 from torc_tui.reasons import Reason
+from torc_tui.resources import session_processes
 from torc_tui.resources.process_identity import process_started
 
 

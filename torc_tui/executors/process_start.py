@@ -12,7 +12,6 @@ import resource
 import time
 from collections.abc import Iterator
 
-from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import Measures, RunningAttempt
 from torc_tui.executors.base import Adopted
 from torc_tui.executors.exit_file import read_exit_file
@@ -20,6 +19,7 @@ from torc_tui.executors.job_files import JobFiles, append_line
 from torc_tui.executors.spawn import launch_failure, shortage, spawn
 from torc_tui.executors.wrapper import CANNOT_START, launch
 from torc_tui.model import Cause, Exited, Order
+from torc_tui.resources import session_processes
 from torc_tui.wording import sentence
 
 _OPEN_FILES = 65_536

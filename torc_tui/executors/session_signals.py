@@ -18,9 +18,9 @@ import os
 import signal
 from collections.abc import Iterable, Sequence
 
-from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import RunningAttempt
-from torc_tui.executors.session_processes import SessionProcess, Sessions
+from torc_tui.resources import session_processes
+from torc_tui.resources.session_processes import SessionProcess, Sessions
 
 _REPEAT_SECONDS = (0.1, 1.0)
 """Times after a signal at which it is repeated for new processes."""

@@ -20,15 +20,15 @@ import time
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import RunningAttempt, warn_of_background
 from torc_tui.executors.first_sample import FIRST_SAMPLE_SECONDS, take_first_samples
 from torc_tui.executors.gpu_sampler import GpuSampler, GpuUsage
-from torc_tui.executors.session_processes import SessionProcess, Sessions
 from torc_tui.executors.session_signals import SessionSignals, signal_number, without_leader
 from torc_tui.executors.spawn import no_thread
 from torc_tui.model import Cause, Measured
 from torc_tui.reasons import Kind, because
+from torc_tui.resources import session_processes
+from torc_tui.resources.session_processes import SessionProcess, Sessions
 
 BACKGROUND_SECONDS = 1.0
 """Time after the end of a leader in which other processes of its session may end by themselves."""

@@ -415,6 +415,20 @@ RESIZE = _runner(
     shell="torc compute-nodes resize {runner} --num-cpus N",
     refusal="it is not active",
 )
+STOP_RUNNER = _runner(
+    "stop",
+    "operations.runners:stop_runner",
+    events=("node_stop_requested",),
+    help="Stop one runner; other runners, or another run, continue its jobs",
+    done="Asked {runner} to stop",
+    title="stop runner",
+    refusal="it is not active",
+    flags=(Flag("now", "hard", "kill running jobs without a grace period"),),
+    confirm=Confirmation("Its running jobs are stopped, and run again with another runner."),
+    contexts=("runners",),
+    keys=("X",),
+    footer=3,
+)
 DROP = _runner(
     "drop",
     "operations.lost_runners:drop_runner",

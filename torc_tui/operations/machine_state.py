@@ -14,6 +14,7 @@ from typing import NamedTuple
 from torc_tui.clusters.inside import read_allocation
 from torc_tui.model import Allocation, AttemptKey, Gpu, Machine
 from torc_tui.operations.gpu_health import SharedHealth, reasons
+from torc_tui.operations.own_load import OwnLoad, OwnUse
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.records import dataclass, field, replace
 from torc_tui.resources.attempt_tag import attempt_tag
@@ -40,7 +41,7 @@ class MachineState:
 
     ``machine`` has all resources of this machine, and its GPUs as they are now. ``cpu_percent`` is
     the load of each CPU since the last reading, empty in the first one. ``memory_used`` is in bytes
-    and counts all programs.
+    and counts all programs. ``own`` is the part of the jobs of this database.
     """
 
     at: float
@@ -49,6 +50,7 @@ class MachineState:
     runners: Sequence[ActiveRunner] = ()
     cpu_percent: Sequence[float] = ()
     memory_used: int = 0
+    own: OwnUse = OwnUse()
     notices: Sequence[Reason] = ()
     location: str = ""
     others: Sequence[LedgerEntry] = ()
@@ -165,6 +167,7 @@ class MachineReader:
         self._notices: list[Reason] = []
         self._machine: Machine | None = None
         self._measured = False
+        self._own = OwnLoad()
 
     def read(self, store: Store | None, *, load: bool = True) -> MachineState:
         """Return the current state; without a store, the jobs are not known.
@@ -182,7 +185,7 @@ class MachineReader:
         if self._machine is None:
             self._machine = detect_machine()
         percent: Sequence[float] = ()
-        used = 0
+        used, own = 0, OwnUse()
         if load:
             import psutil
 
@@ -191,6 +194,7 @@ class MachineReader:
             self._measured = True
             memory = psutil.virtual_memory()
             used = memory.total - memory.available
+            own = self._own.measure((one.pid for one in held), (one.pid for one in runners))
         virtual = {
             gpu["uuid"]: _virtual(gpu)
             for one in runners
@@ -204,6 +208,7 @@ class MachineReader:
             runners=runners,
             cpu_percent=percent,
             memory_used=used,
+            own=own,
             notices=tuple(self._notices),
             location=self.location,
             others=ledger.others(),

@@ -115,7 +115,7 @@ def stop_runners(
             raise Refused(
                 f"cannot stop workflow {workflow_id}: {catalog.STOP.refusal}"
                 if node_id is None
-                else f"cannot stop runner {node_id}: it is not active"
+                else f"cannot stop runner {node_id}: {catalog.STOP_RUNNER.refusal}"
             )
         rows: list[EventRow] = []
         for node in found:
@@ -124,6 +124,17 @@ def stop_runners(
             rows.append(("node_stop_requested", None, {"node": node, "hard": hard}))
         append(conn, workflow_id, rows, at=now, actor=actor)
     return found
+
+
+def stop_runner(
+    store: Store, node_id: int, *, hard: bool = False, actor: str | None = None
+) -> list[int]:
+    """Ask one runner to stop, and return its id; see `stop_runners`."""
+    with store.read() as conn:
+        workflow_id = conn.value(sql.WORKFLOW_OF_NODE, node_id=node_id)
+    if workflow_id is None:
+        raise NotFound(f"there is no runner {node_id}", hint="`torc compute-nodes list` shows them")
+    return stop_runners(store, workflow_id, node_id=node_id, hard=hard, actor=actor)
 
 
 def resize_runner(

@@ -120,6 +120,9 @@ class MachineHistory:
         self.reports: Sequence[Reason] = ()
         self.cpu = Ring(capacity)
         self.memory = Ring(capacity)
+        self.own_cpu = Ring(capacity)
+        self.own_memory = Ring(capacity)
+        """The parts of the jobs of this database."""
         self.gpus: dict[str, Ring] = {}
         self._capacity = capacity
         self._reader: MachineReader | None = None  # used by the reader thread only
@@ -152,8 +155,13 @@ class MachineHistory:
         self.elsewhere = news.elsewhere
         self.reports = news.reports
         if host.cpu_percent:
-            self.cpu.append(host.at, sum(host.cpu_percent) / len(host.cpu_percent))
-        self.memory.append(host.at, 100 * host.memory_used / max(host.machine.memory, 1))
+            cpus = len(host.cpu_percent)
+            load = sum(host.cpu_percent) / cpus
+            self.cpu.append(host.at, load)
+            self.own_cpu.append(host.at, min(load, (host.own.cpu_percent or 0.0) / cpus))
+        share = 100 / max(host.machine.memory, 1)
+        self.memory.append(host.at, share * host.memory_used)
+        self.own_memory.append(host.at, share * min(host.own.memory, host.memory_used))
         for gpu in host.machine.gpus:
             ring = self.gpus.setdefault(gpu.uuid, Ring(self._capacity))
             ring.append(host.at, gpu.utilization)

@@ -30,6 +30,7 @@ CONTEXTS = {
     "rerun": "Rerun",
     "failures": "Failures",
     "plan": "Rerun plan",
+    "runners": "Runners",
     "new": "New workflow",
     "split": "Panes",
     "overlay": "Dialogs",

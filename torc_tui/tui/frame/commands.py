@@ -196,6 +196,11 @@ COMMANDS: tuple[AppCommand, ...] = (
     *_of_catalog(Target.WORKFLOW, Target.WORKFLOWS, Target.RUNNER),
     _c("workflow-export", "export", "Export the workflow to a file", "workflow workflows",
        shell="torc workflows export ID -o FILE"),
+    _c("runners-resize", "resize runner", "Change how much of its machine the runner may use",
+       "runners", "r", footer=4, short="resize", writes=True,
+       shell="torc compute-nodes resize RUNNER --num-cpus N"),
+    _c("runners-drop", "drop runner", "Take the jobs from the runner, if it is lost", "runners",
+       "d", footer=5, short="drop", writes=True, shell="torc compute-nodes drop RUNNER"),
     # -- tabs of the workflow
     *(_c(f"tab-{name}", name, help, "workflow", str(digit % 10))
       for digit, (name, help) in enumerate(_TABS, start=1)),

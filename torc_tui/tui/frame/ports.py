@@ -111,10 +111,21 @@ class HasApp(Protocol):
         """Return the app."""
 
 
+class RunnerPort(Protocol):
+    """What the list of runners needs."""
+
+    def run(self, command: str, node_id: int) -> None:
+        """Stop, resize or drop a runner of the workflow."""
+
+
 class PaneHost(HasApp, Protocol):
     """What panes need of the workflow screen."""
 
     workflow_id: int
+
+    @property
+    def runner_commands(self) -> RunnerPort:
+        """Return the commands of single runners."""
 
     @property
     def view(self) -> WorkflowView | None:

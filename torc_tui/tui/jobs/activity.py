@@ -13,7 +13,7 @@ from typing import NamedTuple
 from torc_tui.model import Job
 from torc_tui.status import TROUBLED
 from torc_tui.tui.jobs.page import LinkedLines, heading
-from torc_tui.tui.look.block_chart import blocks
+from torc_tui.tui.look.charts import Layer, area
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, bar, fit, fit_line, line_width, sanitize
 from torc_tui.views.workflow_view import WorkflowView
@@ -25,8 +25,10 @@ LONGEST = 40
 """Number of finished jobs that are kept, the longest first."""
 SHORTEST_SPAN, LONGEST_SPAN = 60.0, 3600.0
 """Seconds that the chart of finished jobs shows while jobs run."""
-CHART = (3, 7)
+CHART = (3, 16)
 """Minimum and maximum number of rows of the chart of finished jobs."""
+CHART_LINES = 3
+"""Lines of the chart besides its rows: title, axis and the empty line after it."""
 CHARTED_FROM = 8
 """Minimum number of finished jobs for a chart."""
 GUESSED_FROM = 3
@@ -90,10 +92,12 @@ class Activity:
         for part in parts:
             if part and left > 2:
                 left -= _append(out, part, min(len(part), max(3, left * 2 // 3)))
-        if left >= CHART[0] + 4 and len(self.ends) >= CHARTED_FROM:
-            left -= _append(out, self._chart(width, min(CHART[1], left - 4), now), left)
-        if left > 3 and self._longest:
-            _append(out, self._durations(width), left)
+        longest = self._durations(width)
+        if left > CHART[0] + CHART_LINES and len(self.ends) >= CHARTED_FROM:
+            rows = max(CHART[0], min(CHART[1], left - CHART_LINES - min(len(longest), left // 3)))
+            left -= _append(out, self._chart(width, rows, now), left)
+        if left > 3 and longest:
+            _append(out, longest, left)
         del out.lines[room.height :]  # the empty line after the last part
         return out
 
@@ -155,7 +159,8 @@ class Activity:
             "Finished", (f" {count(inside, 'job')} in {duration(end - begin)}", "muted")
         )
         out: list[Entry] = [([*title, (f", {speed}", "faint")], None)]
-        out += [([("  ", ""), (row, "load")], None) for row in blocks(counts, rows)]
+        bars = area([Layer(counts, "load")], rows, braille=False)
+        out += [([("  ", ""), *row], None) for row in bars]
         left = f"{duration(end - begin)} ago" if end >= now else "start"
         right = "now" if end >= now else "end"
         axis = left + right.rjust(room - len(left))

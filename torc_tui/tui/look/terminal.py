@@ -61,3 +61,8 @@ def speaks_unicode(environ: Mapping[str, str]) -> bool:
         return False
     locale = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
     return not locale or "utf" in locale.lower() or locale not in ("C", "POSIX")
+
+
+def shows_braille(environ: Mapping[str, str]) -> bool:
+    """Return whether charts may use braille; terminals of few colors often lack the characters."""
+    return speaks_unicode(environ) and colors({**environ, "NO_COLOR": ""}) > 16

@@ -13,11 +13,11 @@ from torc_tui.reasons import Kind
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.tui.feed.machine import MachineHistory, Ring
-from torc_tui.tui.look.block_chart import blocks
+from torc_tui.tui.look.charts import Layer, area, columns
 from torc_tui.tui.look.status_icons import SUSPENDED
 from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line, line_width, sanitize
 from torc_tui.tui.machine.gpu_table import GpuRow, gpu_table
-from torc_tui.tui.machine.runner_lines import runner_lines
+from torc_tui.tui.machine.load_charts import load_charts, part_of, span_of
 from torc_tui.tui.machine.sheet_parts import (
     FREE,
     OTHERS,
@@ -34,10 +34,8 @@ from torc_tui.tui.machine.sheet_parts import (
 from torc_tui.wording import clock, count, gpu_label, sentence, size
 from torc_tui.wording.gpu_sentences import gpu_process, hidden_memory
 
-SHORTEST, LONGEST = 60.0, 300.0
-"""Seconds that the histories show: all that is known, within these."""
-LOWEST, TALLEST = 4, 12
-"""Lines of the curves of CPUs and memory, which grow with the pane."""
+LOWEST = 4
+"""Minimum lines of the charts of CPUs and memory, which grow with the pane."""
 STYLES = ("info", "success", "accent", "json-literal", "json-number", "pending")
 """Styles that distinguish neighboring jobs, together with letters."""
 _ABOUT_ONE = frozenset({Kind.GPU_SILENT, Kind.GPU_BACK})
@@ -46,28 +44,31 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def draw(
-    machine: MachineHistory, workflow_id: int, width: int, height: int
+    machine: MachineHistory,
+    workflow_id: int | None,
+    width: int,
+    height: int,
+    *,
+    braille: bool = False,
 ) -> tuple[list[Line], dict[int, int]]:
     """Return the sheet in ``width`` cells, with as much detail as fits in ``height`` lines.
 
-    The second value tells which lines stand for which jobs of the workflow.
+    The second value tells which lines stand for which jobs of the workflow. The charts take the
+    lines that are left.
     """
     assert machine.host is not None
-    here = [one for one in machine.host.runners if one.workflow_id == workflow_id]
-    runners = runner_lines(here, machine.elsewhere, machine.host, width)
-    least = runners[len(runners) - len(machine.elsewhere) :]
-    for detail in (4, 3, 2, 1, 0):
-        sheet = MachineSheet(machine, workflow_id, width, detail)
+    for detail in (5, 4, 3, 2, 1, 0):
+        sheet = MachineSheet(machine, workflow_id, width, detail, braille=braille)
         lines, jobs = sheet.all()
-        if len(lines) + len(least) <= height:
+        if len(lines) <= height:
             break
-    if len(lines) + len(runners) > height:
-        runners = least
-    spare = height - len(lines) - len(runners)
+    spare = height - len(lines)
     if sheet.roomy and spare > 0:
-        grown = min(TALLEST, sheet.chart + spare)
-        lines, jobs = MachineSheet(machine, workflow_id, width, detail, chart=grown).all()
-    return [*lines, *runners], jobs
+        sheet = MachineSheet(
+            machine, workflow_id, width, detail, chart=sheet.chart + spare, braille=braille
+        )
+        lines, jobs = sheet.all()
+    return lines, jobs
 
 
 class MachineSheet:
@@ -76,26 +77,27 @@ class MachineSheet:
     def __init__(
         self,
         machine: MachineHistory,
-        workflow_id: int,
+        workflow_id: int | None,
         width: int,
         detail: int,
         *,
         chart: int = LOWEST,
+        braille: bool = False,
     ) -> None:
         """Prepare the sheet; ``chart`` is the number of lines of the curves."""
         assert machine.host is not None
         self.chart = chart
+        self.braille = braille
         self.machine = machine
         self.host: MachineState = machine.host
         self.workflow_id = workflow_id
         self.width = max(width, 30)
-        self.roomy = detail == 4 and width >= 60
+        self.roomy = detail >= 4 and width >= 60
+        self.cards = detail == 5 and width >= 60
         self.gaps = detail >= 3
         self.wraps = detail >= 2
         self.slots = detail > 0
-        times = machine.memory.times()
-        age = self.host.at - times[0] if times else 0.0
-        self.span = max(SHORTEST, min(age, LONGEST))
+        self.span = span_of(machine)
         self.capacity = max(
             self.host.machine.num_cpus, *(one.num_cpus for one in self.host.runners), 1
         )
@@ -127,62 +129,42 @@ class MachineSheet:
         if self.gaps:
             self.lines.append([])
 
-    def history(self, ring: Ring, width: int, height: int) -> list[str]:
-        return blocks(ring.window(self.host.at, self.span, width), height, high=100.0)
+    def history(self, ring: Ring, width: int, height: int) -> list[Line]:
+        values = ring.window(self.host.at, self.span, columns(width, braille=self.braille))
+        return area([Layer(values, "load")], height, high=100.0, braille=self.braille)
 
     # -- CPUs and memory ---------------------------------------------------------------------------
 
     def _load(self) -> None:
-        host, machine = self.host, self.host.machine
-        held = host.held
-        load = self.machine.cpu.last
-        cpu = f"{load:.0f} %" if load is not None else "…"
-        used = 100 * host.memory_used / max(machine.memory, 1)
-        memory = _part(size(host.memory_used), size(machine.memory))
-        cpus = f"{held.num_cpus} of {self.capacity} allocated"
-        if not self.roomy:
-            rows = (
-                ("CPU", self.machine.cpu, cpu, cpus),
-                (
-                    "mem",
-                    self.machine.memory,
-                    f"{used:.0f} %",
-                    f"{memory}, {size(held.memory)} allocated",
-                ),
-            )
-            graph = min(24, self.width - max(len(words) for *_, words in rows) - 13)
-            for name, ring, now, words in rows:
-                shown = self.history(ring, graph, 1)[0] if graph >= 6 else ""
-                self.add(
-                    (f" {name} ", "accent bold"),
-                    (shown, "load"),
-                    (f" {now:>5}", "strong"),
-                    (f"  {words}", "muted"),
-                )
-            self.gap()
-            return
-        room = (self.width - 4) // 2
-        left, right = (
-            self.history(ring, room, self.chart) for ring in (self.machine.cpu, self.machine.memory)
-        )
-        title = [
-            (" CPU ", "accent bold"),
-            (cpu, "strong"),
-            (f" of {machine.num_cpus}, {cpus}", "muted"),
-        ]
-        other = [
-            ("Memory ", "accent bold"),
-            (memory, "strong"),
-            (f", {size(held.memory)} allocated", "muted"),
-        ]
-        self.add(*fit_line(title, room + 2), *fit_line(other, room))
-        for one, two in zip(left, right, strict=True):
-            self.add((" ", ""), (one, "load"), (" ", ""), (two, "info"))
-        since = f" {self.span / 60:.0f} min ago"
-        self.add(
-            (since + "now".rjust(room - 9), "faint"), (since + "now".rjust(room - 10), "faint")
-        )
+        if self.roomy:
+            room = self.width - 2
+            charts = load_charts(self.machine, self.capacity, room, self.chart, self.braille)
+            self.lines += [[(" ", ""), *line] for line in charts]
+        else:
+            self._load_rows()
         self.gap()
+
+    def _load_rows(self) -> None:
+        """Add one line each for CPUs and memory."""
+        host, total = self.host, self.host.machine.memory
+        load, used = self.machine.cpu.last, 100 * host.memory_used / max(total, 1)
+        cpus = f"{host.held.num_cpus} of {self.capacity} allocated"
+        memory = part_of(size(host.memory_used), size(total))
+        memory += f", {size(host.held.memory)} allocated"
+        rows = (
+            ("CPU", self.machine.cpu, "…" if load is None else f"{load:.0f} %", cpus),
+            ("mem", self.machine.memory, f"{used:.0f} %", memory),
+        )
+        graph = min(24, self.width - max(len(words) for *_, words in rows) - 13)
+        for name, ring, now, words in rows:
+            shown = self.history(ring, graph, 1)[0] if graph >= 6 else []
+            pad = " " * max(0, (graph if graph >= 6 else 0) - line_width(shown))
+            self.add(
+                (f" {name} ", "accent bold"),
+                *shown,
+                (f"{pad} {now:>5}", "strong"),
+                (f"  {words}", "muted"),
+            )
 
     def _slots(self) -> None:
         """Add a character per CPU: the letter of the job that holds it, or a dot."""
@@ -216,14 +198,14 @@ class MachineSheet:
         states = host.gpu_states()
         if not states:
             return
-        if self.roomy:
+        if self.cards:
             self._gpu_cards(states)
         else:
             self._gpu_table(states)
         for uuid, index in known.items():
             if uuid not in here and host.sees_gpus:
                 self.add((f" GPU {index} ✖ does not respond ", "error"), (f"({uuid})", "faint"))
-        if not self.roomy:
+        if not self.cards:
             self.gap()
 
     def _gpu_table(self, states: Sequence[GpuState]) -> None:
@@ -232,7 +214,8 @@ class MachineSheet:
         for state in states:
             ring = self._ring(state)
             measured = state.gpu is not None and state.gpu.utilization is not None
-            history = self.history(ring, graph, 1)[0] if measured else ""
+            line = self.history(ring, graph, 1)[0] if measured else []
+            history = "".join(part for part, _ in line)
             rows.append(GpuRow(state, self._users(state), history, self._warning(state)))
         for line in gpu_table(rows, self.width, wraps=self.wraps, heading=self.slots):
             self.add(*line)
@@ -263,8 +246,8 @@ class MachineSheet:
             (sanitize(gpu.name), "muted"),
             (f"  {'  '.join(filter(None, figures(gpu)))}", "text"),
         ]
-        self.add(*fit_line(title, room), ("  ", ""), (use[0], "load"))
-        self.add(("   ", ""), *memory_bar(state, room - 3), ("  ", ""), (use[1], "load"))
+        self.add(*fit_line(title, room), ("  ", ""), *use[0])
+        self.add(("   ", ""), *memory_bar(state, room - 3), ("  ", ""), *use[1])
         mode = f" · {mode_words(gpu)}" if mode_words(gpu) else ""
         self.add(("   ", ""), (memory_words(state), "muted"), (mode, "warning"))
         for row in wrapped(self._users(state) or [("idle", "faint")], self.width - 4):
@@ -342,9 +325,3 @@ class MachineSheet:
             )
         for reason in self.machine.reports:
             self.add((f" ⚠ {sanitize(sentence(reason))}", "warning"))
-
-
-def _part(part: str, whole: str) -> str:
-    """Return a size as a part of another, without a repeated unit: ``3 of 24 GiB``."""
-    unit = whole[whole.rindex(" ") :]
-    return f"{part.removesuffix(unit)} of {whole}"

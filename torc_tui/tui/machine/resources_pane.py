@@ -1,17 +1,51 @@
-"""Show the tab of the machine."""
+"""Show the tab of the machine: its load, the jobs that hold it, and the runners of the workflow."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 from typing import ClassVar
 
 from textual.app import ComposeResult
 
 from torc_tui.model import Event
+from torc_tui.tui.feed.machine import MachineHistory
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
+from torc_tui.tui.look.terminal import shows_braille
 from torc_tui.tui.machine.machine_sheet import draw
+from torc_tui.tui.machine.runner_rows import RunnerRows
+from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
+from torc_tui.tui.widgets.virtual_table import VirtualTable
+
+MOST_RUNNERS = 3
+"""The list of runners takes at most this part of the height, as a divisor."""
+COMMANDS = ("runner-stop", "runners-resize", "runners-drop")
+"""What the keys of the list of runners do with the runner under the cursor."""
+
+
+class RunnerTable(VirtualTable):
+    """The runners of the workflow; its keys stop, resize and drop the one under the cursor."""
+
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("runners", *VirtualTable.CONTEXTS)
+
+    def __init__(self, rows: RunnerRows, host: PaneHost) -> None:
+        super().__init__(rows, empty="")
+        self._host = host
+
+    def handlers(self) -> Mapping[str, Handler]:
+        of_list = {
+            name: handle for name, handle in super().handlers().items() if "mark" not in name
+        }
+        return {**of_list, **{name: self._handler(name) for name in COMMANDS}}
+
+    def _handler(self, command: str) -> Handler:
+        def handle() -> None:
+            if isinstance(self.cursor, int):
+                self._host.runner_commands.run(command, self.cursor)
+
+        return handle
 
 
 class ResourcesPane(Pane):
@@ -23,9 +57,13 @@ class ResourcesPane(Pane):
     def __init__(self, host: PaneHost) -> None:
         super().__init__(host)
         self.canvas = LineCanvas(empty="loading …")
+        self.rows = RunnerRows()
+        self.table = RunnerTable(self.rows, host)
+        self.table.display = False
 
     def compose(self) -> ComposeResult:
         yield self.canvas
+        yield self.table
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
         """Ignore events, which do not concern the machine."""
@@ -40,9 +78,31 @@ class ResourcesPane(Pane):
         machine = self.torc.machine
         if machine.host is None or not self.size.width:
             return
-        width, height = self.size.width - 1, self.size.height
-        lines, jobs = draw(machine, self.host.workflow_id, width, height)
+        taken = self._show_runners(machine, machine.host.at)
+        width, height = self.size.width - 1, self.size.height - taken
+        braille = shows_braille(self.torc.environ)
+        lines, jobs = draw(machine, self.host.workflow_id, width, height, braille=braille)
         self.canvas.set_drawing(TextDrawing(lines, jobs))
+
+    def _show_runners(self, machine: MachineHistory, now: float) -> int:
+        """Show the runners of the workflow; return the lines that they take."""
+        assert machine.host is not None
+        here = [one for one in machine.host.runners if one.workflow_id == self.host.workflow_id]
+        runners = [*here, *machine.elsewhere]
+        lines = min(len(runners) + 1, max(2, self.size.height // MOST_RUNNERS))
+        self.rows.show(runners, self._held(), now)
+        self.table.reload()
+        self.table.display = bool(runners)
+        self.table.styles.height = lines
+        return lines if runners else 0
+
+    def _held(self) -> Mapping[int, int]:
+        """Return the number of jobs that each runner holds."""
+        view = self.host.view
+        if view is None:
+            return {}
+        nodes = (view.jobs[key].compute_node_id for key in view.running)
+        return Counter(node for node in nodes if node is not None)
 
     def on_line_canvas_hit(self, event: LineCanvas.Hit) -> None:
         self.host.go_to_job(event.what, focus=False)

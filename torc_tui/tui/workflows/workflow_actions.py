@@ -21,12 +21,12 @@ from torc_tui.operations.catalog import (
     START,
     STOP,
 )
-from torc_tui.operations.user_action import Target, function_of, shell_line
+from torc_tui.operations.user_action import Target, shell_line
 from torc_tui.status import WorkflowState
 from torc_tui.tui.frame.commands import ACTIONS
 from torc_tui.tui.frame.ports import AppPort, HasApp
 from torc_tui.tui.widgets.command_node import Handler
-from torc_tui.tui.workflows import workflow_dialogs
+from torc_tui.tui.workflows import runner_actions, workflow_dialogs
 from torc_tui.tui.workflows.rerun_dialogs import initialize, rerun_stale
 from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck
 from torc_tui.tui.workflows.workflow_questions import act, confirm
@@ -67,8 +67,8 @@ class WorkflowActions:
             START.id: start,
             STOP.id: self._stop,
             RENAME.id: workflow_dialogs.rename,
-            RESIZE.id: workflow_dialogs.resize,
-            DROP.id: drop,
+            RESIZE.id: runner_actions.resize,
+            DROP.id: runner_actions.drop,
             INITIALIZE.id: initialize,
             REINITIALIZE.id: rerun_stale,
             "workflow-export": workflow_dialogs.export,
@@ -92,34 +92,13 @@ class WorkflowActions:
         act((STOP,), torc, workflow, flags={"hard": True} if hard else {}, note=note)
 
 
-def drop(torc: AppPort, workflow: Workflow) -> None:
-    """Drop a runner after confirmation."""
-
-    def ask(runner: workflow_dialogs.RunnerSize) -> None:
-        named = f"runner {runner.id} on {runner.hostname}"
-        reason = [DROP.confirm.reason] if DROP.confirm is not None else []
-        confirm(
-            torc,
-            DROP.question.format(runner=named),
-            reason,
-            DROP.title.capitalize(),
-            lambda: torc.actions.run(
-                lambda store, actor: function_of(DROP)(store, runner.id, actor=actor),
-                line=shell_line(DROP, runner=runner.id),
-                report=lambda _dropped: DROP.done.format(runner=named),
-            ),
-        )
-
-    workflow_dialogs.choose_runner(torc, workflow, ask)
-
-
 def start(torc: AppPort, workflow: Workflow) -> None:
     """Start a runner; ask first if the workflow already has one.
 
     A finished workflow has nothing for a runner: its stale jobs are offered instead.
     """
 
-    def found(runners: Sequence[workflow_dialogs.RunnerSize]) -> None:
+    def found(runners: Sequence[runner_actions.RunnerSize]) -> None:
         if not runners and workflow.state in SETTLED_STATES:
             rerun_stale(torc, workflow)
             return
@@ -131,7 +110,7 @@ def start(torc: AppPort, workflow: Workflow) -> None:
         title = f"{workflow.name} is already running. Start another runner?"
         confirm(torc, title, about, "Start another runner", lambda: run(torc, workflow))
 
-    workflow_dialogs.read_runners(torc, workflow, found)
+    runner_actions.read_runners(torc, workflow, found)
 
 
 def run(torc: AppPort, workflow: Workflow, *, line: str | None = None) -> None:

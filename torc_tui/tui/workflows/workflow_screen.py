@@ -36,6 +36,7 @@ from torc_tui.tui.workflows import idle_commands
 from torc_tui.tui.workflows.job_actions import JobActions
 from torc_tui.tui.workflows.job_commands import JobCommands
 from torc_tui.tui.workflows.rerun_dialogs import rerun, rerun_stale
+from torc_tui.tui.workflows.runner_actions import RunnerCommands
 from torc_tui.tui.workflows.tab_host import BY_NAME, TabHost, tab_handlers
 from torc_tui.tui.workflows.workflow_actions import WorkflowActions
 from torc_tui.tui.workflows.workflow_updates import WorkflowUpdates
@@ -77,6 +78,7 @@ class WorkflowScreen(TorcScreen):
             workflow_id, lambda: self.tabs.update_visible(lambda pane: pane.plan_changed())
         )
         self.workflow_actions = WorkflowActions(self)
+        self.runner_commands = RunnerCommands(self)
         self.job_actions = JobActions(self, self.model, self.table)
         self.job_commands = JobCommands(self)
 

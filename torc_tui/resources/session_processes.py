@@ -221,9 +221,10 @@ def pids() -> Iterator[int]:
 
         yield from psutil.pids()
         return
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            yield int(name)
+    with os.scandir("/proc") as entries:
+        for entry in entries:
+            if entry.name.isdigit():
+                yield int(entry.name)
 
 
 def _read_psutil(pid: int) -> SessionProcess | None:
