@@ -1,0 +1,132 @@
+"""Define what every cluster promises: submit requests for nodes, report on them, cancel them.
+
+Input: requests. Output: records in the words of torc. A cluster knows no workflow and no database.
+
+Invariants: an implementation raises `ClusterSilent` if the batch system did not answer, and nothing
+is known then; `ClusterRefused` if it answered no. A state that it does not know is `UNKNOWN`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from torc_tui.errors import Refused, TorcError
+from torc_tui.resources.allocation_states import AllocationOutcome, AllocationState
+
+
+class ClusterSilent(TorcError):
+    """The batch system did not answer: whether it did what was asked is unknown."""
+
+
+class ClusterRefused(Refused):
+    """The batch system refused a request; the message has its own words."""
+
+
+class NodeShape(NamedTuple):
+    """Equal nodes of a partition: their number, and what each of them has.
+
+    ``memory`` is in bytes. ``gpus`` are numbers by type; the type is empty if it has no name.
+    """
+
+    nodes: int
+    cpus: int
+    memory: int
+    gpus: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def num_gpus(self) -> int:
+        """Return the number of GPUs of a node."""
+        return sum(number for _, number in self.gpus)
+
+
+class Partition(NamedTuple):
+    """A partition. ``max_walltime`` is in seconds, None without a limit."""
+
+    name: str
+    is_up: bool
+    is_default: bool
+    max_walltime: float | None
+    shapes: tuple[NodeShape, ...]
+
+
+class AllocationRequest(NamedTuple):
+    """A request for nodes, and what runs on each of them.
+
+    ``cpus``, ``memory`` (bytes) and ``gpus`` are of each node, ``walltime`` is in seconds.
+    ``options`` are options of the batch system, one a line, in its own words; they come last.
+    ``commands`` are the lines of the script before ``runner``, the command that starts a runner on
+    each node. ``environ`` is added to the environment of the script.
+    """
+
+    name: str
+    comment: str
+    directory: str
+    output: str
+    walltime: float
+    runner: tuple[str, ...]
+    nodes: int = 1
+    cpus: int = 1
+    memory: int | None = None
+    gpus: str = ""
+    account: str | None = None
+    partition: str | None = None
+    qos: str | None = None
+    options: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    environ: tuple[tuple[str, str], ...] = ()
+    requeue: bool = False
+    serialize: bool = False
+
+
+class Submitted(NamedTuple):
+    """The id that the batch system gave, and the name of the cluster; empty if it is unknown."""
+
+    native_id: str
+    cluster: str = ""
+
+
+class SeenAllocation(NamedTuple):
+    """An allocation as the batch system reports it; times are in seconds since the epoch.
+
+    ``starts_at`` is an estimate while it is queued. ``word`` is the state in the words of the batch
+    system, ``reason`` why it waits or ended.
+    """
+
+    native_id: str
+    state: AllocationState
+    outcome: AllocationOutcome | None = None
+    word: str = ""
+    reason: str = ""
+    nodelist: str = ""
+    comment: str = ""
+    starts_at: float | None = None
+    ends_at: float | None = None
+
+
+class Cluster(Protocol):
+    """A batch system."""
+
+    engine: str
+    """``slurm``; stored with every allocation."""
+
+    def partitions(self) -> list[Partition]:
+        """Return the partitions; those that are the default first."""
+
+    def script(self, request: AllocationRequest) -> str:
+        """Return the script of a request, without anything secret."""
+
+    def submit(self, request: AllocationRequest) -> Submitted:
+        """Submit a request."""
+
+    def look(self) -> Mapping[str, SeenAllocation]:
+        """Return all allocations of this user by id, also those that ended a short time ago."""
+
+    def ended(self, ids: Collection[str]) -> Mapping[str, SeenAllocation]:
+        """Return what the accounting knows of these allocations; nothing if there is none."""
+
+    def estimate(self, request: AllocationRequest) -> float | None:
+        """Return when the request would start; None if that is unknown."""
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        """Cancel allocations; those that have ended are left as they are."""
