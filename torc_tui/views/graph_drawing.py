@@ -13,32 +13,15 @@ from itertools import pairwise
 
 from torc_tui.status import JobStatus
 from torc_tui.views.ansi import one_line
+from torc_tui.views.graph_boxes import STRIP_WIDTH, BoxPainter, Spot, grid_size, has_strip
+from torc_tui.views.graph_grid import JOINERS
 from torc_tui.views.graph_layout import Box, Direction, layout
 from torc_tui.views.graph_scene import GraphNode, Scene
 from torc_tui.views.graph_wires import CellWindow, Run, Wires
-from torc_tui.views.status_bar import strip
 from torc_tui.views.text_cells import shorten, width_of
 
 _LABEL_WIDTH = 30
-_STRIP_WIDTH = 6
 _DETAIL_WIDTH = 14
-_FRAMES = {
-    "job": "╭─╮│╰╯",
-    "more": "╭┄╮┆╰╯",
-    "file": "┌─┐│└┘",
-    "user_data": "╔═╗║╚╝",
-    "selected": "┏━┓┃┗┛",
-}
-_ASCII_FRAMES = {
-    "job": "+-+|++",
-    "more": "+.+:++",
-    "file": ".-.|''",
-    "user_data": "/=\\I\\/",
-    "selected": "######",
-}
-_BRACKETS = {"job": "[]", "more": "[]", "file": "()", "user_data": "{}"}
-_JOINERS = dict.fromkeys((0x200D, *range(0xFE00, 0xFE10)))
-"""Characters that join others to one sign; terminals disagree about its width."""
 
 
 def no_sign(_status: JobStatus) -> str:
@@ -91,6 +74,28 @@ class GraphDrawing:
                 return node
         return None
 
+    def member_at(self, x: int, y: int, selected: Spot | None = None) -> int | None:
+        """Return the job whose cell in a grid is at a place."""
+        node = self.at(x, y)
+        grid = None if node is None else self.scene.nodes[node].grid
+        if node is None or grid is None:
+            return None
+        box, job = self.box(node), selected.job if selected and selected.node == node else None
+        column, row = (x - box.x - 1) // grid.cell_width, y - box.y - 1
+        shown = grid.shown(job)
+        at = row * grid.columns + column
+        inside = 0 <= column < grid.columns and 0 <= row < grid.rows and at < len(shown)
+        return shown[at] if inside else None
+
+    def cell(self, spot: Spot) -> Box:
+        """Return the cells of a box, or of the job in its grid."""
+        box, grid = self.box(spot.node), self.scene.nodes[spot.node].grid
+        shown = [] if grid is None else grid.shown(spot.job)
+        if grid is None or spot.job not in shown:
+            return box
+        row, column = divmod(shown.index(spot.job), grid.columns)
+        return Box(box.x + 1 + column * grid.cell_width, box.y + 1 + row, grid.cell_width, 1)
+
     def lines(
         self,
         x: int = 0,
@@ -98,7 +103,7 @@ class GraphDrawing:
         width: int | None = None,
         height: int | None = None,
         *,
-        selected: int | None = None,
+        selected: Spot | None = None,
         lit: Sequence[int] = (),
     ) -> list[list[Run]]:
         """Return the rows of a window.
@@ -109,13 +114,12 @@ class GraphDrawing:
         width = self.width - x if width is None else width
         height = self.height - y if height is None else height
         window = CellWindow(x, y, max(0, width), max(0, height))
-        self._draw_wires(window, frozenset(pairwise(lit)))
         nodes = frozenset(lit)
+        self._draw_wires(window, frozenset(pairwise(lit)))
         for node in self._rows.touching(y, y + window.h - 1):
             box = self.layout.boxes[node]
             if box.x < x + window.w and box.x + box.w > x:
-                role = "selected" if selected == node else "lit" if node in nodes else None
-                _Painter(self, window, node, role).paint()
+                BoxPainter(self, window, node, selected, lit=node in nodes).paint()
         return window.runs()
 
     def _draw_wires(self, window: CellWindow, lit: frozenset[tuple[int, int]]) -> None:
@@ -146,7 +150,7 @@ class GraphDrawing:
         return window.runs()
 
     def _label(self, node: GraphNode) -> str:
-        label = shorten(one_line(node.label).translate(_JOINERS), _LABEL_WIDTH, mark=self.cut_mark)
+        label = shorten(one_line(node.label).translate(JOINERS), _LABEL_WIDTH, mark=self.cut_mark)
         if node.kind in ("job", "more") and node.count > 1:
             label += f" {'x' if self.plain else '×'}{node.count}"
         return label
@@ -162,98 +166,15 @@ class GraphDrawing:
     def _size(self, at: int) -> tuple[int, int]:
         node = self.scene.nodes[at]
         inner = width_of(self._labels[at])
+        if node.grid is not None:
+            return grid_size(node.grid, inner)
         if self.zoom == 0:
             return inner + 2, 1
         if node.counts and node.count == 1 and self.sign is not no_sign:
             inner += 1 + max(width_of(self.sign(status)) for status in JobStatus)
         if self.zoom == 1:
-            return inner + (min(_STRIP_WIDTH, node.count) + 3 if has_strip(node) else 0) + 4, 3
+            return inner + (min(STRIP_WIDTH, node.count) + 3 if has_strip(node) else 0) + 4, 3
         return max(inner, _DETAIL_WIDTH) + 4, 4
-
-
-def has_strip(node: GraphNode) -> bool:
-    """Return whether a box shows how many of its jobs have which status."""
-    return node.count > 1 and bool(node.counts)
-
-
-class _Painter:
-    """Paints one box into a window."""
-
-    def __init__(
-        self, drawing: GraphDrawing, window: CellWindow, at: int, role: str | None
-    ) -> None:
-        self.drawing = drawing
-        self.window = window
-        self.at = at
-        self.node = drawing.scene.nodes[at]
-        self.box = drawing.box(at)
-        self.status = self.node.status
-        self.selected = role == "selected"
-        self.own_role = f"job:{self.status.word}" if self.status is not None else self.node.kind
-        self.role = role or self.own_role
-
-    def paint(self) -> None:
-        """Paint the frame and the content."""
-        if self.drawing.zoom == 0:
-            plain = self.drawing.plain or not self.selected
-            ends = _BRACKETS[self.node.kind] if plain else "▶◀"
-            self._write(0, 0, f"{ends[0]}{self.drawing.label(self.at)}{ends[1]}", self.role)
-            return
-        self._frame()
-        inner = 2
-        if sign := self._sign():
-            inner = self._write(inner, 1, f"{sign} ", self.own_role)
-        name = self.node.kind if self.status is None else self.status.word
-        end = self._write(inner, 1, self.drawing.label(self.at), f"name:{name}")
-        if not has_strip(self.node):
-            if self.drawing.zoom > 1:
-                text = shorten(self._state(), self.box.w - 4, mark=self.drawing.cut_mark)
-                self._write(2, 2, text, self.role)
-        elif self.drawing.zoom == 1:
-            self._strip(end + 1, 1, min(_STRIP_WIDTH, self.node.count))
-        else:
-            self._strip(2, 2, self.box.w - 6)
-
-    def _write(self, x: int, y: int, text: str, role: str) -> int:
-        """Write at a cell of the box, and return the column behind it."""
-        return self.window.write(self.box.x + x, self.box.y + y, text, role, self.at) - self.box.x
-
-    def _sign(self) -> str:
-        single = self.status is not None and self.node.count == 1
-        return self.drawing.sign(self.status) if single and self.status is not None else ""
-
-    def _state(self) -> str:
-        if self.status is not None:
-            return self.status.word
-        return self.node.state or self.node.kind.replace("_", " ")
-
-    def _frame(self) -> None:
-        kind = "selected" if self.selected else self.node.kind
-        frame = (_ASCII_FRAMES if self.drawing.plain else _FRAMES)[kind]
-        width, bottom = self.box.w - 2, self.box.h - 1
-        self._write(0, 0, f"{frame[0]}{frame[1] * width}{frame[2]}", self.role)
-        for row in range(1, bottom):
-            self._write(0, row, f"{frame[3]}{' ' * width}{frame[3]}", self.role)
-        self._write(0, bottom, f"{frame[4]}{frame[1] * width}{frame[5]}", self.role)
-        if not self.drawing.plain:
-            self._exit("┯┠" if self.selected else "╤╟" if kind == "user_data" else "┬├")
-
-    def _exit(self, signs: str) -> None:
-        """Mark the cell of the frame where links leave; ``signs`` are for down and right."""
-        box = self.box
-        if self.drawing.direction == "down":
-            x, y, exit_ = box.w // 2, box.h - 1, (box.y + box.h - 1, box.x + box.w // 2)
-        else:
-            x, y, exit_ = box.w - 1, box.h // 2, (box.x + box.w - 1, box.y + box.h // 2)
-        if self.drawing.has_exit(*exit_):
-            self._write(x, y, signs[self.drawing.direction == "right"], self.role)
-
-    def _strip(self, x: int, y: int, width: int) -> None:
-        ends = "[]" if self.drawing.plain else "▕▏"
-        x = self._write(x, y, ends[0], "strip")
-        for char, status in strip(self.node.counts, width, plain=self.drawing.plain):
-            x = self._write(x, y, char, f"strip:{status.word}")
-        self._write(x, y, ends[1], "strip")
 
 
 class _Intervals:

@@ -19,6 +19,7 @@ from torc_tui.model import Artifact, Job
 from torc_tui.records import dataclass
 
 if TYPE_CHECKING:
+    from torc_tui.views.graph_grid import Room
     from torc_tui.views.graph_scene import Scene
 
 Edge = tuple[int, int, int, object]
@@ -91,13 +92,18 @@ class JobGraph:
         return self.reach(self.named(name), down=False)
 
     def scene(
-        self, *, expanded: Collection[str] = (), data: bool = False, shown: int | None = None
+        self,
+        *,
+        expanded: Collection[str] = (),
+        data: bool = False,
+        shown: int | None = None,
+        room: Room | None = None,
     ) -> Scene:
         """Return the boxes to draw; see `torc_tui.views.graph_scene.make_scene`."""
         from torc_tui.views.graph_scene import MOST_MEMBERS, make_scene
 
         most = MOST_MEMBERS if shown is None else shown
-        return make_scene(self, frozenset(expanded), with_data=data, most=most)
+        return make_scene(self, frozenset(expanded), with_data=data, most=most, room=room)
 
     def group_of(self, job_id: int) -> Group | None:
         """Return the group of a job."""

@@ -1,6 +1,7 @@
 """Choose the boxes and links of a graph to draw: groups as boxes, opened groups as their jobs.
 
 Input: `JobGraph`, the keys of opened groups. Output: `Scene`, which follows the statuses of jobs.
+An opened group is a box with a grid of its jobs, or a box for each of its jobs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Literal
 from torc_tui.model import Artifact, EdgeKind, Job
 from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
+from torc_tui.views.graph_grid import MemberGrid, Room
 from torc_tui.views.graph_model import DIGITS, JobGraph, parents_first, reachable
 from torc_tui.views.status_bar import MOST_TELLING
 
@@ -24,7 +26,11 @@ _DATA_KINDS = 1 << EdgeKind.FILE | 1 << EdgeKind.USER_DATA
 
 @dataclass(slots=True)
 class GraphNode:
-    """A box. ``counts`` has a number per JobStatus, ``group`` is the key of the group it shows."""
+    """A box.
+
+    ``counts`` has a number per JobStatus, ``group`` is the key of the group it shows, ``grid`` has
+    the jobs of an opened group.
+    """
 
     key: str
     kind: NodeKind
@@ -33,6 +39,7 @@ class GraphNode:
     counts: list[int] = field(default_factory=list)
     group: str = ""
     state: str = ""
+    grid: MemberGrid | None = None
 
     @property
     def count(self) -> int:
@@ -73,11 +80,13 @@ class Scene:
         before, number = self._statuses.get(job_id), self._node_of.get(job_id)
         if number is None or before is status:
             return None
-        counts = self.nodes[number].counts
+        counts, grid = self.nodes[number].counts, self.nodes[number].grid
         if before is not None:
             counts[before] -= 1
         counts[status] += 1
         self._statuses[job_id] = status
+        if grid is not None:
+            grid.move(job_id, status)
         return number
 
     def refresh(self, jobs: Mapping[int, Job]) -> None:
@@ -141,17 +150,21 @@ def _listed(lists: Mapping[int, Sequence[int]], node: int) -> Sequence[int]:
     return lists.get(node, ())
 
 
-def make_scene(graph: JobGraph, expanded: Collection[str], *, with_data: bool, most: int) -> Scene:
-    """Return groups as boxes, those in ``expanded`` (by key) as boxes of at most ``most`` jobs.
+def make_scene(
+    graph: JobGraph, expanded: Collection[str], *, with_data: bool, most: int, room: Room | None
+) -> Scene:
+    """Return groups as boxes; ``with_data`` adds files and records.
 
-    ``with_data`` adds files and records.
+    A group in ``expanded`` (by key) has a grid of its jobs that fits in ``room``; without ``room``,
+    it is replaced by boxes of at most ``most`` jobs.
     """
     made = _SceneMaker(graph)
     for number, group in enumerate(graph.groups):
-        if group.key in expanded and len(group.jobs) > 1:
+        is_open = group.key in expanded and len(group.jobs) > 1
+        if is_open and room is None:
             made.add_members(number, most)
         else:
-            made.add_group(number)
+            made.add_group(number, room if is_open else None)
     made.add_links()
     if with_data:
         made.add_data()
@@ -168,13 +181,17 @@ class _SceneMaker:
         self.graph = graph
         self.nodes: list[GraphNode] = []
         self.links: dict[tuple[int, int], int] = {}
-        self._of_job: dict[int, int] = {}  # for jobs of opened groups
-        self._of_group: dict[int, int] = {}  # for closed groups
+        self._of_job: dict[int, int] = {}  # for jobs with a box of their own
+        self._of_group: dict[int, int] = {}  # for groups in one box
 
-    def add_group(self, number: int) -> None:
-        """Add a closed group."""
-        group = self.graph.groups[number]
-        self._of_group[number] = self._add(group.key, "job", group.label, group.jobs, group.key)
+    def add_group(self, number: int, room: Room | None) -> None:
+        """Add a group as one box; with ``room``, it has a grid of its jobs."""
+        graph, group = self.graph, self.graph.groups[number]
+        node = self._add(group.key, "job", group.label, group.jobs, group.key)
+        self._of_group[number] = node
+        if room is not None:
+            names = {job: graph.names[graph.index[job]] for job in group.jobs}
+            self.nodes[node].grid = MemberGrid(names, room)
 
     def add_members(self, number: int, most: int) -> None:
         """Add the jobs of an opened group."""

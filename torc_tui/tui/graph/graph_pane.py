@@ -6,7 +6,7 @@ The reader thread reads it, folds it and lays it out; only the visible part is p
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
@@ -23,7 +23,9 @@ from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Ask
 from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.views.graph_boxes import Spot
 from torc_tui.views.graph_drawing import GraphDrawing
+from torc_tui.views.graph_grid import Room
 from torc_tui.views.graph_model import JobGraph
 from torc_tui.views.graph_scene import Scene
 from torc_tui.views.workflow_view import WorkflowView
@@ -120,21 +122,27 @@ class GraphPane(Pane):
         graph = self.graph
         if graph is None:
             return
-        expanded, data, zoom, direct = self.expanded, self.data, self.zoom, self.direct
-        excerpt = self.excerpt
+        make, zoom, room = self._scene_maker(graph), self.zoom, Room(*self.canvas.size)
 
         def draw(_source: FeedReader) -> GraphDrawing:
-            scene = graph.scene(expanded=expanded, data=data)
-            node = None if excerpt is None else scene.node_of(excerpt.job_id)
-            if excerpt is not None and node is not None:
-                scene = scene.only(scene.around(node, up=excerpt.up, down=excerpt.down))
-            if direct:
-                scene = scene.direct()
             return GraphDrawing(
-                scene, zoom=zoom, sign=lambda status: STATUS[JobStatus(status)].sign
+                make(room), zoom=zoom, sign=lambda status: STATUS[JobStatus(status)].sign
             )
 
         self.ask("scene", draw, self._take_drawing)
+
+    def _scene_maker(self, graph: JobGraph) -> Callable[[Room | None], Scene]:
+        """Return a function that makes the chosen scene; without room, jobs have boxes."""
+        expanded, data, direct, excerpt = self.expanded, self.data, self.direct, self.excerpt
+
+        def make(room: Room | None) -> Scene:
+            scene = graph.scene(expanded=expanded, data=data, room=room)
+            node = None if excerpt is None else scene.node_of(excerpt.job_id)
+            if excerpt is not None and node is not None:
+                scene = scene.only(scene.around(node, up=excerpt.up, down=excerpt.down))
+            return scene.direct() if direct else scene
+
+        return make
 
     def _take_drawing(self, drawing: GraphDrawing) -> None:
         view = self.host.view
@@ -151,28 +159,26 @@ class GraphPane(Pane):
     # -- the selection -----------------------------------------------------------------------------
 
     def _select(self, job: Job | None) -> None:
+        """Show which box has a job; the other boxes stand for it."""
         if self.picture is not None:
-            self._select_box(None if job is None else self.picture.scene.node_of(job.id))
+            self.picture.selected = None if job is None else self.picture.spot_of(job.id)
+            self.canvas.reveal_selected()
 
-    def _select_box(self, node: int | None) -> None:
+    def _choose(self, spot: Spot) -> None:
+        """Select a box, and its first job in the table."""
         picture = self.picture
         if picture is None:
             return
-        picture.selected = node
-        if node is not None:
-            box = picture.drawing.box(node)
-            self.canvas.center_on(box.x + box.w // 2, box.y + box.h // 2)
-        self.canvas.redraw()
+        picture.selected = spot
+        self.canvas.reveal_selected()
+        job = picture.job_of(spot)
+        if job is not None:
+            self.host.go_to_job(job, focus=False)
 
     def on_line_canvas_hit(self, event: LineCanvas.Hit) -> None:
-        picture = self.picture
-        if picture is None:
-            return
-        node = picture.scene.nodes[event.what]
-        if node.jobs and node.kind in ("job", "more"):
-            picture.selected = event.what
-            self.canvas.redraw()
-            self.host.go_to_job(node.jobs[0], focus=False)
+        spot = None if self.picture is None else self.picture.spot_at(event.what)
+        if spot is not None:
+            self._choose(spot)
             if event.double:
                 self._expand()
 
@@ -232,25 +238,21 @@ class GraphPane(Pane):
         picture = self.picture
         if picture is None:
             return
-        nodes = picture.scene.nodes
-        places = {
-            at: picture.drawing.box(at)
-            for at, node in enumerate(nodes)
-            if node.kind in ("job", "more")
-        }
-        order = sorted(places, key=lambda at: (places[at].y, places[at].x))
-        if not order:
-            return
-        now = order.index(picture.selected) if picture.selected in order else -1
-        chosen = order[(now + 1) % len(order)]
-        picture.selected = chosen
-        self.host.go_to_job(nodes[chosen].jobs[0], focus=False)
-        self._select_box(chosen)
+        boxes = picture.drawing.layout.boxes
+        jobs = [at for at, node in enumerate(picture.scene.nodes) if node.kind in ("job", "more")]
+        order = sorted(jobs, key=lambda at: (boxes[at].y, boxes[at].x))
+        if order:
+            now = picture.selected.node if picture.selected is not None else -1
+            at = order.index(now) + 1 if now in order else 0
+            self._choose(picture.first_spot(order[at % len(order)]))
 
     def _export(self) -> None:
         workflow = self.host.workflow
-        if workflow is not None and self.picture is not None:
-            export_graph(self.torc, workflow, self.picture.scene)
+        view, graph = self.host.view, self.graph
+        if workflow is not None and view is not None and graph is not None:
+            scene = self._scene_maker(graph)(None)
+            scene.refresh(view.jobs)
+            export_graph(self.torc, workflow, scene)
 
     def _toggle_minimap(self) -> None:
         if self.picture is not None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from torc_tui.tui.look.text_layout import Line, fit_line
 from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.views.graph_boxes import Spot
 from torc_tui.views.graph_drawing import GraphDrawing
 from torc_tui.views.graph_layout import Box
 from torc_tui.views.graph_scene import Scene
@@ -40,7 +41,7 @@ class GraphPicture:
 
     def __init__(self, drawing: GraphDrawing) -> None:
         self.drawing = drawing
-        self.selected: int | None = None
+        self.selected: Spot | None = None
         self.lit: Sequence[int] = ()
         self.minimap = True
         self._at = (0, 0)
@@ -86,7 +87,33 @@ class GraphPicture:
                 lines[at] = [*_cropped(lines[at], width - small_w - 3), *row]
 
     def hit(self, x: int, y: int) -> int | None:
-        return self.drawing.at(x - self._at[0], y - self._at[1])
+        """Return the number of a box, or the negative id of a job in a grid."""
+        place = x - self._at[0], y - self._at[1]
+        job = self.drawing.member_at(*place, self.selected)
+        return self.drawing.at(*place) if job is None else -job
+
+    def spot_at(self, hit: int) -> Spot | None:
+        """Return what a number of `hit` stands for."""
+        return self.spot_of(-hit) if hit < 0 else self.first_spot(hit)
+
+    def spot_of(self, job: int) -> Spot | None:
+        """Return the box or the cell of a job."""
+        node = self.scene.node_of(job)
+        if node is None:
+            return None
+        return Spot(node, None if self.scene.nodes[node].grid is None else job)
+
+    def first_spot(self, node: int) -> Spot:
+        """Return a box, or the first cell of its grid."""
+        grid = self.scene.nodes[node].grid
+        return Spot(node, None if grid is None else grid.shown()[0])
+
+    def job_of(self, spot: Spot) -> int | None:
+        """Return the job of a cell, or the first job of a box."""
+        node = self.scene.nodes[spot.node]
+        if spot.job is not None or node.kind not in ("job", "more"):
+            return spot.job
+        return node.jobs[0]
 
 
 def _framed(rows: Sequence[Sequence[Run]], width: int) -> list[Line]:
@@ -110,3 +137,10 @@ class GraphCanvas(LineCanvas):
     """The part of the graph that is on screen."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("graph", "canvas")
+
+    def reveal_selected(self) -> None:
+        """Scroll the selected box into view, and paint it."""
+        picture = self.drawing
+        if isinstance(picture, GraphPicture) and picture.selected is not None:
+            self.show_area(*picture.drawing.cell(picture.selected))
+        self.redraw()

@@ -129,14 +129,14 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
         line = self._lines[y] if y < len(self._lines) else ()
         return paint(line, self.palette, base, width)
 
-    def center_on(self, x: int, y: int) -> None:
-        """Scroll a cell to the middle unless it is visible."""
+    def show_area(self, x: int, y: int, wide: int, high: int) -> None:
+        """Scroll cells to the middle unless all are visible; of a large area, show the start."""
         width, height = self.scrollable_content_region.size
         left, top = self.scroll_offset
-        if not left + 2 <= x < left + width - 2:
-            left = max(0, x - width // 2)
-        if not top + 1 <= y < top + height - 1:
-            top = max(0, y - height // 2)
+        if not left <= x <= left + width - wide:
+            left = max(0, min(x, x + wide // 2 - width // 2))
+        if not top <= y <= top + height - high:
+            top = max(0, min(y, y + high // 2 - height // 2))
         if (left, top) != tuple(self.scroll_offset):
             self.scroll_to(left, top, animate=False)
 
