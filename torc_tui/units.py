@@ -8,7 +8,6 @@ where there is one.
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 
 from torc_tui.quoting import quoted
 
@@ -60,6 +59,8 @@ def _memory_hint(text: str) -> str:
     )
     if match is None or (match[2] and not match[3]):
         return "write an integer with k, m, g or t, such as 512m or 16g"
+    from decimal import Decimal
+
     exact = Decimal(match[1] + (match[2] or "")) * (1 << _SHIFT[match[3].lower()])
     return f"write {format_memory(int(exact))}"
 
@@ -120,6 +121,8 @@ def parse_duration(text: str) -> float:
     match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None or not any(match.groups()) or text.strip().upper().endswith("T"):
         raise ValueError(f"{quoted(str(text), 40)} is not a duration", _duration_hint(str(text)))
+    from decimal import Decimal
+
     total = Decimal(0)
     for number, seconds in zip(match.groups(), _SECONDS, strict=True):
         if number:

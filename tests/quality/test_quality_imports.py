@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ BUDGETS = {
     "jobs list 1": 90,
     "why a -w 1": 120,
     "logs a -w 1": 90,
+    "add -w 1 -- true": 105,
     "workflows list": 90,
     "completions bash": 26,
     "--help": 22,
@@ -76,8 +79,27 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_imports(folder: Path, command: str) -> None:
     done = call(folder, command)
     assert done.returncode == 0, done.stderr
-    modules = done.stderr.rpartition("modules:")[2].split()
+    check(done.stderr, BUDGETS[command], ALLOWED.get(command, []))
+
+
+def test_imports_of_spawn(tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text(CODE)
+    inside = shlex.join([sys.executable, "code.py", "spawn", "-"])
+    fragment = json.dumps({"jobs": [{"name": "b", "command": "true"}]})
+    job = {"name": "a", "command": f"echo '{fragment}' | {inside} 2> modules"}
+    (tmp_path / "w.json").write_text(json.dumps({"name": "w", "jobs": [job]}))
+    assert call(tmp_path, "run w.json").returncode == 0
+    modules = check((tmp_path / "modules").read_text(), 101, [])
+    assert "torc_tui.operations.spawning" in modules
+    unneeded = ["argparse", "pathlib", "hashlib", "decimal", "torc_tui.cli.command_line"]
+    assert [name for name in unneeded if name in modules] == []
+
+
+def check(output: str, budget: int, allowed: list[str]) -> list[str]:
+    """Check the modules that a command has imported, and return them."""
+    modules = output.rpartition("modules:")[2].split()
     assert "torc_tui.cli.main" in modules
-    assert [name for name in SLOW if name in modules] == ALLOWED.get(command, [])
+    assert [name for name in SLOW if name in modules] == allowed
     own = [name for name in modules if name.startswith("torc_tui")]
-    assert len(own) <= BUDGETS[command], sorted(own)
+    assert len(own) <= budget, sorted(own)
+    return modules

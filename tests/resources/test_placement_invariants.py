@@ -12,8 +12,9 @@ from torc_tui.model import Allocation, Gpu, GpuProcess, Machine, ResourceRequire
 from torc_tui.records import replace
 from torc_tui.resources.explain import explain, never
 from torc_tui.resources.gpus import WHOLE, GpuNeed, GpuRules, gpu_need
-from torc_tui.resources.placement import Candidate, place, rank
+from torc_tui.resources.placement import Candidate, place
 from torc_tui.resources.pool import Pool
+from torc_tui.resources.ranking import rank
 from torc_tui.wording import sentence
 
 EXACT = GpuRules(headroom=0, idle_memory=0)

@@ -11,7 +11,8 @@ from torc_tui.resources import pool as pools
 from torc_tui.resources.explain import explain, never
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.resources.gpus import WHOLE, GpuNeed, GpuRules
-from torc_tui.resources.placement import Candidate, place, rank
+from torc_tui.resources.placement import Candidate, place
+from torc_tui.resources.ranking import rank
 from torc_tui.wording import sentence
 
 EXACT = GpuRules(headroom=0)

@@ -40,7 +40,7 @@ OLD = Path(__file__).parent / "data" / "v1.db"
 def test_missing_directories_are_created(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b % c?#" / "torc.db"
     store = Store.open(str(path).replace("?", "_"))
-    assert store.path is not None and store.path.exists() and store.dialect == "sqlite"
+    assert Path(store.place).exists() and store.dialect == "sqlite"
     store.close()
 
 

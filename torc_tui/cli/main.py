@@ -2,12 +2,14 @@
 
 Exit codes are listed in `torc_tui.docs.tables`.
 
-A job may call ``torc user-data get`` hundreds of times. That command is recognized here, before
-anything slow is imported; everything else goes through `torc_tui.cli.command_line`.
+A job may call ``torc user-data get`` and ``torc spawn`` hundreds of times. These commands are
+recognized here, before anything slow is imported; everything else goes through
+`torc_tui.cli.command_line`.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -15,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torc_tui.cli.spawn import SpawnCall
     from torc_tui.cli.user_data_fast import UserDataCall
 
 
@@ -89,13 +92,18 @@ def _leave(code: int) -> int:
     return code
 
 
-def _fast(words: list[str]) -> UserDataCall | None:
-    """Return the request if the line is a plain ``user-data get`` or ``update``."""
+def _fast(words: list[str]) -> UserDataCall | SpawnCall | None:
+    """Return the request if the line is a plain ``user-data get``, ``update`` or ``spawn``."""
+    if words[:1] == ["spawn"]:
+        gc.disable()  # few objects, and the process ends soon
+        from torc_tui.cli import spawn
+
+        return spawn.read(words)
     if words[:1] != ["user-data"] or words[1:2] not in (["get"], ["update"]):
         return None
-    from torc_tui.cli.user_data_fast import read
+    from torc_tui.cli import user_data_fast
 
-    return read(words)
+    return user_data_fast.read(words)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import sys
 import time
 
 from torc_tui import settings
+from torc_tui.cli.plain_line import read_plain
 from torc_tui.cli.terminal_text import is_id, json_text
 from torc_tui.errors import UsageError
 
@@ -82,23 +83,12 @@ class UserDataCall:
 def read(words: list[str]) -> UserDataCall | None:
     """Return the request of a plain line ``user-data get|update …``; None for any other."""
     verb = words[1]
-    options: dict[str, str] = {}
-    refs: list[str] = []
-    rest = iter(words[2:])
-    for word in rest:
-        name, mark, value = word.partition("=")
-        if not word.startswith("-"):
-            refs.append(word)
-            continue
-        key = _VALUES.get(name if mark and name.startswith("--") else word)
-        if key is None or key in options or (verb == "get" and key in _ONLY_UPDATE):
-            return None
-        if not (mark and name.startswith("--")):
-            following = next(rest, None)
-            if following is None:
-                return None
-            value = following
-        options[key] = value
+    line = read_plain(words[2:], _VALUES)
+    if line is None:
+        return None
+    options, refs = line
+    if verb == "get" and not options.keys().isdisjoint(_ONLY_UPDATE):
+        return None
     if len(refs) != 1 or options.get("format", "json") not in ("json", "table"):
         return None
     if not all(refs) or not all(value for key, value in options.items() if key != "data"):

@@ -61,10 +61,10 @@ def log_location(store: Store, output_dir: str) -> str:
 
 
 def _owner(store: Store) -> Owner:
-    if store.path is None:
+    if store.dialect != "sqlite":
         url, _, name = store.url.rpartition("/")
         return Owner(f"{url.rpartition('@')[2]}/{name.partition('?')[0]}", 0)
-    path = store.path.resolve()
+    path = Path(store.place).resolve()
     return Owner(str(path), path.stat().st_ino)
 
 

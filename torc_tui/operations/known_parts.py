@@ -13,7 +13,7 @@ from torc_tui.plan.fragment import KnownJob, KnownParts, needs_files, needs_user
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.encoding import dumps, loads
-from torc_tui.store.run_context import failure_rule
+from torc_tui.store.plan_rows import failure_rule
 from torc_tui.store.workflows import read_requirements
 
 

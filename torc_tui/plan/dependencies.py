@@ -19,7 +19,6 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from torc_tui.model import EdgeKind, Gate
@@ -146,6 +145,8 @@ def _gates(
 def canonical_path(path: str) -> str:
     """Return a path without ``./`` and doubled slashes; ``..`` is left as it is."""
     if "./" in path or "//" in path or path.endswith("/"):
+        from pathlib import PurePosixPath
+
         return str(PurePosixPath(path))
     return path
 

@@ -6,8 +6,8 @@ Output: a plan that begins with the known jobs, files and records. Nothing is re
 
 from __future__ import annotations
 
+from _blake2 import blake2b  # that of hashlib, whose import loads OpenSSL in 2 ms
 from collections.abc import Collection, Iterable, Sequence
-from hashlib import blake2b
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from torc_tui.model import (
     UserDataSpec,
     WorkflowSpec,
 )
-from torc_tui.plan.resolve import try_to_resolve
+from torc_tui.plan.resolver import try_to_resolve
 from torc_tui.quoting import quoted
 from torc_tui.records import fields
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from torc_tui.model import FailureHandler, ResourceRequirements
 from torc_tui.records import replace
-from torc_tui.resources.placement import rank
+from torc_tui.resources.ranking import rank
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import insert_requirements

@@ -7,7 +7,6 @@ Input: a plan, whose names are resolved. Output: the id of the workflow. Jobs ar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from typing import Any
 
 from torc_tui.model import ExecutionConfig, Json, Plan, ResourceRequirements, WorkflowSpec
@@ -152,6 +151,8 @@ def spec_hash(spec: WorkflowSpec) -> str | None:
     """Return a hash of the text of a workflow file and of its files with values."""
     if spec.text is None:
         return None
+    from hashlib import blake2b
+
     found = blake2b(spec.text.encode(), digest_size=16)
     for name, text in spec.value_files.items():
         found.update(dumps([name, text]).encode())

@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 from torc_tui.errors import StoreError, StoreUnavailable
@@ -29,7 +28,6 @@ class Store:
         self.network = network
         self.dialect = dialect
         self.place = place
-        self.path = Path(place) if dialect == "sqlite" else None
         self.url = (
             f"sqlite:///{place}"
             if dialect == "sqlite"
@@ -107,7 +105,7 @@ class Store:
         Anything written to it now would be lost. The next use opens the file at the path again.
         """
         conn: Connection | None = getattr(self._held, "conn", None)
-        if self.path is None or conn is None or conn.closed:
+        if self.dialect != "sqlite" or conn is None or conn.closed:
             return
         known, file = self._held.file, self._file()
         if file == known:
@@ -125,7 +123,7 @@ class Store:
 
     def _file(self) -> tuple[int, int, int, int] | None:
         """Return device, inode, size in bytes and last change in ns; None without a file."""
-        if self.path is None:
+        if self.dialect != "sqlite":
             return None
         try:
             status = os.stat(self.place)  # noqa: PTH116 - at every step of a runner

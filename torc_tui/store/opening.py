@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torc_tui import settings
@@ -64,7 +63,7 @@ def _create_file(path: str) -> None:
         if directory == settings.data_dir():
             settings.make_private(directory)
         else:
-            Path(directory).mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.makedirs(directory, mode=0o700, exist_ok=True)  # noqa: PTH103
     except OSError as error:
         raise StoreUnavailable(
             f"the folder of the database {path} cannot be created: {error.strerror}",

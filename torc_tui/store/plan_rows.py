@@ -21,7 +21,7 @@ from torc_tui.model import (
     render,
 )
 from torc_tui.records import dataclass, fields
-from torc_tui.resources.placement import rank
+from torc_tui.resources.ranking import rank
 from torc_tui.store.encoding import dumps
 
 PATTERNS = ("depends_on_regexes", "input_file_regexes", "input_user_data_regexes")
@@ -79,6 +79,18 @@ def _rule(rule: FailureRule) -> dict[str, Json]:
     values = {one.name: getattr(rule, one.name) for one in fields(rule)}
     usual = {one.name: one.default for one in fields(rule)}
     return {key: value for key, value in values.items() if key in _RULE_KEYS or value != usual[key]}
+
+
+_RULE_FIELDS = {field.name for field in fields(FailureRule)}
+
+
+def failure_rule(stored: Mapping[str, Any]) -> FailureRule:
+    """Return a rule as the database holds it; keys of a later version are left out."""
+    known = {key: value for key, value in stored.items() if key in _RULE_FIELDS}
+    lists: dict[str, Any] = {
+        key: tuple(known[key]) for key in ("exit_codes", "causes") if key in known
+    }
+    return FailureRule(**known | lists)
 
 
 def scheduler_columns(plan: Plan) -> Columns:

@@ -20,11 +20,12 @@ from torc_tui.model import (
     Json,
     ResourceRequirements,
 )
-from torc_tui.records import dataclass, fields
+from torc_tui.records import dataclass
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import execution_of
 from torc_tui.store.event_log import no_workflow
+from torc_tui.store.plan_rows import failure_rule
 from torc_tui.store.relations import no_job
 from torc_tui.store.scheduling import decode_allocation
 from torc_tui.store.workflows import read_requirements
@@ -139,18 +140,6 @@ def read(conn: Connection, workflow_id: int) -> RunContext:
         ],
         has_canaries=bool(conn.rows(sql.GROUPS_BEHIND_CANARIES, workflow_id=workflow_id)),
     )
-
-
-_RULE_FIELDS = {field.name for field in fields(FailureRule)}
-
-
-def failure_rule(stored: Mapping[str, Any]) -> FailureRule:
-    """Return a rule as the database holds it; keys of a later version are left out."""
-    known = {key: value for key, value in stored.items() if key in _RULE_FIELDS}
-    lists: dict[str, Any] = {
-        key: tuple(known[key]) for key in ("exit_codes", "causes") if key in known
-    }
-    return FailureRule(**known | lists)
 
 
 def statuses(conn: Connection, job_ids: Sequence[int]) -> list[int]:

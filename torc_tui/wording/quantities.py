@@ -7,7 +7,6 @@ local (`2026-11-28 12:26:31`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from math import ceil, inf
 from typing import Any
 
@@ -156,11 +155,17 @@ def ago(seconds: float) -> str:
 
 def moment(at: float | None) -> str:
     """Return a time in the local zone, ``2026-11-28 12:26:31``; nothing for None."""
-    return "" if at is None else datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+    if at is None:
+        return ""
+    from datetime import datetime
+
+    return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def timestamp(at: float) -> str:
     """Return a time as ISO 8601 in UTC, to the millisecond: ``2026-01-31T12:00:00.000Z``."""
+    from datetime import UTC, datetime
+
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -174,6 +179,8 @@ def with_timestamps(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def time_of_day(at: float, *, milliseconds: bool = False) -> str:
     """Return the time of day in the local zone: ``12:26:31``, ``12:26:31.250``."""
+    from datetime import datetime
+
     local = datetime.fromtimestamp(at)
     return local.isoformat(timespec="milliseconds" if milliseconds else "seconds")[11:]
 

@@ -10,12 +10,10 @@ from __future__ import annotations
 import json
 import math
 import re
-import shlex
 import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from torc_tui.json_errors import why_no_json
 from torc_tui.model import Json
 from torc_tui.patterns import Pattern, PatternError
 from torc_tui.quoting import CONTROL, quoted
@@ -86,6 +84,8 @@ def choice(*words: str) -> Check:
 
 def shell(value: Json) -> str:
     """Return the command line of a program that gets the command of a job as its last argument."""
+    import shlex
+
     checked = nonempty(value)
     try:
         words = shlex.split(checked)
@@ -285,6 +285,8 @@ def metadata(value: Json) -> Json:
     try:
         return json_value(json.loads(value))
     except (ValueError, RecursionError) as error:
+        from torc_tui.json_errors import why_no_json
+
         raise InvalidValue(f"must hold JSON: {why_no_json(value, error)}") from None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torc_tui.errors import Problem
 from torc_tui.model import Json, Value
@@ -17,9 +17,11 @@ from torc_tui.workflow_file.document import Map
 from torc_tui.workflow_file.fields import FieldChecker, Fields
 from torc_tui.workflow_file.key_tables import KeyTable
 from torc_tui.workflow_file.parameters import NAME, Allowance, ReadText, combine, values_of
-from torc_tui.workflow_file.tables import ParameterTable, read_table
 from torc_tui.workflow_file.templates import ParameterRows, substitute
 from torc_tui.workflow_file.values import InvalidValue, printed, suggestion
+
+if TYPE_CHECKING:
+    from torc_tui.workflow_file.tables import ParameterTable
 
 Expand = Callable[[Fields, ParameterRows | None], list[Any]]
 Values = dict[str, tuple[Value, ...] | None]
@@ -150,7 +152,7 @@ class GroupExpander:
     def _rows_of(self, name: str, key: str) -> Callable[[], ParameterRows] | None:
         """Return the combinations of a table; None if its error was already reported."""
         table = self._table(name)
-        if isinstance(table, ParameterTable):
+        if not isinstance(table, InvalidValue):
             return partial(ParameterRows, table.columns, table.rows)
         if name in self._unusable:
             return None
@@ -160,6 +162,8 @@ class GroupExpander:
     def _table(self, name: str) -> ParameterTable | InvalidValue:
         """Return a table, which is read only once, or the reason why it cannot be used."""
         if name not in self._tables:
+            from torc_tui.workflow_file.tables import read_table
+
             try:
                 table = read_table(name, self.read_text(name))
                 self._values_left.take(len(table.columns) * len(table.rows), "values")
@@ -173,7 +177,7 @@ class GroupExpander:
         if not isinstance(name, str):
             return ()
         table = self._table(substitute(name, self.variables) if self.variables else name)
-        return table.columns if isinstance(table, ParameterTable) else ()
+        return () if isinstance(table, InvalidValue) else table.columns
 
     def _report(self, entry: Map, where: str, key: str, invalid: InvalidValue) -> None:
         """Add a problem of an entry at the line of a key; a problem of a table names the key."""

@@ -9,15 +9,9 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TYPE_CHECKING
 
 from torc_tui.errors import Problem, SpecSyntaxError
-from torc_tui.json_errors import (
-    JsonError,
-    find_json_error,
-    json_error,
-    known_json_error,
-    refuse_constant,
-)
 from torc_tui.model import Json
 from torc_tui.workflow_file.document import (
     MAX_DEPTH,
@@ -28,6 +22,9 @@ from torc_tui.workflow_file.document import (
     syntax_error,
     too_deep,
 )
+
+if TYPE_CHECKING:
+    from torc_tui.json_errors import JsonError
 
 _TOKEN = re.compile(
     r""""[^"\\]*(?:\\.[^"\\]*)*"|'[^'\\]*(?:\\.[^'\\]*)*'"""
@@ -41,12 +38,18 @@ _SMALL = 20_000
 def read_json(text: str, file: str | None = None) -> Document:
     """Return the document of strict JSON; raise SpecSyntaxError with line and column."""
     try:
-        value = json.loads(text, parse_constant=refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise too_deep(file, None) from None
     except ValueError as error:
+        from torc_tui.json_errors import json_error
+
         raise _refused(json_error(text, error), file, _json5_hint(text)) from None
     return _document(text, value, "json", file)
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(word)
 
 
 def read_json5(text: str, file: str | None = None) -> Document:
@@ -67,6 +70,8 @@ def _second_opinion(text: str, file: str | None, *, detail: str) -> Json:
 
     It is used only if no mistake was found, because it is a thousand times slower.
     """
+    from torc_tui.json_errors import find_json_error, known_json_error
+
     if known_json_error(text, json5=True) is None and len(text) <= _SMALL:
         import json5
 

@@ -12,8 +12,8 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from pathlib import Path
-from typing import BinaryIO
+from posixpath import splitext
+from typing import TYPE_CHECKING, BinaryIO
 
 from torc_tui.errors import Problem, SpecError, SpecSyntaxError
 from torc_tui.model import WorkflowSpec
@@ -25,6 +25,9 @@ from torc_tui.workflow_file.parameters import ReadText
 from torc_tui.workflow_file.parse import parse
 from torc_tui.workflow_file.schema import WORKFLOW
 from torc_tui.workflow_file.values import SURROGATE, InvalidValue, suggestion
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STDIN = "<stdin>"
 """The name of standard input in messages and in ``WorkflowSpec.file``."""
@@ -50,6 +53,8 @@ def load(path: str | Path, values: Mapping[str, str] | None = None) -> WorkflowS
     """
     if str(path) == "-":
         return _load_stdin(values)
+    from pathlib import Path  # standard input, which jobs use, needs it not
+
     file = display_path(path)
     try:
         with Path(path).open("rb") as stream:
@@ -95,7 +100,7 @@ def loads(
     if not text.isascii() and (match := SURROGATE.search(text)):
         line = text.count("\n", 0, match.start()) + 1
         raise syntax_error("the text is not valid Unicode", file=file, line=line)
-    name = Path(file).stem if file and file != STDIN else "stdin"
+    name = splitext(os.path.basename(file))[0] if file and file != STDIN else "stdin"  # noqa: PTH119
     document = _document(text, format, file)
     _set_values(document, values or {})
     read: dict[str, str] = {}
@@ -140,7 +145,7 @@ def _decode(content: bytes, file: str) -> str:
 
 
 def _document(text: str, format: str | None, file: str | None) -> Document:
-    chosen = format.lower() if format else FORMATS.get(Path(file).suffix.lower()) if file else None
+    chosen = format.lower() if format else FORMATS.get(splitext(file)[1].lower()) if file else None
     if chosen:
         chosen = "yaml" if chosen == "yml" else chosen
         if chosen not in _READERS:
@@ -167,7 +172,7 @@ def _no_format(text: str, file: str | None, refused: Mapping[str, Problem]) -> P
     )
     problem = refused[likely]
     if file:
-        extension = Path(file).suffix
+        extension = splitext(file)[1]
         what = f"the extension {shorten(extension)}" if extension else "a file without extension"
         message = f"{what} is none of {' '.join(FORMATS)}, and the text is in none of these formats"
     else:
@@ -212,6 +217,8 @@ def text_reader(directory: Path | None, read: dict[str, str] | None = None) -> R
     def read_text(name: str) -> str:
         if name in texts:
             return texts[name]
+        from pathlib import Path
+
         path = (directory or Path()) / name
         try:
             if not path.exists():

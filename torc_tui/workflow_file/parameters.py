@@ -11,7 +11,6 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 
 from torc_tui.model import Json, Value
 from torc_tui.quoting import quoted
@@ -30,7 +29,7 @@ _NEARLY_NUMBER = re.compile(rf"[-+]?{_SLIP}+(?:\.{_SLIP}*)?(?:[eE][-+]?{_SLIP}+)
 _ITEM = re.compile(
     r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^,]*?))\s*(?:,|$)""", re.DOTALL
 )
-_TOLERANCE = Decimal("1e-10")
+_TOLERANCE = "1e-10"
 
 ReadText = Callable[[str], str]
 """Returns the text of a file with values; raises InvalidValue with the reason."""
@@ -143,6 +142,8 @@ def _is_meant_as_range(parts: Sequence[str]) -> bool:
 
 def _range(parts: Sequence[str], allowance: Allowance) -> tuple[Value, ...]:
     """Return the numbers of a range, both ends included; decimals, so that nothing drifts."""
+    from decimal import Decimal
+
     written = ":".join(parts)
     if len(parts) > 3 or not all(map(NUMBER.fullmatch, parts)):
         hint = f"write START:END or START:END:STEP, or for one string a list: ['{written}']"
@@ -152,7 +153,7 @@ def _range(parts: Sequence[str], allowance: Allowance) -> tuple[Value, ...]:
     if step == 0:
         hint = f"for one string write a list: ['{written}']"
         raise InvalidValue(f"has the range {quoted(written)} with a step of 0", hint)
-    count = math.floor((end - start) / step + _TOLERANCE) + 1
+    count = math.floor((end - start) / step + Decimal(_TOLERANCE)) + 1
     if count <= 0:
         turned = f"{parts[0]}:{parts[1]}:{-step}"
         raise InvalidValue(f"has the empty range {quoted(written)}", f"did you mean '{turned}'?")

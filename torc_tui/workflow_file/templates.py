@@ -9,7 +9,6 @@ has this name. ``{{i}}`` becomes ``{i}``.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from torc_tui.model import Json, Value
@@ -29,7 +28,7 @@ def formatted(value: Value, form: str) -> str | None:
     (numbers) are those of Python, with zeros as the only padding: ``03d``, ``.2f``, ``.2e``.
     """
     if form == QUOTE:
-        return shlex.quote(printed(value))
+        return _quoted(printed(value))
     match = _FORM.fullmatch(form)
     number = number_of(value)
     if match is None or number is None:
@@ -38,6 +37,12 @@ def formatted(value: Value, form: str) -> str | None:
     if kind in _INTEGER_KINDS and not match["digits"] and number == int(number):
         return format(int(number), form)
     return format(number, form) if kind in _FLOAT_KINDS else None
+
+
+def _quoted(text: str) -> str:
+    import shlex
+
+    return shlex.quote(text)
 
 
 def placeholder(names: Iterable[str], forms: str) -> re.Pattern[str]:
@@ -57,7 +62,7 @@ def substitute(value: Json, strings: Mapping[str, str], apart: Iterable[Json] = 
         escaped, name, form = match.groups()
         if escaped is not None:
             return f"{{{escaped}}}"
-        return shlex.quote(strings[name]) if form else strings[name]
+        return _quoted(strings[name]) if form else strings[name]
 
     seen = {id(one) for one in apart}
 

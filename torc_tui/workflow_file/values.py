@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection
-from decimal import Decimal
 
 from torc_tui.model import Json, Value
 from torc_tui.quoting import nearest, quoted
@@ -93,6 +92,8 @@ def as_written(value: Json, spelling: str | None) -> str:
 
 def shortest(value: float) -> str:
     """Return a number as short as possible, without an exponent and without ``.0``."""
+    from decimal import Decimal
+
     text = format(Decimal(repr(value)), "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
