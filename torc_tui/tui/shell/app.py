@@ -20,7 +20,7 @@ from typing import Any, ClassVar, TypeVar
 from textual import events
 from textual.app import App
 from textual.filter import LineFilter
-from textual.notifications import SeverityLevel
+from textual.notifications import Notify, SeverityLevel
 from textual.screen import Screen
 
 from torc_tui import settings
@@ -45,11 +45,14 @@ from torc_tui.tui.shell.app_commands import AppCommands
 from torc_tui.tui.shell.dispatcher import Dispatcher
 from torc_tui.tui.shell.tick import Tick
 from torc_tui.tui.widgets.command_node import Handler
+from torc_tui.tui.widgets.split import FRAMES_FROM
 from torc_tui.views.notification_batcher import NotificationBatcher
 
 T = TypeVar("T")
 TICKS, TICKS_REMOTE = 20, 10
 """Ticks per second, here and over ssh."""
+TOASTS = 3
+"""Maximum number of notifications on screen."""
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 """Signals of people and batch systems that end the app."""
 
@@ -69,8 +72,14 @@ class TorcApp(App[int]):
     CSS = """
     TorcScreen { background: $background; color: $foreground; }
     #jobs-pane, #tabs-pane { width: 1fr; height: 1fr; }
-    Toast { padding: 0 1; }
+    Toast { padding: 0 1; margin: 0; }
+    ToastRack { layer: default; margin: 0 0 1 0; }
+    .-wide.-tall ToastRack { margin: 0; offset: 0 -1; }
     """
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(FRAMES_FROM[0], "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(FRAMES_FROM[1], "-tall")]
+    """Where panes have frames, notifications cover the lower edge of a frame. Elsewhere the panes
+    become shorter while notifications are shown."""
 
     def __init__(
         self,
@@ -266,6 +275,14 @@ class TorcApp(App[int]):
         """Show a notification; markup and control characters in it have no effect."""
         text = "\n".join(sanitize(line) for line in message.split("\n"))
         super().notify(text, title=title, severity=severity, timeout=timeout, markup=False)
+
+    def on_notify(self, event: Notify) -> None:
+        """Fold bursts: remove the same notification, and the oldest of too many."""
+        shown = list(self._notifications)
+        repeated = [one for one in shown if one.message == event.notification.message]
+        others = [one for one in shown if one not in repeated]
+        for old in (*repeated, *others[: max(0, len(others) - TOASTS + 1)]):
+            self._unnotify(old, refresh=False)
 
     def show_error(self, error: Exception) -> None:
         text, hint = str(error), None

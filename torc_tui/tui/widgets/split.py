@@ -25,8 +25,8 @@ SIDE_FROM = 100
 """Smallest width with panes side by side, unless rotated."""
 STACK_FROM = 18
 """Smallest height with panes above each other; below, one pane is shown."""
-FRAMES_FROM = (100, 28)
-"""Minimum size of a split whose sides have frames."""
+FRAMES_FROM = (100, 30)
+"""Minimum width of a split, and height of the screen, for sides with frames."""
 
 
 class Handle(Painted, can_focus=False):
@@ -121,7 +121,7 @@ class Split(Container):
         self.handle.display = alone is None
         self.styles.layout = "vertical" if shape == "stack" else "horizontal"
         side = shape == "side"
-        framed = width >= FRAMES_FROM[0] and height >= FRAMES_FROM[1]
+        framed = width >= FRAMES_FROM[0] and self.screen.size.height >= FRAMES_FROM[1]
         for pane in (self.first, self.second):
             if isinstance(pane, Side) and pane.is_framed is not framed:
                 pane.set_framed(framed)
