@@ -5,6 +5,7 @@ with a dialog, by Pilot on a real database.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import time
 from collections.abc import Callable
@@ -19,8 +20,9 @@ from torc_tui.cli.command_help import parser_of
 from torc_tui.cli.command_table import BY_NAME
 from torc_tui.errors import TorcError
 from torc_tui.model import Event, Machine
-from torc_tui.operations import user_action
+from torc_tui.operations import runners, user_action
 from torc_tui.operations import workflows as workflow_acts
+from torc_tui.operations.runners import Background
 from torc_tui.plan.resolve import resolve
 from torc_tui.records import replace
 from torc_tui.resources.machine_identity import hostname
@@ -249,6 +251,50 @@ async def test_resize_a_runner(story: Story) -> None:
         line = f"torc compute-nodes resize {node} --num-cpus 2 --memory 4g --max-parallel-jobs 3"
         assert app.last_line == line
         understood(line)
+
+
+async def test_a_runner_with_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+
+    def start_runner(store: Store, workflow_id: int, words: Any, *, actor: str) -> Background:
+        started.append([workflow_id, *words])
+        return Background(os.getpid(), str(tmp_path / "log"))
+
+    monkeypatch.setattr(runners, "start_runner", start_runner)
+    jobs = "[{name: 'fit_{i}', command: x, labels: [gpu, big], parameters: {i: '1:3'}}]"
+    place = Workspace(tmp_path, f"name: flow\njobs: {jobs}\n")
+    app = place.app()
+    async with app.run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "fit_{i}"))
+        await pilot.press("R")
+        await until(pilot, sees(pilot, "3 jobs of it need a runner with labels", "big,gpu"))
+        await pilot.press("tab", "0")
+        await until(pilot, sees(pilot, "CPUs: enter a number above 0"))
+        await pilot.press("backspace", "4", "enter", "enter", "enter", "enter")
+        await until(pilot, lambda: started)
+        assert started == [[1, "--label", "big,gpu", "--num-cpus", "4"]]
+        await until(pilot, lambda: app.last_line is not None)
+        assert app.last_line == "torc run 1 --detach --label big,gpu --num-cpus 4"
+        understood(app.last_line)
+        app.run_command("workflow-run-options")
+        await until(pilot, sees(pilot, "Run flow", "jobs at once"))
+        await pilot.press("ctrl+u", *"a,,b")
+        await until(pilot, sees(pilot, "labels: '' is not a valid label"))
+    place.store.close()
+
+
+async def test_the_maximum_number_of_attempts(tmp_path: Path) -> None:
+    rules = "failure_handlers: [{name: h, rules: [{exit_codes: [7], max_retries: 3}]}]"
+    jobs = "jobs: [{name: fit, command: x, failure_handler: h}]"
+    place = Workspace(tmp_path, f"name: flow\n{rules}\n{jobs}\n")
+    workflow_acts.initialize(place.store, 1, actor="ada@here")
+    with place.store.write() as conn:
+        execute(conn, f"UPDATE job SET attempt_id = 2, status = {int(JobStatus.RUNNING)}")
+    async with place.app().run_test(size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "attempt 2 of "))
+        await pilot.press("w")
+        await until(pilot, lambda: screen_text(pilot).count("attempt 2 of ") >= 2)
+    place.store.close()
 
 
 async def test_stop_one_of_two_runners(story: Story) -> None:

@@ -18,6 +18,7 @@ from torc_tui.operations import workflows
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
+from torc_tui.tui.workflows.exit_message import still_running
 from torc_tui.workflow_file.load import loads
 
 SPEC = "name: pipeline\njobs: [{name: prep, command: 'true'}, {name: fit, command: 'true'}]"
@@ -98,6 +99,21 @@ def test_suspend(terminal: Terminal) -> None:
     os.write(terminal.fd, b"\x1a")
     assert os.WIFSTOPPED(terminal.ended(os.WUNTRACED))
     assert MAIN_SCREEN in terminal.seen
+
+
+def test_quit_from_the_list(terminal: Terminal) -> None:
+    terminal.until(b"prep")
+    os.write(terminal.fd, b"\x1b")
+    terminal.until(b"1 workflow")
+    os.write(terminal.fd, b"q")
+    assert os.waitstatus_to_exitcode(terminal.ended()) == 0
+    assert b"workflow 1 is still running; reopen it with `torc 1`" in terminal.read()
+
+
+def test_several_workflows_still_run() -> None:
+    told = "workflows 6, 7 and 9 are still running; reopen one with `torc 6`"
+    assert still_running([6, 7, 9]) == told
+    assert still_running([]) is None
 
 
 def test_quit(terminal: Terminal) -> None:

@@ -93,6 +93,14 @@ class JobFacts:
         lack = CoreLedger(self.store.url, cores).shortfall(number)
         return () if lack is None else (lack,)
 
+    def attempts(self, job_id: int) -> tuple[int, int | None] | None:
+        """Return the attempt of a job and the maximum number of attempts; None without the job."""
+        try:
+            job = job_of(queries.get_job(self.store, job_id))
+        except NotFound:
+            return None
+        return job.attempt_id, self._attempts(job)
+
     def _attempts(self, job: Job) -> int | None:
         """Return the maximum number of attempts of a job that was retried, by its rules."""
         if job.attempt_id <= 1 or job.status not in (JobStatus.READY, JobStatus.RUNNING):

@@ -207,16 +207,21 @@ def unschedulable_jobs(store: Store, workflow_id: int) -> tuple[list[Unschedulab
     return found, len(never) == len(requested)
 
 
-def unserved_labels(store: Store, workflow_id: int) -> dict[str, int]:
-    """Return the labels of ready jobs that no runner takes, with the number of jobs."""
+def unserved_labels(
+    store: Store, workflow_id: int, statuses: Collection[JobStatus] = (JobStatus.READY,)
+) -> dict[str, int]:
+    """Return the labels of jobs that no runner takes, with the number of jobs.
+
+    Only jobs that are not held and have one of the statuses count.
+    """
     with store.read() as conn:
         left = conn.rows(sql.REMAINING_JOBS, workflow_id=workflow_id)
-    ready = [one for one in left if one.status == JobStatus.READY and one.labels and not one.held]
-    if not ready:
+    labeled = [one for one in left if one.status in statuses and one.labels and not one.held]
+    if not labeled:
         return {}
     active = runner_liveness.runners(store, workflow_id=workflow_id)
     found: dict[str, int] = {}
-    for one in ready:
+    for one in labeled:
         labels = json.loads(one.labels or "[]")
         if not any(serves(runner.labels or (), labels) for runner in active):
             key = ",".join(labels)

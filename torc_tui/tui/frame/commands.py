@@ -194,6 +194,9 @@ COMMANDS: tuple[AppCommand, ...] = (
        "U"),
     # -- actions on workflows
     *_of_catalog(Target.WORKFLOW, Target.WORKFLOWS, Target.RUNNER),
+    _c("workflow-run-options", "run with options",
+       "Start a runner with labels, or with a part of the machine", "workflow workflows",
+       writes=True, shell="torc run ID --detach --label LABEL"),
     _c("workflow-export", "export", "Export the workflow to a file", "workflow workflows",
        shell="torc workflows export ID -o FILE"),
     _c("runners-resize", "resize runner", "Change how much of its machine the runner may use",

@@ -37,6 +37,10 @@ class JobReasons:
         """Lost runners: active in the database, without a process."""
         self.wanted: set[int] = set()
         """Requirements of ready jobs on screen, which the reader thread checks."""
+        self.retried: set[int] = set()
+        """Retried jobs whose maximum number of attempts is not known yet."""
+        self._attempts: dict[int, tuple[int, int | None]] = {}
+        """The attempt of retried jobs, and the maximum number of attempts in it."""
         self._ready: set[int] = set()
         """Ready jobs on screen."""
         self._waiting: dict[int, set[int]] = {}
@@ -48,6 +52,20 @@ class JobReasons:
             self.dependencies[key] = dependencies
             for one in dependencies:
                 self._waiting.setdefault(one.job_id, set()).add(key)
+
+    def learn_attempts(self, found: Mapping[int, tuple[int, int | None]]) -> None:
+        """Store the attempt of jobs, and its maximum number of attempts."""
+        self._attempts |= found
+
+    def _most_attempts(self, job: Job) -> int | None:
+        """Return the maximum number of attempts of a retried job, if it is known."""
+        if job.attempt_id <= 1 or job.status not in (JobStatus.READY, JobStatus.RUNNING):
+            return None
+        attempt, most = self._attempts.get(job.id, (0, None))
+        if attempt != job.attempt_id:
+            self.retried.add(job.id)
+            return None
+        return most
 
     def touched_by(self, changed: Collection[int]) -> set[int]:
         """Return the jobs whose reasons may have changed because they depend on these."""
@@ -78,6 +96,7 @@ class JobReasons:
             paused=workflow.is_paused,
             canceled=workflow.is_canceled,
             runners=len(self.view.nodes - self.dead),
+            attempts=self._most_attempts(job),
         )
         if job.status is not JobStatus.READY:
             return found
@@ -117,7 +136,7 @@ class JobReasons:
 
     def attempt(self, job: Job) -> str:
         """Return the note about a running job."""
-        return why(Facts(job=job, now=self.now))
+        return why(Facts(job=job, now=self.now, attempts=self._most_attempts(job)))
 
     def chain(self, job_id: int) -> list[str]:
         """Return the chain of reasons as the lines of a tree."""

@@ -136,10 +136,11 @@ class WorkflowModel:
 
     def unexplained(self) -> list[int]:
         """Return the jobs whose dependencies are to be read next; each is returned once."""
-        missing = self.rows.reasons.unexplained
-        wanted = list(missing)[:ASKED_AT_ONCE]
-        missing.clear()
-        return wanted
+        return _taken(self.rows.reasons.unexplained)
+
+    def retried(self) -> list[int]:
+        """Return the jobs whose number of attempts is to be read next; each is returned once."""
+        return _taken(self.rows.reasons.retried)
 
     def requirements_on_screen(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
         """Return the workflow, and the requirements of ready jobs that are on screen."""
@@ -162,6 +163,12 @@ class WorkflowModel:
                 if len(found) == most:
                     break
         return found
+
+
+def _taken(missing: set[int]) -> list[int]:
+    wanted = list(missing)[:ASKED_AT_ONCE]
+    missing.clear()
+    return wanted
 
 
 def _empty(workflow_id: int) -> WorkflowView:
@@ -212,6 +219,13 @@ class DependencyReader:
         wanted = self._model.unexplained()
         if wanted:
             reader.ask("facts", lambda source: read_dependencies(source, wanted), self._learn)
+        retried, wf = self._model.retried(), self._model.workflow_id
+        if retried:
+            reader.ask(
+                ("attempts", wf),
+                lambda source: read_attempts(source, wf, retried),
+                self._learn_attempts,
+            )
 
     def ask_chain(self, reader: Reader, job: Job) -> None:
         """Read the dependencies of a job, and theirs in turn."""
@@ -219,9 +233,23 @@ class DependencyReader:
             "chain", lambda source: read_dependencies(source, [job.id], follow=True), self._learn
         )
 
+    def _learn_attempts(self, found: Mapping[int, tuple[int, int | None]]) -> None:
+        self._model.rows.reasons.learn_attempts(found)
+        self._then(set(found))
+
     def _learn(self, found: Found) -> None:
         self._model.rows.reasons.learn(found)
         self._then(set(found))
+
+
+def read_attempts(
+    source: FeedReader, workflow_id: int, wanted: Sequence[int]
+) -> dict[int, tuple[int, int | None]]:
+    """Return the attempt of each retried job, and its maximum number of attempts."""
+    from torc_tui.operations.job_facts import JobFacts
+
+    facts = JobFacts(source.store, workflow_id)
+    return {job_id: found for job_id in wanted if (found := facts.attempts(job_id)) is not None}
 
 
 def read_dependencies(source: FeedReader, wanted: Sequence[int], *, follow: bool = False) -> Found:

@@ -76,10 +76,6 @@ class TorcApp(App[int]):
     ToastRack { layer: default; margin: 0 0 1 0; }
     .-wide.-tall ToastRack { margin: 0; offset: 0 -1; }
     """
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(FRAMES_FROM[0], "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(FRAMES_FROM[1], "-tall")]
-    """Where panes have frames, notifications cover the lower edge of a frame. Elsewhere the panes
-    become shorter while notifications are shown."""
 
     def __init__(
         self,
@@ -97,6 +93,10 @@ class TorcApp(App[int]):
         self.state = UiState(state_file)
         wanted = choose(self.environ, self.state.get("theme", "") or None)
         super().__init__(ansi_color=True if wanted in ("torc-mono", "torc-16") else None)
+        # Where panes have frames, notifications cover the lower edge of a frame. Elsewhere the
+        # panes become shorter while notifications are shown.
+        self.HORIZONTAL_BREAKPOINTS = [(FRAMES_FROM[0], "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(FRAMES_FROM[1], "-tall")]
         self._ascii = None if terminal.speaks_unicode(self.environ) else AsciiOnly()
         for theme in THEMES:
             self.register_theme(theme)

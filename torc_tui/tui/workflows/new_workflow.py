@@ -25,7 +25,7 @@ from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.overlay import Button
 from torc_tui.tui.widgets.painted import StatusLine
-from torc_tui.tui.workflows import file_preview, workflow_actions
+from torc_tui.tui.workflows import file_preview, run_actions
 from torc_tui.tui.workflows.file_preview import Kind, Preview, expanded
 from torc_tui.tui.workflows.path_picker import Matches, PathPicker
 from torc_tui.tui.workflows.plan_summary import summary
@@ -261,7 +261,7 @@ class NewWorkflow(CoveringScreen):
             self.torc.open_workflow(made)
             if run:
                 # The new workflow is kept and shown even if its runner cannot start.
-                workflow_actions.run(self.torc, Workflow(id=made, name=name, user=""), line=line)
+                run_actions.run(self.torc, Workflow(id=made, name=name, user=""), line=line)
 
         self.torc.actions.run(
             creation(found, plan, target),

@@ -68,7 +68,7 @@ def read_runners(
     torc: AppPort, workflow: Workflow, then: Callable[[list[RunnerSize]], None]
 ) -> None:
     """Pass on the active runners of a workflow."""
-    torc.actions.read(lambda store, actor: _runners(store, workflow.id), then=then)
+    torc.actions.read(lambda store, actor: read_runners_of(store, workflow.id), then=then)
 
 
 def _matching(runners: list[RunnerSize], typed: str) -> list[FoundRow[RunnerSize]]:
@@ -76,7 +76,8 @@ def _matching(runners: list[RunnerSize], typed: str) -> list[FoundRow[RunnerSize
     return [row for row in rows if typed.lower() in row[1].lower()]
 
 
-def _runners(store: Store, workflow_id: int) -> list[RunnerSize]:
+def read_runners_of(store: Store, workflow_id: int) -> list[RunnerSize]:
+    """Return the active runners of a workflow."""
     from torc_tui.store import compute_nodes
 
     out = []
@@ -123,9 +124,9 @@ def resize_runner(torc: AppPort, runner: RunnerSize) -> None:
     fields = [
         FormField("cpus", "CPUs", str(runner.num_cpus), check=_positive),
         FormField(
-            "memory", "memory", format_memory(runner.memory), "such as 16g", check=_positive_memory
+            "memory", "memory", format_memory(runner.memory), "such as 16g", check=positive_memory
         ),
-        FormField("parallel", "jobs at once", limit, "no limit", check=_positive_or_nothing),
+        FormField("parallel", "jobs at once", limit, "no limit", check=positive_or_nothing),
     ]
     torc.push(Form(f"Runner {runner.id} on {runner.hostname}", fields, "Resize the runner"), take)
 
@@ -134,11 +135,13 @@ def _positive(text: str) -> str | None:
     return None if text.isdecimal() and 0 < int(text) < 1 << 31 else "enter a number above 0"
 
 
-def _positive_or_nothing(text: str) -> str | None:
+def positive_or_nothing(text: str) -> str | None:
+    """Return what is wrong with an optional number, or None."""
     return None if not text else _positive(text)
 
 
-def _positive_memory(text: str) -> str | None:
+def positive_memory(text: str) -> str | None:
+    """Return what is wrong with a memory size, or None."""
     try:
         return None if parse_memory(text) > 0 else "must be greater than 0"
     except ValueError as error:

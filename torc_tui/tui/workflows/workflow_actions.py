@@ -7,7 +7,7 @@ process to watch, have a function of their own here or in `workflow_dialogs`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,22 +21,18 @@ from torc_tui.operations.catalog import (
     START,
     STOP,
 )
-from torc_tui.operations.user_action import Target, shell_line
-from torc_tui.status import WorkflowState
+from torc_tui.operations.user_action import Target
 from torc_tui.tui.frame.commands import ACTIONS
 from torc_tui.tui.frame.ports import AppPort, HasApp
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.workflows import runner_actions, workflow_dialogs
 from torc_tui.tui.workflows.rerun_dialogs import initialize, rerun_stale
-from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck
-from torc_tui.tui.workflows.workflow_questions import act, confirm
+from torc_tui.tui.workflows.run_actions import ask_options, start
+from torc_tui.tui.workflows.workflow_questions import act
 
 if TYPE_CHECKING:
-    from torc_tui.operations.runners import Background
-    from torc_tui.store.database import Store
+    pass
 
-SETTLED_STATES = (WorkflowState.COMPLETED, WorkflowState.FAILED)
-"""States in which a runner finds nothing to do, but jobs may be stale."""
 OnWorkflow = Callable[[AppPort, Workflow], None]
 ON_WORKFLOWS = {
     command: actions
@@ -65,6 +61,7 @@ class WorkflowActions:
         handlers: dict[str, OnWorkflow] = {
             **{command: partial(act, actions) for command, actions in ON_WORKFLOWS.items()},
             START.id: start,
+            "workflow-run-options": ask_options,
             STOP.id: self._stop,
             RENAME.id: workflow_dialogs.rename,
             RESIZE.id: runner_actions.resize,
@@ -90,43 +87,3 @@ class WorkflowActions:
         self._stopped.add(workflow.id)
         note = "" if hard else f"\n{torc.keymap.key(STOP.id)} again kills its jobs"
         act((STOP,), torc, workflow, flags={"hard": True} if hard else {}, note=note)
-
-
-def start(torc: AppPort, workflow: Workflow) -> None:
-    """Start a runner; ask first if the workflow already has one.
-
-    A finished workflow has nothing for a runner: its stale jobs are offered instead.
-    """
-
-    def found(runners: Sequence[runner_actions.RunnerSize]) -> None:
-        if not runners and workflow.state in SETTLED_STATES:
-            rerun_stale(torc, workflow)
-            return
-        if not runners:
-            run(torc, workflow)
-            return
-        hosts = ", ".join(f"runner {one.id} on {one.hostname}" for one in runners)
-        about = [f"Active: {hosts}. Another runner starts further jobs at the same time."]
-        title = f"{workflow.name} is already running. Start another runner?"
-        confirm(torc, title, about, "Start another runner", lambda: run(torc, workflow))
-
-    runner_actions.read_runners(torc, workflow, found)
-
-
-def run(torc: AppPort, workflow: Workflow, *, line: str | None = None) -> None:
-    """Start a runner in the background; ``line`` is the command line that does the same."""
-    wf = workflow.id
-
-    def start(store: Store, actor: str) -> Background:
-        from torc_tui.operations import runners, workflows
-
-        if workflows.needs_initialization(workflow):
-            workflows.initialize(store, wf, once=True, actor=actor)
-        return runners.start_runner(store, wf, actor=actor)
-
-    torc.actions.run(
-        start,
-        line=line or shell_line(START, workflow=wf),
-        report=lambda _background: START.done.format(workflow=workflow.name),
-        then=lambda background: RunnerStartupCheck(torc, wf, background).watch(),
-    )

@@ -33,6 +33,7 @@ from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.tab_bar import TabBar
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows import idle_commands
+from torc_tui.tui.workflows.exit_message import still_running
 from torc_tui.tui.workflows.job_actions import JobActions
 from torc_tui.tui.workflows.job_commands import JobCommands
 from torc_tui.tui.workflows.rerun_dialogs import rerun, rerun_stale
@@ -135,11 +136,8 @@ class WorkflowScreen(TorcScreen):
         return None if job is None else job.name
 
     def exit_message(self) -> str | None:
-        view = self.model.view
-        if not self.model.loaded or not view.count(*HELD):
-            return None
-        wf = self.workflow_id
-        return f"workflow {wf} is still running; reopen it with `torc {wf}`"
+        runs = self.model.loaded and self.model.view.count(*HELD)
+        return still_running([self.workflow_id] if runs else [])
 
     def rerun_jobs(self, job_ids: Sequence[int] | None, *, ask: bool = True) -> None:
         workflow = self.workflow

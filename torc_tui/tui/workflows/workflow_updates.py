@@ -170,7 +170,9 @@ class WorkflowUpdates:
         screen, reasons = self._screen, self._model.rows.reasons
         table = screen.table
         waiting = (
-            table.reordering.is_due or table.rows.widths.are_outgrown or bool(reasons.unexplained)
+            table.reordering.is_due
+            or table.rows.widths.are_outgrown
+            or bool(reasons.unexplained or reasons.retried)
         )
         return waiting or screen.tabs.busy
 

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from torc_tui.model import Workflow
-from torc_tui.status import JobStatus
+from torc_tui.status import HELD, JobStatus, number_of
 from torc_tui.tui.feed.handovers import Found, Handover, Listed, Lost
 from torc_tui.tui.feed.watches import Watch
 from torc_tui.tui.frame.bars import FooterBar, HeaderBar, HeaderState
@@ -24,6 +24,7 @@ from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.table_model import NEVER
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows import idle_commands
+from torc_tui.tui.workflows.exit_message import still_running
 from torc_tui.tui.workflows.workflow_actions import WorkflowActions
 from torc_tui.tui.workflows.workflow_preview import WorkflowPreview
 from torc_tui.tui.workflows.workflow_rows import WorkflowRows
@@ -139,6 +140,10 @@ class WorkflowsScreen(TorcScreen):
         self.rows.now = self.preview.now = now
         self._show_header()
         self.preview.write()
+
+    def exit_message(self) -> str | None:
+        records = self.rows.records.values()
+        return still_running([one.id for one in records if number_of(one.counts, HELD)])
 
     # -- commands ----------------------------------------------------------------------------------
 
