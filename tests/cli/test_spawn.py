@@ -416,3 +416,27 @@ def test_postgresql(
     write(place, jobs, failure_handlers=[handler])
     assert torc("run", "w.json", "-q").code == 0, logs(place)
     assert (place / "ran").read_text() == "2\n3\nall\njoin\n"
+
+
+def test_import_of_a_loop(torc: Any, place: Path) -> None:
+    """An imported workflow runs like the first: parents add the same jobs, and a join waits."""
+    (place / "chain.sh").write_text(
+        'test $TORC_GENERATION = 2 || torc spawn - <<END\n{"jobs": [{"name":'
+        ' "it_$((TORC_GENERATION + 1))", "command": "bash chain.sh"}]}\nEND\n'
+        'echo "$TORC_JOB_NAME" >> ran\n'
+    )
+    join = {"name": "join", "command": "echo join >> ran", "depends_on_regexes": ["^it_"]}
+    write(place, [{"name": "it_0", "command": "bash chain.sh"}, join])
+    assert torc("run", "w.json", "-q").code == 0
+    assert (place / "ran").read_text().split() == ["it_0", "it_1", "it_2", "join"]
+    for options in ([], ["--include-results"]):
+        torc("workflows", "export", 1, "-o", "copy.json", *options)
+        copy = torc("workflows", "import", "copy.json", "-f", "json").json["id"]
+        before = {one["name"]: one["id"] for one in torc("jobs", "list", copy, "-f", "json").json}
+        (place / "ran").unlink()
+        assert torc("run", copy, "-q").code == 0
+        after = torc("jobs", "list", copy, "-f", "json").json
+        assert {one["name"]: one["id"] for one in after} == before
+        assert {one["status"] for one in after} == {"completed"}
+        ran = (place / "ran").read_text().split()
+        assert sorted(ran) == ["it_0", "it_1", "it_2", "join"] and ran[-1] == "join"

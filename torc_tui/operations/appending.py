@@ -21,6 +21,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.encoding import dumps
 from torc_tui.store.plan_rows import (
+    ADDED,
     EdgeRow,
     PlanIds,
     edge_rows,
@@ -105,9 +106,8 @@ def append_plan(
     own = replace(appended.plan, jobs=appended.plan.jobs[first:])
     new = replace(ids, job=appended.new_jobs)
     jobs = job_columns(own, new, conn.columns(sql.INSERT_JOBS))
-    by_hand = dumps({"name": None})  # added jobs are in no file
     conn.insert(sql.INSERT_JOBS, workflow_id=workflow_id, **(jobs | dict(columns)))
-    conn.many(sql.SET_EDITED, [{"id": one, "edited": by_hand} for one in appended.new_jobs])
+    conn.many(sql.SET_EDITED, [{"id": one, "edited": ADDED} for one in appended.new_jobs])
     known = set(appended.known_jobs)
     found = {(row[0], row[1]): row for row in edges}
     found |= {(row[0], row[1]): row for row in edge_rows(appended.plan, ids) if row[1] not in known}

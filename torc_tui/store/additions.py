@@ -19,7 +19,7 @@ from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import insert_requirements
 from torc_tui.store.encoding import dumps, loads
-from torc_tui.store.plan_rows import REQUIREMENT_FIELDS, encode_rules
+from torc_tui.store.plan_rows import ADDED, REQUIREMENT_FIELDS, encode_rules
 from torc_tui.store.workflows import read_requirements
 
 _NUMBERED = re.compile(r"job(\d{1,9})")
@@ -48,8 +48,7 @@ def add_jobs(
         cancel_on_blocking_job_failure=True,
         requirement_id=requirement_id,
     )
-    text = dumps({"name": None})  # no file has them
-    conn.many(sql.SET_EDITED, [{"id": job_id, "edited": text} for job_id in ids])
+    conn.many(sql.SET_EDITED, [{"id": job_id, "edited": ADDED} for job_id in ids])
     classify(conn, workflow_id)
     return list(ids)
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
 from torc_tui.errors import UsageError
+from torc_tui.lifecycle.spawning import Mode, Spawn
 from torc_tui.model import (
     DEFAULT_REQUIREMENTS,
     Action,
@@ -29,6 +30,7 @@ from torc_tui.model import (
 from torc_tui.records import fields
 from torc_tui.store.creation import FILE_SETTINGS
 from torc_tui.store.encoding import dumps
+from torc_tui.store.plan_rows import PATTERNS
 from torc_tui.workflow_file import checks
 from torc_tui.workflow_file.failure_keys import RULE
 from torc_tui.workflow_file.key_tables import Key
@@ -51,7 +53,15 @@ Check = Callable[[Any], Any]
 HINT = "`torc workflows export` writes such files"
 ANY_WHOLE = checks.integer(-(1 << 63), (1 << 63) - 1)
 _PRIORITY = checks.integer(-checks.INTEGER_LIMIT)  # a command may set one below 0, a file may not
+_COUNT = checks.integer(0)
 _REQUIRED: Any = object()
+
+
+class JobOrigin(NamedTuple):
+    """How a job was added: by a user, or by the job at this place, with `torc spawn`."""
+
+    parent: int | None
+    spawn: Spawn | None
 
 
 class DocumentEntry:
@@ -141,6 +151,7 @@ def job_spec(entry: DocumentEntry) -> JobSpec:
         priority=entry.get("priority", _PRIORITY, 0),
         canary=entry.get("canary", checks.boolean, None),
         labels=entry.get("labels", JOB.keys["labels"].check, ()),
+        **entry.get("patterns", _patterns, {}),
         **{key: entry.get(key, JOB.keys[key].check, value) for key, value in _SCALARS.items()},
     )
 
@@ -165,6 +176,35 @@ def _parameter(entry: DocumentEntry, key: str, value: Any) -> int | float | str:
 
 def _options(value: Any) -> dict[str, Json]:
     return _by_table(checks.mapping(value), {key: JOB.keys[key] for key in JOB_OPTIONS})
+
+
+def _patterns(value: Any) -> dict[str, tuple[str, ...]]:
+    found = _by_table(checks.mapping(value), {key: JOB.keys[key] for key in PATTERNS})
+    for pattern in (one for patterns in found.values() for one in patterns):
+        checks.pattern(pattern)
+    return {key: tuple(patterns) for key, patterns in found.items()}
+
+
+def origin_of(entry: DocumentEntry, parent: Check, most_runs: int) -> JobOrigin | None:
+    """Return how a job was added to its workflow; None for a job of the workflow file.
+
+    ``parent`` takes the id of the job that added it. A run after ``most_runs`` counts as that run.
+    """
+    place = entry.get("spawned_by", parent, None)
+    if place is None:
+        return JobOrigin(None, None) if entry.get("added", checks.boolean, False) else None
+    spawn = DocumentEntry(entry.values.get("spawn"), f"{entry.place}.spawn")
+    return JobOrigin(
+        place,
+        Spawn(
+            min(spawn.get("run", _COUNT), most_runs),
+            spawn.get("attempt", _COUNT),
+            spawn.get("mode", checks.choice(*get_args(Mode))),
+            spawn.get("digest", checks.nonempty),
+            spawn.get("lineage", checks.name),
+            spawn.get("generation", _COUNT),
+        ),
+    )
 
 
 def _stdio(value: Any) -> dict[str, Json]:

@@ -27,6 +27,9 @@ from torc_tui.store.encoding import dumps
 PATTERNS = ("depends_on_regexes", "input_file_regexes", "input_user_data_regexes")
 """Keys of a job by which it may wait for jobs that are added later."""
 
+ADDED = dumps({"name": None})
+"""The column ``edited`` of a job that no workflow file has."""
+
 Columns = dict[str, Any]
 """Column -> the values of all rows."""
 

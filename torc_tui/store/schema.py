@@ -266,6 +266,7 @@ JOB_DOCUMENT = """
     group parameter_values:parameters env stdio options require_user_data labels
     input_files:input_file_ids output_files:output_file_ids
     input_user_data:input_user_data_ids output_user_data:output_user_data_ids
+    patterns spawned_by spawn edited
 """
 """The columns of a job that an exported workflow contains."""
 Index("job_by_workflow", job.c.workflow_id, job.c.status)

@@ -9,7 +9,7 @@ have ``depends_on_job_ids``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torc_tui.errors import UsageError
@@ -34,6 +34,7 @@ from torc_tui.store.document_entries import (
     HINT,
     Check,
     DocumentEntry,
+    JobOrigin,
     action_of,
     entries_of,
     execution_config,
@@ -43,6 +44,7 @@ from torc_tui.store.document_entries import (
     json_mapping,
     json_value,
     listed,
+    origin_of,
     requirements_of,
     scheduler_of,
     user_data_of,
@@ -59,6 +61,7 @@ class Transfer:
     """An imported workflow: its plan, and rows whose jobs are places in the plan."""
 
     plan: Plan
+    origins: dict[int, JobOrigin]
     results: list[dict[str, Any]]
     events: list[tuple[str, int | None, dict[str, Json] | None, float, str | None]]
 
@@ -68,9 +71,18 @@ def read_document(document: Mapping[str, Json]) -> Transfer:
     places = Places(document)
     plan = _plan(document, places)
     _check_plan(plan)
+    results = _results(document, places)
+    last_run = max((row["run_id"] for row in results), default=0)
+    origins = {
+        place: origin
+        for place, entry in enumerate(places.lists["jobs"])
+        if (origin := origin_of(entry, places.of("jobs"), last_run)) is not None
+    }
+    _check_origins(places.lists["jobs"], origins)
     return Transfer(
         plan,
-        _results(document, places),
+        origins,
+        results,
         [_event(entry, places) for entry in entries_of(document, "events")],
     )
 
@@ -190,6 +202,20 @@ def _check_plan(plan: Plan) -> None:
             "the jobs of the exported workflow wait for each other: "
             + " -> ".join([*path, path[0]])
         )
+
+
+def _check_origins(jobs: Sequence[DocumentEntry], origins: Mapping[int, JobOrigin]) -> None:
+    """Refuse jobs that, through others, have added themselves."""
+    good: set[int | None] = {None}
+    for start in origins:
+        path: dict[int, None] = {}
+        place: int | None = start
+        while place is not None and place not in good:
+            if place in path:
+                raise jobs[place].error("spawned_by", "leads back to the job itself")
+            path[place] = None
+            place = origins[place].parent if place in origins else None
+        good.update(path)
 
 
 # -- results and events ----------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """Export a stored workflow as one JSON document, which another database can import.
 
 Input: the id of a workflow. Output: the document. In addition to the keys of upstream, it has
-``gates``, ``dependencies`` ([job, depends on, kind, via]; a negative number is a gate), and the
-``script`` of jobs, in which ids of records differ from other numbers. Nothing is written here.
+``gates``, ``dependencies`` ([job, depends on, kind, via]; a negative number is a gate), and for
+jobs their ``script``, in which ids of records differ from other numbers, their ``patterns``, and
+how they were ``added`` or spawned by other jobs. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from torc_tui.lifecycle.spawning import Spawn
 from torc_tui.model import Json
 from torc_tui.store import feed, queries, sql, workflows
 from torc_tui.store.connection import Connection
@@ -120,7 +122,11 @@ def _jobs(conn: Connection, workflow_id: int) -> list[Document]:
 
 
 def _job(job: Document, files: Mapping[int, list[int]], data: Mapping[int, list[int]]) -> Document:
-    script = job["script"]
+    script, edited = job["script"], job.pop("edited")
+    if edited is not None and edited.get("name", "") is None:
+        job["added"] = True  # no file has it
+    if job["spawn"] is not None:
+        job["spawn"] = Spawn(*job["spawn"])._asdict()
     commands = [job["command"], job["invocation_script"]]
     if script is not None and [_text(part) for part in script] != commands:
         job["script"] = None  # the command was changed since

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torc_tui.model import Json
-from torc_tui.store import event_log, sql, workflows
+from torc_tui.store import event_log, spawned, sql, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import create
 from torc_tui.store.database import Store
+from torc_tui.store.document_entries import JobOrigin
 from torc_tui.store.encoding import dumps
+from torc_tui.store.plan_rows import ADDED
 from torc_tui.store.workflow_document import read_document
 from torc_tui.store.workflow_export import export_workflow as export_workflow
 
@@ -38,11 +40,12 @@ def import_workflow(
     workflow_id = create(
         store, transfer.plan, user=user, directory=directory, at=at, name=name, actor=actor
     )
-    if not transfer.results and not transfer.events:
+    if not (transfer.origins or transfer.results or transfer.events):
         return workflow_id
     try:
         with store.write() as conn:
             first = conn.value(sql.FIRST_JOB, workflow_id=workflow_id) or 0
+            _set_origins(conn, first, transfer.origins)
             _add_results(conn, workflow_id, first, transfer.results)
             for kind, job, values, moment, who in transfer.events:
                 entry = (kind, None if job is None else first + job, values)
@@ -51,6 +54,22 @@ def import_workflow(
         workflows.delete(store, [workflow_id])
         raise
     return workflow_id
+
+
+def _set_origins(conn: Connection, first: int, origins: Mapping[int, JobOrigin]) -> None:
+    """Store how jobs were added, as if they had been added here."""
+    conn.many(
+        sql.SET_ORIGIN,
+        [
+            {
+                "id": first + place,
+                "spawned_by": None if parent is None else first + parent,
+                "spawn": None if spawn is None else spawned.encode(spawn),
+                "edited": ADDED,
+            }
+            for place, (parent, spawn) in origins.items()
+        ],
+    )
 
 
 def _add_results(

@@ -43,6 +43,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "status:status options:json"),
     "NUMBER_OF_JOBS": ("SELECT count(*) AS number FROM job WHERE job.workflow_id = ?1 AND NOT "
         "job.removed", "workflow_id", "number"),
+    "SET_ORIGIN": ("UPDATE job SET spawned_by=?1, spawn=?2, edited=?3 WHERE job.id = ?4",
+        "spawned_by spawn:json edited:json id"),
     "SET_PATTERNS": ("UPDATE job SET patterns=?1 WHERE job.id = ?2", "patterns:json id"),
     "SET_SPAWN": ("UPDATE job SET spawn=?1 WHERE job.id = ?2", "spawn:json job_id"),
     "SPAWNED_JOBS": ("SELECT job.id, job.name, job.status, job.spawned_by AS spawned_by, "

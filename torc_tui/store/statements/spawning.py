@@ -41,6 +41,7 @@ CALLER = (
     .where(job.c.id == param("job_id"), _own)
 )
 SET_SPAWN = change(job, "spawn", job.c.id == param("job_id"))
+SET_ORIGIN = change(job, "spawned_by spawn edited", job.c.id == param("id"))
 NUMBER_OF_JOBS = select(func.count().label("number")).where(_own, ~job.c.removed)
 JOBS_OF_NAMES = select(*columns(job, "id name status spawned_by spawn")).where(
     _own, is_listed(job.c.name, param("names", Text())), ~job.c.removed
