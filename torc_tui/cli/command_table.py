@@ -1069,6 +1069,18 @@ RECORD_COMMANDS = (
         arg("--compute-node ID", "only results of the runner with this id", type=POSITIVE),
         *LISTING,
     ),
+    _list(
+        "results sweep",
+        "sweep:sweep",
+        "List the jobs of a job group with their parameters, results and values of user data",
+        arg("group GROUP", "job group, such as 'train_{lr}' (default: the only one)", nargs="?"),
+        arg(
+            "--path PATH",
+            "only this part of the user data, such as .loss (repeatable)",
+            action="append",
+        ),
+        arg("-l --limit", "list at most N", type=COUNT),
+    ),
     CliCommand(("results get",), "records:result", "Show a result", (_ID,)),
     CliCommand(
         ("results delete",),

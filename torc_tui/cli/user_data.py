@@ -19,6 +19,7 @@ from torc_tui.errors import NotFound, UsageError
 from torc_tui.store import user_data, user_data_records
 from torc_tui.store.connection import Connection
 from torc_tui.store.selection import ListSelection
+from torc_tui.views.json_document import path_of, value_at
 
 
 def list_(call: Call) -> None:
@@ -51,31 +52,18 @@ def get(call: Call) -> int:
     return 0
 
 
-_PART = r"""\.?([^.\[\]"]+)|\.?\[(-?\d+)\]|\.?\[?"((?:[^"\\]|\\.)*)"\]?"""
-"""A part of a path: a key, an index, or a key in quotes."""
-
-
 def part_of(value: Any, path: str) -> Any:
     """Return the part of a value at a path as jq writes it: ``.a[0]["a key"]``.
 
     Raise UsageError if the text is not a path, NotFound if there is no such part.
     """
-    import json
-    import re
-
-    if not re.fullmatch(rf"\.?|({_PART})+", path):
+    parts = path_of(path)
+    if parts is None:
         raise UsageError(f"{path!r} is not a path", hint="""write a path such as .a[0]["a key"]""")
-    for key, index, quoted in re.findall(_PART, path):
-        try:
-            if index and isinstance(value, list):
-                value = value[int(index)]
-            elif not index and isinstance(value, dict):
-                value = value[key or json.loads(f'"{quoted}"')]
-            else:
-                raise LookupError
-        except (LookupError, ValueError):
-            raise NotFound(f"the value has no part {path!r}") from None
-    return value
+    try:
+        return value_at(value, parts)
+    except KeyError:
+        raise NotFound(f"the value has no part {path!r}") from None
 
 
 def update(call: Call) -> int:

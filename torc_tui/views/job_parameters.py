@@ -15,6 +15,9 @@ from torc_tui.model import Job
 
 MEASURED = 1000
 """Number of jobs whose values are measured."""
+_LONGEST_NUMBER = 20
+"""Digits up to which numbers inside of texts are compared as numbers."""
+_DIGITS = re.compile("[0-9]+")
 _BETWEEN = re.compile(r" (?=[A-Za-z_]\w*=)")
 
 
@@ -56,9 +59,15 @@ def number_of_text(text: str) -> float | None:
 
 
 def place_of(job: Job, name: str) -> tuple[int, float, str]:
-    """Return the sort key of a job by a parameter: numbers, then texts, then jobs without it."""
+    """Return the sort key of a job by a parameter: as `place_of_value`, jobs without it last."""
     text = parameters_of(job.values).get(name)
-    if text is None:
-        return 2, 0.0, ""
+    return (2, 0.0, "") if text is None else place_of_value(text)
+
+
+@lru_cache(maxsize=4096)
+def place_of_value(text: str) -> tuple[int, float, str]:
+    """Return the sort key of a value: numbers, then texts, with ``v2`` before ``v10``."""
     number = number_of_text(text)
-    return (1, 0.0, text) if number is None else (0, number, "")
+    if number is not None:
+        return 0, number, ""
+    return 1, 0.0, _DIGITS.sub(lambda found: found[0].zfill(_LONGEST_NUMBER), text)

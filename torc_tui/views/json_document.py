@@ -20,6 +20,9 @@ Path = tuple[str | int, ...]
 
 _PREVIEW = 80
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_PART = r"""\.?([^.\[\]"]+)|\.?\[(-?\d+)\]|\.?\[?"((?:[^"\\]|\\.)*)"\]?"""
+"""A part of a path: a key, an index, or a key in quotes."""
+_PATH = re.compile(rf"\.?|({_PART})+")
 
 
 class TreeRow(NamedTuple):
@@ -111,12 +114,27 @@ def jq_path(path: Path) -> str:
     return out if out.startswith(".") else f".{out}"
 
 
+def path_of(text: str) -> Path | None:
+    """Return the path that a text such as ``.a[0]["a key"]`` means, or None."""
+    if not _PATH.fullmatch(text):
+        return None
+    try:
+        return tuple(
+            int(index) if index else key or json.loads(f'"{quoted}"')
+            for key, index, quoted in re.findall(_PART, text)
+        )
+    except ValueError:
+        return None
+
+
 def value_at(value: Json, path: Path) -> Json:
     """Return the value at a path; raise KeyError if there is none."""
     for part in path:
         try:
+            if isinstance(value, str):
+                raise TypeError
             value = value[part]
-        except (IndexError, TypeError) as error:
+        except (LookupError, TypeError) as error:
             raise KeyError(jq_path(path)) from error
     return value
 

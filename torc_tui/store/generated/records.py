@@ -128,6 +128,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "status": "result.status", "exec_time_minutes": "result.ended_at - result.started_at",
         "completion_time": "result.ended_at", "peak_memory_bytes": "result.peak_memory",
         "peak_cpu_percent": "result.peak_cpu_percent"})),
+    "PEAKS_OF_JOBS": ("SELECT result.job_id, result.peak_memory AS peak_memory_bytes FROM "
+        "result JOIN job ON job.id = result.job_id AND job.attempt_id = result.attempt_id WHERE "
+        "result.job_id IN (SELECT listed.value FROM json_each(?1) AS listed) ORDER BY "
+        "result.id", "job_ids", "job_id peak_memory_bytes"),
     "RESULT": ("SELECT result.id, result.job_id, result.workflow_id, result.run_id, "
         "result.attempt_id, result.compute_node_id, result.return_code, result.started_at, "
         "result.ended_at, result.peak_memory AS peak_memory_bytes, result.avg_memory AS "
@@ -154,4 +158,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
 POSTGRESQL: dict[str, str] = {
     "JOB_NAMES": "SELECT job.id, job.name FROM job WHERE job.id = any(array((SELECT "
         "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value)))",
+    "PEAKS_OF_JOBS": "SELECT result.job_id, result.peak_memory AS peak_memory_bytes FROM result "
+        "JOIN job ON job.id = result.job_id AND job.attempt_id = result.attempt_id WHERE "
+        "result.job_id = any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS "
+        "INTEGER) AS value))) ORDER BY result.id",
 }

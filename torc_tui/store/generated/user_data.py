@@ -131,6 +131,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "USER_DATA_WRITTEN_BY": ("SELECT user_data_group.user_data_id FROM user_data_group WHERE "
         "user_data_group.group_id = (SELECT job.output_user_data FROM job WHERE job.id = ?1)",
         "job_id", "user_data_id"),
+    "VALUES_WRITTEN_BY": ("SELECT job.id AS job_id, user_data.data AS data FROM job JOIN "
+        "user_data_group ON user_data_group.group_id = job.output_user_data JOIN user_data ON "
+        "user_data.id = user_data_group.user_data_id WHERE job.id IN (SELECT listed.value FROM "
+        "json_each(?1) AS listed) AND length(CAST(user_data.data AS BLOB)) <= ?2 ORDER BY "
+        "job.id, user_data.id", "job_ids max_length", "job_id data:json"),
     "WAITS_FOR": ("WITH RECURSIVE up(id) AS (SELECT CAST(?1 AS INTEGER) AS id UNION SELECT "
         "dependency.depends_on_id AS depends_on_id FROM dependency JOIN up ON dependency.job_id "
         "= up.id) SELECT up.id FROM up WHERE up.id = ?2", "producer consumer", "id"),
@@ -161,4 +166,9 @@ POSTGRESQL: dict[str, str] = {
         "user_data_version.attempt_id, job.name AS job FROM user_data_version LEFT OUTER JOIN "
         "job ON job.id = user_data_version.job_id WHERE user_data_version.user_data_id = ?1 "
         "ORDER BY user_data_version.version DESC",
+    "VALUES_WRITTEN_BY": "SELECT job.id AS job_id, user_data.data AS data FROM job JOIN "
+        "user_data_group ON user_data_group.group_id = job.output_user_data JOIN user_data ON "
+        "user_data.id = user_data_group.user_data_id WHERE job.id = any(array((SELECT "
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value))) AND "
+        "octet_length(user_data.data) <= ?2 ORDER BY job.id, user_data.id",
 }

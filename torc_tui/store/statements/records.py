@@ -153,6 +153,13 @@ _result = (
 )
 _newest = result.alias("newest")
 RESULT = _result.where(result.c.id == param("result_id"))
+PEAKS_OF_JOBS = (
+    pick(result, "job_id peak_memory:peak_memory_bytes")
+    .join(job, and_(job.c.id == result.c.job_id, job.c.attempt_id == result.c.attempt_id))
+    .where(is_listed(result.c.job_id, param("job_ids", Text())))
+    .order_by(result.c.id)
+)
+"""The results of the present attempts of these jobs, the newest last."""
 DELETE_RESULT = delete(result).where(result.c.id == param("result_id"))
 DELETE_EVENT = delete(event).where(of_workflow(event), event.c.seq == param("event_id"))
 LIST_RESULTS = Paged(

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     Column,
     Integer,
+    Text,
     and_,
     cast,
     delete,
@@ -39,6 +40,7 @@ from torc_tui.store.statements.terms import (
     change,
     columns,
     count_if,
+    is_listed,
     matches,
     of_workflow,
     param,
@@ -246,5 +248,17 @@ def _of_job(column: Column[Any]) -> Any:
     return select(user_data_group.c.user_data_id).where(user_data_group.c.group_id == group)
 
 
+VALUES_WRITTEN_BY = (
+    select(job.c.id.label("job_id"), required("data", user_data.c.data))
+    .select_from(job)
+    .join(user_data_group, user_data_group.c.group_id == job.c.output_user_data)
+    .join(user_data, user_data.c.id == user_data_group.c.user_data_id)
+    .where(
+        is_listed(job.c.id, param("job_ids", Text())),
+        byte_length(user_data.c.data) <= param("max_length", Integer()),
+    )
+    .order_by(job.c.id, user_data.c.id)
+)
+"""The values of the records that these jobs write, except large ones."""
 USER_DATA_READ_BY = _of_job(job.c.input_user_data)
 USER_DATA_WRITTEN_BY = _of_job(job.c.output_user_data)
