@@ -14,7 +14,7 @@ from torc_tui.model import Artifact, EdgeKind, Job
 from torc_tui.status import JobStatus
 from torc_tui.views.graph_drawing import GraphDrawing
 from torc_tui.views.graph_export import export
-from torc_tui.views.graph_layout import Box, Layout, layout
+from torc_tui.views.graph_layout import Box, layout
 from torc_tui.views.graph_model import JobGraph
 from torc_tui.views.graph_scene import Scene
 from torc_tui.views.status_bar import strip
@@ -249,39 +249,6 @@ def test_layout_invariants(drawn: tuple[int, list], sizes: list, direction: str)
         else:
             assert x1 == source.x + source.w and source.y <= y1 < source.y + source.h
             assert x2 == target.x - 1 and target.y <= y2 < target.y + target.h
-    assert not shared_tracks(made)
-
-
-def shared_tracks(made: Layout) -> list[tuple[int, int]]:
-    """Cells of tracks that two buses use."""
-    owner: dict[tuple[int, int], tuple[int, int]] = {}
-    bad = []
-    for hop in made.hops:
-        if hop.track is not None:
-            bus = (hop.start, hop.exit)
-            across = range(min(hop.exit, hop.entry), max(hop.exit, hop.entry) + 1)
-            bad += [
-                (hop.track, cross)
-                for cross in across
-                if owner.setdefault((hop.track, cross), bus) != bus
-            ]
-    return bad
-
-
-@settings(max_examples=60)
-@given(
-    st.lists(st.tuples(st.integers(0, 5), st.integers(6, 11)), min_size=1, max_size=20),
-    st.integers(7, 12),
-)
-def test_no_column_is_ambiguous(links: list[tuple[int, int]], width: int) -> None:
-    """Where a box stands right above another, its line turns off before the lines of others join
-    that column."""
-    made = layout([(width, 3)] * 12, links)
-    turns = [(links[hop.link][0], hop) for hop in made.hops if hop.track is not None]
-    for source, hop in turns:
-        for other, joining in turns:
-            if other != source and joining.entry == hop.exit:
-                assert hop.track < joining.track  # type: ignore[operator]  # both have one
 
 
 def text(drawing: GraphDrawing, *window: int) -> list[str]:

@@ -8,6 +8,7 @@ across at which links enter and leave a unit.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -38,13 +39,17 @@ class Layers:
         self._down: list[list[int]] = [[] for _ in sizes]
         for box in sorted(linked):
             self.rows[ranks[box]].append(box)
-        dummies: dict[tuple[int, int], int] = {}  # all links out of a box share them
+        dummies: dict[tuple[int, int], int] = {}
+        long = [(a, b) for _, a, b in links if ranks[b] - ranks[a] > 1]
+        out_of, into = Counter(a for a, _ in long), Counter(b for _, b in long)
         for link, source, target in links:
             above = source
+            # All long links out of a box share their dummies, or all into a box: the most that can.
+            lane = source if out_of[source] >= into[target] else ~target
             for rank in range(ranks[source] + 1, ranks[target]):
-                dummy = dummies.get((source, rank))
+                dummy = dummies.get((lane, rank))
                 if dummy is None:
-                    dummy = dummies[source, rank] = self._add_dummy(rank)
+                    dummy = dummies[lane, rank] = self._add_dummy(rank)
                 self._join(link, above, dummy, rank - 1)
                 above = dummy
             self._join(link, above, target, ranks[target] - 1)

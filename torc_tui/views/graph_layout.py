@@ -7,9 +7,10 @@ Steps: the rank of a box is the length of its longest path. A link over several 
 (`graph_layers`). Between two ranks, links turn on tracks (`graph_routing`). The direction ``right``
 is ``down`` with the axes swapped.
 
-Invariants: boxes never overlap. All links out of a box share its track. Two boxes never share a
-cell of a track, and where a column is the exit of a box above and the entry of a box below, the
-exit turns off before anything else joins. So each line can be followed from box to box.
+Invariants: boxes never overlap. Links with the same source or target share a track
+(`graph_buses`); all that share cells of a track are linked with each other. Where a column is the
+exit of a box above and the entry of a box below, the exit turns off before anything else joins. So
+each line can be followed from box to box.
 """
 
 from __future__ import annotations

@@ -7,13 +7,14 @@ of a link. Places are (rank axis, cross axis).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple
 
+from torc_tui.views.graph_buses import find_buses
 from torc_tui.views.graph_layers import Layers
 
 _ATTEMPTS = 4
-"""How often tracks are assigned until no two units wait for each other."""
+"""How often tracks are assigned until no two buses wait for each other."""
 
 Part = tuple[int, int, int]
 """(link, unit above, unit below)"""
@@ -41,7 +42,7 @@ def route(layers: Layers) -> tuple[dict[int, tuple[int, int]], list[Hop], int]:
     places: dict[int, tuple[int, int]] = {}
     entry = list(layers.port)
     begins: list[int] = []
-    tracks: list[dict[int, int]] = []
+    tracks: list[dict[tuple[int, int], int]] = []
     thickness = [max((layers.sizes[unit][1] for unit in row), default=0) for row in layers.rows]
     depth = 0
     for row, thick, parts in zip(layers.rows, thickness, layers.parts, strict=True):
@@ -57,10 +58,9 @@ def route(layers: Layers) -> tuple[dict[int, tuple[int, int]], list[Hop], int]:
             size = layers.sizes[above][1] if layers.is_box(above) else thickness[upper]
             arrives = layers.is_box(below)
             start, end = begins[upper] + size, begins[lower] - 1
-            track_number = tracks[upper].get(above)
             ports = layers.port[above], entry[below]
-            turns = track_number is not None and ports[0] != ports[1]
-            at = begins[upper] + thickness[upper] + 1 + (track_number or 0) if turns else None
+            number = None if ports[0] == ports[1] else tracks[upper][above, below]
+            at = None if number is None else begins[upper] + thickness[upper] + 1 + number
             hops.append(
                 Hop(link, start, end + (0 if arrives else thickness[lower]), *ports, at, arrives)
             )
@@ -72,70 +72,96 @@ class _Gap:
 
     def __init__(self, layers: Layers, parts: Sequence[Part], entry: list[int]) -> None:
         self.layers = layers
-        self.parts = parts
+        pairs = [(above, below) for _, above, below in parts]
+        straight = [pair for pair in pairs if layers.port[pair[0]] == entry[pair[1]]]
+        self.buses = find_buses(pairs, straight)
         self.entry = entry
 
-    def tracks(self) -> tuple[dict[int, int], int]:
-        """Return the track, from 0, of each unit whose links turn, and the number of tracks."""
+    def tracks(self) -> tuple[dict[tuple[int, int], int], int]:
+        """Return the track, from 0, of each pair of units whose link turns, and their number."""
         for _ in range(_ATTEMPTS):
             track, count, stuck = self._assign()
             if not self._move_entries(stuck):
                 break
-        return track, count
+        found = {
+            (above, below): at
+            for bus, at in track.items()
+            for above in self.buses[bus].above
+            for below in self.buses[bus].below
+        }
+        return found, count
 
     def _assign(self) -> tuple[dict[int, int], int, list[int]]:
-        """Return the tracks, their number, and the units that waited for each other's tracks."""
+        """Return the tracks, their number, and the buses that waited for each other's tracks."""
         spans = self._spans()
         later = self._later(spans)
         waiting = dict.fromkeys(spans, 0)
         for followers in later.values():
-            for unit in followers:
-                waiting[unit] += 1
-        ready = sorted((unit for unit in spans if not waiting[unit]), key=spans.__getitem__)
+            for bus in followers:
+                waiting[bus] += 1
+        ready = sorted((bus for bus in spans if not waiting[bus]), key=spans.__getitem__)
         least = dict.fromkeys(spans, 0)
         track: dict[int, int] = {}
         taken: list[list[tuple[int, int]]] = []
         stuck: list[int] = []
         while len(track) < len(spans):
             if ready:
-                unit = ready.pop(0)
+                bus = ready.pop(0)
             else:
-                left = (unit for unit in spans if unit not in track)
-                unit = min(left, key=lambda unit: (waiting[unit], spans[unit]))
-                stuck.append(unit)
-            track[unit] = _take(taken, least[unit], spans[unit])
-            for other in sorted(later.get(unit, ())):
-                least[other] = max(least[other], track[unit] + 1)
+                left = (bus for bus in spans if bus not in track)
+                bus = min(left, key=lambda bus: (waiting[bus], spans[bus]))
+                stuck.append(bus)
+            track[bus] = _take(taken, least[bus], spans[bus])
+            for other in sorted(later.get(bus, ())):
+                least[other] = max(least[other], track[bus] + 1)
                 waiting[other] -= 1
                 if not waiting[other] and other not in track:
                     ready.append(other)
         return track, len(taken), stuck
 
     def _spans(self) -> dict[int, tuple[int, int]]:
-        """Return the cells between which the links of each unit run across, where they do."""
+        """Return the cells between which each bus runs across, where it does."""
         spans: dict[int, tuple[int, int]] = {}
-        for _, above, below in self.parts:
-            port = self.layers.port[above]
-            low, high = spans.get(above, (port, port))
-            spans[above] = (min(low, self.entry[below]), max(high, self.entry[below]))
-        return {unit: span for unit, span in spans.items() if span[0] != span[1]}
+        for number, bus in enumerate(self.buses):
+            cells = [self.layers.port[unit] for unit in bus.above]
+            cells += [self.entry[unit] for unit in bus.below]
+            if min(cells) != max(cells):
+                spans[number] = (min(cells), max(cells))
+        return spans
 
     def _later(self, spans: Iterable[int]) -> dict[int, set[int]]:
-        """Return the units that must turn after a unit: those that enter a column it leaves."""
-        exits = {self.layers.port[unit]: unit for unit in spans}
+        """Return the buses that must come after a bus.
+
+        These are buses that enter a column it leaves, and those that `graph_buses` names.
+        """
+        leaving: dict[int, list[int]] = {}
+        entering: dict[int, list[int]] = {}
+        for number in spans:
+            for unit in self.buses[number].above:
+                leaving.setdefault(unit, []).append(number)
+            for unit in self.buses[number].below:
+                entering.setdefault(unit, []).append(number)
         later: dict[int, set[int]] = {}
-        for _, above, below in self.parts:
-            first = exits.get(self.entry[below])
-            if first is not None and first != above and self.layers.port[above] in exits:
-                later.setdefault(first, set()).add(above)
+
+        def order(first: Iterable[int], second: Iterable[int]) -> None:
+            for one, other in product(first, second):
+                if one != other:
+                    later.setdefault(one, set()).add(other)
+
+        exits = {self.layers.port[unit]: numbers for unit, numbers in leaving.items()}
+        for unit, numbers in entering.items():
+            order([one for one in numbers if len(self.buses[one].below) > 1], numbers)
+            order(exits.get(self.entry[unit], ()), numbers)
+        for numbers in leaving.values():
+            order(numbers, [one for one in numbers if len(self.buses[one].above) > 1])
         return later
 
     def _move_entries(self, stuck: Sequence[int]) -> bool:
         """Move entries of boxes out of the columns of exits; return whether one was moved."""
-        exits = {self.layers.port[above] for _, above, _ in self.parts}
+        exits = {self.layers.port[above] for bus in self.buses for above in bus.above}
         moved = False
-        for _, above, below in self.parts:
-            if above in stuck and self.layers.is_box(below) and self.entry[below] in exits:
+        for below in (unit for bus in stuck for unit in self.buses[bus].below):
+            if self.layers.is_box(below) and self.entry[below] in exits:
                 half = self.layers.sizes[below][0] // 2
                 steps = (step for step in (1, -1, 2, -2) if abs(step) < half)
                 free = (step for step in steps if self.entry[below] + step not in exits)
