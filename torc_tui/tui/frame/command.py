@@ -26,6 +26,7 @@ CONTEXTS = {
     "jobs": "Jobs",
     "graph": "Graph",
     "data": "User data",
+    "files": "Files",
     "details": "Overview",
     "rerun": "Rerun",
     "failures": "Failures",

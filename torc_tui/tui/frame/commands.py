@@ -269,6 +269,10 @@ COMMANDS: tuple[AppCommand, ...] = (
        footer=3, writes=True, shell="torc run ID --stale"),
     _c("plan-accept", "accept", "Accept the present state of the job, or of the marked ones",
        "plan", "a", footer=4, writes=True, shell="torc accept JOB"),
+    # -- files
+    _c("file-view", "view", "Show the file as text, as a table or as bytes", "files", "t",
+       footer=6),
+    _c("file-path", "copy path", "Copy the path of the file", "files", "c", footer=34),
     # -- user data
     *_of_catalog(Target.RECORD, Target.NOTHING),
     _c("data-editor", "$EDITOR", "Edit the value in $EDITOR", "data tree", "E", writes=True),

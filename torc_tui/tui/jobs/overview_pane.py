@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 
 from torc_tui.model import Event, Job
-from torc_tui.status import HELD, TROUBLED, JobStatus
+from torc_tui.status import TROUBLED, JobStatus
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_groups import JobGroup
 from torc_tui.tui.jobs.job_page import JobPageInput, attention, group_page, job_page
 from torc_tui.tui.jobs.job_table import WorkflowHost
+from torc_tui.tui.jobs.linked_canvas import LinkedCanvas
 from torc_tui.tui.jobs.page import Details, LinkedLines
-from torc_tui.tui.look.text_layout import Line
-from torc_tui.tui.widgets.command_node import Handler
-from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
+from torc_tui.tui.widgets.line_canvas import LineCanvas
 
 if TYPE_CHECKING:
     from torc_tui.lifecycle.rerun_plan import JobVerdict
@@ -29,31 +28,8 @@ STDERR_LINES = 6
 """Lines of the standard error of a failed job."""
 REREAD = 5000
 """Jobs of a group whose use of resources is read again while they run."""
-PLANNED = 20_000
-"""Jobs of a workflow whose plan is computed for the page; the tab Rerun has no such limit."""
 READ = 200
 """Neighbors that are read, for the counts of their statuses."""
-
-
-class LinkedText(TextDrawing):
-    """Lines with links to jobs, one of which may be under the cursor."""
-
-    def __init__(self, shown: LinkedLines, cursor: int | None) -> None:
-        super().__init__(shown.lines, shown.links)
-        self.cursor = cursor
-
-    def draw(self, x: int, y: int, width: int, height: int) -> Sequence[Line]:
-        lines = list(super().draw(x, y, width, height))
-        at = -1 if self.cursor is None else self.cursor - y
-        if 0 <= at < len(lines) and x == 0 and lines[at]:
-            lines[at] = [("▸ ", "accent bold"), *lines[at][1:]]
-        return lines
-
-
-class OverviewCanvas(LineCanvas):
-    """The part of the page that is on screen."""
-
-    CONTEXTS: ClassVar[tuple[str, ...]] = ("details", "canvas")
 
 
 class OverviewPane(Pane):
@@ -69,10 +45,7 @@ class OverviewPane(Pane):
         self._shown_verdict: JobVerdict | None = None
         """The verdict that the page was last written for."""
         self.details: Details | None = None
-        self.shown = LinkedLines()
-        self.cursor: int | None = None
-        """The line under the cursor, one of those with a link."""
-        self.canvas = OverviewCanvas(empty="no job selected")
+        self.canvas = LinkedCanvas(empty="no job selected")
         self._group_use: tuple[str, list[GroupUse]] = ("", [])
         self._shown_job = 0
         self._ticks_left = 0
@@ -94,8 +67,7 @@ class OverviewPane(Pane):
         if self.group is not None:
             if self._shown_job:
                 self._shown_job = self._ticks_left = 0
-                self.cursor = None
-                self.canvas.to_top()
+                self.canvas.begin_page()
             if self._group_use[0] != self.group.name:
                 self._group_use = self.group.name, []
                 self._ask_use(self.group)
@@ -106,9 +78,9 @@ class OverviewPane(Pane):
             self._request_plan()
             if self._shown_job != job.id:
                 # The details mostly arrive with the next tick: paint once, with them.
-                self._shown_job, self.details, self.cursor = job.id, None, None
+                self._shown_job, self.details = job.id, None
                 self._ticks_left = DETAILS_TICKS
-                self.canvas.to_top()
+                self.canvas.begin_page()
                 return
         if not self._ticks_left:
             self.paint()
@@ -119,7 +91,8 @@ class OverviewPane(Pane):
             self._turned = self._turned or bool(changed)
             return
         super().data_changed(changed, events)
-        if not self.stale and self.display and not changed.isdisjoint(self.shown.links.values()):
+        links = self.canvas.shown.links.values()
+        if not self.stale and self.display and not changed.isdisjoint(links):
             self.paint()
 
     @property
@@ -191,16 +164,12 @@ class OverviewPane(Pane):
         job, group = self.job, self.group
         self._width = self.size.width
         if job is None:
-            self.shown = LinkedLines()
-            self.canvas.set_drawing(None)
+            self.canvas.erase()
             return
         width = max(30, self._width)
-        linked = None if self.cursor is None else self.shown.links.get(self.cursor)
-        self.shown = self._job_page(job, width) if group is None else self._group_page(group, width)
-        if self.cursor is not None and self.shown.links.get(self.cursor) != linked:
-            same = (line for line, job_id in self.shown.links.items() if job_id == linked)
-            self.cursor = next(same, None)
-        self.canvas.set_drawing(LinkedText(self.shown, self.cursor))
+        self.canvas.write(
+            self._job_page(job, width) if group is None else self._group_page(group, width)
+        )
 
     def _job_page(self, job: Job, width: int) -> LinkedLines:
         view, details = self.model.view, self.details
@@ -228,11 +197,9 @@ class OverviewPane(Pane):
 
     def _request_plan(self) -> None:
         """Ask for the rerun plan if the page shows a completed job."""
-        job, view = self.job, self.model.view
-        if job is None or self.group is not None or job.status is not JobStatus.COMPLETED:
-            return
-        if len(view.jobs) <= PLANNED and (self.plans.is_cheap or not view.count(*HELD)):
-            self.plans.request(self.torc)
+        job = self.job
+        if job is not None and self.group is None and job.status is JobStatus.COMPLETED:
+            self.plans.request_if_light(self.torc, self.model.view)
 
     def _group_page(self, group: JobGroup, width: int) -> LinkedLines:
         view = self.model.view
@@ -247,41 +214,13 @@ class OverviewPane(Pane):
 
     # -- going to neighbors -----------------------------------------------------------------------
 
-    def handlers(self) -> Mapping[str, Handler]:
-        return {
-            "details-next": lambda: self._step(1),
-            "details-previous": lambda: self._step(-1),
-            "details-open": self._open_link,
-        }
-
     def on_line_canvas_hit(self, event: LineCanvas.Hit) -> None:
         self.host.go_to_job(event.what, focus=False)
 
-    def _step(self, by: int) -> None:
-        """Go to the next link that is on screen or near it; otherwise scroll."""
-        canvas = self.canvas
-        top, height = canvas.scroll_offset.y, canvas.size.height
-        target = self._next_link(by, top, height)
-        if target is None:
-            self.canvas.pan(0, 3 * by)
-            return
-        self.cursor = target
-        if target < top or target >= top + height:
-            self.canvas.pan(0, 3 * by)
-        self.paint()
-
-    def _next_link(self, by: int, top: int, height: int) -> int | None:
-        visible = self.cursor is not None and top <= self.cursor < top + height
-        start = self.cursor if visible else (top - 1 if by > 0 else top + height)
-        assert start is not None
-        ahead = [place for place in sorted(self.shown.links) if (place - start) * by > 0]
-        target = None if not ahead else ahead[0] if by > 0 else ahead[-1]
-        near = target is not None and top - 3 <= target < top + height + 3
-        return target if near else None
-
-    def _open_link(self) -> None:
-        if self.cursor is not None and self.cursor in self.shown.links:
-            self.host.go_to_job(self.shown.links[self.cursor], focus=False)
+    def on_linked_canvas_link_opened(self, event: LinkedCanvas.LinkOpened) -> None:
+        event.stop()
+        if event.job_id is not None:
+            self.host.go_to_job(event.job_id, focus=False)
         else:
             self.host.explain_job()
 

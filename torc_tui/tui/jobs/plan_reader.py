@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from torc_tui.model import Job
 from torc_tui.reasons import Kind
 from torc_tui.records import dataclass
-from torc_tui.status import JobStatus
+from torc_tui.status import HELD, JobStatus
 from torc_tui.tui.feed.reader import ReadError
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.ports import AppPort
@@ -30,6 +30,8 @@ SOON, SOON_SHARE = 0.5, 5
 """The same after an event."""
 CHEAP = 0.1
 """Seconds of a plan that may also be computed while jobs run."""
+LIGHT = 20_000
+"""Jobs of a workflow whose plan other tabs than Rerun ask for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,11 @@ class PlanReader:
     def is_cheap(self) -> bool:
         """Whether a plan takes so little time that a running workflow is not disturbed."""
         return self._took < CHEAP
+
+    def request_if_light(self, torc: AppPort, view: WorkflowView) -> None:
+        """Have the plan computed unless that would take long or disturb a running workflow."""
+        if len(view.jobs) <= LIGHT and (self.is_cheap or not view.count(*HELD)):
+            self.request(torc)
 
     def changed(self) -> None:
         """Take notice that the plan may be another one."""

@@ -1,4 +1,4 @@
-"""Tabs that list records of the database: results and files."""
+"""The tab with the results of all attempts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torc_tui.tui.jobs.page import Record
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
-from torc_tui.wording import elapsed, moment, size
+from torc_tui.wording import elapsed, size
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
@@ -117,35 +117,3 @@ class ResultsPane(RecordPane):
             case "completion_time":
                 return (str(value).replace("T", " ")[:19], "faint")
         return (str(value), "text" if column == "job_name" else "faint")
-
-
-class FilesPane(RecordPane):
-    """The files that jobs read and write."""
-
-    NAME: ClassVar[str] = "files"
-    NOTHING = "no job uses a file"
-    RELOADS = frozenset({"job_completed", "job_failed"})
-    COLUMNS = (
-        TableColumn("name", "name", 24, minimum=12, importance=0, grow=1),
-        TableColumn("path", "path", 34, minimum=14, importance=1, grow=2),
-        TableColumn("st_size", "size", 10, minimum=8, importance=2, align="right"),
-        TableColumn("st_mtime", "modified", 19, importance=3),
-    )
-
-    def read(self, store: Store, workflow_id: int) -> Sequence[Record]:
-        from torc_tui.store import queries
-
-        return queries.list_files(store, workflow_id)
-
-    def cell(self, record: Record, column: str, width: int) -> Cell:
-        value = record.get(column)
-        match column:
-            case "st_size":
-                return (size(value) if value is not None else "", "muted")
-            case "st_mtime":
-                return (
-                    (moment(value), "faint")
-                    if value is not None
-                    else ("not recorded yet", "warning")
-                )
-        return (str(value or ""), "text" if column == "name" else "muted")

@@ -7,13 +7,14 @@ requested lines are laid out; they are cached until something changes.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 
 from torc_tui.tui.logs.log_window import LogWindow
 from torc_tui.tui.logs.merged_log import MergedLine, Place
-from torc_tui.tui.look.text_layout import cut, highlighted, sanitize, width_of
+from torc_tui.tui.look.text_layout import Span, cut, highlighted, sanitize, width_of
 from torc_tui.tui.look.theme import DEFAULT, Palette
 from torc_tui.views.ansi import decode
 from torc_tui.views.ansi_style import PLAIN, Style
@@ -102,6 +103,8 @@ class LogLines:
         self.palette: Palette = DEFAULT
         self.pattern = ""
         self.wrap = False
+        self.colors: Callable[[str], Sequence[Span]] | None = None
+        """Colors the lines of a language; lines with colors of their own keep them."""
         self.cells = 1
         """Width of the widget."""
         self._kept: dict[tuple[Place, int, int], list[Spans]] = {}
@@ -174,11 +177,15 @@ class LogLines:
             head = f"── {line.heading} "
             rest = "─" * max(0, self.width - len(head))
             return [(head, palette("muted")), (rest, palette("rule"))]
-        spans: Spans = [
-            (sanitize(text), self._rich(style))
-            for part in decode(line.data)[:1]
-            for text, style in part
-        ]
+        if self.colors is not None and b"\x1b" not in line.data:
+            text = sanitize(line.data.decode("utf-8", "replace").rstrip("\r"))
+            spans: Spans = [(part, palette(name)) for part, name in self.colors(text)]
+        else:
+            spans = [
+                (sanitize(text), self._rich(style))
+                for part in decode(line.data)[:1]
+                for text, style in part
+            ]
         if line.missing:
             spans.append((f" … {line.missing:,} more bytes", palette("warning")))
         return highlighted(spans, self._matches, palette("match")) if self._matches else spans

@@ -7,30 +7,25 @@ Output: the log, or why there is none. Never: reading a file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.message import Message
 
 from torc_tui.status import HELD
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.frame.external import take_copy
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
-from torc_tui.tui.logs.log_copier import CopiedLines, open_pager, read_copy
 from torc_tui.tui.logs.log_grep import LogHit
-from torc_tui.tui.logs.log_view import LogView
 from torc_tui.tui.logs.log_words import ShownLog, about_items, never_started, no_lines, state_items
-from torc_tui.tui.logs.merged_log import Place, Stream
+from torc_tui.tui.logs.merged_log import Stream
+from torc_tui.tui.logs.searchable_log import SearchableLog
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, line_width
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Finder, FoundRow
-from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.painted import Painted, joined
-from torc_tui.wording import clock, count, moment
+from torc_tui.wording import clock, moment
 
 if TYPE_CHECKING:
     from torc_tui.store.log_files import AttemptLog
@@ -78,12 +73,6 @@ class LogPane(Pane):
     LogPane LogView { padding: 0 0 0 1; }
     """
 
-    @dataclass
-    class LinesCopied(Message):
-        """Lines were read to be copied."""
-
-        copy: CopiedLines
-
     def __init__(self, host: PaneHost) -> None:
         super().__init__(host)
         self.stream = "both"
@@ -92,17 +81,14 @@ class LogPane(Pane):
         self.attempts: Sequence[AttemptLog] = ()
         self.shown: AttemptLog | None = None
         self.of_job = 0
-        self.log_view = LogView()
-        self.search_line = FilterLine(placeholder="search the whole log", stays=False)
+        self.searchable = SearchableLog()
+        self.log_view = self.searchable.log_view
         self.bar = LogBar()
         self._open: tuple[Stream, ...] = ()
         self._goal: LogHit | None = None
-        self._origin: Place | None = None
-        self._followed = False
 
     def compose(self) -> ComposeResult:
-        yield self.log_view
-        yield self.search_line
+        yield self.searchable
         yield self.bar
 
     # -- the attempt -------------------------------------------------------------------------------
@@ -157,6 +143,7 @@ class LogPane(Pane):
         live = shown is not None and shown.status in HELD
         if streams != self._open or self.shown is None:
             self._open = streams
+            self.searchable.name_of_copies = f"job{self.of_job}-{self.stream}"
             view.open(streams, live=live)
         else:
             view.reader.request(view.reader.set_live, live)
@@ -218,19 +205,10 @@ class LogPane(Pane):
             "back": self._back,
             "log-stream": self._next_stream,
             "log-attempt": self._choose_attempt,
-            "log-search": self._begin_search,
-            "log-copy": self._copy_lines,
-            "log-copy-all": lambda: self._copy(None, None),
-            "log-pager": lambda: open_pager(self.torc, self._open),
         }
 
     def _back(self) -> None:
-        view = self.log_view
-        if view.unselect():
-            return
-        if view.pattern:
-            view.find("")
-        else:
+        if not self.searchable.back():
             self.host.leave_pane()
 
     def _next_stream(self) -> None:
@@ -264,46 +242,6 @@ class LogPane(Pane):
             self.picked = None if chosen[0] is self.attempts[-1] else key
             self.shown = chosen[0]
             self._show()
-
-    # -- searching and copying ---------------------------------------------------------------------
-
-    def _begin_search(self) -> None:
-        if self._open:
-            self._origin, self._followed = self.log_view.scroll.here, self.log_view.follow
-            self.search_line.begin()
-
-    def on_filter_line_filter_changed(self, event: FilterLine.FilterChanged) -> None:
-        event.stop()
-        self.log_view.find(event.text, self._origin)
-
-    def on_filter_line_left(self, event: FilterLine.Left) -> None:
-        event.stop()
-        if not self.search_line.text and self._followed:
-            self.log_view.to_bottom()
-        self.log_view.focus()
-
-    def _copy_lines(self) -> None:
-        """Copy the selected lines, or those on screen."""
-        selected, lines = self.log_view.selection.range, self.log_view.on_screen
-        if selected is not None:
-            self._copy(*selected)
-        elif lines:
-            self._copy(lines[0].place, lines[-1].place)
-
-    def _copy(self, first: Place | None, last: Place | None) -> None:
-        def then(copy: CopiedLines) -> None:
-            self.post_message(self.LinesCopied(copy))
-
-        name = f"job{self.of_job}-{self.stream}"
-        read_copy(self.log_view.reader, first, last, name, then)
-
-    def on_log_pane_lines_copied(self, event: LogPane.LinesCopied) -> None:
-        event.stop()
-        if isinstance(event.copy.copied, OSError):
-            self.torc.show_error(event.copy.copied)
-        else:
-            take_copy(self.torc, event.copy.copied, count(event.copy.lines, "line"))
-        self.log_view.unselect()
 
 
 def _attempt_row(one: AttemptLog) -> FoundRow[tuple[int, int]]:

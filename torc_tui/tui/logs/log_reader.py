@@ -86,15 +86,17 @@ class LogReader:
                 self._watching = on
                 self._some.notify()
 
-    def open(self, streams: Sequence[Stream], *, live: bool, lines: int = 200) -> int:
-        """Open other files at their end; return the number of their windows.
+    def open(
+        self, streams: Sequence[Stream], *, live: bool, lines: int = 200, at_start: bool = False
+    ) -> int:
+        """Open other files at their end or start; return the number of their windows.
 
         ``live``: the files may grow.
         """
         self._opened += 1
         self._news = None
         number = self._opened
-        self.request(self._open, number, tuple(streams), live, lines)
+        self.request(self._open, number, tuple(streams), live, lines, at_start)
         return number
 
     def request(self, work: Callable[P, None], *arguments: P.args, **options: P.kwargs) -> int:
@@ -179,13 +181,17 @@ class LogReader:
             self._log.close()
             self._log = None
 
-    def _open(self, number: int, streams: Sequence[Stream], live: bool, lines: int) -> None:
+    def _open(
+        self, number: int, streams: Sequence[Stream], live: bool, lines: int, at_start: bool
+    ) -> None:
         self._leave()
         self._answer = number
         self._live = live
         self._anchor, self._jumped = None, False
         self._lines = LineRequest(None, lines, 0)
         self._log = MergedLog(streams) if streams else None
+        if at_start:
+            self.go_share(0.0, LineRequest(None, 0, lines))
 
     def _go(self, place: Place | None, lines: LineRequest) -> None:
         if place is not None:

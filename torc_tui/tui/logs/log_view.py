@@ -79,9 +79,9 @@ class LogView(CommandNode, Widget, can_focus=True):
     def on_screen(self) -> Sequence[MergedLine]:
         return self.scroll.on_screen
 
-    def open(self, streams: Sequence[Stream], *, live: bool) -> None:
-        """Show these files from their end; without files, only the message."""
-        self.source.open(streams, live=live)
+    def open(self, streams: Sequence[Stream], *, live: bool, at_start: bool = False) -> None:
+        """Show these files from their end or start; without files, only the message."""
+        self.source.open(streams, live=live, at_start=at_start)
         self._changed()
 
     def show(self, message: Sequence[Line]) -> None:

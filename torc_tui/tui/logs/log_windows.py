@@ -30,20 +30,21 @@ class LogWindows:
         """The number of the newest request."""
         self.marked: Place | None = None
         """The line that the log was opened at; it is highlighted."""
-        self._marks = False
+        self._marks = self._at_start = False
         self._opened = 0
 
     # -- requests ----------------------------------------------------------------------------------
 
-    def open(self, streams: Sequence[Stream], *, live: bool) -> None:
-        """Read these files from their end."""
+    def open(self, streams: Sequence[Stream], *, live: bool, at_start: bool = False) -> None:
+        """Read these files from their end or start."""
         self.lines.set_pattern("")
         self.marked, self._marks = None, False
         self.lines.window = LogWindow(streams=streams)
         self.scroll.reset()
         self.selection.clear()
         lines = max(FIRST, 3 * self.scroll.height)
-        self._opened = self.reader.open(streams, live=live, lines=lines)
+        self._at_start, self.scroll.follow = at_start, not at_start
+        self._opened = self.reader.open(streams, live=live, lines=lines, at_start=at_start)
 
     def go_to(self, stream: str, offset: int, pattern: str, *, mark: bool = False) -> None:
         """Go to the line of a file that starts at ``offset``; with ``mark``, highlight it."""
@@ -138,7 +139,11 @@ class LogWindows:
         """Start over after the file was replaced."""
         self.lines.forget()
         self.selection.clear()
-        if not window.jumped and not self.scroll.follow:
+        if window.jumped or self.scroll.follow:
+            return
+        if self._at_start:
+            self.go_share(0.0)
+        else:
             self.scroll.follow = True
             self.ask_end()
 

@@ -50,17 +50,18 @@ def state_items(log: ShownLog) -> list[Item]:
     attempt, window = log.attempt, log.window
     if attempt is None:
         return [(0, [("no log", "faint")])]
-    items = [(0, [_following(log.scroll) if attempt.status in HELD else _end(attempt)])]
+    items = [(0, [following(log.scroll) if attempt.status in HELD else _end(attempt)])]
     if window.lines:
         items.append((2, [(position(log.scroll), "text")]))
     if any(window.gone):
         items.append((1, [("file deleted; showing what was read before", "error")]))
     elif window.generation:
         items.append((3, [("the file was rewritten from its start", "warning")]))
-    return [*items, *_search_items(log.scroll)]
+    return [*items, *search_items(log.scroll)]
 
 
-def _following(scroll: LogScroll) -> Span:
+def following(scroll: LogScroll) -> Span:
+    """Return whether the end of the log is followed."""
     return ("● following", "success") if scroll.follow else ("‖ not following", "warning")
 
 
@@ -134,7 +135,8 @@ def _total(window: LogWindow) -> int | None:
     return sum(counts) if len(counts) == len(window.counts) else None
 
 
-def _search_items(scroll: LogScroll) -> list[Item]:
+def search_items(scroll: LogScroll) -> list[Item]:
+    """Return the progress and the hits of the search."""
     pattern, found = scroll.lines.pattern, scroll.lines.window.found
     if not pattern or found is None or found.pattern != pattern:
         return []

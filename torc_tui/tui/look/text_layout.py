@@ -42,6 +42,8 @@ _REPLACED |= dict.fromkeys(
     "",
 )
 _REPLACED |= dict.fromkeys(range(0xFE00, 0xFE10), "")
+# Bytes of file names that are no UTF-8 arrive as these; a terminal cannot be sent them.
+_REPLACED |= dict.fromkeys(range(0xD800, 0xE000), "�")
 
 
 def sanitize(text: str) -> str:

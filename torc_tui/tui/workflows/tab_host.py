@@ -40,7 +40,7 @@ TABS = (
     Tab("log", "Log", "logs.log_pane:LogPane"),
     Tab("graph", "Graph", "graph.graph_pane:GraphPane"),
     Tab("data", "Data", "data.data_pane:DataPane"),
-    Tab("files", "Files", "jobs.record_tables:FilesPane"),
+    Tab("files", "Files", "files.files_pane:FilesPane"),
     Tab("history", "History", "jobs.event_list:HistoryPane"),
     Tab("results", "Results", "jobs.record_tables:ResultsPane"),
     Tab("rerun", "Rerun", "rerun.rerun_pane:RerunPane"),

@@ -1,0 +1,1 @@
+"""The tab Files: the files that jobs read and write, and a viewer."""

@@ -1,0 +1,172 @@
+"""The files of a workflow: what the database and the disk say about each. No Textual, no I/O.
+
+Input: declared files with the jobs that write and read them, what lies at their paths, the jobs,
+and the rerun plan. Output: rows of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from torc_tui.lifecycle.rerun_plan import JobVerdict
+from torc_tui.model import Job
+from torc_tui.reasons import Kind
+from torc_tui.records import dataclass, field
+from torc_tui.status import HELD, JobStatus
+from torc_tui.tui.files.read_file import DiskState
+from torc_tui.tui.look.status_icons import STATUS, Sign
+from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
+from torc_tui.wording import listed, moment, sentence, size
+
+STATES = {
+    "present": Sign("●", "present", "success"),
+    "stale": Sign("◆", "stale", "warning"),
+    "changed": Sign("◆", "changed", "warning"),
+    "writing": Sign("▶", "being written", "info"),
+    "awaited": Sign("○", "not written yet", "muted"),
+    "missing": Sign("✖", "missing", "error"),
+    "unreadable": Sign("✖", "unreadable", "error"),
+    "unknown": Sign("…", "checking", "faint"),
+}
+_CHANGED = frozenset({Kind.INPUT_CHANGED, Kind.INPUT_APPEARED})
+
+COLUMNS = (
+    TableColumn("name", "name", 18, minimum=10, importance=0, grow=1),
+    TableColumn("state", "state", 17, minimum=12, importance=1),
+    TableColumn("size", "size", 10, minimum=8, importance=2, align="right"),
+    TableColumn("writers", "written by", 16, minimum=8, importance=4, grow=1),
+    TableColumn("readers", "read by", 16, minimum=8, importance=5, grow=1),
+    TableColumn("modified", "modified", 19, importance=6),
+    TableColumn("path", "path", 24, minimum=12, importance=7, grow=2),
+)
+
+
+class ListedFile(NamedTuple):
+    """A file of the workflow; ``writers`` and ``readers`` are ids of jobs."""
+
+    id: int
+    name: str
+    path: str
+    place: str
+    """The absolute path."""
+    writers: Sequence[int]
+    readers: Sequence[int]
+
+
+class FileStatus(NamedTuple):
+    """The state of a file: a key of `STATES`, and why, if that needs a word."""
+
+    key: str
+    why: str = ""
+
+
+@dataclass(slots=True)
+class FileFacts:
+    """What is known about the jobs around the files."""
+
+    jobs: Mapping[int, Job] = field(default_factory=dict)
+    stale: Mapping[int, JobVerdict] = field(default_factory=dict)
+    disk: Mapping[int, DiskState] = field(default_factory=dict)
+
+    def state(self, file: ListedFile) -> FileStatus:
+        """Return the state of a file."""
+        disk = self.disk.get(file.id)
+        if disk is None:
+            return FileStatus("unknown")
+        writers = [self.jobs[number] for number in file.writers if number in self.jobs]
+        if any(job.status in HELD for job in writers):
+            return FileStatus("writing")
+        if disk.kind == "unreadable":
+            return FileStatus("unreadable", disk.problem)
+        if not disk.exists:
+            return self._absent(writers)
+        return self._stale(file, writers) or FileStatus("present")
+
+    def _absent(self, writers: Sequence[Job]) -> FileStatus:
+        late = [job for job in writers if job.status is not JobStatus.COMPLETED]
+        if not writers:
+            return FileStatus("missing", "no job writes it")
+        if late:
+            job = late[0]
+            return FileStatus("awaited", f"{job.name} is {STATUS[job.status].word}")
+        return FileStatus("missing", f"{writers[0].name} completed and should have written it")
+
+    def _stale(self, file: ListedFile, writers: Sequence[Job]) -> FileStatus | None:
+        for job in writers:
+            verdict = self.stale.get(job.id)
+            if verdict is not None and verdict.reasons and job.status is JobStatus.COMPLETED:
+                return FileStatus(
+                    "stale", f"{job.name} would rerun: {sentence(verdict.reasons[0])}"
+                )
+        for number in file.readers if self.stale else ():
+            verdict = self.stale.get(number)
+            if verdict is not None and any(
+                one.kind in _CHANGED and one["path"] in (file.path, file.place)
+                for one in verdict.reasons
+            ):
+                return FileStatus("changed", f"it changed since {verdict.name} read it")
+        return None
+
+    def names(self, numbers: Sequence[int]) -> str:
+        """Return the first jobs and the number of the others: ``fit_1 and 11 more``."""
+        found = [self.jobs[number].name for number in numbers[:1] if number in self.jobs]
+        return listed(found, more=len(numbers) - len(found)) if found else ""
+
+
+class FileRows(ListRows):
+    """The rows of the table. The cells are computed when they are painted."""
+
+    def __init__(self) -> None:
+        super().__init__(COLUMNS, self._cell_of, self._sort_key)
+        self.facts = FileFacts()
+        self.files: Mapping[int, ListedFile] = {}
+
+    def filter(self, words: Sequence[str]) -> None:
+        """Keep the files that contain all words."""
+        self.records = {
+            number: file
+            for number, file in self.files.items()
+            if not words or all(word in self._searched(file) for word in words)
+        }
+
+    def _searched(self, file: ListedFile) -> str:
+        state = STATES[self.facts.state(file).key].word
+        jobs = self.facts.names(file.writers), self.facts.names(file.readers)
+        return " ".join((file.name, file.path, state, *jobs)).lower()
+
+    def _sort_key(self, file: ListedFile, column: str) -> Any:
+        disk = self.facts.disk.get(file.id, DiskState())
+        keys: dict[str, Callable[[], Any]] = {
+            "size": lambda: disk.size,
+            "modified": lambda: disk.modified,
+            "state": lambda: list(STATES).index(self.facts.state(file).key),
+            "writers": lambda: self.facts.names(file.writers),
+            "readers": lambda: self.facts.names(file.readers),
+            "name": lambda: file.name,
+        }
+        return keys.get(column, lambda: file.path)()
+
+    def _cell_of(self, file: ListedFile, column: str, width: int) -> Cell:
+        disk = self.facts.disk.get(file.id, DiskState())
+        match column:
+            case "name":
+                return (file.name, "text")
+            case "state":
+                sign = STATES[self.facts.state(file).key]
+                return (f"{sign.sign} {sign.word}", sign.style)
+            case "size":
+                return (size_of(disk), "muted")
+            case "modified":
+                return (moment(disk.modified) if disk.modified is not None else "", "faint")
+            case "writers" | "readers":
+                numbers = file.writers if column == "writers" else file.readers
+                return (self.facts.names(numbers), "muted")
+        return (file.path, "faint")
+
+
+def size_of(disk: DiskState) -> str:
+    """Return the size of a file, or what else lies there."""
+    if disk.kind and disk.exists:
+        return disk.kind
+    return "" if disk.size is None else size(disk.size)
