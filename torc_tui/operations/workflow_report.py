@@ -7,24 +7,22 @@ from __future__ import annotations
 
 import time
 
-from torc_tui.model import Job, Workflow
+from torc_tui.model import Workflow
 from torc_tui.operations.failures import failure_groups
 from torc_tui.operations.report_files import marked_files
 from torc_tui.operations.rerun import plan_rerun
+from torc_tui.operations.run_attempts import run_attempts, runners
 from torc_tui.operations.usage_plots import machine_plots
-from torc_tui.status import JobStatus
 from torc_tui.store import queries, relations, user_data_records, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
-from torc_tui.store.job_use import attempts_of_run, read_use
+from torc_tui.store.job_use import read_use
 from torc_tui.views.graph_export import svg
 from torc_tui.views.graph_model import JobGraph
 from torc_tui.views.report import (
     CriticalStep,
     DataRecord,
     Report,
-    ReportAttempt,
-    ReportRunner,
     StaleJob,
     Version,
     critical_path,
@@ -48,22 +46,8 @@ def workflow_report(store: Store, workflow_id: int, program: str) -> Report:
     names = {job.id: job.name for job in found.jobs}
     with store.read() as conn:
         use = read_use(conn, workflow_id)
-        ended = attempts_of_run(conn, workflow_id, workflow.run_id)
+        attempts = run_attempts(conn, workflow_id, workflow.run_id, names, now)
         data, more = _data(conn, workflow_id)
-    attempts = [
-        ReportAttempt(
-            one.job_id,
-            names[one.job_id],
-            one.node_id,
-            one.status,
-            one.started_at,
-            max(one.started_at, one.ended_at or now),
-            one.gpus,
-        )
-        for one in ended
-        if one.job_id in names
-    ]
-    attempts += [_running(job, now) for job in found.jobs if job.status is JobStatus.RUNNING]
     edges = list(relations.edges(store, workflow_id))
     path = critical_path(attempts, [(edge.job, edge.depends_on) for edge in edges])
     plan = plan_rerun(store, workflow_id)
@@ -76,7 +60,7 @@ def workflow_report(store: Store, workflow_id: int, program: str) -> Report:
         use=use.jobs,
         requirements=use.requirements,
         attempts=attempts,
-        nodes=_nodes(store, workflow_id),
+        nodes=runners(store, workflow_id),
         path=path,
         graph=_graph(JobGraph(found.jobs, edges), workflow.name, path),
         failures=failure_groups(store, workflow_id),
@@ -93,25 +77,11 @@ def workflow_report(store: Store, workflow_id: int, program: str) -> Report:
     )
 
 
-def _running(job: Job, now: float) -> ReportAttempt:
-    started = now if job.started_at is None else job.started_at
-    return ReportAttempt(
-        job.id, job.name, job.compute_node_id, job.status, started, max(started, now), running=True
-    )
-
-
 def _machines(store: Store, workflow: Workflow) -> list[UsagePlot]:
     """Return the first machines of the last run that were measured for long enough to draw."""
     plots = machine_plots(store, workflow.id)
     own = [one for one in plots if one.record["run_id"] == workflow.run_id]
     return [one for one in own if one.seconds >= _DRAWN_SECONDS][:_MACHINES]
-
-
-def _nodes(store: Store, workflow_id: int) -> list[ReportRunner]:
-    return [
-        ReportRunner(one["id"], one["hostname"], {gpu["uuid"]: gpu["index"] for gpu in one["gpus"]})
-        for one in queries.list_compute_nodes(store, workflow_id)
-    ]
 
 
 def _graph(graph: JobGraph, title: str, path: list[CriticalStep]) -> str:

@@ -73,7 +73,7 @@ def ASK_JOB_TO_STOP(*, stop_requested: str | None, job_id: int) -> None: ...
 def ASK_NODE_TO_STOP(*, stop_requested: str | None, node_id: int) -> None: ...
 class AttemptsOfRunRow(NamedTuple):
     job_id: int; attempt_id: int; compute_node_id: int | None; status: JobStatus
-    started_at: float; ended_at: float; allocation: str | None
+    return_code: int | None; started_at: float; ended_at: float; allocation: str | None
 def ATTEMPTS_OF_RUN(*, workflow_id: int, run_id: int) -> AttemptsOfRunRow: ...
 class BatchResultRow(NamedTuple):
     id: int; name: str; command: str; parameter_values: str | None; status: JobStatus
@@ -622,6 +622,10 @@ class RunnersOfLocationRow(NamedTuple):
     heartbeat_at: float
 def RUNNERS_OF_LOCATION(*, location: str) -> RunnersOfLocationRow: ...
 def RUNNERS_OF_WORKFLOW(*, workflow_id: int) -> RunnersOfLocationRow: ...
+class RunningAttemptsRow(NamedTuple):
+    id: int; attempt_id: int; compute_node_id: int | None; status: JobStatus
+    started_at: float | None; allocation: str | None
+def RUNNING_ATTEMPTS(*, workflow_id: int) -> RunningAttemptsRow: ...
 class RunContextRow(NamedTuple):
     name: str; run_id: int; directory: str; env: str; execution_config: str
     use_pending_failed: bool; require_user_data: bool; settings: str

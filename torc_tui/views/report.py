@@ -18,7 +18,7 @@ from torc_tui.views.usage_plot import UsagePlot
 
 
 class ReportAttempt(NamedTuple):
-    """When and where an attempt of the last run ran; it still runs if ``running``."""
+    """When and where an attempt of a run ran; it still runs if ``running``."""
 
     job_id: int
     name: str
@@ -28,14 +28,18 @@ class ReportAttempt(NamedTuple):
     ended_at: float
     gpus: tuple[str, ...] = ()
     running: bool = False
+    attempt_id: int = 1
+    return_code: int | None = None
+    num_cpus: float = 1
 
 
 class ReportRunner(NamedTuple):
-    """A runner, and the numbers of its GPUs by UUID."""
+    """A runner, the numbers of its GPUs by UUID, and how many CPUs it has."""
 
     id: int
     hostname: str
     gpus: Mapping[str, int]
+    num_cpus: int = 0
 
 
 class Lane(NamedTuple):
@@ -155,7 +159,7 @@ def lanes(attempts: Iterable[ReportAttempt], nodes: Sequence[ReportRunner]) -> l
     for node_id in sorted(by_node, key=lambda number: number or 0):
         node = known.get(node_id or 0)
         name = node.hostname if node else "unknown runner"
-        slots = _slots(by_node[node_id])
+        slots = pack(by_node[node_id])
         found += [Lane(name, f"slot {place}", slot) for place, slot in enumerate(slots, 1)]
         for uuid, index in sorted(node.gpus.items(), key=lambda item: item[1]) if node else ():
             holders = [one for one in by_node[node_id] if uuid in one.gpus]
@@ -164,8 +168,11 @@ def lanes(attempts: Iterable[ReportAttempt], nodes: Sequence[ReportRunner]) -> l
     return found
 
 
-def _slots(attempts: Iterable[ReportAttempt]) -> list[list[ReportAttempt]]:
-    """Return the attempts in as few rows as possible, without overlaps; the first slot first."""
+def pack(attempts: Iterable[ReportAttempt]) -> list[list[ReportAttempt]]:
+    """Return attempts, ordered by their starts, in as few rows without overlaps as possible.
+
+    The first row that is free is used again.
+    """
     slots: list[list[ReportAttempt]] = []
     busy: list[tuple[float, int]] = []
     free: list[int] = []

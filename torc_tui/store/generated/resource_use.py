@@ -13,10 +13,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "ADD_SERIES": ("INSERT INTO usage_series (workflow_id, job_id, run_id, attempt_id, series) "
         "VALUES (?1, ?2, ?3, ?4, ?5)", "workflow_id job_id run_id attempt_id series"),
     "ATTEMPTS_OF_RUN": ("SELECT result.job_id, result.attempt_id, result.compute_node_id, "
-        "result.status, result.started_at, result.ended_at, result.allocation FROM result WHERE "
-        "result.workflow_id = ?1 AND result.run_id = ?2 ORDER BY result.started_at, result.id",
-        "workflow_id run_id", "job_id attempt_id compute_node_id status:status started_at "
-        "ended_at allocation:json"),
+        "result.status, result.return_code, result.started_at, result.ended_at, "
+        "result.allocation FROM result WHERE result.workflow_id = ?1 AND result.run_id = ?2 "
+        "ORDER BY result.started_at, result.id", "workflow_id run_id", "job_id attempt_id "
+        "compute_node_id status:status return_code started_at ended_at allocation:json"),
     "DELETE_MACHINE_SERIES_BEFORE_RUN": ("DELETE FROM machine_series WHERE "
         "machine_series.compute_node_id IN (SELECT compute_node.id FROM compute_node WHERE "
         "compute_node.workflow_id = ?1 AND compute_node.run_id < ?2)", "workflow_id run_id"),
@@ -70,6 +70,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "machine_series.compute_node_id = compute_node.id WHERE compute_node.workflow_id = ?1 "
         "ORDER BY compute_node.id", "workflow_id", "id workflow_id run_id hostname num_cpus "
         "memory gpus:json started_at ended_at is_active:boolean series"),
+    "RUNNING_ATTEMPTS": ("SELECT job.id, job.attempt_id, job.compute_node_id, job.status, "
+        "job.started_at, job.allocation FROM job WHERE job.workflow_id = ?1 AND job.status = 4 "
+        "ORDER BY job.started_at, job.id", "workflow_id", "id attempt_id compute_node_id "
+        "status:status started_at allocation:json"),
     "SERIES_BY_AGE": ("SELECT usage_series.job_id, usage_series.run_id, "
         "usage_series.attempt_id, length(usage_series.series) AS size FROM usage_series LEFT "
         "OUTER JOIN result ON result.job_id = usage_series.job_id AND result.run_id = "

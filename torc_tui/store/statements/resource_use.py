@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Integer, and_, delete, func, insert, outerjoin, select
 
+from torc_tui.status import JobStatus
 from torc_tui.store.schema import (
     compute_node,
     job,
@@ -51,10 +52,19 @@ JOB_USE_IN_RUN = _with_result(
     _last.where(_newest.c.run_id == param("run_id")).correlate(job).scalar_subquery()
 )
 ATTEMPTS_OF_RUN = (
-    pick(result, "job_id attempt_id compute_node_id status started_at ended_at allocation")
+    pick(
+        result,
+        "job_id attempt_id compute_node_id status return_code started_at ended_at allocation",
+    )
     .where(of_workflow(result), result.c.run_id == param("run_id"))
     .order_by(result.c.started_at, result.c.id)
 )
+RUNNING_ATTEMPTS = pick(
+    job,
+    "id attempt_id compute_node_id status started_at allocation",
+    of_workflow(job),
+    job.c.status == int(JobStatus.RUNNING),
+).order_by(job.c.started_at, job.c.id)
 _requirements = resource_requirements.c.id == param("requirement_id")
 UPDATE_REQUIREMENTS = change(
     resource_requirements,
