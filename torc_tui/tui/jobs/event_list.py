@@ -1,4 +1,4 @@
-"""Events as a list, the newest first: of the whole workflow, and of one job."""
+"""Events as a list, the newest first: of the whole workflow, or of one job."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.look.status_icons import STATUS
+from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.table_model import Cell, Key, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.ansi import one_line
@@ -39,17 +40,23 @@ class EventRows(ListRows):
     def __init__(self) -> None:
         super().__init__(COLUMNS, self._event_cell, self._event_value)
         self.jobs: Mapping[int, Job] = {}
+        self.job_id: int | None = None
+        """The only job whose events are listed; None: all are."""
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
+        found = self.records.keys() if sort is None else super().keys(sort, reverse)
+        if self.job_id is not None:
+            found = [key for key in found if self.records[key].job_id == self.job_id]
         if sort is not None:
-            return super().keys(sort, reverse)
-        return sorted(self.records, reverse=not reverse)  # type: ignore[type-var]  # numbers
+            return list(found)
+        return sorted(found, reverse=not reverse)  # type: ignore[type-var]  # numbers
 
     def add(self, events: Sequence[Event]) -> None:
         """Add events, and drop the oldest of too many."""
         self.records |= {event.seq: event for event in events}
         if len(self.records) > KEPT * 2:
-            self.records = {seq: self.records[seq] for seq in self.keys(None, False)[:KEPT]}
+            newest = sorted(self.records, reverse=True)[:KEPT]  # type: ignore[type-var]  # numbers
+            self.records = {seq: self.records[seq] for seq in newest}
 
     def _event_value(self, event: Event, column: str) -> str | float:
         if column == "seq":
@@ -94,74 +101,64 @@ def _data(event: Event) -> str:
     return " · ".join(parts)
 
 
-class EventTable(Pane):
-    """A table of events."""
+class EventsPane(Pane):
+    """All events of the workflow, or those of the selected job."""
 
-    EMPTY: ClassVar[str]
+    NAME: ClassVar[str] = "events"
+    PER_JOB: ClassVar[bool] = False
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("events",)
 
     def __init__(self, host: PaneHost) -> None:
         super().__init__(host)
         self.rows = EventRows()
-        self.table = VirtualTable(self.rows, empty=self.EMPTY)
-        self.shows = 0
-        """The job or workflow whose events were read."""
+        self.table = VirtualTable(self.rows, empty="no events")
+        self.is_read = False
+        self.of_job = False
+        """Whether only events of the selected job are listed."""
 
     def compose(self) -> ComposeResult:
         yield self.table
 
-
-class EventsPane(EventTable):
-    """All events of the workflow."""
-
-    NAME: ClassVar[str] = "events"
-    PER_JOB: ClassVar[bool] = False
-    EMPTY = "no events"
-
     def refresh_content(self) -> None:
-        view = self.host.view
+        view, job = self.host.view, self.job
         if view is None:
             return
         self.rows.jobs = view.jobs
-        workflow_id, self.listed = view.workflow.id, len(self.rows.records)
-        if not self.shows:
-            self.shows = workflow_id
-            self.ask("events", lambda source: _newest(source, workflow_id, None), self._take)
-        self.table.reload()
+        if not self.is_read:
+            self.is_read = True
+            self._read(view.workflow.id, None)
+        before, self.rows.job_id = self.rows.job_id, job.id if self.of_job and job else None
+        if self.rows.job_id is not None and self.rows.job_id != before:
+            self._read(view.workflow.id, self.rows.job_id)
+        self._list()
+
+    def job_changed(self) -> None:
+        self.stale = self.stale or self.of_job
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
-        if self.shows:
+        if self.is_read:
             self.rows.add(events)
         self.stale = True
 
+    def handlers(self) -> Mapping[str, Handler]:
+        return {"events-of-job": self._toggle_of_job}
+
+    def _toggle_of_job(self) -> None:
+        self.of_job = not self.of_job
+        self.refresh_content()
+
+    def _read(self, workflow_id: int, job_id: int | None) -> None:
+        what = "events" if job_id is None else "job"
+        self.ask(what, lambda source: _newest(source, workflow_id, job_id), self._take)
+
     def _take(self, events: Sequence[Event]) -> None:
         self.rows.add(events)
-        self.listed = len(self.rows.records)
+        self._list()
+
+    def _list(self) -> None:
+        self.table.empty = "no events of this job yet" if self.of_job else "no events"
         self.table.reload()
-
-
-class HistoryPane(EventTable):
-    """The events of the selected job."""
-
-    NAME: ClassVar[str] = "history"
-    EMPTY = "no events of this job yet"
-
-    def refresh_content(self) -> None:
-        view, job = self.host.view, self.job
-        if view is None or job is None:
-            self.rows.records.clear()
-            self.table.reload()
-            return
-        self.rows.jobs = view.jobs
-        if self.shows != job.id:
-            self.shows = job.id
-            self.rows.records.clear()
-            self.table.reload()
-        workflow_id, job_id = view.workflow.id, job.id
-        self.ask("events", lambda source: _newest(source, workflow_id, job_id), self._take)
-
-    def _take(self, events: Sequence[Event]) -> None:
-        self.rows.records = {event.seq: event for event in events if event.job_id == self.shows}
-        self.table.reload()
+        self.listed = len(self.table.order)
 
 
 def _newest(source: FeedReader, workflow_id: int, job_id: int | None) -> Sequence[Event]:
