@@ -241,9 +241,9 @@ async def test_filter_history(place: Place, tmp_path: Path) -> None:
     async with place.app(state_file=state).run_test(size=(120, 30)) as pilot:
         await until(pilot, "second")
         await pilot.press("/", *"sec", "enter", "s", "S", "6")
-        await until(pilot, lambda: screen(pilot).tabs.current == "history")
+        await until(pilot, lambda: screen(pilot).tabs.current == "timeline")
     async with place.app(state_file=state).run_test(size=(120, 30)) as pilot:
-        await until(pilot, "second", lambda: screen(pilot).tabs.current == "history")
+        await until(pilot, "second", lambda: screen(pilot).tabs.current == "timeline")
         assert (screen(pilot).table.sort, screen(pilot).table.reverse) == ("id", True)
         await pilot.press("/", "up")
         await until(pilot, "1 of 2")
@@ -389,4 +389,4 @@ async def test_choices_survive_a_lost_connection(place: Place, tmp_path: Path) -
     async with place.app(state_file=state).run_test(size=(120, 30)) as pilot:
         await until(pilot, "second")
         await pilot.press("6")
-        await until(pilot, lambda: state.exists() and '"history"' in state.read_text())
+        await until(pilot, lambda: state.exists() and '"timeline"' in state.read_text())

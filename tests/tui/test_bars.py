@@ -28,9 +28,9 @@ def test_titles_that_fit() -> None:
     assert tabs("overview", 120).startswith(" 1 Overview  2 Log  3 Graph")
     assert (
         tabs("overview", 80)
-        == " Overview  Log  Graph  Data  Files  History  Results  Rerun  Events  Machine"
+        == " Overview  Log  Graph  Data  Files  Timeline  Results  Rerun  Events  Machine"
     )
-    titles = " Overview Log Graph Data Files History Results Rerun Events Machine"
+    titles = " Overview Log Graph Data Files Timeline Results Rerun Events Machine"
     assert tabs("overview", len(titles)) == titles
 
 
@@ -43,10 +43,10 @@ def test_titles_are_never_cut() -> None:
 
 
 def test_marks_of_hidden_tabs() -> None:
-    assert tabs("overview", 40) == " Overview Log Graph Data Files History ›"
-    assert tabs("resources", 40) == "‹History Results Rerun Events Machine"
-    middle = tabs("history", 30)
-    assert middle.startswith("‹") and middle.endswith("›") and "History" in middle
+    assert tabs("overview", 40) == " Overview Log Graph Data Files Timeline ›"
+    assert tabs("resources", 40) == "‹Timeline Results Rerun Events Machine"
+    middle = tabs("timeline", 30)
+    assert middle.startswith("‹") and middle.endswith("›") and "Timeline" in middle
 
 
 FULL = HeaderState(

@@ -10,18 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from torc_tui.status import JobStatus
+from torc_tui.views.lane_cells import BarLane, CellRun, LoadLane, TimeScale
 from torc_tui.views.report import ReportAttempt, ReportRunner
 from torc_tui.views.time_axis import label, step_of, ticks
-from torc_tui.views.timeline_lanes import (
-    MOST_SLOTS,
-    BarLane,
-    CellRun,
-    Grouping,
-    LoadLane,
-    Scale,
-    Timeline,
-    timeline,
-)
+from torc_tui.views.timeline_lanes import MOST_SLOTS, Grouping, Timeline, timeline
 
 S = JobStatus
 BEGIN = 1_800_000_000.0
@@ -84,7 +76,7 @@ def test_cells_show_every_attempt(some: list[ReportAttempt], cell: float) -> Non
     found = timeline(some, RUNNERS, Grouping.SLOTS)
     if found is None:
         return
-    scale = Scale(found.span[0], cell)
+    scale = TimeScale(found.span[0], cell)
     cells = range(scale.cell_of(found.span[1]) + 1)
     for lane in bars(found):
         runs = lane.runs(scale, cells)
@@ -95,7 +87,7 @@ def test_cells_show_every_attempt(some: list[ReportAttempt], cell: float) -> Non
         check_places(lane, scale, runs)
 
 
-def check_places(lane: BarLane, scale: Scale, runs: list[CellRun]) -> None:
+def check_places(lane: BarLane, scale: TimeScale, runs: list[CellRun]) -> None:
     """An attempt is shown only in cells that overlap it, and no cell that is in use is empty."""
     for run in runs:
         left, right = scale.edge(run.cell), scale.edge(run.cell + run.width)
@@ -114,7 +106,7 @@ def test_a_part_is_the_same_as_in_the_whole(
 ) -> None:
     found = timeline(some, RUNNERS, Grouping.SLOTS)
     for lane in bars(found):
-        scale = Scale(BEGIN, 0.2)
+        scale = TimeScale(BEGIN, 0.2)
         whole = _cells(lane.runs(scale, range(400)))
         part = _cells(lane.runs(scale, range(first, first + width)))
         assert part == whole[first : first + width]
@@ -136,7 +128,7 @@ def test_load_adds_up(some: list[ReportAttempt]) -> None:
         return
     for lane in found.lanes:
         assert isinstance(lane, LoadLane)
-        scale = Scale(BEGIN, 0.7)
+        scale = TimeScale(BEGIN, 0.7)
         levels = lane.levels(scale, range(80))
         spent = sum(one.num_cpus * (one.ended_at - one.started_at) for one in lane.attempts)
         assert lane.cpu_seconds == pytest.approx(spent, abs=1e-4)
@@ -153,7 +145,7 @@ def ran(start: float, end: float, status: JobStatus = S.COMPLETED) -> ReportAtte
 def test_bars_of_three_cells_are_whole() -> None:
     """Attempts that follow each other share no cell, wherever the boundary is."""
     lane = BarLane(0, "1", [ran(0, 3.4), ran(3.4, 6.8), ran(6.8, 10)])
-    runs = lane.runs(Scale(0, 1), range(12))
+    runs = lane.runs(TimeScale(0, 1), range(12))
     assert [(run.cell, run.width, run.first, run.ended) for run in runs] == [
         (0, 3, 0, True), (3, 4, 1, True), (7, 3, 2, True), (10, 2, 3, False)
     ]  # fmt: skip
@@ -162,7 +154,7 @@ def test_bars_of_three_cells_are_whole() -> None:
 def test_many_short_attempts_are_dense() -> None:
     short = [ran(place / 10, place / 10 + 0.05) for place in range(20)]
     lane = BarLane(0, "1", [*short, ran(2, 2.05, S.FAILED)])
-    dense, other, failed = lane.runs(Scale(0, 1), range(3))
+    dense, other, failed = lane.runs(TimeScale(0, 1), range(3))
     assert dense.last - dense.first == 10 and dense.share == pytest.approx(0.5)
     assert not lane.has_trouble(dense) and not lane.has_trouble(other) and lane.has_trouble(failed)
 
@@ -211,7 +203,7 @@ def test_labels(monkeypatch: pytest.MonkeyPatch, step: float, shown: str) -> Non
 def test_ticks_are_round_and_apart(monkeypatch: pytest.MonkeyPatch, cell: float) -> None:
     monkeypatch.setenv("TZ", "Asia/Kolkata")  # five hours and a half ahead
     time.tzset()
-    found = ticks(Scale(BEGIN, cell), range(200))
+    found = ticks(TimeScale(BEGIN, cell), range(200))
     assert 3 <= len(found) <= 15
     step = step_of(cell)
     assert all(b[0] - a[0] >= 13 for a, b in pairwise(found))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from torc_tui.views.timeline_lanes import Scale
+from torc_tui.views.lane_cells import TimeScale
 from torc_tui.wording import moment, time_of_day
 
 STEPS = (
@@ -29,7 +29,7 @@ def step_of(cell: float, room: int = ROOM) -> float:
     return step
 
 
-def ticks(scale: Scale, cells: range) -> Sequence[tuple[int, str]]:
+def ticks(scale: TimeScale, cells: range) -> Sequence[tuple[int, str]]:
     """Return the cells in view that have a label, and the labels, in the local time zone."""
     step = step_of(scale.cell)
     begin, end = scale.edge(cells.start), scale.edge(cells.stop)

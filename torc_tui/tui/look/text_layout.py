@@ -16,6 +16,7 @@ from textual.strip import Strip
 
 from torc_tui.views.text_cells import cut as cut
 from torc_tui.views.text_cells import fit as fit
+from torc_tui.views.text_cells import shorten as shorten
 from torc_tui.views.text_cells import width_of as width_of
 
 S = TypeVar("S")

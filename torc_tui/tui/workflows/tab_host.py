@@ -41,7 +41,7 @@ TABS = (
     Tab("graph", "Graph", "graph.graph_pane:GraphPane"),
     Tab("data", "Data", "data.data_pane:DataPane"),
     Tab("files", "Files", "files.files_pane:FilesPane"),
-    Tab("history", "History", "jobs.event_list:HistoryPane"),
+    Tab("timeline", "Timeline", "timeline.timeline_pane:TimelinePane"),
     Tab("results", "Results", "jobs.record_tables:ResultsPane"),
     Tab("rerun", "Rerun", "rerun.rerun_pane:RerunPane"),
     Tab("events", "Events", "jobs.event_list:EventsPane"),

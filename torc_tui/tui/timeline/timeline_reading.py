@@ -1,0 +1,63 @@
+"""Read the attempts of a run and arrange them; called in the reader thread. No Textual.
+
+Input: a database, a run. Output: lanes, where each attempt is in them, and the critical path.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from torc_tui.model import Job
+from torc_tui.tui.feed.source import FeedReader
+from torc_tui.tui.timeline.timeline_picture import BarPlace
+from torc_tui.views.lane_cells import LoadLane
+from torc_tui.views.report import CriticalStep, ReportAttempt, critical_path
+from torc_tui.views.timeline_lanes import Grouping, Timeline, timeline
+
+
+class Reading(NamedTuple):
+    """What the reader thread found; ``places`` by job and attempt."""
+
+    timeline: Timeline | None
+    attempts: Sequence[ReportAttempt] = ()
+    places: Mapping[tuple[int, int], BarPlace] = {}
+    has_gpus: bool = False
+    seconds: float = 0.0
+
+
+def read_timeline(
+    source: FeedReader,
+    run: tuple[int, int],
+    jobs: Sequence[Job],
+    grouping: Grouping | None,
+    now: float,
+) -> Reading:
+    """Return the lanes of a run (workflow, number); called in the reader thread."""
+    from torc_tui.operations.run_attempts import run_attempts, runners
+
+    began = time.perf_counter()
+    names = {job.id: job.name for job in jobs}
+    with source.store.read() as conn:
+        attempts = run_attempts(conn, *run, names, now)
+    attempts.sort(key=lambda one: (one.started_at, one.ended_at))
+    found = timeline(attempts, runners(source.store, run[0]), grouping)
+    places: dict[tuple[int, int], BarPlace] = {}
+    for number, lane in enumerate(() if found is None else found.lanes):
+        if found is None or isinstance(lane, LoadLane) != (found.grouping is Grouping.RUNNERS):
+            continue
+        for place, one in enumerate(lane.attempts):
+            places[one.job_id, one.attempt_id] = BarPlace(number, place)
+    has_gpus = any(one.gpus for one in attempts)
+    return Reading(found, attempts, places, has_gpus, time.perf_counter() - began)
+
+
+def read_path(
+    source: FeedReader, workflow_id: int, attempts: Sequence[ReportAttempt]
+) -> Sequence[CriticalStep]:
+    """Return the critical path of the attempts; called in the reader thread."""
+    from torc_tui.store import relations
+
+    edges = relations.edges(source.store, workflow_id)
+    return critical_path(attempts, [(edge.job, edge.depends_on) for edge in edges])
