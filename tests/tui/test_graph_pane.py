@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.color import Color
 from textual.pilot import Pilot
 
 from tests.tui.driving import Workspace, screen, screen_text, sees, until
 from torc_tui.tui.graph.graph_pane import GraphPane
+from torc_tui.tui.look.theme import PALETTES, THEMES
 
 pytestmark = pytest.mark.system
 
@@ -71,3 +73,61 @@ async def test_click_on_a_job_in_a_group(story: Workspace) -> None:
         await pilot.click(offset=(lines[y].index("train_4 "), y))
         await until(pilot, lambda: selected(pilot) == "train_4")
         await until(pilot, sees(pilot, "train_4◀"))
+
+
+async def test_arrows_walk_along_links(story: Workspace) -> None:
+    async with story.app().run_test(size=(100, 40)) as pilot:
+        await open_graph(pilot)
+        for key, name in (
+            ("down", "train_1"),
+            ("right", "check"),
+            ("left", "train_1"),
+            ("down", "report"),
+            ("up", "train_1"),
+            ("up", "prep"),
+        ):
+            await pilot.press(key)
+            await until(pilot, lambda name=name: selected(pilot) == name, f"{key} to {name}")  # type: ignore[misc]  # a default value
+
+
+async def test_arrows_walk_through_an_opened_group(story: Workspace) -> None:
+    async with story.app().run_test(size=(100, 40)) as pilot:
+        await open_graph(pilot)
+        await pilot.press("down", "enter")
+        await until(pilot, sees(pilot, "train_1◀"))
+        await pilot.press("right")
+        await until(pilot, lambda: selected(pilot) == "train_2")
+        await pilot.press("up")
+        await until(pilot, lambda: selected(pilot) == "prep")
+
+
+async def test_the_selected_box_is_in_view(story: Workspace) -> None:
+    async with story.app().run_test(size=(40, 10)) as pilot:
+        await until(pilot, sees(pilot, "prep"))
+        await pilot.press("3", "3")
+        await until(pilot, sees(pilot, "prep"))
+        await pilot.press("down", "down")
+        await until(pilot, sees(pilot, "report ┃"))
+        await pilot.press("shift+up", "shift+up", "shift+up", "shift+up", "shift+up")
+        await until(pilot, lambda: "report ┃" not in screen_text(pilot))
+        await pilot.press("up")
+        await until(pilot, sees(pilot, "━┓", "━┛"), "the whole box")
+
+
+@pytest.mark.parametrize("name", ["torc-night", "torc-day", "torc-safe"])
+def test_links_are_visible(name: str) -> None:
+    """Lines need a contrast of 3 to 1 (WCAG 2.2, 1.4.11); thin lines of a terminal need more."""
+    theme = next(theme for theme in THEMES if theme.name == name)
+    color = PALETTES[name]("edge").color
+    assert color is not None and color.triplet is not None and theme.background is not None
+    light = sorted(map(luminance, (color.triplet.hex, theme.background)))
+    assert (light[1] + 0.05) / (light[0] + 0.05) >= 4
+
+
+def luminance(color: str) -> float:
+    """Return the relative luminance of a color (WCAG 2.2)."""
+    parts = (
+        part / 12.92 if part <= 0.04 else ((part + 0.055) / 1.055) ** 2.4
+        for part in Color.parse(color).normalized
+    )
+    return sum(part * share for part, share in zip(parts, (0.2126, 0.7152, 0.0722), strict=True))

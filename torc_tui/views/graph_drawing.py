@@ -1,7 +1,7 @@
 """Draw a scene as text.
 
 Input: `Scene`, a zoom, a window. Output: the rows of the window, as runs with a role and a box.
-Roles are words such as ``edge``, ``lit``, ``job:failed``, ``strip:running``, ``file`` and
+Roles are words such as ``edge``, ``lit``, ``near``, ``job:failed``, ``strip:running``, ``file`` and
 ``selected``; the app gives them colors, a plain terminal ignores them. Only what the window shows
 is drawn.
 """
@@ -16,6 +16,7 @@ from torc_tui.views.ansi import one_line
 from torc_tui.views.graph_boxes import STRIP_WIDTH, BoxPainter, Spot, grid_size, has_strip
 from torc_tui.views.graph_grid import JOINERS
 from torc_tui.views.graph_layout import Box, Direction, layout
+from torc_tui.views.graph_routing import Hop
 from torc_tui.views.graph_scene import GraphNode, Scene
 from torc_tui.views.graph_wires import CellWindow, Run, Wires
 from torc_tui.views.text_cells import shorten, width_of
@@ -61,6 +62,11 @@ class GraphDrawing:
         )
         self._hops = _Intervals((hop.start, hop.end, at) for at, hop in enumerate(self.layout.hops))
         self._exits = {(hop.start - 1, hop.exit) for hop in self.layout.hops}
+
+    @property
+    def boxes(self) -> Sequence[Box]:
+        """Return the cells of all boxes."""
+        return self.layout.boxes
 
     def box(self, node: int) -> Box:
         """Return the cells of a box."""
@@ -115,19 +121,27 @@ class GraphDrawing:
         height = self.height - y if height is None else height
         window = CellWindow(x, y, max(0, width), max(0, height))
         nodes = frozenset(lit)
-        self._draw_wires(window, frozenset(pairwise(lit)))
+        self._draw_wires(window, frozenset(pairwise(lit)), selected)
         for node in self._rows.touching(y, y + window.h - 1):
             box = self.layout.boxes[node]
             if box.x < x + window.w and box.x + box.w > x:
                 BoxPainter(self, window, node, selected, lit=node in nodes).paint()
         return window.runs()
 
-    def _draw_wires(self, window: CellWindow, lit: frozenset[tuple[int, int]]) -> None:
+    def _draw_wires(
+        self, window: CellWindow, lit: frozenset[tuple[int, int]], selected: Spot | None
+    ) -> None:
+        """Draw the lines; those of the path come first, then those of the selected box."""
         wires = Wires(window, down=self.direction == "down", plain=self.plain)
-        found = [self.layout.hops[at] for at in self._hops.touching(*wires.ranks)]
-        marked = [(self.scene.links[hop.link] in lit, hop) for hop in found]
-        for is_lit, hop in sorted(marked, key=lambda pair: not pair[0]) if lit else marked:
-            wires.add(hop, lit=is_lit)
+        own = None if selected is None else selected.node
+        hops: dict[str, list[Hop]] = {"lit": [], "near": [], "edge": []}
+        for at in self._hops.touching(*wires.ranks):
+            link = self.scene.links[self.layout.hops[at].link]
+            role = "lit" if link in lit else "near" if own in link else "edge"
+            hops[role].append(self.layout.hops[at])
+        for role, lines in hops.items():
+            for hop in lines:
+                wires.add(hop, role)
         wires.draw()
 
     def minimap(self, width: int, height: int, view: Box) -> list[list[Run]]:

@@ -1,7 +1,8 @@
 """Draw the lines of a graph between its boxes, and hold the part of a drawing that is shown.
 
 Input: hops of the layout, and a window. Output: characters in the cells of the window. Where two
-lines cross without meeting, the line along the ranks goes over the one that runs across.
+lines cross without meeting, the line along the ranks goes over the one that runs across. Lines with
+the role ``lit`` are heavy.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ _BACK, _FORTH, _LESS, _MORE = 1, 2, 4, 8
 """Bits of the directions in which a line leaves a cell, along the ranks and across."""
 # bits of the characters: north 1, south 2, west 4, east 8
 _UNICODE = (" ", "╵", "╷", "│", "╴", "╯", "╮", "┤", "╶", "╰", "╭", "├", "─", "┴", "┬", "┼")
+_HEAVY = (" ", "╹", "╻", "┃", "╸", "┛", "┓", "┫", "╺", "┗", "┏", "┣", "━", "┻", "┳", "╋")
 _ASCII = (" ", "|", "|", "|", "-", "+", "+", "+", "-", "+", "+", "+", "-", "+", "+", "+")
 
 
@@ -110,11 +112,11 @@ class Wires:
         self._tracks: set[Cell] = set()  # lines across
         self._bends: dict[Cell, int] = {}  # bits of the directions
         self._arrows: set[Cell] = set()
-        self._lit: set[Cell] = set()
+        self._roles: dict[Cell, str] = {}
         self._drawn: set[tuple[int, int, int, int, int | None]] = set()  # shapes of hops
 
-    def add(self, hop: Hop, *, lit: bool) -> None:
-        """Add a line; of two lines on the same cells, the first one says whether they are lit."""
+    def add(self, hop: Hop, role: str) -> None:
+        """Add a line; of two lines on the same cells, the first one says which role they have."""
         shape = hop[1:6]
         if shape in self._drawn:
             return
@@ -127,8 +129,8 @@ class Wires:
             cells += self._turn(hop.track, hop.exit, hop.entry)
         if hop.arrives:
             self._arrows.add((hop.end, hop.entry))
-        if lit:
-            self._lit.update(cells)
+        for cell in cells:
+            self._roles.setdefault(cell, role)
 
     def _straight(self, start: int, end: int, cross: int) -> list[Cell]:
         if not self.across[0] <= cross <= self.across[1]:
@@ -157,8 +159,7 @@ class Wires:
         for cell in self._along | self._tracks | self._bends.keys():
             is_arrow = cell in self._arrows and cell not in self._bends
             x, y = (cell[1], cell[0]) if self.down else cell
-            role = "lit" if cell in self._lit else "edge"
-            self.window.put(x, y, arrow if is_arrow else self._char(cell), role)
+            self.window.put(x, y, arrow if is_arrow else self._char(cell), self._roles[cell])
 
     def _char(self, cell: Cell) -> str:
         bits = _BACK | _FORTH if cell in self._along else 0
@@ -168,4 +169,5 @@ class Wires:
         bits = bits or across
         if not self.down:  # back, forth, less, more are west, east, north, south
             bits = bits >> 2 | (bits & 3) << 2
-        return (_ASCII if self.plain else _UNICODE)[bits]
+        heavy = self._roles[cell] == "lit"
+        return (_ASCII if self.plain else _HEAVY if heavy else _UNICODE)[bits]

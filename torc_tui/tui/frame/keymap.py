@@ -99,7 +99,8 @@ def shown(key: str) -> str:
     """Return a key for display: ``^p`` for ``ctrl+p``."""
     parts = []
     for part in key.split(" "):
-        part = _SHOWN.get(part, part)
+        modifiers, plus, last = part.rpartition("+")
+        part = f"{modifiers}{plus}{_SHOWN.get(last, last)}" if modifiers else _SHOWN.get(part, part)
         parts.append("^" + part[5:] if part.startswith("ctrl+") else part)
     return " ".join(parts)
 

@@ -27,7 +27,8 @@ from torc_tui.views.graph_boxes import Spot
 from torc_tui.views.graph_drawing import GraphDrawing
 from torc_tui.views.graph_grid import Room
 from torc_tui.views.graph_model import JobGraph
-from torc_tui.views.graph_scene import Scene
+from torc_tui.views.graph_scene import GraphNode, Scene
+from torc_tui.views.graph_walk import first_spot
 from torc_tui.views.workflow_view import WorkflowView
 
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ FORMATS: dict[str, Format] = {
 
 
 class GraphExcerpt(NamedTuple):
-    """A part of the graph: what a job depends on (``up``), or what depends on it (``down``)."""
+    """A part of the graph: what a box depends on (``up``), or what depends on it (``down``)."""
 
-    job_id: int
+    key: str
     up: bool
     down: bool
 
@@ -137,8 +138,9 @@ class GraphPane(Pane):
 
         def make(room: Room | None) -> Scene:
             scene = graph.scene(expanded=expanded, data=data, room=room)
-            node = None if excerpt is None else scene.node_of(excerpt.job_id)
-            if excerpt is not None and node is not None:
+            keys = [node.key for node in scene.nodes] if excerpt is not None else []
+            if excerpt is not None and excerpt.key in keys:
+                node = keys.index(excerpt.key)
                 scene = scene.only(scene.around(node, up=excerpt.up, down=excerpt.down))
             return scene.direct() if direct else scene
 
@@ -215,22 +217,26 @@ class GraphPane(Pane):
             self._lay_out()
 
     def _show_excerpt(self, *, up: bool, down: bool) -> None:
-        if self.job is not None:
-            self.excerpt = GraphExcerpt(self.job.id, up, down)
+        node = self._selected_node()
+        if node is not None:
+            self.excerpt = GraphExcerpt(node.key, up, down)
             self._lay_out()
+
+    def _selected_node(self) -> GraphNode | None:
+        picture = self.picture
+        if picture is None or picture.selected is None:
+            return None
+        return picture.scene.nodes[picture.selected.node]
 
     def _show_all(self) -> None:
         self.excerpt = None
         self._lay_out()
 
     def _expand(self) -> None:
-        """Expand the group of the selected job in place, or fold it."""
-        job = self.job
-        if self.picture is None or self.graph is None or job is None:
-            return
-        group = self.graph.group_of(job.id)
-        if group is not None and len(group.jobs) > 1:
-            self.expanded = self.expanded ^ {group.key}
+        """Expand the selected group in place, or fold it."""
+        node = self._selected_node()
+        if node is not None and node.group and node.count > 1:
+            self.expanded = self.expanded ^ {node.group}
             self._lay_out()
 
     def _next_box(self) -> None:
@@ -244,7 +250,7 @@ class GraphPane(Pane):
         if order:
             now = picture.selected.node if picture.selected is not None else -1
             at = order.index(now) + 1 if now in order else 0
-            self._choose(picture.first_spot(order[at % len(order)]))
+            self._choose(first_spot(picture.drawing, order[at % len(order)]))
 
     def _export(self) -> None:
         workflow = self.host.workflow

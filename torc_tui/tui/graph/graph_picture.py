@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 from torc_tui.tui.look.text_layout import Line, fit_line
+from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.views.graph_boxes import Spot
 from torc_tui.views.graph_drawing import GraphDrawing
 from torc_tui.views.graph_layout import Box
 from torc_tui.views.graph_scene import Scene
+from torc_tui.views.graph_walk import STEPS, Heading, first_spot, walk
 from torc_tui.views.graph_wires import Run
 
 ROLES = {
     "edge": "edge",
     "lit": "critical",
+    "near": "strong",
     "file": "node-file",
     "user_data": "node-data",
     "selected": "accent bold",
@@ -94,7 +98,7 @@ class GraphPicture:
 
     def spot_at(self, hit: int) -> Spot | None:
         """Return what a number of `hit` stands for."""
-        return self.spot_of(-hit) if hit < 0 else self.first_spot(hit)
+        return self.spot_of(-hit) if hit < 0 else first_spot(self.drawing, hit)
 
     def spot_of(self, job: int) -> Spot | None:
         """Return the box or the cell of a job."""
@@ -102,11 +106,6 @@ class GraphPicture:
         if node is None:
             return None
         return Spot(node, None if self.scene.nodes[node].grid is None else job)
-
-    def first_spot(self, node: int) -> Spot:
-        """Return a box, or the first cell of its grid."""
-        grid = self.scene.nodes[node].grid
-        return Spot(node, None if grid is None else grid.shown()[0])
 
     def job_of(self, spot: Spot) -> int | None:
         """Return the job of a cell, or the first job of a box."""
@@ -137,6 +136,29 @@ class GraphCanvas(LineCanvas):
     """The part of the graph that is on screen."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("graph", "canvas")
+
+    def __init__(self, *, id: str | None = None, empty: str = "") -> None:
+        super().__init__(id=id, empty=empty)
+        self._before: int | None = None
+        """The box from which the last step came."""
+
+    def handlers(self) -> Mapping[str, Handler]:
+        steps = {f"graph-{heading}": partial(self._walk, heading) for heading in STEPS}
+        return {**super().handlers(), **steps}
+
+    def _walk(self, heading: Heading) -> None:
+        """Select the next box in a direction."""
+        picture = self.drawing
+        if not isinstance(picture, GraphPicture):
+            return
+        spot = walk(picture.drawing, picture.selected, heading, self._before)
+        if spot is None:
+            return
+        if picture.selected is not None and picture.selected.node != spot.node:
+            self._before = picture.selected.node
+        picture.selected = spot
+        self.reveal_selected()
+        self.post_message(self.Hit(spot.node if spot.job is None else -spot.job, double=False))
 
     def reveal_selected(self) -> None:
         """Scroll the selected box into view, and paint it."""

@@ -89,7 +89,7 @@ _NIGHT = {
     "text": "#c8cfd8", "strong": "#eef2f6", "muted": "#838d9b", "faint": "#59636f",
     "accent": "#d8a657", "info": "#6fb3d2", "success": "#86b97f", "warning": "#e0b860",
     "error": "#e5736f", "violet": "#b495c9", "orange": "#dd9166", "ready": "#c8cfd8",
-    "pending": "#8fa9d6", "panel": "#1d232b", "rest": "#323b46", "edge": "#5b6674",
+    "pending": "#8fa9d6", "panel": "#1d232b", "rest": "#323b46", "edge": "#76828f",
     "cursor": "on #2b3542", "cursor_blur": "on #1f2730", "hover": "on #1b222a",
     "match": "#14181d on #d8a657", "match_current": "bold #14181d on #f2d79b",
     "danger": "bold #ffffff on #a8403d", "button": "bold #14181d on #d8a657",
@@ -99,7 +99,7 @@ _DAY = {
     "text": "#2d333b", "strong": "#0d1117", "muted": "#636c76", "faint": "#8f98a3",
     "accent": "#8a5a00", "info": "#1f6f9c", "success": "#2f7d36", "warning": "#8f6400",
     "error": "#b3312c", "violet": "#7b4b9b", "orange": "#a8521a", "ready": "#2d333b",
-    "pending": "#3d62a8", "panel": "#e6e3db", "rest": "#cfcbc1", "edge": "#8c8f92",
+    "pending": "#3d62a8", "panel": "#e6e3db", "rest": "#cfcbc1", "edge": "#6f7276",
     "cursor": "on #dfd9c8", "cursor_blur": "on #ebe8e0", "hover": "on #efece5",
     "match": "#ffffff on #8a5a00", "match_current": "bold #ffffff on #5e3d00",
     "danger": "bold #ffffff on #b3312c", "button": "bold #ffffff on #8a5a00",
@@ -128,7 +128,7 @@ _SIXTEEN = {
 
 _MONO = {
     **dict.fromkeys(_SIXTEEN, "default"), "muted": "default", "faint": "dim", "rest": "dim",
-    "edge": "dim", "panel": "default", "cursor": _TURNED, "cursor_blur": "underline", "hover": "",
+    "panel": "default", "cursor": _TURNED, "cursor_blur": "underline", "hover": "",
     "match": "reverse", "match_current": "bold reverse", "error": "bold", "danger": "bold reverse",
     "button": "bold reverse",
 }  # fmt: skip
