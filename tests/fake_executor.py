@@ -124,6 +124,9 @@ class FakeExecutor:
                 code = self.ended[one.key.job_id]
                 self._end(attempt, code, cause=Cause.LOST if code is None else None)
 
+    def discard(self, exit_files: Sequence[str]) -> None:
+        """Do nothing: there are no files."""
+
     def stop(self, keys: Sequence[AttemptKey], cause: Cause, *, grace: float | None = None) -> None:
         """Note the call in ``stops``; an obedient job ends at once."""
         for key in keys:

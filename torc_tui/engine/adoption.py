@@ -9,14 +9,12 @@ from a runner whose lease has expired.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
 
 from torc_tui.engine.attempt_record import split_note
+from torc_tui.engine.ended_files import left_files, remove_left
 from torc_tui.engine.in_flight import InFlight
-from torc_tui.engine.log_ownership import exit_files, without_attempt
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
 from torc_tui.executors.exit_file import ExitFile, find_starts, is_being_started, read_exit_file
@@ -72,7 +70,7 @@ class Adopter:
         """
         workflow_id = self._maker.context.workflow_id
         any_lost = self._wait_for_starts(lost)
-        left = exit_files(self._maker.log_location, workflow_id) if any_lost else {}
+        left = left_files(self._maker.log_location, workflow_id) if any_lost else {}
         with self._store.write() as conn:
             scheduling.lock(conn, workflow_id, here.location)
             self._begin()
@@ -87,9 +85,7 @@ class Adopter:
             self._append_events(conn, now)
             rows = conn.rows(sql.ACTIVE_ATTEMPTS, workflow_id=workflow_id) if left else []
         active = [(row.job_id, row.attempt_id) for row in rows]
-        for path in without_attempt(left, self._maker.context.run_id, active):
-            with suppress(OSError):
-                os.unlink(path)
+        remove_left(left, self._maker.context.run_id, active)
         return self._adopt_all()
 
     def take_expired(self, expired: Sequence[Node], now: float) -> list[InFlight]:

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 
 from torc_tui.engine.attempt_ends import AttemptEnds
 from torc_tui.engine.core_binding import CoreBinding
+from torc_tui.engine.ended_files import EndedFiles
 from torc_tui.engine.in_flight import InFlight
-from torc_tui.engine.log_ownership import after_end
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
 from torc_tui.engine.outputs import DeclaredOutputs, GroupFiles, OutputCheck
 from torc_tui.engine.placer import JobStarter, Placer
@@ -109,6 +108,7 @@ class Engine:
         )
         outputs = DeclaredOutputs(files, context.directory)
         self.starter = JobStarter(self.state, executor, files, outputs)
+        self.ended_files = EndedFiles(executor)
         self._ends = AttemptEnds(maker, outputs, pool)
         self._placer = Placer(self.state)
 
@@ -202,7 +202,8 @@ class Engine:
 
     def _follow_commit(self, reports: SortedReports, transaction: StepTransaction) -> None:
         """Do what had to wait for the commit, the start of the next jobs first."""
-        useless = [path for ended in transaction.ended for path in self._forget(ended)]
+        for ended in transaction.ended:
+            self._forget(ended)
         over: list[Report] = [*reports.exited, *reports.not_started]
         for report in over:
             self.state.release(report.key.job_id)
@@ -210,9 +211,8 @@ class Engine:
             if (flight := self.in_flight.get(started.key.job_id)) is not None:
                 flight.pid = started.pid
         self.starter.start(transaction.placed)
-        for path in useless:
-            with suppress(OSError):
-                os.unlink(path)
+        now = self.state.options.monotonic()
+        self.ended_files.remove_some(now, started=bool(transaction.placed))
         self._send_stop_requests()
         self._send_suspensions()
 
@@ -279,8 +279,8 @@ class Engine:
             return []
         return [because(Kind.RECORDING_FAILED, error=f"{type(error).__name__}: {error}")]
 
-    def _forget(self, ended: EndedAttempt) -> list[str]:
-        """Forget an attempt that has ended; return its files that are no longer needed."""
+    def _forget(self, ended: EndedAttempt) -> None:
+        """Forget an attempt that has ended."""
         flight = self.state.in_flight.pop(ended.exited.key.job_id)
         self.state.pool.give(flight.allocation, end=JobEnd(ended.exited.ended_at, flight.job.name))
         if flight.allocation.gpus:
@@ -288,10 +288,10 @@ class Engine:
         self.state.leave_ledger(flight.key, flight.allocation)
         self.state.prefetched.learn(ended.exited.ended_at - ended.exited.started_at)
         execution, stdio = self.state.context.execution, flight.job.stdio
-        stdout, stderr, exit_file = attempt_files(flight.output_dir, flight.key, stdio, execution)
+        files = attempt_files(flight.output_dir, flight.key, stdio, execution)
         succeeded = ended.outcome.status is JobStatus.COMPLETED
         delete = succeeded and deletes_on_success(stdio, execution)
-        return after_end(stdout, stderr, exit_file, delete_logs=delete)
+        self.ended_files.add(*files, delete_logs=delete)
 
     def _note_gpu_end(self, flight: InFlight, ended: EndedAttempt) -> None:
         """Record whether the job has failed, for the health of its GPUs."""

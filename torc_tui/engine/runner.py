@@ -148,6 +148,7 @@ class Runner:
             self.gpus.close()
             self.host_use.close()
             self.scripts.stop(hard=True)
+            self.engine.ended_files.remove_empty()
             self.engine.recording.close()
             self.machine_watch.close()
             self.membership.leave(self.clock())

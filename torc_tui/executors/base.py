@@ -90,6 +90,9 @@ class Executor(Protocol):
     def wake(self) -> None:
         """End the present `wait`, or the next one; for any thread and for signal handlers."""
 
+    def discard(self, exit_files: Sequence[str]) -> None:
+        """Take exit files of attempts whose end is recorded: remove or reuse them."""
+
     @property
     def running(self) -> Set[AttemptKey]:
         """The attempts that were started and whose Exited `wait` has not returned yet."""

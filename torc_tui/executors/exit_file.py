@@ -57,13 +57,14 @@ class ExitFile:
 
 
 def write_reserve(fd: int, note: str) -> None:
-    """Fill a new exit file, and lock it until ``fd`` is closed.
+    """Write the reserve of an exit file and nothing else, and lock it until ``fd`` is closed.
 
     Raise OSError when the disk is full.
     """
     data = b" " * RESERVED + note.encode()
     if os.write(fd, data) < len(data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.ftruncate(fd, len(data))
     with contextlib.suppress(OSError):  # a file system without locks
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Iterable, Iterator
 
 from torc_tui.executors.exit_file import write_reserve
@@ -21,6 +22,9 @@ from torc_tui.model import Order
 _NEW = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOG = os.O_WRONLY | os.O_APPEND | _NEW
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_SPARE = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_SPARE_FILES = 128
+"""Largest number of exit files that are kept for later attempts."""
 _LOG_MODE, _SCRIPT_MODE = 0o666, 0o600
 
 
@@ -31,10 +35,11 @@ class JobFiles:
     file. `close` and `remove` may be called also after `make` has failed.
     """
 
-    __slots__ = ("_made", "_opened", "stderr", "stdout")
+    __slots__ = ("_exit_files", "_made", "_opened", "stderr", "stdout")
 
-    def __init__(self, nothing: int) -> None:
+    def __init__(self, nothing: int, exit_files: SpareExitFiles) -> None:
         self.stdout = self.stderr = nothing
+        self._exit_files = exit_files
         self._opened: list[int] = []
         self._made: list[str] = []
 
@@ -53,9 +58,7 @@ class JobFiles:
         if order.stderr is not None:
             same = order.stderr == order.stdout
             self.stderr = self.stdout if same else self._open(order.stderr, _LOG, _LOG_MODE)
-        fd = self._open(order.exit_file, os.O_WRONLY | _NEW, _LOG_MODE)
-        with _naming(order.exit_file):
-            write_reserve(fd, order.note)
+        self._make_exit_file(order.exit_file, order.note)
         for path, text in scripts:
             fd = self._open(path, os.O_WRONLY | _NEW, _SCRIPT_MODE)
             with _naming(path), open(fd, "wb", closefd=False) as file:
@@ -70,14 +73,83 @@ class JobFiles:
     def remove(self) -> None:
         """Remove the files of an attempt that did not start."""
         for path in self._made:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
+            _remove(path)
+
+    def _make_exit_file(self, path: str, note: str) -> None:
+        fd = self._exit_files.reuse(path, note)
+        if fd is not None:
+            self._opened.append(fd)
+            self._made.append(path)
+            return
+        fd = self._open(path, os.O_WRONLY | _NEW, _LOG_MODE)
+        with _naming(path):
+            write_reserve(fd, note)
 
     def _open(self, path: str, flags: int, mode: int) -> int:
         fd = open_new(path, flags, mode)
         self._opened.append(fd)
         self._made.append(path)
         return fd
+
+
+class SpareExitFiles:
+    """Exit files of ended attempts, from which those of later attempts are made.
+
+    To rename a file takes less time than to remove one and make another.
+    """
+
+    def __init__(self) -> None:
+        self._paths: dict[str, None] = {}
+
+    def add(self, paths: Iterable[str]) -> None:
+        """Keep some of the files, and remove the others."""
+        for path in paths:
+            if len(self._paths) < _SPARE_FILES:
+                self._paths[path] = None
+            else:
+                _remove(path)
+
+    def reuse(self, path: str, note: str) -> int | None:
+        """Make the exit file ``path`` from another one; return its locked descriptor.
+
+        Return None if that is not possible. The file has its new content before its new name, so
+        that nobody ever reads the end of the former attempt as that of this one.
+        """
+        self._paths.pop(path, None)  # it will be in use
+        while self._paths:
+            spare, _ = self._paths.popitem()
+            try:
+                fd = os.open(spare, _SPARE)
+            except OSError:
+                continue
+            try:
+                _check_is_own(fd)
+                write_reserve(fd, note)
+                os.rename(spare, path)
+            except OSError:
+                os.close(fd)
+                _remove(spare)
+            else:
+                return fd
+        return None
+
+    def remove(self) -> None:
+        """Remove the files."""
+        for path in self._paths:
+            _remove(path)
+        self._paths.clear()
+
+
+def _check_is_own(fd: int) -> None:
+    """Raise OSError unless the descriptor is of a plain file with one name."""
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 
 @contextlib.contextmanager

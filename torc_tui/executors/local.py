@@ -149,6 +149,10 @@ class LocalExecutor:
             if (attempt := self._attempts.get(key)) is not None and attempt.pid
         ]
 
+    def discard(self, exit_files: Sequence[str]) -> None:
+        """Keep the exit files for the next attempts, or remove them."""
+        self._starter.exit_files.add(exit_files)
+
     # -- waiting -----------------------------------------------------------------------------------
 
     def wait(self, timeout: float | None) -> list[Report]:
@@ -211,5 +215,6 @@ class LocalExecutor:
             self._closed = True
             self._supervisor.close()
             self._children.close()
+            self._starter.exit_files.remove()
             os.close(self._nothing)
             self._attempts.clear()

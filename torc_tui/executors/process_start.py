@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from torc_tui.executors.attempt import Measures, RunningAttempt
 from torc_tui.executors.base import Adopted
 from torc_tui.executors.exit_file import read_exit_file
-from torc_tui.executors.job_files import JobFiles, append_line
+from torc_tui.executors.job_files import JobFiles, SpareExitFiles, append_line
 from torc_tui.executors.spawn import launch_failure, shortage, spawn
 from torc_tui.executors.wrapper import CANNOT_START, launch
 from torc_tui.model import Cause, Exited, Order
@@ -35,6 +35,7 @@ class ProcessStarter:
         self._shell = shell
         self._nothing = nothing
         self._open_files = raise_open_files()
+        self.exit_files = SpareExitFiles()
 
     def start(self, order: Order, started_at: float, booted: float) -> RunningAttempt:
         """Start an order; raise OSError or ValueError when that is not possible."""
@@ -43,7 +44,7 @@ class ProcessStarter:
         how = launch(
             order, self._shell, open_files=self._open_files, now=session_processes.clock_ticks()
         )
-        files = JobFiles(self._nothing)
+        files = JobFiles(self._nothing, self.exit_files)
         try:
             files.make(order, how.files)
             before = session_processes.clock_ticks()
