@@ -1,0 +1,96 @@
+"""Runners in allocations of a real Slurm."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.clusters.conftest import Site
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.slurm
+
+LOG = "echo $TORC_JOB_NAME $(hostname) start >> log; {}; echo $TORC_JOB_NAME $(hostname) end >> log"
+
+
+def job(name: str, command: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "command": LOG.format(command), **more}
+
+
+def workflow(*jobs: dict[str, Any], **settings: Any) -> str:
+    return json.dumps({"name": "w", **settings, "jobs": jobs})
+
+
+def counted(site: Site, word: str) -> Counter[str]:
+    """Return how often each job has written this word."""
+    return Counter(line.split()[0] for line in site.lines("log") if line.split()[2] == word)
+
+
+def test_four_nodes(site: Site) -> None:
+    """Four allocations share the jobs of a workflow, and none runs twice."""
+    jobs = [f"j{n}" for n in range(24)]
+    number = site.create(workflow(*[job(name, "sleep 1") for name in jobs]))
+    ids = [site.submit(number, "--exclusive") for _ in range(4)]
+    assert set(site.slurm.wait_for_ends(*ids).values()) == {"COMPLETED"}
+    assert set(site.statuses().values()) == {"completed"}
+    assert counted(site, "start") == counted(site, "end") == Counter(jobs)
+    shares = Counter(line.split()[1] for line in site.lines("log") if line.endswith("end"))
+    assert len(shares) == 4 and min(shares.values()) >= 4
+
+
+def test_two_on_one_node(site: Site) -> None:
+    """Two allocations of one CPU on one node both work."""
+    jobs = [f"j{n}" for n in range(12)]
+    number = site.create(workflow(*[job(name, "sleep 1") for name in jobs]))
+    ids = [site.submit(number, "-w", "n1", "-c", "1", "--mem", "1000") for _ in range(2)]
+    assert set(site.slurm.wait_for_ends(*ids).values()) == {"COMPLETED"}
+    assert counted(site, "end") == Counter(jobs)
+    sql = "SELECT compute_node_id, COUNT(*) FROM result GROUP BY compute_node_id"
+    shares = [number for _, number in site.sql(sql)]
+    assert len(shares) == 2 and min(shares) >= 4
+
+
+def test_canceled_allocation(site: Site) -> None:
+    """The jobs of an allocation that is canceled run again on the others."""
+    jobs = [f"j{n}" for n in range(12)]
+    number = site.create(workflow(*[job(name, "sleep 3") for name in jobs]))
+    ids = [site.submit(number, "--exclusive", "-w", f"n{n}") for n in (1, 2, 3)]
+    site.wait_for_status("running", 6)
+    site.slurm.call("scancel", ids[1])
+    assert site.slurm.wait_for_ends(ids[1]) == {ids[1]: "CANCELLED"}
+    site.slurm.wait_for_ends(*ids)
+    assert set(site.statuses().values()) == {"completed"}, site.attempts()
+    assert counted(site, "end") == Counter(jobs)
+    ended = Counter(status for _, status, _, _ in site.attempts())
+    assert ended == {"completed": 12, "terminated": 2}, site.attempts()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("start", ["", "srun"])
+def test_signal_race(site: Site, start: str) -> None:
+    """Of 20 canceled allocations, Slurm signals jobs and runner at once: no job fails.
+
+    Some jobs end by the signal, others exit with a code of their own.
+    """
+    jobs = [f"j{n}" for n in range(80)]
+    own = "trap \"exit 3\" TERM; sleep 2 & wait $!"
+    commands = [own if n % 2 else "sleep 2" for n in range(80)]
+    text = workflow(*[job(*one) for one in zip(jobs, commands, strict=True)])
+    number = site.create(text)
+    ids = [site.submit(number, "--exclusive", start=start) for _ in range(3)]
+    for turn in range(20):
+        canceled = ids[turn]
+        site.slurm.wait_for_state(canceled, "RUNNING")
+        sql = "SELECT hostname FROM compute_node WHERE is_active"
+        wait_for(lambda: len(site.sql(sql)) >= 3, "three runners")
+        site.wait_for_status("running", 5)
+        site.slurm.call("scancel", canceled)
+        ids.append(site.submit(number, "--exclusive", start=start))
+        site.slurm.wait_for_ends(canceled)
+    site.slurm.wait_for_ends(*ids)
+    failed = [one for one in site.attempts() if one[1] not in ("completed", "terminated")]
+    assert (failed, set(site.statuses().values())) == ([], {"completed"})
+    assert counted(site, "end") == Counter(jobs)
