@@ -285,6 +285,11 @@ WORKFLOW_COMMANDS = (
             flag("--stale", "the same, and rerun failed and stale jobs of a finished workflow"),
             flag("--keep", "keep the results of a finished workflow even if jobs are stale"),
             flag("--tui", "open the app on the workflow"),
+            arg(
+                "--allocation ID",
+                "run as a requested allocation: the exit code says nothing about the jobs",
+                type=INTEGER,
+            ),
         ),
         changes=True,
     ),

@@ -57,6 +57,9 @@ def run(call: Call) -> int:
         _refuse_file_options(call)
         workflow_id = _workflow_named(call, what)
     workflow = workflows.get_workflow(call.store, workflow_id)
+    if options.allocation is not None and (workflow.is_canceled or workflow.is_archived):
+        note(f"workflow {workflow_id} was {'canceled' if workflow.is_canceled else 'archived'}")
+        return 0
     stale = _make_ready(call, workflow)
     is_idle = _is_finished(workflows.get_workflow(call.store, workflow_id))
     if given.tui or (given.detach and not is_idle):
@@ -65,6 +68,8 @@ def run(call: Call) -> int:
         report, summary = run_here(call, workflow, options, stale, is_idle=is_idle)
     if not is_idle:
         notify.of_end(notifiers, workflow.id, report.run_id, summary, report.exit_code)
+    if options.allocation is not None:  # the results of the jobs are in the database
+        return EXIT_UNSUCCESSFUL if report.has_broken_off else 0
     return report.exit_code
 
 

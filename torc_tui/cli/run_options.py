@@ -54,6 +54,7 @@ def options_of(given: Namespace) -> RunOptions:
         on_timeout=value("on_timeout"),
         labels=tuple(sorted(set(value("label") or ()))),
         persistent=bool(value("persistent")),
+        allocation=value("allocation"),
     )
 
 

@@ -133,6 +133,7 @@ def join(
         "num_gpus": options.num_gpus,
         "labels": options.labels,
         "allocation": allocation._asdict() if allocation else None,
+        "allocation_id": options.allocation,
     }
     with store.write() as conn:
         node_id, event = compute_nodes.register(
@@ -145,6 +146,7 @@ def join(
         location=process.location,
         labels=options.labels,
         persistent=options.persistent,
+        in_allocation=allocation is not None,
     )
     return Joined(process, node, maker, deadline)
 

@@ -39,7 +39,8 @@ class RunOptions:
     ``on_oom`` and ``on_timeout`` are the factors by which memory and runtime grow for a retry.
     ``persistent`` runners stay while unfinished jobs remain whose labels are all in ``labels``.
     None means no limit, the detected value, or the value of the workflow file. ``source`` may add
-    jobs during the run.
+    jobs during the run. ``allocation`` is the id of the requested allocation that started the
+    runner.
     """
 
     num_cpus: int | None = None
@@ -61,6 +62,7 @@ class RunOptions:
     source: JobSource = field(default_factory=JobSource)
     labels: tuple[str, ...] = ()
     persistent: bool = False
+    allocation: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,8 @@ class RunReport:
     jobs_code: int = 0
     failed_actions: list[dict[str, Any]] = field(default_factory=list)
     exec_time: float = 0.0
+    has_broken_off: bool = False
+    """Whether the runner could not go on: its directory is gone, or no process can start."""
 
     @property
     def exit_code(self) -> int:

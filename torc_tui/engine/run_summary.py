@@ -28,7 +28,7 @@ from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.explain import never
 from torc_tui.resources.gpus import without_gpus
 from torc_tui.resources.labels import serves
-from torc_tui.status import RETRYABLE, JobStatus, WorkflowState, number_of
+from torc_tui.status import HELD, RETRYABLE, JobStatus, WorkflowState, number_of
 from torc_tui.store import scheduling, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.feed import warnings_by_job
@@ -122,6 +122,9 @@ class RunSummary:
         ]
         report.unschedulable = self.unschedulable(now)
         report.jobs_code = exit_code(report)
+        state = self._engine.state
+        gave_up = state.backoff.given_up(time.monotonic())
+        report.has_broken_off = state.directory_is_gone or bool(gave_up)
         return report
 
     def _early_end(self) -> str | None:
@@ -204,6 +207,8 @@ def exit_code(report: RunReport) -> int:
 IDLE_SECONDS = 90.0
 """Time after which a runner leaves when only held jobs are left, unless the workflow sets
 ``compute_node_wait_for_new_jobs_seconds``."""
+ALLOCATION_IDLE_SECONDS = 60.0
+"""The same in an allocation, whose idle nodes are charged: also while other runners have jobs."""
 
 
 class RemainingWork:
@@ -217,7 +222,7 @@ class RemainingWork:
 
     @property
     def is_idle(self) -> bool:
-        """Return whether only held jobs are left."""
+        """Return whether nothing can run here now, and the runner leaves if that lasts."""
         return self._idle_since is not None
 
     def is_over(self, now: float, claimed: int) -> bool:
@@ -252,32 +257,29 @@ class RemainingWork:
         engine, shared = self._engine, self._engine.shared
         workflow_id = engine.state.context.workflow_id
         with engine.state.store.read() as conn:
-            left = conn.rows(sql.REMAINING_JOBS, workflow_id=workflow_id)
-            elsewhere = conn.value(
-                sql.ACTIVE_ELSEWHERE, workflow_id=workflow_id, node_id=engine.node.node_id
-            )
+            left = conn.rows(sql.UNFINISHED_JOBS, workflow_id=workflow_id)
             interrupted = workflows.interrupted(conn, workflow_id)
         if interrupted and not shared.is_paused:
             shared.mark_outdated()  # the next step resumes them
             return True
-        if elsewhere:
+        elsewhere = any(one.status in HELD for one in left)
+        if elsewhere and not engine.node.in_allocation:
             return True
-        possible = [
-            one
-            for one in left
-            if one.status == JobStatus.READY and not self._summary.unschedulable_reason(one, now)
-        ]
         if engine.node.persistent and any(self._summary.serves(one) for one in left):
             return True
-        if all(one.held for one in possible) or shared.is_paused:
-            return bool(possible) and not self._is_idle_for_long()
-        return True
+        possible = [one for one in left if not self._summary.unschedulable_reason(one, now)]
+        ready = [one for one in possible if one.status == JobStatus.READY]
+        if not shared.is_paused and not all(one.held for one in ready):
+            self._idle_since = None
+            return True
+        return bool(possible if elsewhere else ready) and not self._is_idle_for_long()
 
     def _is_idle_for_long(self) -> bool:
-        """Return whether only held jobs have been left for too long."""
+        """Return whether nothing could run here for too long; 0 s mean without end."""
         if self._idle_since is None:
             self._idle_since = time.monotonic()
+        usual = ALLOCATION_IDLE_SECONDS if self._engine.node.in_allocation else IDLE_SECONDS
         seconds = self._engine.state.context.settings.get(
-            "compute_node_wait_for_new_jobs_seconds", IDLE_SECONDS
+            "compute_node_wait_for_new_jobs_seconds", usual
         )
         return bool(seconds) and time.monotonic() - self._idle_since >= float(seconds)

@@ -25,6 +25,7 @@ from torc_tui.engine.report import Observer, RunOptions, RunReport
 from torc_tui.engine.run_summary import RemainingWork, RunSummary
 from torc_tui.engine.runner_gpus import RunnerGpus
 from torc_tui.engine.scripts import Scripts
+from torc_tui.engine.signaled_ends import SignaledEnds
 from torc_tui.engine.state import EngineOptions
 from torc_tui.engine.stop_requests import Interrupts, StopRequests
 from torc_tui.engine.transaction import EventQueue
@@ -118,6 +119,7 @@ class Runner:
         self.remaining = RemainingWork(self.engine, self.interrupts, self.summary)
         self.gpus = RunnerGpus(self.engine, self.events, host.watch, self.summary)
         self.gpus.start_if_requested()
+        self.signaled = SignaledEnds(self.engine, in_allocation=host.allocation is not None)
         self.machine_watch = MachineSampler(
             store, self.context, joined.node.node_id, self.gpus.figures
         )
@@ -232,7 +234,7 @@ class Runner:
             self.membership.adopt_lost_jobs(now)
             self.events.put_notices(self.membership.watch_others(now))
         self._write_events()
-        self._pending = self.gpus.hold_back(self._pending, now)
+        self._pending = self.signaled.hold_back(self.gpus.hold_back(self._pending, now))
         step = self.engine.step(self._pending, now)
         self._pending = []
         self._last_step = time.monotonic()
@@ -273,6 +275,7 @@ class Runner:
             or self.actions.is_due()
             or self.membership.is_heartbeat_due()
             or self.gpus.has_news
+            or self.signaled.is_due()
             or self.engine.state.prefetched.is_stale(now)
             or self.engine.state.backoff.is_due(monotonic)
             or self.engine.has_news()

@@ -26,13 +26,15 @@ from torc_tui.store.scheduling import HeldElsewhere
 class NodeIdentity:
     """The compute node id of a runner, its host or allocation, and its labels.
 
-    A ``persistent`` runner stays while jobs remain that it may run.
+    A ``persistent`` runner stays while jobs remain that it may run. ``in_allocation`` tells that a
+    batch system has granted the node for a time.
     """
 
     node_id: int
     location: str
     labels: tuple[str, ...] = ()
     persistent: bool = False
+    in_allocation: bool = False
 
 
 class SharedState:

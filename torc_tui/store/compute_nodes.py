@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.lifecycle.liveness import LEASE_SECONDS
-from torc_tui.model import Gpu, Json, Machine
+from torc_tui.model import Gpu, Machine
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.records import dataclass
 from torc_tui.resources.machine_identity import this_machine
@@ -23,6 +23,8 @@ from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.encoding import dumps
 from torc_tui.store.prepared import StatementRow
+
+_COLUMNS = frozenset({"labels", "allocation_id"})
 
 if TYPE_CHECKING:
     Node = sql.ActiveNodesRow
@@ -110,10 +112,13 @@ def register(
     run_id: int,
     process: MachineProcess,
     machine: Machine,
-    options: Mapping[str, Json],
+    options: Mapping[str, Any],
     at: float,
 ) -> tuple[int, EventRow]:
-    """Record a new runner of a workflow; return its id and the event about it."""
+    """Record a new runner of a workflow; return its id and the event about it.
+
+    Some of its ``options`` have columns of their own.
+    """
     node_id = conn.allocate("compute_node")
     conn.insert(
         sql.INSERT_COMPUTE_NODES,
@@ -133,7 +138,8 @@ def register(
         num_cpus=machine.num_cpus,
         memory=machine.memory,
         gpus=_gpus(machine.gpus) if machine.gpus_known else dumps(None),
-        options=dumps({key: one for key, one in options.items() if key != "labels"}),
+        allocation_id=options.get("allocation_id"),
+        options=dumps({key: one for key, one in options.items() if key not in _COLUMNS}),
         labels=dumps(labels) if (labels := options.get("labels")) else None,
         started_at=at,
         heartbeat_at=at,

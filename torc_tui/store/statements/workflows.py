@@ -164,6 +164,11 @@ REMAINING_JOBS = (
     .where(_own, among(job.c.status, CANCELABLE))
     .group_by(*_request)
 )
+UNFINISHED_JOBS = (
+    select(*_request, func.count().label("number"))
+    .where(_own, among(job.c.status, CANCELABLE | HELD))
+    .group_by(*_request)
+)
 HOLDS = (
     select(job.c.hold_reason, func.count().label("number"))
     .where(_own, job.c.held, among(job.c.status, CANCELABLE))
@@ -183,9 +188,6 @@ REMAINING_NAMES = (
     )
     .order_by(job.c.id)
     .limit(param("limit"))
-)
-ACTIVE_ELSEWHERE = select(func.count().label("number")).where(
-    _own, among(job.c.status, HELD), job.c.compute_node_id != param("node_id")
 )
 INTERRUPTED_JOBS = pick(job, "id reason").where(
     _own, among(job.c.status, {JobStatus.TERMINATED}), job.c.stop_requested == "stopped"
