@@ -174,8 +174,8 @@ class SlurmCluster:
         self._start(name, *NAMESPACES, "bash", "-c", NODE, "node", name, str(spool))
 
     def stop_controller(self) -> None:
-        """Stop slurmctld: no command of Slurm is answered."""
-        self._end("slurmctld", signal.SIGKILL)
+        """Stop slurmctld: no command of Slurm is answered. It saves what it knows."""
+        self._end("slurmctld", signal.SIGTERM)
 
     def start_controller(self) -> None:
         """Start slurmctld, which knows the allocations from before."""

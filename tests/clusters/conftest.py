@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,22 @@ class Site:
         """Return the lines of a file that jobs have written."""
         path = self.folder / name
         return path.read_text().splitlines() if path.exists() else []
+
+
+LOG = "echo $TORC_JOB_NAME $(hostname) start >> log; {}; echo $TORC_JOB_NAME $(hostname) end >> log"
+
+
+def job(name: str, command: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "command": LOG.format(command), **more}
+
+
+def workflow(*jobs: dict[str, Any], **settings: Any) -> str:
+    return json.dumps({"name": "w", **settings, "jobs": jobs})
+
+
+def counted(site: Site, word: str) -> Counter[str]:
+    """Return how often each job has written this word."""
+    return Counter(line.split()[0] for line in site.lines("log") if line.split()[2] == word)
 
 
 @pytest.fixture

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from typing import Any
 
 import pytest
 
-from tests.clusters.conftest import Site
+from tests.clusters.conftest import Site, counted, job, workflow
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slurm
-
-LOG = "echo $TORC_JOB_NAME $(hostname) start >> log; {}; echo $TORC_JOB_NAME $(hostname) end >> log"
-
-
-def job(name: str, command: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "command": LOG.format(command), **more}
-
-
-def workflow(*jobs: dict[str, Any], **settings: Any) -> str:
-    return json.dumps({"name": "w", **settings, "jobs": jobs})
-
-
-def counted(site: Site, word: str) -> Counter[str]:
-    """Return how often each job has written this word."""
-    return Counter(line.split()[0] for line in site.lines("log") if line.split()[2] == word)
 
 
 def test_four_nodes(site: Site) -> None:

@@ -17,6 +17,7 @@ from tests.waiting import wait_for
 from torc_tui.engine.adoption import Adopter
 from torc_tui.executors.exit_file import read_exit_file, write_reserve
 from torc_tui.executors.local import LocalExecutor
+from torc_tui.lifecycle.liveness import Proof
 from torc_tui.operations.lost_runners import drop_runner
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.records import replace
@@ -39,7 +40,9 @@ def take_over(it: Any, executor: Any, boot_id: str = "another") -> tuple[Any, An
     engine, _ = it.join(executor=executor)
     here = compute_nodes.MachineProcess(hostname="bench", boot_id=boot_id, pid=2, started=2)
     mine = engine.node.node_id
-    flights = Adopter(it.store, engine.maker, mine, executor).take_over(here, 2.0, lost=list)
+    proof = Proof.PROCESS_GONE if boot_id == "boot" else Proof.REBOOTED
+    adopter = Adopter(it.store, engine.maker, mine, executor)
+    flights = adopter.take_over(here, 2.0, lost=lambda nodes: [(node, proof) for node in nodes])
     for flight in flights:
         engine.adopt(flight)
     return (engine, executor), flights

@@ -187,7 +187,7 @@ def test_an_absent_runner_is_named(
     def news(after: float) -> list[str]:
         now[0] += after
         with store.read() as conn:
-            _, found = watch.look(compute_nodes.active(conn, workflow_id))
+            found = watch.look(compute_nodes.active(conn, workflow_id)).news
         return [sentence(one) for one in found]
 
     assert news(0.0) == []
@@ -214,7 +214,8 @@ def test_wrong_clock(
         now[0] += 5.0
         with store.write() as conn:
             compute_nodes.beat(conn, node, 1.0)
-            assert watch.look(compute_nodes.active(conn, workflow_id)) == ([], [])
+            found = watch.look(compute_nodes.active(conn, workflow_id))
+        assert (found.silent, found.expired, found.news) == ([], [], [])
 
 
 def test_a_job_that_was_asked_to_stop_is_canceled(

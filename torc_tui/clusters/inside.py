@@ -9,7 +9,7 @@ set. The shell of ``salloc`` on a login node has SLURM_JOB_ID alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torc_tui.resources.detect import granted_cpus, granted_memory, number_in
 from torc_tui.resources.visible import granted_gpus
@@ -18,9 +18,10 @@ from torc_tui.resources.visible import granted_gpus
 class ClusterAllocation(NamedTuple):
     """An allocation, and the node of it on which this process runs.
 
-    ``restart`` counts how often the allocation was requeued. ``node_rank`` is the number of the
-    node in the job step, from 0. ``cpus``, ``memory`` (bytes) and ``gpu_numbers`` are the resources
-    granted on this node; ``ends_at`` is in seconds since the epoch. None means unknown.
+    ``restart`` counts how often the allocation was requeued, ``user_id`` is the owner.
+    ``node_rank`` is the number of the node in the job step, from 0. ``cpus``, ``memory`` (bytes)
+    and ``gpu_numbers`` are the resources granted on this node; ``ends_at`` is in seconds since the
+    epoch. None means unknown.
     """
 
     engine: str
@@ -34,6 +35,20 @@ class ClusterAllocation(NamedTuple):
     memory: int | None
     gpu_numbers: tuple[int, ...] | None
     ends_at: float | None
+    user_id: int | None = None
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ClusterAllocation:
+        """Return a stored allocation; versions that stored less left the rest out."""
+        known: dict[str, Any] = {name: value.get(name) for name in cls._fields}
+        return cls(**known)
+
+    def is_earlier_start_of(self, other: ClusterAllocation) -> bool:
+        """Return whether this allocation was requeued since and is the other one now."""
+        same = (self.engine, self.cluster, self.native_id)
+        return (
+            same == (other.engine, other.cluster, other.native_id) and self.restart < other.restart
+        )
 
     def name_on(self, hostname: str) -> str:
         """Return the name of the allocation in the location of a runner on this host.
@@ -64,4 +79,5 @@ def read_allocation(environ: Mapping[str, str]) -> ClusterAllocation | None:
         memory=granted_memory(environ),
         gpu_numbers=None if gpus is None else tuple(sorted(gpus)),
         ends_at=number_in(environ, "SLURM_JOB_END_TIME") or None,
+        user_id=number_in(environ, "SLURM_JOB_UID"),
     )

@@ -75,6 +75,11 @@ def accounts(lines: Iterable[str]) -> dict[str, SeenAllocation]:
     return found
 
 
+def state_of(word: str) -> AllocationState:
+    """Return the state that a word of Slurm stands for."""
+    return _STATES.get(word.strip().rstrip("+"), AllocationState.UNKNOWN)
+
+
 def _seen(
     native_id: str,
     word: str,
@@ -87,7 +92,7 @@ def _seen(
     word = word.strip().rstrip("+")
     return SeenAllocation(
         native_id=native_id,
-        state=_STATES.get(word, AllocationState.UNKNOWN),
+        state=state_of(word),
         outcome=_OUTCOMES.get(word),
         word=word,
         reason="" if reason.strip() in ("None", "(null)", "N/A") else reason.strip(),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from torc_tui.engine.allocation_watch import allocation_of
 from torc_tui.engine.attempt_record import split_note
 from torc_tui.engine.ended_files import left_files, remove_left
 from torc_tui.engine.in_flight import InFlight
@@ -22,7 +23,7 @@ from torc_tui.lifecycle.decide import outlives_lease, reruns_left
 from torc_tui.lifecycle.liveness import Proof
 from torc_tui.model import Allocation, AttemptKey
 from torc_tui.resources.usage_series import Series
-from torc_tui.store import compute_nodes, runner_liveness, scheduling, sql, usage_series
+from torc_tui.store import compute_nodes, scheduling, sql, usage_series
 from torc_tui.store.compute_nodes import HeldAttempt, Node
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
@@ -36,8 +37,8 @@ NO_PROCESS = 0
 EXPIRED = "expired"
 """What is recorded as the proof of a loss if `on_lost` decides after the end of a lease."""
 
-Lost = Callable[[Sequence[Node]], list[Node]]
-"""Return those of the runners that are lost for certain."""
+Lost = Callable[[Sequence[Node]], list[tuple[Node, Proof]]]
+"""Return those of the runners that are lost for certain, and the proofs."""
 Loss = tuple[Node, str]
 """A lost runner, and the proof of its loss."""
 
@@ -61,7 +62,7 @@ class Adopter:
         return [node for node in active if node.id != self._node_id]
 
     def take_over(
-        self, here: compute_nodes.MachineProcess, now: float, lost: Lost = runner_liveness.lost
+        self, here: compute_nodes.MachineProcess, now: float, lost: Lost
     ) -> list[InFlight]:
         """Adopt the jobs of lost runners: those that still run, and the ends of the others.
 
@@ -74,10 +75,9 @@ class Adopter:
         with self._store.write() as conn:
             scheduling.lock(conn, workflow_id, here.location)
             self._begin()
-            for node in lost(self.other_runners(conn)):
+            for node, proof in lost(self.other_runners(conn)):
                 held = compute_nodes.held_attempts(conn, node.id)
-                same_boot = node.boot_id == here.boot_id
-                proof = Proof.PROCESS_GONE if same_boot else Proof.REBOOTED
+                same_boot = proof is Proof.PROCESS_GONE
                 self._take(conn, held, same_boot=same_boot, loss=(node, proof.value))
                 taken = [one.job_id for one in held]
                 conn.each(sql.TRANSFER_JOB, taken, compute_node_id=self._node_id)
@@ -124,7 +124,7 @@ class Adopter:
         """
         with self._store.read() as conn:
             nodes = lost(self.other_runners(conn))
-            held = [one for node in nodes for one in compute_nodes.held_attempts(conn, node.id)]
+            held = [one for node, _ in nodes for one in compute_nodes.held_attempts(conn, node.id)]
         files = [self._paths(one)[2] for one in held if one.pid is None]
         deadline = time.monotonic() + START_SECONDS
         while any(map(is_being_started, files)) and time.monotonic() < deadline:
@@ -188,6 +188,7 @@ class Adopter:
         node, proof = loss
         flight.last_seen = node.heartbeat_at
         flight.lost = compute_nodes.lost_on(conn, node, held.job_id, flight.key.run_id, proof)
+        flight.lost_in_allocation = allocation_of(node) is not None
 
     def _adopt(self, held: HeldAttempt, start: ExitFile | None, *, same_boot: bool) -> InFlight:
         maker = self._maker

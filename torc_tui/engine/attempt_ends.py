@@ -97,6 +97,8 @@ class AttemptEnds:
         if not _is_usage_recorded(context):
             exited = replace(exited, usage=AttemptUsage())
         missing_data = _missing_data(conn, flight, exited)
+        if flight.lost_in_allocation and exited.cause is None and exited.return_code != 0:
+            exited = replace(exited, cause=Cause.LOST)  # it was signaled, or nobody knows better
         if exited.cause is Cause.LOST and exited.ended_at < flight.last_seen:
             exited = replace(exited, ended_at=flight.last_seen)
         if exited.cause is None and (

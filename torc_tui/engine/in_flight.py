@@ -51,6 +51,8 @@ class InFlight:
     """How often the job may run again if this attempt turns out to be lost."""
     lost: Reason | None = None
     """How the attempt was lost, if it turns out to be."""
+    lost_in_allocation: bool = False
+    """Whether its runner was lost in an allocation, whose end also ends the jobs."""
     last_seen: float = 0.0
     """The last heartbeat of the lost runner: until then, the attempt is known to have run."""
     checked: OutputCheck | None = None

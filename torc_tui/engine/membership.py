@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
+from torc_tui.clusters.inside import ClusterAllocation
 from torc_tui.engine.adoption import Adopter
+from torc_tui.engine.allocation_watch import AllocationWatch
 from torc_tui.engine.engine import Engine
 from torc_tui.errors import StoreError
+from torc_tui.lifecycle.liveness import Proof
 from torc_tui.reasons import Reason
 from torc_tui.store import compute_nodes, runner_liveness
+from torc_tui.store.compute_nodes import Node
 from torc_tui.store.event_log import append
 
 HEARTBEAT = 5.0
@@ -18,7 +23,12 @@ HEARTBEAT = 5.0
 class Membership:
     """One registered runner among the runners of its workflow."""
 
-    def __init__(self, engine: Engine, process: compute_nodes.MachineProcess) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        process: compute_nodes.MachineProcess,
+        allocation: ClusterAllocation | None = None,
+    ) -> None:
         self._engine = engine
         self._process = process
         self._store = engine.state.store
@@ -26,11 +36,16 @@ class Membership:
         self._workflow_id = engine.state.context.workflow_id
         self._adopter = Adopter(self._store, engine.maker, self._node_id, engine.executor)
         self._others = runner_liveness.HeartbeatWatch()
+        self._allocations = AllocationWatch(allocation, engine.executor.wake)
         self._last_heartbeat = time.monotonic()
 
     def is_heartbeat_due(self) -> bool:
-        """Return whether to send a heartbeat, by a clock that is never set."""
-        return time.monotonic() - self._last_heartbeat >= HEARTBEAT
+        """Return whether to send a heartbeat, by a clock that is never set.
+
+        One is sent early if a runner is lost, because its jobs are adopted after it.
+        """
+        due = time.monotonic() - self._last_heartbeat >= HEARTBEAT
+        return due or self._allocations.has_news
 
     def send_heartbeat(self, now: float) -> None:
         """Record that this runner is alive."""
@@ -41,8 +56,17 @@ class Membership:
 
     def adopt_lost_jobs(self, now: float) -> None:
         """Take over the jobs of runners that are lost for certain."""
-        for flight in self._adopter.take_over(self._process, now):
+        for flight in self._adopter.take_over(self._process, now, self._lost):
             self._engine.adopt(flight)
+
+    def _lost(self, nodes: Sequence[Node]) -> list[tuple[Node, Proof]]:
+        """Return the runners that are lost for certain, and the proofs."""
+        found = []
+        for node in nodes:
+            proof = runner_liveness.verdict(node, quiet=0.0).proof
+            if proof := proof or self._allocations.proof_of(node):
+                found.append((node, proof))
+        return found
 
     def watch_others(self, now: float) -> list[Reason]:
         """Take the jobs that do not outlive the expired lease of their runner.
@@ -51,11 +75,13 @@ class Membership:
         """
         with self._store.read() as conn:
             others = self._adopter.other_runners(conn)
-        expired, news = self._others.look(others)
-        if expired:
-            for flight in self._adopter.take_expired(expired, now):
+        watched = self._others.look(others)
+        rank = sum(node.id < self._node_id for node in watched.alive)
+        self._allocations.follow(watched.silent, rank)
+        if watched.expired:
+            for flight in self._adopter.take_expired(watched.expired, now):
                 self._engine.adopt(flight)
-        return list(news)
+        return watched.news
 
     def adopt_unknown_jobs(self, now: float) -> None:
         """Take up what this runner holds without knowing it.

@@ -124,7 +124,7 @@ class Runner:
             store, self.context, joined.node.node_id, self.gpus.figures
         )
         self.host_use = HostUse(self.engine.state)
-        self.membership = Membership(self.engine, joined.process)
+        self.membership = Membership(self.engine, joined.process, host.allocation)
         self._pending: list[Report] = []
         self._last_step = self._began
 

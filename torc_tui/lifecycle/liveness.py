@@ -8,8 +8,8 @@ Input: the row of a runner, the identity of this machine, and what the caller ob
 `LivenessVerdict`. No clock and no process table is read here.
 
 Invariants
-* `LOST` is proven: the process is gone, or the machine was rebooted. Its jobs are adopted or run
-  again.
+* `LOST` is proven: the process is gone, or the machine was rebooted; or the batch system says so,
+  which is not asked here. Its jobs are adopted or run again.
 * `EXPIRED` proves nothing. A user, or ``on_lost`` in the workflow file, decides what happens to the
   jobs.
 """
@@ -66,6 +66,8 @@ class Proof(StrEnum):
 
     PROCESS_GONE = "process_gone"
     REBOOTED = "rebooted"
+    ALLOCATION_ENDED = "allocation_ended"
+    NODE_DOWN = "node_down"
 
 
 @dataclass(frozen=True, slots=True)

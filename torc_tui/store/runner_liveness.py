@@ -103,6 +103,18 @@ def reports(conn: Connection, workflow_id: int) -> list[Reason]:
     return [reason for reason in found if reason is not None]
 
 
+class WatchedRunners(NamedTuple):
+    """Runners by what is known about them; ``expired`` ones are silent, too.
+
+    ``silent`` has the time without a heartbeat, ``news`` says what has changed.
+    """
+
+    alive: list[Node]
+    silent: list[tuple[Node, float]]
+    expired: list[Node]
+    news: list[Reason]
+
+
 class HeartbeatWatch:
     """Time the heartbeats of other runners by the clock of this machine.
 
@@ -115,20 +127,24 @@ class HeartbeatWatch:
         self._seen: dict[int, tuple[int, float, float]] = {}
         self._reported: dict[int, Liveness] = {}
 
-    def look(self, nodes: Iterable[Node]) -> tuple[list[Node], list[Reason]]:
-        """Return the runners whose lease has expired, and what is new about all runners."""
-        expired, found = [], []
+    def look(self, nodes: Iterable[Node]) -> WatchedRunners:
+        """Return what is known about these runners after they were watched for long enough."""
+        alive, silent, expired, found = [], [], [], []
         for node in nodes:
             quiet, watched = self._quiet(node)
             known = verdict(node, quiet=quiet)
             if watched < WATCH_SECONDS and not known.is_lost:
                 continue
+            if known.liveness is Liveness.ALIVE:
+                alive.append(node)
+            elif not known.is_lost:
+                silent.append((node, quiet))
             if known.liveness is Liveness.EXPIRED:
                 expired.append(node)
             before, self._reported[node.id] = self._reported.get(node.id), known.liveness
             if known.liveness is not before and (reason := report(node, known, quiet)):
                 found.append(reason)
-        return expired, found
+        return WatchedRunners(alive, silent, expired, found)
 
     def _quiet(self, node: Node) -> tuple[float, float]:
         """Return the time without a heartbeat, and the time for which the runner was watched."""

@@ -30,7 +30,7 @@ def ACTIVE_ATTEMPTS(*, workflow_id: int) -> ActiveAttemptsRow: ...
 class ActiveNodesRow(NamedTuple):
     id: int; workflow_id: int; hostname: str; boot_id: str; pid: int; process_started: int
     machine_id: str | None; pid_namespace: str | None; heartbeat_at: float; heartbeats: int
-    lease_seconds: float | None; location: str | None; options: str
+    lease_seconds: float | None; options: str
 def ACTIVE_NODES(*, workflow_id: int) -> ActiveNodesRow: ...
 def ADD_EVENT(
     *, workflow_id: int, seq: int, timestamp: float, kind: str, job_id: int | None, data: str |

@@ -10,11 +10,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "ACTIVE_NODES": ("SELECT compute_node.id, compute_node.workflow_id, compute_node.hostname, "
         "compute_node.boot_id, compute_node.pid, compute_node.process_started, "
         "compute_node.machine_id, compute_node.pid_namespace, compute_node.heartbeat_at, "
-        "compute_node.heartbeats, compute_node.lease_seconds, compute_node.location, "
-        "compute_node.options FROM compute_node WHERE compute_node.is_active AND "
-        "compute_node.workflow_id = ?1 ORDER BY compute_node.id", "workflow_id", "id "
-        "workflow_id hostname boot_id pid process_started machine_id pid_namespace heartbeat_at "
-        "heartbeats lease_seconds location options:json"),
+        "compute_node.heartbeats, compute_node.lease_seconds, compute_node.options FROM "
+        "compute_node WHERE compute_node.is_active AND compute_node.workflow_id = ?1 ORDER BY "
+        "compute_node.id", "workflow_id", "id workflow_id hostname boot_id pid process_started "
+        "machine_id pid_namespace heartbeat_at heartbeats lease_seconds options:json"),
     "HEARTBEAT": ("UPDATE compute_node SET heartbeat_at=?1, heartbeats=(compute_node.heartbeats "
         "+ 1) WHERE compute_node.id = ?2", "heartbeat_at node_id"),
     "HELD_ATTEMPTS": ("SELECT job.id AS job_id, job.name, job.attempt_id, job.status, job.pid, "

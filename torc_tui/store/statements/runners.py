@@ -59,7 +59,7 @@ WORKFLOW_OF_NODE = select(compute_node.c.workflow_id).where(_one)
 ACTIVE_NODES = pick(
     compute_node,
     "id workflow_id hostname boot_id pid process_started machine_id pid_namespace "
-    "heartbeat_at heartbeats lease_seconds location options",
+    "heartbeat_at heartbeats lease_seconds options",
     compute_node.c.is_active,
     of_workflow(compute_node),
 ).order_by(compute_node.c.id)
