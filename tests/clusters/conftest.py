@@ -45,8 +45,9 @@ class Site:
 
     def submit(self, workflow: str, *options: str, start: str = "", run: str = "") -> str:
         """Submit a runner of a workflow, started by a prefix such as srun."""
+        ledger = f"export TORC_GPU_LEDGER={self.folder}/ledger-$SLURMD_NODENAME"
         command = f"{start} {TORC} run {workflow} -q {run}"
-        return self.slurm.sbatch(command, *options, cwd=self.folder)
+        return self.slurm.sbatch(f"{ledger}\n{command}", *options, cwd=self.folder)
 
     def output(self, native_id: str) -> str:
         """Return what a submitted script has printed."""

@@ -138,7 +138,17 @@ def test_binding(uuids: list[str], by_index: bool, expected: str) -> None:
             {"ZE_AFFINITY_MASK": "3", "CUDA_VISIBLE_DEVICES": ""},
             ("ONEAPI_DEVICE_SELECTOR",),
         ),
-        ("slurm-1", {"CUDA_VISIBLE_DEVICES": "1", "NVIDIA_VISIBLE_DEVICES": "1"}, ()),
+        (
+            "slurm-1",
+            {
+                "CUDA_VISIBLE_DEVICES": "1",
+                "NVIDIA_VISIBLE_DEVICES": "1",
+                "ROCR_VISIBLE_DEVICES": "1",
+                "HIP_VISIBLE_DEVICES": "0",
+                "ZE_AFFINITY_MASK": "1",
+            },
+            ("ONEAPI_DEVICE_SELECTOR",),
+        ),
     ],
 )
 def test_gpus_of_other_makers(uuid: str, visible: dict[str, str], absent: tuple[str, ...]) -> None:
@@ -149,8 +159,20 @@ def test_gpus_of_other_makers(uuid: str, visible: dict[str, str], absent: tuple[
     assert not found.keys() & set(absent)
 
 
-def test_a_job_without_gpus_sees_none_of_intel() -> None:
-    gpus = [Gpu(uuid="ze-0", index=0)]
+IN_SLURM = {"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "1,3"}
+ALL_MAKERS = {
+    **IN_SLURM,
+    "CUDA_VISIBLE_DEVICES": "1,3",
+    "ROCR_VISIBLE_DEVICES": "1,3",
+    "ZE_AFFINITY_MASK": "1,3",
+    "GPU_DEVICE_ORDINAL": "1,3",
+}
+"""What Slurm sets if its settings do not say who has made the GPUs."""
+
+
+@pytest.mark.parametrize("uuid", ["ze-0", "oneapi-0", "slurm-0"])
+def test_a_job_without_gpus_sees_none_of_intel(uuid: str) -> None:
+    gpus = [Gpu(uuid=uuid, index=0)]
     found = environment(Allocation(1, 0), gpus)
     assert (found["ONEAPI_DEVICE_SELECTOR"], found["CUDA_VISIBLE_DEVICES"]) == ("*:cpu", "")
     assert "ONEAPI_DEVICE_SELECTOR" not in environment(Allocation(1, 0), [])
@@ -166,6 +188,14 @@ def test_a_job_without_gpus_sees_none_of_intel() -> None:
         ({"ONEAPI_DEVICE_SELECTOR": "opencl:gpu"}, []),
         ({"ZE_AFFINITY_MASK": "1-3"}, ["ze-1", "ze-2", "ze-3"]),
         ({"ZE_AFFINITY_MASK": "4,5", "ONEAPI_DEVICE_SELECTOR": "level_zero:1"}, ["ze-5"]),
+        (ALL_MAKERS, ["slurm-1", "slurm-3"]),
+        ({**ALL_MAKERS, "SLURM_STEP_GPUS": "3", "CUDA_VISIBLE_DEVICES": "3"}, ["slurm-3"]),
+        ({**ALL_MAKERS, "CUDA_VISIBLE_DEVICES": "0,1"}, ["slurm-0", "slurm-1"]),
+        ({**ALL_MAKERS, "CUDA_VISIBLE_DEVICES": "NoDevFiles"}, ["slurm-1", "slurm-3"]),
+        ({**ALL_MAKERS, "CUDA_VISIBLE_DEVICES": ""}, []),
+        ({**IN_SLURM, "ROCR_VISIBLE_DEVICES": "1,3"}, ["rocr-1", "rocr-3"]),
+        ({**IN_SLURM, "ZE_AFFINITY_MASK": "1,3"}, ["ze-1", "ze-3"]),
+        (IN_SLURM, ["slurm-1", "slurm-3"]),
         ({}, []),
     ],
 )

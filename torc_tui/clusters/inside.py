@@ -8,6 +8,7 @@ set. The shell of ``salloc`` on a login node has SLURM_JOB_ID alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -58,6 +59,30 @@ class ClusterAllocation(NamedTuple):
         name = f"{self.engine}:{self.cluster}:{self.native_id}"
         same = self.node_name.partition(".")[0] == hostname.partition(".")[0]
         return name if same else f"{name}:{self.node_name}"
+
+
+_OF_STEP = re.compile(
+    r"SLURM_(STEP(?!_GPUS)|NTASKS|NPROCS|PROCID|LOCALID|GTIDS|TASK_PID|NODEID|CPU_BIND|MEM_BIND|LAUNCH"
+    r"|SRUN_COMM|DISTRIBUTION|PRIO_PROCESS|UMASK|MPI_TYPE|PMIX?|KILL_BAD_EXIT|WAIT|EXACT).*"
+    r"|SLURM_CPUS_PER_TASK|SRUN_CPUS_PER_TASK|SRUN_DEBUG|PMI_.*|PMIX_.*"
+)
+"""Variables about the tasks of a job step. A program that starts tasks of its own, such as srun or
+mpirun, would take those of the runner for its own."""
+
+
+def job_environment(
+    environ: Mapping[str, str], allocation: ClusterAllocation | None
+) -> dict[str, str]:
+    """Return what the jobs of a runner inherit from its environment.
+
+    They stay in the allocation, so that srun works in them, and are not tasks of the step of the
+    runner.
+    """
+    if allocation is None:
+        return dict(environ)
+    kept = {name: value for name, value in environ.items() if not _OF_STEP.fullmatch(name)}
+    named = {"TORC_ALLOCATION": allocation.native_id, "TORC_NODE_NAME": allocation.node_name}
+    return kept | named
 
 
 def read_allocation(environ: Mapping[str, str]) -> ClusterAllocation | None:

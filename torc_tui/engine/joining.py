@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torc_tui.clusters.inside import ClusterAllocation
+from torc_tui.clusters.inside import ClusterAllocation, job_environment
 from torc_tui.clusters.slurm import current_allocation
 from torc_tui.engine.database_retry import DEFAULT_MINUTES, Outage
 from torc_tui.engine.gpu_readings import GpuWatch
@@ -20,6 +20,7 @@ from torc_tui.engine.state import Deadline
 from torc_tui.errors import StoreUnavailable, UsageError
 from torc_tui.executors.base import Executor
 from torc_tui.model import Json, Machine
+from torc_tui.operations.job_environment import user_environment
 from torc_tui.reasons import Kind, because
 from torc_tui.records import replace
 from torc_tui.resources.gpu_service import GpuService
@@ -94,7 +95,10 @@ def examine_host(
         from torc_tui.executors.local import LocalExecutor
 
         executor = LocalExecutor(gpu_usage=watch.use if watch is not None else None)
-    return RunnerHost(machine, executor, watch, current_allocation(os.environ))
+    allocation = current_allocation(os.environ)
+    if allocation and allocation.memory and options.memory_gb is None:  # a step may have less
+        machine = replace(machine, memory=min(machine.memory, allocation.memory))
+    return RunnerHost(machine, executor, watch, allocation)
 
 
 def join(
@@ -112,6 +116,7 @@ def join(
         output_dir=output_dir,
         log_location=log_location(store, output_dir),
         gpus=host.machine.gpus,
+        inherited=job_environment(user_environment(), host.allocation),
     )
     allocation = host.allocation
     jobs_end = allocation.ends_at - maker.grace if allocation and allocation.ends_at else None

@@ -6,6 +6,10 @@ On NVIDIA, CUDA_VISIBLE_DEVICES names the GPUs and the variables of AMD are empt
 ROCR_VISIBLE_DEVICES alone names them: HIP_VISIBLE_DEVICES and CUDA_VISIBLE_DEVICES would select
 from its GPUs only. On Intel, ZE_AFFINITY_MASK names them if torc run was limited by it, otherwise
 ONEAPI_DEVICE_SELECTOR, which would select from the GPUs of the mask only.
+
+The maker of a GPU that only Slurm names is unknown: the variables of all makers name it.
+HIP_VISIBLE_DEVICES then has all positions in ROCR_VISIBLE_DEVICES, because HIP would otherwise
+select from these by CUDA_VISIBLE_DEVICES.
 """
 
 from __future__ import annotations
@@ -45,7 +49,7 @@ def environment(
     named = ",".join(uuids if None in indices else map(str, indices))
     found = _visible(uuids, named) | _granted(allocation, known, rules)
     found["TORC_GPU_VISIBLE_DEVICES"] = named  # as in upstream, for GPUs of any vendor
-    if not uuids and any(uuid.startswith((_INTEL, _INTEL_MASK)) for uuid in known):
+    if not uuids and any(uuid.startswith((_INTEL, _INTEL_MASK, _SLURM)) for uuid in known):
         found["ONEAPI_DEVICE_SELECTOR"] = "*:cpu"
     return found
 
@@ -55,7 +59,7 @@ def unset(allocation: Allocation) -> tuple[str, ...]:
     first = allocation.gpus[0].uuid if allocation.gpus else ""
     if first.startswith(_AMD):
         return "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"
-    return ("ONEAPI_DEVICE_SELECTOR",) if first.startswith(_INTEL_MASK) else ()
+    return ("ONEAPI_DEVICE_SELECTOR",) if first.startswith((_INTEL_MASK, _SLURM)) else ()
 
 
 def _visible(uuids: list[str], named: str) -> dict[str, str]:
@@ -75,6 +79,10 @@ def _visible(uuids: list[str], named: str) -> dict[str, str]:
         return found | found_of_intel | {"ONEAPI_DEVICE_SELECTOR": f"level_zero:{named}"}
     if first.startswith(_INTEL_MASK):
         return found | found_of_intel | {"ZE_AFFINITY_MASK": named}
+    if first.startswith(_SLURM):
+        positions = ",".join(map(str, range(len(uuids))))
+        found |= {"ROCR_VISIBLE_DEVICES": named, "HIP_VISIBLE_DEVICES": positions}
+        found["ZE_AFFINITY_MASK"] = named
     if uuids and not first.startswith(_VIRTUAL):
         containers = {"NVIDIA_VISIBLE_DEVICES": named}
     return found | containers

@@ -2,7 +2,8 @@
 
 GPUs that Slurm grants, or that the variables of AMD and Intel name, are real even if torc cannot
 read them: jobs get them by index, and their memory is unknown. HIP_VISIBLE_DEVICES counts the GPUs
-of ROCR_VISIBLE_DEVICES, and ONEAPI_DEVICE_SELECTOR those of ZE_AFFINITY_MASK.
+of ROCR_VISIBLE_DEVICES, and ONEAPI_DEVICE_SELECTOR those of ZE_AFFINITY_MASK. Slurm may set the
+variables of all makers at once, which then tell nothing about the maker.
 """
 
 from __future__ import annotations
@@ -47,8 +48,15 @@ def virtual_gpus(number: int) -> tuple[Gpu, ...]:
     )
 
 
+_NAMING = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK")
+"""Variables of NVIDIA, AMD and Intel that Slurm may set."""
+
+
 def _named(environ: Mapping[str, str]) -> tuple[Gpu, ...] | None:
     """Return the GPUs that the environment names; None if it names none."""
+    granted = _granted_by_slurm(environ)
+    if granted is not None:
+        return _numbered(granted, "GPU", "slurm")
     numbers = _among(
         numbers_of(environ.get("ROCR_VISIBLE_DEVICES")),
         numbers_of(environ.get("HIP_VISIBLE_DEVICES")),
@@ -60,11 +68,24 @@ def _named(environ: Mapping[str, str]) -> tuple[Gpu, ...] | None:
     numbers = _among(mask, numbers_of(devices) if kind in ("level_zero", "opencl") else None)
     if numbers is not None:
         return _numbered(numbers, "Intel GPU", "oneapi" if mask is None else "ze")
-    if "SLURM_JOB_ID" in environ:
-        numbers = numbers_of(environ.get("SLURM_STEP_GPUS") or environ.get("SLURM_JOB_GPUS"))
-        if numbers is not None:
-            return _numbered(numbers, "GPU", "slurm")
     return None
+
+
+def _granted_by_slurm(environ: Mapping[str, str]) -> tuple[int, ...] | None:
+    """Return the GPUs that Slurm grants; None without Slurm, or if the maker is known.
+
+    The numbers are those of CUDA_VISIBLE_DEVICES: they differ where a cgroup hides the others.
+    """
+    if "SLURM_JOB_ID" not in environ:
+        return None
+    granted = numbers_of(environ.get("SLURM_STEP_GPUS") or environ.get("SLURM_JOB_GPUS"))
+    named = [name in environ for name in _NAMING]
+    if granted is None or (sum(named) == 1 and not named[0]):
+        return None
+    shown = environ.get("CUDA_VISIBLE_DEVICES")
+    if shown == "":
+        return ()
+    return numbers_of(shown) or granted
 
 
 def _among(every: tuple[int, ...] | None, chosen: tuple[int, ...] | None) -> tuple[int, ...] | None:
