@@ -28,7 +28,7 @@ from torc_tui.tui.frame.base_screen import TorcScreen, contexts
 from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.commands import ACTIONS, COMMANDS
 from torc_tui.tui.shell.app import TorcApp
-from torc_tui.tui.workflows.tab_host import TABS
+from torc_tui.tui.workflows.tab_host import TABS, Tab
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.tui.workflows.workflows_screen import WorkflowsScreen
 
@@ -51,7 +51,13 @@ STATES: dict[str, Sequence[JobStatus]] = {
     "failed": [S.COMPLETED, S.FAILED, S.TERMINATED, *[S.COMPLETED] * 23, S.CANCELED],
     "completed": [S.COMPLETED] * 27,
     "canceled": [S.CANCELED] * 27,
+    "paused": [S.COMPLETED, S.RUNNING, S.FAILED, *[S.READY] * 23, S.BLOCKED],
+    "archived": [S.COMPLETED, S.FAILED, *[S.COMPLETED] * 24, S.CANCELED],
+    "empty": [],
 }
+FLAGS = {"paused": "is_paused", "archived": "is_archived"}
+"""The flags of the workflow in a state."""
+EMPTY = "name: pipeline\njobs: []\n"
 PAUSE = 0.01
 """Seconds for the messages that follow a key."""
 EXTERNAL = frozenset({"quit", "quit-now", "suspend", "log-pager", "data-editor", "editor-external"})
@@ -68,8 +74,8 @@ class EveryKeyStory(Workspace):
     """A workflow in one state, with a runner if it is running."""
 
     def __init__(self, folder: Path, state: str) -> None:
-        super().__init__(folder, SPEC)
         statuses = STATES[state]
+        super().__init__(folder, SPEC if statuses else EMPTY)
         with self.store.write() as conn:
             node = None
             if S.RUNNING in statuses:
@@ -86,6 +92,8 @@ class EveryKeyStory(Workspace):
                     (int(status), began, ended, node if status is S.RUNNING else None,
                      os.getpid() if status is S.RUNNING else None, job),
                 )  # fmt: skip
+            if state in FLAGS:
+                execute(conn, f"UPDATE workflow SET {FLAGS[state]} = true")
 
 
 @pytest.fixture
@@ -134,7 +142,9 @@ async def close_dialogs(pilot: Pilot[Any], stack: int) -> None:
     raise AssertionError(f"escape does not close\n{screen_text(pilot)}")
 
 
-async def press_all(pilot: Pilot[Any], done: list[str], where: str) -> None:
+async def press_all(
+    pilot: Pilot[Any], done: list[str], where: str, *, archived: bool = False
+) -> None:
     """Press every key that works here, and check what it did."""
     app = pilot.app
     assert isinstance(app, TorcApp)
@@ -162,7 +172,7 @@ async def press_all(pilot: Pilot[Any], done: list[str], where: str) -> None:
             told = [one.message for one in app._notifications if one.severity == "error"]
             assert not told, f"{where}: {key} ({command.id}) is in the footer, but: {told}"
         await close_dialogs(pilot, stack)
-        await restore(pilot, base, focused, cursor)
+        await restore(pilot, base, focused, cursor, archived=archived)
 
 
 def check_question(app: TorcApp, command: AppCommand, done: list[str], where: str) -> None:
@@ -179,7 +189,9 @@ def check_question(app: TorcApp, command: AppCommand, done: list[str], where: st
         assert not must_confirm(action, counts), f"{where}: {command.id} did not ask: {done}"
 
 
-async def restore(pilot: Pilot[Any], base: TorcScreen, focused: Any, cursor: object) -> None:
+async def restore(
+    pilot: Pilot[Any], base: TorcScreen, focused: Any, cursor: object, *, archived: bool = False
+) -> None:
     """Show the same rows and the same pane again."""
     if isinstance(base, WorkflowScreen):
         base.filter.line.clear()
@@ -191,7 +203,8 @@ async def restore(pilot: Pilot[Any], base: TorcScreen, focused: Any, cursor: obj
     elif isinstance(base, WorkflowsScreen):
         base.filter_line.clear()
         base.table.set_marks(set())
-        base.rows.archived, base.rows.user = False, None
+        base.rows.archived, base.rows.user = archived, None
+        base.table.reload()
     await pilot.pause(PAUSE)
     if focused is not None and focused.is_attached and focused.display:
         base.set_focus(focused)
@@ -203,6 +216,7 @@ async def restore(pilot: Pilot[Any], base: TorcScreen, focused: Any, cursor: obj
     [
         pytest.param(state, marks=() if state in ("running", "failed") else pytest.mark.long)
         for state in STATES
+        if state != "empty"
     ],
 )
 async def test_keys_of_a_workflow(tmp_path: Path, done: list[str], state: str) -> None:
@@ -241,6 +255,93 @@ async def test_keys_of_the_tabs(tmp_path: Path, done: list[str], state: str) -> 
 async def test_keys_of_the_list(tmp_path: Path, done: list[str], state: str) -> None:
     place = EveryKeyStory(tmp_path, state)
     async with place.app(workflow_id=None).run_test(size=(120, 36), notifications=True) as pilot:
-        await until(pilot, sees(pilot, "pipeline", "27"))
-        await press_all(pilot, done, f"{state}, list")
+        if state == "archived":
+            await until(pilot, sees(pilot, "archived"))
+            await press_all(pilot, done, "only archived workflows, list")
+            await pilot.press("A")
+        await until(pilot, sees(pilot, "pipeline", "27" if STATES[state] else "empty"))
+        await press_all(pilot, done, f"{state}, list", archived=state == "archived")
     place.store.close()
+
+
+@pytest.mark.parametrize("tabs", [(), pytest.param(TABS, marks=pytest.mark.long)], ids=len)
+async def test_keys_of_an_empty_workflow(
+    tmp_path: Path, done: list[str], tabs: Sequence[Tab]
+) -> None:
+    place = EveryKeyStory(tmp_path, "empty")
+    async with place.app().run_test(size=(120, 36), notifications=True) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, WorkflowScreen)
+        await until(pilot, lambda: screen.model.loaded)
+        await press_all(pilot, done, "empty, jobs")
+        for tab in tabs:
+            await screen.show_tab(tab.name)
+            screen.focus_pane()
+            await until(pilot, lambda: not pilot.app.reader.is_busy and not pilot.app.inbox)
+            await pilot.pause(PAUSE)
+            await press_all(pilot, done, f"empty, {tab.name}")
+            await screen.show_tab(tab.name)
+    place.store.close()
+
+
+AGREES = frozenset({"y", "enter", "space", "ctrl+s", "ctrl+r"})
+"""Keys that accept what a dialog asks, besides those of its buttons."""
+
+
+def dialog_keys() -> list[str]:
+    """Return all keys of the app, without chords and those that leave the app."""
+    keys = {key for command in COMMANDS for key in (*command.keys, *(command.vim or ()))}
+    keys |= {"tab", "shift+tab", "left", "right", "y", "n", "1", "x", "backspace", "delete"}
+    return sorted(keys - {"ctrl+q", "ctrl+z", "q"} - {key for key in keys if " " in key})
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("state", "where"),
+    [("running", "jobs"), ("failed", "jobs"), ("paused", "list"), ("failed", "list")],
+)
+async def test_keys_in_dialogs(tmp_path: Path, done: list[str], state: str, where: str) -> None:
+    """Every key in every dialog that a key opens: nothing is carried out but on agreement."""
+    place = EveryKeyStory(tmp_path, state)
+    number = 1 if where == "jobs" else None
+    async with place.app(workflow_id=number).run_test(size=(120, 36), notifications=True) as pilot:
+        await until(pilot, sees(pilot, "pipeline"))
+        app = pilot.app
+        base, stack = app.screen, len(app.screen_stack)
+        await until(pilot, lambda: base.table.order)
+        base.table.select(1)
+        opened = 0
+        for key, command in list(commands_here(app)):
+            if command.id in EXTERNAL | {"back", "palette", "activate"}:
+                continue
+            await app.dispatcher.carry_out(command)
+            await pilot.pause(PAUSE)
+            if len(app.screen_stack) > stack:
+                opened += 1
+                await press_in_dialog(pilot, done, command, f"{state}, {where}, {key}")
+            if app.screen is not base:
+                await close_dialogs(pilot, stack)
+            await restore(pilot, base, base.table, 1)
+        assert opened > 3
+    place.store.close()
+
+
+async def press_in_dialog(
+    pilot: Pilot[Any], done: list[str], command: AppCommand, where: str
+) -> None:
+    """Press every key in the dialog of a command, and open it again when a key has closed it."""
+    app = pilot.app
+    assert isinstance(app, TorcApp)
+    kind, stack = type(app.screen), len(app.screen_stack) - 1
+    for key in dialog_keys():
+        if type(app.screen) is not kind:
+            await close_dialogs(pilot, stack)
+            await app.dispatcher.carry_out(command)
+            await pilot.pause(PAUSE)
+            if type(app.screen) is not kind:
+                return  # such as one that asks only the first time
+        done.clear()
+        agrees = AGREES | {option.key for option in getattr(app.screen, "options", ())}
+        await pilot.press(key)
+        await pilot.pause(0)
+        assert key in agrees or not done, f"{where}: {key} in {kind.__name__} did {done}"
