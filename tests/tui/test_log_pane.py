@@ -394,3 +394,15 @@ async def test_stderr_tail_in_the_overview(story: Story) -> None:
         await until(pilot, sees(pilot, "End of standard error", "all in one"))
         screen(pilot).table.select(SECOND)
         await until(pilot, lambda: "End of standard error" not in screen_text(pilot))
+
+
+async def test_stdout_tail_in_the_overview(story: Story) -> None:
+    story.file(FIRST, "e").touch()
+    story.file(FIRST, "o").write_text("only here\n")
+    story.run(FIRST)
+    story.end(FIRST, 7)
+    async with story.app().run_test(size=(140, 40)) as pilot:
+        await until(
+            pilot, sees(pilot, "End of standard output", "standard error is empty", "only here")
+        )
+        assert "End of standard error" not in screen_text(pilot)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from torc_tui.tui.logs.merged_log import AS_IT_CAME, MergedLine, MergedLog, Place, Stream
+from torc_tui.tui.logs.log_pieces import AS_IT_CAME
+from torc_tui.tui.logs.merged_log import MergedLine, MergedLog, Place, Stream
 
 
 def add(path: Path, data: bytes) -> None:

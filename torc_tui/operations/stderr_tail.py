@@ -1,4 +1,4 @@
-"""Read the end of the standard error of a job, as lines that are safe to show.
+"""Read the end of the standard error or output of a job, as lines that are safe to show.
 
 Input: a job, or a file. Output: lines; none if the file is missing or cannot be read. Only the end
 of a file is read, however large it is.
@@ -37,6 +37,13 @@ def of_job(store: Store, job_id: int, count: int) -> StderrTail | None:
     path = attempts[-1].stderr if attempts else None
     lines = tail(path, count) if path is not None else []
     return StderrTail(path, lines) if path is not None and lines else None
+
+
+def stdout_of_job(store: Store, job_id: int, count: int) -> list[str]:
+    """Return the last lines of the standard output of the newest attempt."""
+    attempts = log_files.attempts(store, job_id)
+    path = attempts[-1].stdout if attempts else None
+    return tail(path, count) if path is not None else []
 
 
 def tail(path: str, count: int) -> list[str]:

@@ -38,6 +38,8 @@ class Pane(CommandNode, Vertical):
         self.stale = True
         self.listed: int | None = None
         """The number of records in the list of the pane, for its frame."""
+        self.title = ""
+        """The title of the frame; empty: the selected job, or the name of the tab."""
         self.idle: Collection[str] = ()
         """Commands of the pane that would do nothing now."""
         self._asked: dict[str, int] = {}
@@ -63,6 +65,9 @@ class Pane(CommandNode, Vertical):
     def job_changed(self) -> None:
         """Handle the selection of another job."""
         self.stale = self.stale or self.PER_JOB
+
+    def marks_changed(self) -> None:
+        """Handle other marks in the job table."""
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
         """Handle events; ``changed`` are the ids of changed jobs."""

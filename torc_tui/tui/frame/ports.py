@@ -136,6 +136,10 @@ class PaneHost(HasApp, Protocol):
         """Return the job under the cursor."""
 
     @property
+    def marked_jobs(self) -> Sequence[Job]:
+        """Return the jobs of the marked rows."""
+
+    @property
     def workflow(self) -> Workflow | None:
         """Return the workflow with its counts; None until it is read."""
 

@@ -66,9 +66,8 @@ def job_page(facts: JobPageInput, width: int) -> LinkedLines:
     out.add(*_reasons(facts.reasons, width))
     out.add(*_stale(facts.stale, width))
     out.add(*_warnings(() if details is None else details.warnings, width))
-    if details is not None and details.stderr_tail and job.status in TROUBLED:
-        out.add(heading("End of standard error"))
-        out.add(*([("  ", ""), (line, "stderr")] for line in details.stderr_tail), [])
+    if details is not None and job.status in TROUBLED:
+        out.add(*_output_tail(details))
     out.add(*_run(facts))
     out.add(*usage_table(job, facts.requirement, details, facts.now, width))
     if details is not None:
@@ -78,6 +77,17 @@ def job_page(facts: JobPageInput, width: int) -> LinkedLines:
         out.add(*_reads_and_writes(details.io, width))
         out.add(*_command(details.record, width))
     return out.fit(width - 1)
+
+
+def _output_tail(details: Details) -> list[Line]:
+    if details.stderr_tail:
+        head, lines, style = heading("End of standard error"), details.stderr_tail, "stderr"
+    elif details.stdout_tail:
+        head = heading("End of standard output", ("  standard error is empty", "faint"))
+        lines, style = details.stdout_tail, "text"
+    else:
+        return []
+    return [head, *([("  ", ""), (line, style)] for line in lines), []]
 
 
 def _title(job: Job) -> list[Line]:

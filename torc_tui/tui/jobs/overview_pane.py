@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 DETAILS_TICKS = 3
 """Ticks that a newly selected job waits for its details before it is shown without them."""
-STDERR_LINES = 6
-"""Lines of the standard error of a failed job."""
+TAIL_LINES = 6
+"""Lines of the standard error or output of a failed job."""
 REREAD = 5000
 """Jobs of a group whose use of resources is read again while they run."""
 READ = 200
@@ -246,7 +246,8 @@ def read_details(store: Store, job_id: int) -> Details:
     before, after = relations.dependencies(store, job_id), relations.dependents(store, job_id)
     io = relations.job_io(store, job_id)
     troubled = JobStatus.from_word(str(record["status"])) in TROUBLED
-    tail = stderr_tail.of_job(store, job_id, STDERR_LINES) if troubled else None
+    tail = stderr_tail.of_job(store, job_id, TAIL_LINES) if troubled else None
+    troubled = troubled and tail is None
     wanted = ListSelection(job_id=job_id, reverse=True, limit=50)
     results = queries.list_results(store, record["workflow_id"], wanted)
     return Details(
@@ -257,6 +258,7 @@ def read_details(store: Store, job_id: int) -> Details:
         after=sorted(after, key=lambda one: attention(one.status))[:READ],
         after_count=len(after),
         stderr_tail=() if tail is None else tail.lines,
+        stdout_tail=stderr_tail.stdout_of_job(store, job_id, TAIL_LINES) if troubled else (),
         warnings=[sentence(one) for one in warnings_of(store, record["workflow_id"], job_id)],
         io={
             "files in": [str(one["path"]) for one in io.input_files],

@@ -26,7 +26,8 @@ class Details:
     """What the database knows about a job beyond its row in the table.
 
     ``before`` and ``after`` are the first of ``before_count`` and ``after_count`` jobs.
-    ``stderr_tail`` is the end of the standard error of a job that failed.
+    ``stderr_tail`` is the end of the standard error of a job that failed; ``stdout_tail`` that of
+    its standard output if standard error is empty.
     """
 
     record: Record
@@ -37,6 +38,7 @@ class Details:
     after_count: int = 0
     io: Mapping[str, Sequence[str]] = field(default_factory=dict)
     stderr_tail: Sequence[str] = ()
+    stdout_tail: Sequence[str] = ()
     warnings: Sequence[str] = ()
 
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 
+from torc_tui.tui.logs.log_tags import STYLES, tag_texts
 from torc_tui.tui.logs.log_window import LogWindow
-from torc_tui.tui.logs.merged_log import MergedLine, Place
+from torc_tui.tui.logs.merged_log import MergedLine, Place, Stream
 from torc_tui.tui.look.text_layout import Span, cut, highlighted, sanitize, width_of
 from torc_tui.tui.look.theme import DEFAULT, Palette
 from torc_tui.views.ansi import decode
@@ -110,11 +111,43 @@ class LogLines:
         self._kept: dict[tuple[Place, int, int], list[Spans]] = {}
         self._styles: dict[Style, RichStyle] = {}
         self._matches: re.Pattern[str] | None = None
+        self._tagged: tuple[Sequence[Stream], int, Sequence[str], Sequence[str]] = ((), 0, (), ())
+        """The streams and the width for which the tags and their styles were made."""
 
     @property
     def gutter(self) -> int:
-        """Return the width of the mark for standard error: 0 while only one stream has lines."""
+        """Return the width of the tag and of the mark for standard error, before each line.
+
+        It is 0 while only one stream of one job has lines.
+        """
+        if self.tags:
+            return width_of(self.tags[0]) + 3
         return 1 if sum(1 for size in self.window.sizes if size) > 1 else 0
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """Return the tag of each stream; empty unless the log is that of several jobs."""
+        streams = self.window.streams
+        if (streams, self.cells) != self._tagged[:2]:
+            names = [stream.job for stream in streams]
+            texts = tag_texts(names, self.cells) if any(names) else ()
+            order = dict.fromkeys(names)
+            places = {name: place for place, name in enumerate(order)}
+            styles = [STYLES[places[name] % len(STYLES)] for name in names]
+            self._tagged = (streams, self.cells, texts, styles)
+        return self._tagged[2]
+
+    def gutter_spans(self, line: MergedLine) -> Spans:
+        """Return what stands before a line: the tag of its job, and the mark of stderr."""
+        palette = self.palette
+        is_error = self.window.streams[line.stream].name == "stderr" and not line.heading
+        if not self.tags:
+            return [("▎" if is_error else " ", palette("stderr"))] if self.gutter else []
+        if line.heading:
+            return []
+        tag = (self.tags[line.stream], palette(self._tagged[3][line.stream]))
+        mark = ("▎", palette("stderr")) if is_error else ("│", palette("rule"))
+        return [tag, (" ", palette("")), mark, (" ", palette(""))]
 
     @property
     def width(self) -> int:
@@ -175,7 +208,7 @@ class LogLines:
         palette = self.palette
         if line.heading:
             head = f"── {line.heading} "
-            rest = "─" * max(0, self.width - len(head))
+            rest = "─" * max(0, self.width + (self.gutter if self.tags else 0) - len(head))
             return [(head, palette("muted")), (rest, palette("rule"))]
         if self.colors is not None and b"\x1b" not in line.data:
             text = sanitize(line.data.decode("utf-8", "replace").rstrip("\r"))

@@ -6,11 +6,12 @@ Output: the log, or why there is none. Never: reading a file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 
+from torc_tui.model import Event
 from torc_tui.status import HELD
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.base_screen import TorcScreen
@@ -20,6 +21,13 @@ from torc_tui.tui.logs.log_grep import LogHit
 from torc_tui.tui.logs.log_words import ShownLog, about_items, never_started, no_lines, state_items
 from torc_tui.tui.logs.merged_log import Stream
 from torc_tui.tui.logs.searchable_log import SearchableLog
+from torc_tui.tui.logs.several_logs import (
+    read_newest,
+    several_about,
+    several_nothing,
+    several_state,
+    streams_of,
+)
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, line_width
 from torc_tui.tui.widgets.command_node import Handler
@@ -86,6 +94,11 @@ class LogPane(Pane):
         self.bar = LogBar()
         self._open: tuple[Stream, ...] = ()
         self._goal: LogHit | None = None
+        self._marked: Sequence[int] = ()
+        """Ids of the marked jobs whose logs are shown as one; empty: the selected job's is."""
+        self._logs: Sequence[AttemptLog] = ()
+        """The newest attempts of the marked jobs."""
+        self._ignores_marks = False
 
     def compose(self) -> ComposeResult:
         yield self.searchable
@@ -100,6 +113,12 @@ class LogPane(Pane):
     def refresh_content(self) -> None:
         job = self.job
         self.log_view.reader.watch(True)
+        marked = () if self._ignores_marks else [one.id for one in self.host.marked_jobs]
+        self._marked = marked if len(marked) > 1 else ()
+        self.title = f"{len(marked)} marked jobs" if self._marked else ""
+        if self._marked:
+            self.ask("marked", lambda source: read_newest(source, marked), self._take_newest)
+            return
         if job is None:
             self.of_job, self.attempts, self.shown = 0, (), None
             self._show()
@@ -115,7 +134,7 @@ class LogPane(Pane):
 
     def _take_attempts(self, job_id: int, attempts: Sequence[AttemptLog]) -> None:
         job = self.job
-        if job is None or job.id != job_id:
+        if job is None or job.id != job_id or self._marked:
             return
         if job_id != self.of_job:
             self.of_job, self.picked = job_id, None
@@ -129,8 +148,46 @@ class LogPane(Pane):
         self.of_job, self.picked = hit.log.job_id, (hit.log.run_id, hit.log.attempt_id)
         if self.stream not in ("both", hit.log.stream.name):
             self.stream = "both"
-        self._goal = hit
+        self._goal, self._ignores_marks = hit, True
         self.stale = True
+
+    # -- several jobs ------------------------------------------------------------------------------
+
+    def marks_changed(self) -> None:
+        self._ignores_marks = False
+        self.stale = self.stale or bool(self._marked) or len(self.host.marked_jobs) > 1
+
+    def job_changed(self) -> None:
+        self.stale = self.stale or not self._marked
+
+    def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
+        if self._marked:
+            self.stale = self.stale or not changed.isdisjoint(self._marked)
+        else:
+            super().data_changed(changed, events)
+
+    def _take_newest(self, logs: Sequence[AttemptLog]) -> None:
+        """Show the logs of the marked jobs; those that start later are added."""
+        if not self._marked:
+            return
+        self._logs, self.of_job = logs, 0
+        self._show_several()
+
+    def _show_several(self) -> None:
+        streams = streams_of(self._logs, self.stream)
+        live = any(log.status in HELD for log in self._logs)
+        new = [one for one in streams if one not in self._open]
+        if self._open and self._open[0].job and set(self._open) <= set(streams):
+            self.log_view.add(new)
+            self._open = (*self._open, *new)
+            self.log_view.reader.request(self.log_view.reader.set_live, live)
+        else:
+            self._open = streams
+            self.searchable.name_of_copies = f"{len(self._marked)}-jobs-{self.stream}"
+            self.log_view.open(streams, live=live)
+        self._show_state()
+
+    # -- the selected job --------------------------------------------------------------------------
 
     def _show(self) -> None:
         """Open the files of the chosen attempt unless they are open."""
@@ -178,9 +235,17 @@ class LogPane(Pane):
 
     def _show_state(self) -> None:
         log, view = self.log_on_screen, self.host.view
-        self.log_view.show([[("  ", ""), *line] for line in self._nothing(log)])
-        directory = "" if view is None else view.workflow.directory
-        self.bar.show(state_items(log), about_items(log, directory))
+        if self._marked:
+            number, is_read = len(self._marked), bool(log.window.serial)
+            nothing = several_nothing(self._logs, number, is_read=is_read)
+            unmark = self.torc.keymap.key("mark-none")
+            about = several_about(self._logs, number, self.stream, unmark)
+            self.bar.show(several_state(self._logs, log.scroll), about)
+        else:
+            nothing = self._nothing(log)
+            directory = "" if view is None else view.workflow.directory
+            self.bar.show(state_items(log), about_items(log, directory))
+        self.log_view.show([[("  ", ""), *line] for line in nothing])
         idle = () if self.log_view.window.lines else OF_LINES
         if idle != self.idle and isinstance(self.screen, TorcScreen):
             self.idle = idle
@@ -212,6 +277,10 @@ class LogPane(Pane):
             self.host.leave_pane()
 
     def _next_stream(self) -> None:
+        if self._marked:
+            self.stream = STREAMS[(STREAMS.index(self.stream) + 1) % len(STREAMS)]
+            self._show_several()
+            return
         if self.shown is None:
             return
         names = [name for name, _ in self.shown.streams]
@@ -224,6 +293,9 @@ class LogPane(Pane):
         self._show()
 
     def _choose_attempt(self) -> None:
+        if self._marked:
+            self.torc.notify("of marked jobs, the newest attempts are shown", severity="warning")
+            return
         if len(self.attempts) < 2:
             text = "there is only one attempt" if self.attempts else "the job has not started"
             self.torc.notify(text, severity="warning")

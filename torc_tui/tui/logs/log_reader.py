@@ -99,6 +99,10 @@ class LogReader:
         self.request(self._open, number, tuple(streams), live, lines, at_start)
         return number
 
+    def add(self, streams: Sequence[Stream]) -> None:
+        """Add files to those that are open."""
+        self.request(self._add, tuple(streams))
+
     def request(self, work: Callable[P, None], *arguments: P.args, **options: P.kwargs) -> int:
         """Have a method such as `find` called in the thread; return the number of the request."""
         with self._some:
@@ -192,6 +196,10 @@ class LogReader:
         self._log = MergedLog(streams) if streams else None
         if at_start:
             self.go_share(0.0, LineRequest(None, 0, lines))
+
+    def _add(self, streams: Sequence[Stream]) -> None:
+        if self._log is not None:
+            self._log.add(streams)
 
     def _go(self, place: Place | None, lines: LineRequest) -> None:
         if place is not None:
@@ -323,7 +331,14 @@ class LogReader:
             if not lines:
                 break
             for line in lines:
-                parts.append(line.heading.encode() if line.heading else log.whole(line))
+                parts.append(line.heading.encode() if line.heading else _whole(log, line))
                 size += len(parts[-1]) + 1
             place, known = lines[-1].place, 1
         then(b"\n".join(parts), len(parts))
+
+
+def _whole(log: MergedLog, line: MergedLine) -> bytes:
+    """Return a line to be copied; among several jobs, its job is named."""
+    job = log.streams[line.stream].job
+    name = f"{job} | ".encode("utf-8", "replace") if job else b""
+    return name + log.whole(line)

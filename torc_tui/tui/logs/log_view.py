@@ -84,6 +84,10 @@ class LogView(CommandNode, Widget, can_focus=True):
         self.source.open(streams, live=live, at_start=at_start)
         self._changed()
 
+    def add(self, streams: Sequence[Stream]) -> None:
+        """Show further files; what they contain comes last."""
+        self.reader.add(streams)
+
     def show(self, message: Sequence[Line]) -> None:
         """Set the message that replaces missing lines."""
         if list(message) != list(self.message):
@@ -177,15 +181,14 @@ class LogView(CommandNode, Widget, can_focus=True):
         index, sub = rows[y]
         line = self.window.lines[index]
         segments: list[Segment] = []
-        if lines.gutter:
-            error = self.window.streams[line.stream].name == "stderr" and not line.heading
-            segments.append(Segment("▎" if error else " ", palette("stderr")))
+        segments += [Segment(text, style) for text, style in lines.gutter_spans(line)]
         spans, found = lines.rows(index)[sub], self.window.found
         if found is not None and found.place == line.place and not line.heading:
             match, current = palette("match"), palette("match-current")
             spans = [(text, current if style is match else style) for text, style in spans]
         left = 0 if lines.wrap or line.heading else self.scroll.left
-        segments += sliced(spans, left, lines.width, palette("accent"))
+        width = lines.width + (lines.gutter if line.heading and lines.tags else 0)
+        segments += sliced(spans, left, width, palette("accent"))
         marked = self.selection.has(line.place) or line.place == self.source.marked
         return segments, palette("cursor") if marked else None
 

@@ -1,4 +1,4 @@
-"""Read one or two log files as one sequence of lines, from either end.
+"""Read the log files of one or several jobs as one sequence of lines, from either end.
 
 Input: paths. Output: lines with places, and what changed.
 
@@ -17,23 +17,21 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from torc_tui.records import dataclass
 from torc_tui.tui.logs.log_file import FileChange, LogFile, LogFileLine
+from torc_tui.tui.logs.log_pieces import AS_IT_CAME, BY_FILE, Piece, PieceList
 
 HEADING = -1
 """The offset of the heading of a piece."""
-AS_IT_CAME = "from here on in order of arrival"
 LAST = 4096
 """Of a line that overwrites itself (a bar of progress) so much of the end is shown."""
-PIECES = 20_000
-"""Largest number of pieces; beyond it, lines of one check are ordered by file."""
 
 
 class Stream(NamedTuple):
-    """A file of a job: ``stdout``, ``stderr`` or ``combined``."""
+    """A file of a job: ``stdout``, ``stderr`` or ``combined``; among several jobs with its name."""
 
     name: str
     path: str
+    job: str = ""
 
 
 class Place(NamedTuple):
@@ -55,27 +53,29 @@ class MergedLine(NamedTuple):
     heading: str = ""
 
 
-@dataclass(slots=True)
-class Piece:
-    """``start`` to ``end`` of one file; ``base`` is the number of bytes in earlier pieces."""
-
-    stream: int
-    start: int
-    end: int
-    base: int
-    heading: str = ""
-
-
 class MergedLog:
-    """One or two files as one log, used by one thread only."""
+    """Files as one log, used by one thread only."""
 
     def __init__(self, streams: Sequence[Stream]) -> None:
         self.streams = tuple(streams)
         self.files = [LogFile(stream.path) for stream in streams]
-        self.pieces: list[Piece] = []
+        self.pieces = PieceList()
         self.generation = 0
         self.gone = [False] * len(self.files)
         self._begin()
+
+    def add(self, streams: Sequence[Stream]) -> None:
+        """Add files; what they contain comes last."""
+        for stream in streams:
+            file = LogFile(stream.path)
+            self.streams, self.gone = (*self.streams, stream), [*self.gone, False]
+            self.files.append(file)
+            if file.size:
+                self.pieces.add(Piece(len(self.files) - 1, 0, file.size, 0))
+
+    @property
+    def several_jobs(self) -> bool:
+        return any(stream.job for stream in self.streams)
 
     def close(self) -> None:
         for file in self.files:
@@ -177,7 +177,8 @@ class MergedLog:
         while index < len(self.pieces) and len(out) < count:
             piece = self.pieces[index]
             if offset == HEADING:
-                out.append(self._headline(index))
+                if piece.heading:
+                    out.append(self._headline(index))
                 offset = piece.start
             if offset < piece.end and len(out) < count:
                 found = self.files[piece.stream].after(offset, count - len(out))
@@ -200,6 +201,8 @@ class MergedLog:
         """Return the lines with their numbers, as far as they are counted."""
         out: list[MergedLine] = []
         known: dict[int, tuple[int, int]] = {}
+        if self.several_jobs:
+            return list(lines)  # numbers in each of many files tell nobody anything
         for line in lines:
             if line.heading:
                 out.append(line)
@@ -262,7 +265,7 @@ class MergedLog:
     # -- inside ------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        self.pieces = []
+        self.pieces = PieceList()
         full = [number for number, file in enumerate(self.files) if file.size]
         if len(full) > 1:
             # The file that was written last comes last, because the end of the log is shown first.
@@ -272,13 +275,9 @@ class MergedLog:
             name = self.streams[number].name
             others = " and ".join(self.streams[other].name for other in full if other != number)
             heading = f"{name} · order relative to {others} unknown" if others else ""
-            self._add(Piece(number, 0, self.files[number].size, 0, heading))
-
-    def _add(self, piece: Piece) -> None:
-        if self.pieces:
-            last = self.pieces[-1]
-            piece.base = last.base + last.end - last.start
-        self.pieces.append(piece)
+            if self.several_jobs:
+                heading = BY_FILE if others and not self.pieces else ""
+            self.pieces.add(Piece(number, 0, self.files[number].size, 0, heading))
 
     def _grew(self, stream: int, before: int) -> None:
         file = self.files[stream]
@@ -293,14 +292,11 @@ class MergedLog:
             if line and line[0].end > before:
                 # The unfinished line continues: all of it belongs to the piece where it began.
                 start = own.end = line[0].end
-            if len(self.pieces) >= PIECES:
-                own.end = file.size
-                return
         if start < file.size:
             first = self._unordered and not any(
-                piece.heading == AS_IT_CAME for piece in self.pieces[:4]
+                piece.heading == AS_IT_CAME for piece in self.pieces[: len(self.files) + 1]
             )
-            self._add(Piece(stream, start, file.size, 0, AS_IT_CAME if first else ""))
+            self.pieces.add(Piece(stream, start, file.size, 0, AS_IT_CAME if first else ""))
 
     def _head(self, index: int) -> Place:
         piece = self.pieces[index]

@@ -105,7 +105,9 @@ class TabHost(FramedSide):
         """Set the title of the frame: the selected job, or the number of records."""
         pane, table = self.pane, self._host.table
         group, job = table.selected_group, table.selected_job
-        if pane is None or not pane.PER_JOB or job is None:
+        if pane is not None and pane.title:
+            self.set_title(pane.title)
+        elif pane is None or not pane.PER_JOB or job is None:
             listed = None if pane is None else pane.listed
             self.set_title(BY_NAME[self.current].title, "" if listed is None else str(listed))
         elif group is not None:
@@ -116,10 +118,10 @@ class TabHost(FramedSide):
     def refresh_visible(self) -> None:
         """Update the visible pane if it is out of date."""
         pane = self.visible_pane
-        self._name_frame()
         if pane is not None and pane.stale:
             pane.stale = False
             pane.refresh_content()
+        self._name_frame()
 
     # -- what reaches the panes --------------------------------------------------------------------
 
@@ -144,6 +146,12 @@ class TabHost(FramedSide):
         """Handle the selection of another job."""
         for pane in self._open:
             pane.job_changed()
+        self.refresh_visible()
+
+    def marks_changed(self) -> None:
+        """Handle other marks in the job table."""
+        for pane in self._open:
+            pane.marks_changed()
         self.refresh_visible()
 
     def reasons_changed(self) -> None:
