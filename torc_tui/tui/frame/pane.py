@@ -63,11 +63,8 @@ class Pane(CommandNode, Vertical):
         """Show the current state; called only while visible."""
 
     def job_changed(self) -> None:
-        """Handle the selection of another job."""
+        """Handle the selection of another job, or other marks."""
         self.stale = self.stale or self.PER_JOB
-
-    def marks_changed(self) -> None:
-        """Handle other marks in the job table."""
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
         """Handle events; ``changed`` are the ids of changed jobs."""

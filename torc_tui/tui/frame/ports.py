@@ -118,6 +118,17 @@ class RunnerPort(Protocol):
         """Stop, resize or drop a runner of the workflow."""
 
 
+class MarkedRows(Protocol):
+    """A job table."""
+
+    marks: set[Hashable]
+    """The keys of the marked rows."""
+
+    @property
+    def chosen_jobs(self) -> list[Job]:
+        """Return the jobs of the marked rows, or of the row under the cursor."""
+
+
 class PaneHost(HasApp, Protocol):
     """What panes need of the workflow screen."""
 
@@ -136,8 +147,8 @@ class PaneHost(HasApp, Protocol):
         """Return the job under the cursor."""
 
     @property
-    def marked_jobs(self) -> Sequence[Job]:
-        """Return the jobs of the marked rows."""
+    def table(self) -> MarkedRows:
+        """Return the job table."""
 
     @property
     def workflow(self) -> Workflow | None:

@@ -16,7 +16,7 @@ from torc_tui.status import HELD
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.pane import Pane
-from torc_tui.tui.frame.ports import PaneHost
+from torc_tui.tui.frame.ports import MarkedRows, PaneHost
 from torc_tui.tui.logs.log_grep import LogHit
 from torc_tui.tui.logs.log_words import ShownLog, about_items, never_started, no_lines, state_items
 from torc_tui.tui.logs.merged_log import Stream
@@ -96,6 +96,7 @@ class LogPane(Pane):
         self._goal: LogHit | None = None
         self._marked: Sequence[int] = ()
         """Ids of the marked jobs whose logs are shown as one; empty: the selected job's is."""
+        self._marks: Sequence[int] = ()
         self._logs: Sequence[AttemptLog] = ()
         """The newest attempts of the marked jobs."""
         self._ignores_marks = False
@@ -113,8 +114,8 @@ class LogPane(Pane):
     def refresh_content(self) -> None:
         job = self.job
         self.log_view.reader.watch(True)
-        marked = () if self._ignores_marks else [one.id for one in self.host.marked_jobs]
-        self._marked = marked if len(marked) > 1 else ()
+        marked = self._marks = marked_ids(self.host.table)
+        self._marked = marked if len(marked) > 1 and not self._ignores_marks else ()
         self.title = f"{len(marked)} marked jobs" if self._marked else ""
         if self._marked:
             self.ask("marked", lambda source: read_newest(source, marked), self._take_newest)
@@ -153,11 +154,11 @@ class LogPane(Pane):
 
     # -- several jobs ------------------------------------------------------------------------------
 
-    def marks_changed(self) -> None:
-        self._ignores_marks = False
-        self.stale = self.stale or bool(self._marked) or len(self.host.marked_jobs) > 1
-
     def job_changed(self) -> None:
+        """Handle the selection of another job, or other marks, which count again after a hit."""
+        marks = marked_ids(self.host.table)
+        if marks != self._marks:
+            self._marks, self._ignores_marks, self.stale = marks, False, True
         self.stale = self.stale or not self._marked
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
@@ -314,6 +315,11 @@ class LogPane(Pane):
             self.picked = None if chosen[0] is self.attempts[-1] else key
             self.shown = chosen[0]
             self._show()
+
+
+def marked_ids(table: MarkedRows) -> Sequence[int]:
+    """Return the jobs of the marked rows."""
+    return [job.id for job in table.chosen_jobs] if table.marks else ()
 
 
 def _attempt_row(one: AttemptLog) -> FoundRow[tuple[int, int]]:

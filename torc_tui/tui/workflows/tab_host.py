@@ -143,15 +143,9 @@ class TabHost(FramedSide):
         self.refresh_visible()
 
     def job_changed(self) -> None:
-        """Handle the selection of another job."""
+        """Handle the selection of another job, or other marks."""
         for pane in self._open:
             pane.job_changed()
-        self.refresh_visible()
-
-    def marks_changed(self) -> None:
-        """Handle other marks in the job table."""
-        for pane in self._open:
-            pane.marks_changed()
         self.refresh_visible()
 
     def reasons_changed(self) -> None:

@@ -115,10 +115,6 @@ class WorkflowScreen(TorcScreen):
     def selected_job(self) -> Job | None:
         return self.table.selected_job
 
-    @property
-    def marked_jobs(self) -> Sequence[Job]:
-        return self.table.chosen_jobs if self.table.marks else ()
-
     def reasons(self, job: Job, *, ask: bool = False) -> Sequence[Span]:
         if ask or self.model.rows.reasons.lacks_dependencies(job):
             self.dependencies.ask_chain(self.torc.reader, job)
@@ -276,10 +272,7 @@ class WorkflowScreen(TorcScreen):
             self.tabs.job_changed()
         self.show_keys()
 
-    def on_virtual_table_marked(self, event: VirtualTable.Marked) -> None:
-        if event.table is self.table:
-            self.tabs.marks_changed()
-        self.show_keys()
+    on_virtual_table_marked = on_line_list_selected
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         if event.table is self.table:
