@@ -52,19 +52,19 @@ def selected(pilot: Pilot[Any]) -> str:
 
 
 async def test_open_a_group(story: Workspace) -> None:
-    async with story.app().run_test(size=(100, 40)) as pilot:
+    async with story.app().run_test(size=(100, 60)) as pilot:
         await open_graph(pilot)
         await pilot.press("b")
         await until(pilot, lambda: selected(pilot) == "train_1")
         await pilot.press("enter")
-        await until(pilot, sees(pilot, "┏━ train_{i} ×60 ━", "train_1◀", " more "))
+        await until(pilot, sees(pilot, "┏━ train_{i} ×60 ━", "train_1 ", " more "))
         assert screen_text(pilot).count("▼") == 3, "one line to each box"
         await pilot.press("enter")
         await until(pilot, lambda: "train_2" not in screen_text(pilot))
 
 
 async def test_click_on_a_job_in_a_group(story: Workspace) -> None:
-    async with story.app().run_test(size=(100, 40)) as pilot:
+    async with story.app().run_test(size=(100, 60)) as pilot:
         await open_graph(pilot)
         await pilot.press("b", "enter")
         await until(pilot, sees(pilot, "train_4 "))
@@ -72,11 +72,11 @@ async def test_click_on_a_job_in_a_group(story: Workspace) -> None:
         y = next(at for at, line in enumerate(lines) if "train_4 " in line)
         await pilot.click(offset=(lines[y].index("train_4 "), y))
         await until(pilot, lambda: selected(pilot) == "train_4")
-        await until(pilot, sees(pilot, "train_4◀"))
+        await until(pilot, sees(pilot, "┏━ train_{i}"))
 
 
 async def test_arrows_walk_along_links(story: Workspace) -> None:
-    async with story.app().run_test(size=(100, 40)) as pilot:
+    async with story.app().run_test(size=(100, 60)) as pilot:
         await open_graph(pilot)
         for key, name in (
             ("down", "train_1"),
@@ -91,10 +91,10 @@ async def test_arrows_walk_along_links(story: Workspace) -> None:
 
 
 async def test_arrows_walk_through_an_opened_group(story: Workspace) -> None:
-    async with story.app().run_test(size=(100, 40)) as pilot:
+    async with story.app().run_test(size=(100, 60)) as pilot:
         await open_graph(pilot)
         await pilot.press("down", "enter")
-        await until(pilot, sees(pilot, "train_1◀"))
+        await until(pilot, sees(pilot, "train_1 "))
         await pilot.press("right")
         await until(pilot, lambda: selected(pilot) == "train_2")
         await pilot.press("up")
@@ -105,13 +105,55 @@ async def test_the_selected_box_is_in_view(story: Workspace) -> None:
     async with story.app().run_test(size=(40, 10)) as pilot:
         await until(pilot, sees(pilot, "prep"))
         await pilot.press("3", "3")
+        await until(pilot, sees(pilot, "[· prep]"))
+        await pilot.press("+")
+        await until(pilot, sees(pilot, "prep ┠"))
+        await pilot.press("right", "right")
+        await until(pilot, sees(pilot, "report ┃", "┏━", "━┓", "┗━", "━┛"), "the whole box")
+        await pilot.press(*["shift+left"] * 9)
+        await until(pilot, sees(pilot, "prep ├"))
+        assert "report ┃" not in screen_text(pilot)
+        await pilot.press("left")
+        await until(pilot, sees(pilot, "┃ train_{i}", "┏━", "━┓", "┗━", "━┛"), "the whole box")
+
+
+def direction(pilot: Pilot[Any]) -> str:
+    picture = pane(pilot).picture
+    return "" if picture is None else picture.drawing.direction
+
+
+async def test_the_direction_follows_the_size(story: Workspace) -> None:
+    async with story.app().run_test(size=(100, 60)) as pilot:
+        await open_graph(pilot)
+        await until(pilot, lambda: direction(pilot) == "down")
+        await pilot.resize_terminal(160, 30)
+        await until(pilot, lambda: direction(pilot) == "right")
+        await until(pilot, sees(pilot, "prep ┠", "▶"))
+
+
+async def test_the_chosen_direction_is_remembered(story: Workspace) -> None:
+    state = story.folder / "app.json"
+    async with story.app(state_file=state).run_test(size=(100, 60)) as pilot:
+        await open_graph(pilot)
+        await pilot.press("o")
+        await until(pilot, lambda: direction(pilot) == "right")
+    async with story.app(state_file=state).run_test(size=(100, 60)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("down", "down")
-        await until(pilot, sees(pilot, "report ┃"))
-        await pilot.press("shift+up", "shift+up", "shift+up", "shift+up", "shift+up")
-        await until(pilot, lambda: "report ┃" not in screen_text(pilot))
-        await pilot.press("up")
-        await until(pilot, sees(pilot, "━┓", "━┛"), "the whole box")
+        await pilot.press("3", "3", "z")
+        await until(pilot, lambda: direction(pilot) == "right")
+        await pilot.press("o")
+        await until(pilot, lambda: direction(pilot) == "down")
+
+
+async def test_zoom(story: Workspace) -> None:
+    async with story.app().run_test(size=(100, 60)) as pilot:
+        await open_graph(pilot)
+        await pilot.press("-")
+        await until(pilot, sees(pilot, "[· prep]"))
+        await pilot.press("+", "+")
+        await until(pilot, sees(pilot, "┃ · prep"))
+        await pilot.press("w")
+        await until(pilot, lambda: pane(pilot).zoom is None)
 
 
 @pytest.mark.parametrize("name", ["torc-night", "torc-day", "torc-safe"])

@@ -70,10 +70,12 @@ def test_a_small_group_is_shown_as_a_whole() -> None:
     drawing = opened(fan(5, j2=S.FAILED))
     assert text(drawing, Spot(1, 11))[5:9] == [
         "┏━ t_{i} ×5 ━━━━━━━━━━━━━━━━━┓",
-        "┃ f t_2  r t_0 ▶r t_1◀ r t_3 ┃",
+        "┃ f t_2  r t_0  r t_1  r t_3 ┃",
         "┃ r t_4                      ┃",
         "┗━━━━━━━━━━━━━━┯━━━━━━━━━━━━━┛",
     ]
+    runs = [run for line in drawing.lines(selected=Spot(1, 11)) for run in line]
+    assert [run.text for run in runs if run.role == "cell"] == [" r t_1 "]
 
 
 @given(st.integers(2, 500), st.integers(0, 250), st.integers(0, 70))

@@ -88,9 +88,11 @@ class BoxPainter:
             self._content()
 
     def _name_alone(self) -> None:
-        plain = self.drawing.plain or not self.selected
-        ends = _BRACKETS[self.node.kind] if plain else "▶◀"
-        self._write(0, 0, f"{ends[0]}{self.drawing.label(self.at)}{ends[1]}", self.role)
+        ends = _BRACKETS[self.node.kind]
+        sign = "" if self.status is None else self.drawing.sign(self.status)
+        label = f"{sign} {self.drawing.label(self.at)}" if sign else self.drawing.label(self.at)
+        role = "cell" if self.selected else self.role
+        self._write(0, 0, f"{ends[0]}{label}{ends[1]}", role)
 
     def _content(self) -> None:
         inner = 2
@@ -124,9 +126,7 @@ class BoxPainter:
         status = grid.status(job)
         label = grid.label(job, self.drawing.cut_mark)
         if job == self.job:
-            ends = "><" if self.drawing.plain else "▶◀"
-            text = f"{ends[0]}{self.drawing.sign(status)} {label}{ends[1]}"
-            self._write(x, y, text, "selected")
+            self._write(x, y, f" {self.drawing.sign(status)} {label} ", "cell")
             return
         end = self._write(x + 1, y, f"{self.drawing.sign(status)} ", f"job:{status.word}")
         self._write(end, y, label, f"name:{status.word}")

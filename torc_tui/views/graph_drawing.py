@@ -2,8 +2,8 @@
 
 Input: `Scene`, a zoom, a window. Output: the rows of the window, as runs with a role and a box.
 Roles are words such as ``edge``, ``lit``, ``near``, ``job:failed``, ``strip:running``, ``file`` and
-``selected``; the app gives them colors, a plain terminal ignores them. Only what the window shows
-is drawn.
+``selected``; the app gives them colors, a plain terminal ignores them. ``cell`` is what is selected
+without a frame of its own. Only what the window shows is drawn.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class GraphDrawing:
         self.sign = sign
         self._labels = [self._label(node) for node in scene.nodes]
         sizes = [self._size(at) for at in range(len(scene.nodes))]
-        gap = 3 if zoom else 2
-        self.layout = layout(sizes, scene.links, direction=direction, gap=gap)
+        gap, dense = (3, False) if zoom else (2, True)
+        self.layout = layout(sizes, scene.links, direction=direction, gap=gap, dense=dense)
         self.width, self.height = self.layout.width, self.layout.height
         self._rows = _Intervals(
             (box.y, box.y + box.h - 1, at) for at, box in enumerate(self.layout.boxes)
@@ -182,10 +182,10 @@ class GraphDrawing:
         inner = width_of(self._labels[at])
         if node.grid is not None:
             return grid_size(node.grid, inner)
+        if node.counts and (node.count == 1 or not self.zoom) and self.sign is not no_sign:
+            inner += 1 + max(width_of(self.sign(status)) for status in JobStatus)
         if self.zoom == 0:
             return inner + 2, 1
-        if node.counts and node.count == 1 and self.sign is not no_sign:
-            inner += 1 + max(width_of(self.sign(status)) for status in JobStatus)
         if self.zoom == 1:
             return inner + (min(STRIP_WIDTH, node.count) + 3 if has_strip(node) else 0) + 4, 3
         return max(inner, _DETAIL_WIDTH) + 4, 4

@@ -28,7 +28,7 @@ _MEASURED = 1000
 """Number of names that are measured."""
 _MOST_ROWS = 8
 _EDGES = 3
-"""Cells beside a name: the sign of the status, a space, and the mark of the selected cell."""
+"""Cells beside a name: a space, the sign of the status, a space."""
 JOINERS = dict.fromkeys((0x200D, *range(0xFE00, 0xFE10)))
 """Characters that join others to one sign; terminals disagree about its width."""
 

@@ -24,6 +24,7 @@ from torc_tui.views.graph_layers import Layers
 from torc_tui.views.graph_routing import Hop, route
 
 Direction = Literal["down", "right"]
+DIRECTIONS: tuple[Direction, ...] = ("down", "right")
 
 
 class Box(NamedTuple):
@@ -63,11 +64,12 @@ def layout(
     *,
     direction: Direction = "down",
     gap: int = 3,
+    dense: bool = False,
 ) -> Layout:
     """Place boxes of these sizes (width, height) so that links go ``down`` or ``right``.
 
-    ``gap`` cells stay free between boxes side by side. Links that close a cycle, or that join a box
-    to itself, are left out.
+    ``gap`` cells stay free between boxes side by side. ``dense`` links turn right at their boxes.
+    Links that close a cycle, or that join a box to itself, are left out.
     """
     is_right = direction == "right"
     turned = [(h, w) if is_right else (w, h) for w, h in sizes]  # (cross, rank) extents
@@ -77,7 +79,7 @@ def layout(
     layers = Layers(turned, [(number, *links[number]) for number in kept], ranks, linked)
     layers.arrange()
     layers.settle(gap)
-    places, hops, depth = route(layers)
+    places, hops, depth = route(layers, lead=0 if dense else 1)
     across = max((cross + turned[box][0] for box, (_, cross) in places.items()), default=0)
     unlinked = [box for box in range(len(sizes)) if box not in linked]
     depth, across = _pack(unlinked, turned, places, depth, across, gap)

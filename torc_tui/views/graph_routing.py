@@ -37,8 +37,11 @@ class Hop(NamedTuple):
     arrives: bool
 
 
-def route(layers: Layers) -> tuple[dict[int, tuple[int, int]], list[Hop], int]:
-    """Return the place of each box, the hops, and the extent along the rank axis."""
+def route(layers: Layers, *, lead: int = 1) -> tuple[dict[int, tuple[int, int]], list[Hop], int]:
+    """Return the place of each box, the hops, and the extent along the rank axis.
+
+    ``lead`` is the number of cells between a rank and the first track behind it.
+    """
     places: dict[int, tuple[int, int]] = {}
     entry = list(layers.port)
     begins: list[int] = []
@@ -51,7 +54,7 @@ def route(layers: Layers) -> tuple[dict[int, tuple[int, int]], list[Hop], int]:
             places[box] = (depth, layers.port[box] - layers.sizes[box][0] // 2)
         track, count = _Gap(layers, parts, entry).tracks()
         tracks.append(track)
-        depth += thick + (0 if len(begins) == len(layers.rows) else count + 2)
+        depth += thick + (0 if len(begins) == len(layers.rows) else count + lead + 1)
     hops = []
     for upper, lower in pairwise(range(len(layers.rows))):
         for link, above, below in layers.parts[upper]:
@@ -60,7 +63,7 @@ def route(layers: Layers) -> tuple[dict[int, tuple[int, int]], list[Hop], int]:
             start, end = begins[upper] + size, begins[lower] - 1
             ports = layers.port[above], entry[below]
             number = None if ports[0] == ports[1] else tracks[upper][above, below]
-            at = None if number is None else begins[upper] + thickness[upper] + 1 + number
+            at = None if number is None else begins[upper] + thickness[upper] + lead + number
             hops.append(
                 Hop(link, start, end + (0 if arrives else thickness[lower]), *ports, at, arrives)
             )

@@ -46,6 +46,8 @@ def _of_catalog(*targets: Target) -> Iterable[AppCommand]:
             )
 
 
+_ARROWS = (("h", "left", "to the left"), ("l", "right", "to the right"), ("k", "up", "above"),
+           ("j", "down", "below"))  # fmt: skip
 _TABS = (
     ("overview", "Show what the job is, and why it waits or failed"),
     ("log", "Show the log of the job"),
@@ -134,14 +136,8 @@ COMMANDS: tuple[AppCommand, ...] = (
     _hidden("filter-newer", "newer", "Go to the next filter of the history, then to the list",
             "filter", "down"),
     # -- pages and graphs
-    _hidden("pan-left", "left", "Scroll left", "canvas",
-            "left  shift+left", vim="h  left  shift+left"),
-    _hidden("pan-right", "right", "Scroll right", "canvas",
-            "right  shift+right", vim="l  right  shift+right"),
-    _hidden("pan-up", "up", "Scroll up", "canvas",
-            "up  shift+up", vim="k  up  shift+up"),
-    _hidden("pan-down", "down", "Scroll down", "canvas",
-            "down  shift+down", vim="j  down  shift+down"),
+    *(_hidden(f"pan-{arrow}", arrow, f"Scroll {arrow}", "canvas", f"{arrow}  shift+{arrow}",
+              vim=f"{key}  {arrow}  shift+{arrow}") for key, arrow, _ in _ARROWS),
     _hidden("details-next", "next link", "Go to the next link to a job, or scroll down", "details",
             "down", vim="j  down"),
     _hidden("details-previous", "previous link", "Go to the previous link to a job, or scroll up",
@@ -237,14 +233,9 @@ COMMANDS: tuple[AppCommand, ...] = (
     _c("search-logs", "search logs", "Search the logs of all jobs", "workflow", "L  ctrl+f",
        vim="L"),
     # -- graph
-    _hidden("graph-left", "walk", "Select the box to the left, along a link or beside this one",
-            "graph", "left", vim="h  left", footer=8, row=("graph-left", "graph-right")),
-    _hidden("graph-right", "walk", "Select the box to the right, along a link or beside this one",
-            "graph", "right", vim="l  right"),
-    _hidden("graph-up", "walk", "Select the box above, along a link or beside this one", "graph",
-            "up", vim="k  up"),
-    _hidden("graph-down", "walk", "Select the box below, along a link or beside this one", "graph",
-            "down", vim="j  down"),
+    *(_hidden(f"graph-{arrow}", "walk", f"Select the box {side}, along a link or beside this one",
+              "graph", arrow, vim=f"{key}  {arrow}", footer=8 if arrow == "left" else 0,
+              row=("graph-left", "graph-right")) for key, arrow, side in _ARROWS),
     _c("graph-zoom-in", "zoom in", "Show more detail in the boxes", "graph", "+"),
     _c("graph-zoom-out", "zoom out", "Show less detail in the boxes", "graph", "-"),
     _c("graph-nodes", "files/data", "Show files and user data as boxes, or hide them", "graph",
@@ -253,10 +244,13 @@ COMMANDS: tuple[AppCommand, ...] = (
        footer=12),
     _c("graph-descendants", "descendants", "Show only what depends on the selected job", "graph",
        "d"),
-    _c("graph-all", "whole graph", "Show the whole graph again", "graph", "w"),
+    _c("graph-all", "whole graph", "Show the whole graph again, at the zoom that fits", "graph",
+       "w"),
     _c("graph-expand", "expand", "Open the job group in place, or fold it", "graph", "enter  space",
        footer=5),
     _c("graph-next", "next box", "Select the next box", "graph", "b"),
+    _c("graph-turn", "turn", "Draw the graph downwards, or from left to right; this is remembered",
+       "graph", "o"),
     _c("graph-minimap", "minimap", "Show the minimap, or hide it", "graph", "m"),
     _c("graph-direct", "direct links", "Hide links that other links imply, or show them", "graph",
        "l", vim="D"),

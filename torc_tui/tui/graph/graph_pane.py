@@ -5,46 +5,42 @@ The reader thread reads it, folds it and lays it out; only the visible part is p
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence, Set
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 
-from torc_tui.model import Event, Job, Workflow
+from torc_tui.model import Event, Job, Json
 from torc_tui.status import JobStatus
 from torc_tui.tui.feed.source import FeedReader
-from torc_tui.tui.frame.external import absolute, file_name, write_new, written
 from torc_tui.tui.frame.pane import Pane
-from torc_tui.tui.frame.ports import AppPort, PaneHost
+from torc_tui.tui.frame.ports import PaneHost
+from torc_tui.tui.graph.graph_file import export_graph
 from torc_tui.tui.graph.graph_picture import GraphCanvas, GraphPicture
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.command_node import Handler
-from torc_tui.tui.widgets.dialogs import Ask
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.views.graph_boxes import Spot
 from torc_tui.views.graph_drawing import GraphDrawing
+from torc_tui.views.graph_fit import GraphShape, fit_drawing, is_wide
 from torc_tui.views.graph_grid import Room
+from torc_tui.views.graph_layout import DIRECTIONS, Direction
 from torc_tui.views.graph_model import JobGraph
 from torc_tui.views.graph_scene import GraphNode, Scene
 from torc_tui.views.graph_walk import first_spot
 from torc_tui.views.workflow_view import WorkflowView
 
-if TYPE_CHECKING:
-    from torc_tui.store.database import Store
+_DIRECTIONS = "graph.directions"
+"""The key of the chosen directions in the state of the app."""
 
 
-Format = Literal["mermaid", "dot", "svg", "text"]
-FORMATS: dict[str, Format] = {
-    ".svg": "svg",
-    ".mmd": "mermaid",
-    ".md": "mermaid",
-    ".dot": "dot",
-    ".gv": "dot",
-    ".txt": "text",
-}
-"""The format of a graph by the extension of its file."""
+def _shape_of(room: Room) -> str:
+    return "wide" if is_wide(room) else "tall"
+
+
+def sign_of(status: JobStatus) -> str:
+    """Return the sign of a status."""
+    return STATUS[JobStatus(status)].sign
 
 
 class GraphExcerpt(NamedTuple):
@@ -66,13 +62,16 @@ class GraphPane(Pane):
         self.graph: JobGraph | None = None
         self.picture: GraphPicture | None = None
         self.expanded: frozenset[str] = frozenset()
-        self.zoom = 1
+        self.zoom: int | None = None
+        """The zoom that the user chose; None: what fits."""
         self.data = False
         self.excerpt: GraphExcerpt | None = None
         self.critical = False
         self.direct = False
         self.canvas = GraphCanvas(empty="laying out …")
         self._of: WorkflowView | None = None
+        self._room = Room(0, 0)
+        """The room for which the picture was laid out."""
 
     def compose(self) -> ComposeResult:
         yield self.canvas
@@ -123,14 +122,24 @@ class GraphPane(Pane):
         graph = self.graph
         if graph is None:
             return
-        make, zoom, room = self._scene_maker(graph), self.zoom, Room(*self.canvas.size)
+        make, room = self._scene_maker(graph), Room(*self.canvas.size)
+        shape = GraphShape(self.zoom, self._directions().get(_shape_of(room)))
+        self._room = room
 
         def draw(_source: FeedReader) -> GraphDrawing:
-            return GraphDrawing(
-                make(room), zoom=zoom, sign=lambda status: STATUS[JobStatus(status)].sign
-            )
+            return fit_drawing(make(room), room, shape, sign_of)
 
         self.ask("scene", draw, self._take_drawing)
+
+    def _directions(self) -> dict[str, Direction]:
+        """Return the directions that the user chose for wide and for other panes."""
+        nothing: dict[str, Json] = {}
+        known = self.torc.state.get(_DIRECTIONS, nothing)
+        return {pane: one for pane in known for one in DIRECTIONS if known[pane] == one}
+
+    def on_graph_canvas_resized(self) -> None:
+        if self.picture is not None and self._room != Room(*self.canvas.size):
+            self._lay_out()
 
     def _scene_maker(self, graph: JobGraph) -> Callable[[Room | None], Scene]:
         """Return a function that makes the chosen scene; without room, jobs have boxes."""
@@ -197,15 +206,24 @@ class GraphPane(Pane):
             "graph-expand": self._expand,
             "graph-next": self._next_box,
             "graph-export": self._export,
+            "graph-turn": self._turn,
             "graph-minimap": self._toggle_minimap,
             "graph-direct": self._toggle_direct,
             "graph-critical": self._toggle_critical,
         }
 
     def _zoom(self, by: int) -> None:
-        zoom = max(0, min(2, self.zoom + by))
-        if zoom != self.zoom:
-            self.zoom = zoom
+        picture = self.picture
+        if picture is not None and 0 <= picture.drawing.zoom + by <= 2:
+            self.zoom = picture.drawing.zoom + by
+            self._lay_out()
+
+    def _turn(self) -> None:
+        """Draw the graph in the other direction, here and in other panes of this shape."""
+        if self.picture is not None:
+            other = "down" if self.picture.drawing.direction == "right" else "right"
+            known = {**self._directions(), _shape_of(self._room): other}
+            self.torc.state.set(_DIRECTIONS, {**known})
             self._lay_out()
 
     def _toggle_data(self) -> None:
@@ -229,7 +247,7 @@ class GraphPane(Pane):
         return picture.scene.nodes[picture.selected.node]
 
     def _show_all(self) -> None:
-        self.excerpt = None
+        self.excerpt = self.zoom = None
         self._lay_out()
 
     def _expand(self) -> None:
@@ -287,29 +305,3 @@ def read_graph(
     if with_data:
         data = relations.artifacts(source.store, workflow_id)
     return JobGraph(jobs, relations.edges(source.store, workflow_id), data)
-
-
-def export_graph(torc: AppPort, workflow: Workflow, scene: Scene) -> None:
-    """Write the graph with its groups folded and opened as they are."""
-
-    def check(text: str) -> str | None:
-        known = Path(text).suffix.lower() in FORMATS
-        return None if known else f"the extension must be one of {' '.join(FORMATS)}"
-
-    def take(text: str | None) -> None:
-        if text is None:
-            return
-        path = absolute(text)
-        kind = FORMATS[path.suffix.lower()]
-
-        def act(store: Store, actor: str) -> Path:
-            from torc_tui.views import graph_export
-
-            return write_new(path, graph_export.export(scene, kind, title=workflow.name))
-
-        line = f"torc graph {workflow.id} -f {kind} > {shlex.quote(text.strip())}"
-        torc.actions.run(act, line=line, report=written)
-
-    name = f"{file_name(workflow.name)}.svg"
-    about = ".svg, .mmd (Mermaid), .dot or .txt"
-    torc.push(Ask(f"Graph of {workflow.name}", value=name, help=about, check=check), take)

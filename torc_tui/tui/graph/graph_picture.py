@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
+from textual.message import Message
+
 from torc_tui.tui.look.text_layout import Line, fit_line
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas
@@ -23,6 +25,7 @@ ROLES = {
     "file": "node-file",
     "user_data": "node-data",
     "selected": "accent bold",
+    "cell": "accent bold reverse",
     "view": "cursor",
     "label": "text",
     "name": "text",
@@ -137,6 +140,9 @@ class GraphCanvas(LineCanvas):
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("graph", "canvas")
 
+    class Resized(Message):
+        """The canvas has another size."""
+
     def __init__(self, *, id: str | None = None, empty: str = "") -> None:
         super().__init__(id=id, empty=empty)
         self._before: int | None = None
@@ -145,6 +151,10 @@ class GraphCanvas(LineCanvas):
     def handlers(self) -> Mapping[str, Handler]:
         steps = {f"graph-{heading}": partial(self._walk, heading) for heading in STEPS}
         return {**super().handlers(), **steps}
+
+    def on_resize(self) -> None:
+        self.redraw()
+        self.post_message(self.Resized())
 
     def _walk(self, heading: Heading) -> None:
         """Select the next box in a direction."""

@@ -21,6 +21,7 @@ from torc_tui.status import JobStatus
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.bars import FooterBar, HeaderBar, HeaderState
 from torc_tui.tui.frame.base_screen import CoveringScreen, TorcScreen
+from torc_tui.tui.graph.graph_picture import GraphPicture
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.overlay import Button
@@ -31,6 +32,8 @@ from torc_tui.tui.workflows.path_picker import Matches, PathPicker
 from torc_tui.tui.workflows.plan_summary import summary
 from torc_tui.tui.workflows.preview_panes import PreviewPanes, problem_line
 from torc_tui.views.graph_drawing import GraphDrawing
+from torc_tui.views.graph_fit import GraphShape, fit_drawing
+from torc_tui.views.graph_grid import Room
 from torc_tui.wording import count
 
 if TYPE_CHECKING:
@@ -67,7 +70,7 @@ class NewWorkflow(CoveringScreen):
         self.beside_file = False
         self.found: Preview | None = None
         self.with_data = False
-        self.zoom = 1
+        self.zoom: int | None = None
         self.creating = False
         self.picker = PathPicker(path or "", TITLES[kind][1])
         self.note = StatusLine(id="note")
@@ -112,6 +115,7 @@ class NewWorkflow(CoveringScreen):
         """Request the completions of the typed path, and the preview if it is a file."""
         text, folder, kind = self.picker.text, self.folder, self.kind
         path, target, data, zoom = self.path, self.target, self.with_data, self.zoom
+        room = Room(*self.panes.graph.size)
 
         def read_matches(source: FeedReader) -> Matches:
             names = file_preview.completions(text, folder, kind)
@@ -121,7 +125,7 @@ class NewWorkflow(CoveringScreen):
             if not text.strip() or not Path(path).is_file():
                 return Checked(text)
             found = file_preview.preview(path, self._this_machine(), kind, folder=target)
-            drawing = None if found.graph is None else _drawing(found, data, zoom)
+            drawing = None if found.graph is None else _drawing(found, data, zoom, room)
             return Checked(text, found, drawing)
 
         self.ask("new-matches", read_matches, self._take_matches)
@@ -171,12 +175,15 @@ class NewWorkflow(CoveringScreen):
 
     def _redraw(self) -> None:
         found, data, zoom = self.found, self.with_data, self.zoom
+        room = Room(*self.panes.graph.size)
         if found is not None and found.graph is not None:
             self.ask(
                 "new-drawing",
-                lambda source: (found, _drawing(found, data, zoom)),
+                lambda source: (found, _drawing(found, data, zoom, room)),
                 lambda drawn: self.panes.show_graph(drawn[1] if drawn[0] is self.found else None),
             )
+
+    on_graph_canvas_resized = _redraw
 
     # -- commands ----------------------------------------------------------------------------------
 
@@ -209,8 +216,10 @@ class NewWorkflow(CoveringScreen):
         self._redraw()
 
     def _zoom(self, by: int) -> None:
-        self.zoom = max(0, min(2, self.zoom + by))
-        self._redraw()
+        picture = self.panes.graph.drawing
+        if isinstance(picture, GraphPicture):
+            self.zoom = max(0, min(2, picture.drawing.zoom + by))
+            self._redraw()
 
     def on_path_picker_typed(self) -> None:
         self.look()
@@ -307,8 +316,8 @@ def _current_folder() -> str:
         return str(Path.home())
 
 
-def _drawing(found: Preview, data: bool, zoom: int) -> GraphDrawing:
+def _drawing(found: Preview, data: bool, zoom: int | None, room: Room) -> GraphDrawing:
     assert found.graph is not None
     scene = found.graph.scene(data=data)
     scene.refresh(found.jobs)
-    return GraphDrawing(scene, zoom=zoom, sign=lambda status: STATUS[JobStatus(status)].sign)
+    return fit_drawing(scene, room, GraphShape(zoom), lambda status: STATUS[JobStatus(status)].sign)
