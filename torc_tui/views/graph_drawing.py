@@ -80,6 +80,11 @@ class GraphDrawing:
                 return node
         return None
 
+    def is_free(self, area: Box) -> bool:
+        """Return whether no box is in an area."""
+        near = (self.layout.boxes[at] for at in self._rows.touching(area.y, area.y + area.h - 1))
+        return not any(box.x < area.x + area.w and area.x < box.x + box.w for box in near)
+
     def member_at(self, x: int, y: int, selected: Spot | None = None) -> int | None:
         """Return the job whose cell in a grid is at a place."""
         node = self.at(x, y)

@@ -27,7 +27,7 @@ Edge = tuple[int, int, int, object]
 
 MOST_GROUPS = 2000
 """With more groups, jobs of no job group are folded by their names without digits."""
-DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile(r"\d+")
 
 
 @dataclass(slots=True)
@@ -53,6 +53,7 @@ class JobGraph:
         self.data = list(data)
         self.index = {job.id: number for number, job in enumerate(rows)}
         self.names = [job.name for job in rows]
+        self.values = {job.id: job.values for job in rows if job.values}
         self.status = {job.id: job.status for job in rows}
         self._ids = [job.id for job in rows]
         self._parents: list[list[tuple[int, int]]] = [[] for _ in rows]
@@ -62,7 +63,9 @@ class JobGraph:
         folder = self._fold(labels)
         if len(folder.groups) > MOST_GROUPS:
             pairs = zip(labels, self.names, strict=True)
-            folder = self._fold([DIGITS.sub("#", one) if one == own else one for one, own in pairs])
+            folder = self._fold(
+                [_DIGITS.sub("#", one) if one == own else one for one, own in pairs]
+            )
         self.groups, self.links, self.group_numbers = folder.groups, folder.links, folder.numbers
 
     def reach(self, job_ids: Iterable[int], *, down: bool) -> set[int]:

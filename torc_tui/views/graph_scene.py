@@ -14,7 +14,9 @@ from torc_tui.model import Artifact, EdgeKind, Job
 from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
 from torc_tui.views.graph_grid import MemberGrid, Room
-from torc_tui.views.graph_model import DIGITS, JobGraph, parents_first, reachable
+from torc_tui.views.graph_model import JobGraph, parents_first, reachable
+from torc_tui.views.graph_names import shared_name
+from torc_tui.views.job_parameters import parameters_of
 from torc_tui.views.status_bar import MOST_TELLING
 
 NodeKind = Literal["job", "more", "file", "user_data"]
@@ -249,14 +251,18 @@ class _SceneMaker:
                 del self.links[pair]
         for (writers, readers, _), items in shared.items():
             node = len(self.nodes)
-            self.nodes.append(_data_node(items))
+            self.nodes.append(self._data_node(items))
             self.links |= {(writer, node): 0 for writer in writers}
             self.links |= {(node, reader): 0 for reader in readers - writers}
 
-
-def _data_node(items: Sequence[Artifact]) -> GraphNode:
-    first = items[0]
-    label = first.name if len(items) == 1 else f"{DIGITS.sub('#', first.name)} ×{len(items)}"
-    states = {item.state for item in items}
-    state = states.pop() if len(states) == 1 else "mixed"
-    return GraphNode(f"{first.kind[0]}{first.id}", first.kind, label, state=state)
+    def _data_node(self, items: Sequence[Artifact]) -> GraphNode:
+        first = items[0]
+        label = first.name
+        if len(items) > 1:
+            jobs = ([*one.producers, *one.consumers][:1] for one in items)
+            values = [self.graph.values.get(job[0], "") for job in jobs]
+            name = shared_name([one.name for one in items], [parameters_of(one) for one in values])
+            label = f"{name} ×{len(items)}"
+        states = {item.state for item in items}
+        state = states.pop() if len(states) == 1 else "mixed"
+        return GraphNode(f"{first.kind[0]}{first.id}", first.kind, label, state=state)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import product
 from typing import ClassVar
 
 from textual.message import Message
 
-from torc_tui.tui.look.text_layout import Line, fit_line
+from torc_tui.tui.look.text_layout import Line, Span, fit_line
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.views.graph_boxes import Spot
@@ -65,33 +66,42 @@ class GraphPicture:
     def draw(self, x: int, y: int, width: int, height: int) -> Sequence[Line]:
         wide, high = self.size
         self._at = left, top = max(0, (width - wide) // 2), max(0, min(2, (height - high) // 2))
-        rows = self.drawing.lines(
-            x, y, width - left, height - top, selected=self.selected, lit=self.lit
-        )
-        lines = [[(run.text, style_of(run.role)) for run in row] for row in rows]
+        lines = self._lines(Box(x, y, width - left, height - top))
         if left or top:
             indent = (" " * left, "")
             lines = [[] for _ in range(top)] + [[indent, *line] for line in lines]
-        if self._shows_minimap(width, height):
-            view = Box(x, y, min(width, wide), min(height, high))
-            self._add_minimap(lines, view, width, height)
+        if self._wants_minimap(width, height):
+            self._add_minimap(lines, Box(x, y, width, height))
         return lines
 
-    def _shows_minimap(self, width: int, height: int) -> bool:
+    def _lines(self, area: Box) -> list[list[Span]]:
+        """Return the spans of an area of the drawing."""
+        rows = self.drawing.lines(*area, selected=self.selected, lit=self.lit)
+        return [[(run.text, style_of(run.role)) for run in row] for row in rows]
+
+    def _wants_minimap(self, width: int, height: int) -> bool:
         wide, high = self.size
         too_large = wide > width or high > height
         roomy = width >= MINIMAP_FROM[0] and height >= MINIMAP_FROM[1]
         return self.minimap and too_large and roomy
 
-    def _add_minimap(
-        self, lines: list[list[tuple[str, str]]], view: Box, width: int, height: int
-    ) -> None:
-        small_w, small_h = min(24, width // 4), min(8, height // 3)
-        small = self.drawing.minimap(small_w, small_h, view)
-        for place, row in enumerate(_framed(small, small_w)):
-            at = height - small_h - 2 + place
-            if 0 <= at < len(lines):
-                lines[at] = [*_cropped(lines[at], width - small_w - 3), *row]
+    def _add_minimap(self, lines: list[list[Span]], view: Box) -> None:
+        """Put the minimap into a corner where it hides no box; without one, leave it out."""
+        wide, high = self.size
+        small_w, small_h = min(24, view.w // 4), min(8, view.h // 3)
+        frame_w, frame_h = small_w + 2, small_h + 2
+        for left, top in product((view.w - frame_w - 1, 0), (view.h - frame_h, 0)):
+            behind = Box(view.x + left - self._at[0], view.y + top - self._at[1], frame_w, frame_h)
+            if self.drawing.is_free(behind):
+                break
+        else:
+            return
+        seen = Box(view.x, view.y, min(view.w, wide), min(view.h, high))
+        small = _framed(self.drawing.minimap(small_w, small_h, seen), small_w)
+        after = Box(behind.x + frame_w, behind.y, view.w - left - frame_w, frame_h)
+        lines += [[] for _ in range(view.h - len(lines))]
+        for at, row, rest in zip(range(top, view.h), small, self._lines(after), strict=False):
+            lines[at] = [*_cropped(lines[at], left), *row, *rest]
 
     def hit(self, x: int, y: int) -> int | None:
         """Return the number of a box, or the negative id of a job in a grid."""
