@@ -267,7 +267,7 @@ def test_runners_are_listed() -> None:
 
 
 def test_charts_fill_the_pane() -> None:
-    for width, height in ((100, 60), (160, 30), (70, 50)):
+    for width, height in ((100, 60), (160, 30), (70, 50), (50, 40)):
         lines, _ = draw(watch(box()), 1, width, height, braille=True)
         assert len(lines) == height, (width, height)
         assert not any(line.endswith("…") for line in text(lines)[:3])

@@ -8,6 +8,7 @@ import pytest
 
 from tests.tui.driving import Workspace, screen_text, sees, until
 from torc_tui.operations import workflows as workflow_acts
+from torc_tui.tui.widgets.empty_state import empty_lines
 from torc_tui.tui.workflows import workflow_preview
 from torc_tui.tui.workflows.new_workflow import NewWorkflow
 from torc_tui.tui.workflows.workflow_files import examples, find
@@ -132,3 +133,26 @@ async def test_sizes(tmp_path: Path, here: Path, size: tuple[int, int], empty: b
             await pilot.pause(0.02)
         await until(pilot, sees(pilot, "diamond" if empty else "fit_{i} ×5"))
     place.store.close()
+
+
+async def test_the_machine_fills_a_large_screen(tmp_path: Path) -> None:
+    place = Workspace(tmp_path, PIPELINE)
+    async with place.app(workflow_id=None).run_test(size=(200, 60)) as pilot:
+        await until(pilot, sees(pilot, "╭─ Machine", "CPU slots", "now"))
+        await pilot.resize_terminal(100, 30)
+        await until(pilot, sees(pilot, "╭─ Machine", "50 %", "CPU slots"))
+        await pilot.resize_terminal(99, 30)
+        await until(pilot, lambda: "╭─ Machine" not in screen_text(pilot))
+    place.store.close()
+
+
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("size", [(80, 20), (80, 3), (12, 9), (1, 1), (30, 5)])
+def test_an_empty_part(size: tuple[int, int], plain: bool) -> None:
+    lines = empty_lines("no job has run yet", "R starts a runner", *size, plain=plain)
+    assert len(lines) == size[1]
+    shown = ["".join(text for text, _ in line) for line in lines]
+    assert any("no job" in line for line in shown)
+    if size[0] >= 30 and size[1] >= 5:
+        assert {len(line.rstrip() if plain else line) <= size[0] for line in shown} == {True}
+        assert ("╱" in shown[0]) is not plain

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from textual.app import ComposeResult
-
 from torc_tui.tui.jobs.activity import Activity, PanelRoom
 from torc_tui.tui.jobs.job_table import JobTable, WorkflowHost
 from torc_tui.tui.jobs.log_tails import read_tails
@@ -17,15 +15,8 @@ from torc_tui.tui.jobs.page import LinkedLines
 from torc_tui.tui.widgets.empty_state import EmptyState
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
-from torc_tui.tui.widgets.sides import FramedSide, Side
-from torc_tui.tui.widgets.split import Split
-
-ACTIVITY_FROM = 9
-"""Minimum number of lines that the job table must leave for the activity."""
-EMPTY = 3
-"""Lines in which an empty table explains why it is empty."""
-FRAME = 2
-"""Lines of a frame."""
+from torc_tui.tui.widgets.panel_side import FRAME, PanelSide
+from torc_tui.tui.widgets.sides import FramedSide
 
 
 class ActivityPanel(FramedSide):
@@ -89,47 +80,20 @@ class ActivityPanel(FramedSide):
         self._host.go_to_job(event.what)
 
 
-class JobsSide(Side):
+class JobsSide(PanelSide):
     """The job table, its filter, and the activity."""
 
     def __init__(self, host: WorkflowHost, filter_line: FilterLine, table: JobTable) -> None:
-        super().__init__(id="jobs-pane")
-        self.filter_line = filter_line
-        self.table = table
-        self.jobs = FramedSide(filter_line, table, title="Jobs")
         self.activity = ActivityPanel(host)
+        super().__init__(filter_line, table, self.activity, title="Jobs", id="jobs-pane")
+        self._jobs = table
         table.rows_changed = self.place
-        self.activity.display = False
-
-    def compose(self) -> ComposeResult:
-        yield self.jobs
-        yield self.activity
-
-    @property
-    def is_framed(self) -> bool:
-        return self.jobs.is_framed
-
-    def set_framed(self, framed: bool) -> None:
-        self.jobs.set_framed(framed)
-        self.activity.set_framed(framed)
-        self.place()
 
     def on_resize(self) -> None:
-        self.table.page = max(0, self.size.height - 2 - FRAME * self.is_framed)
-        self.place()
-
-    def place(self) -> None:
-        """Show the activity if the rows of the table leave room for it."""
-        rows = len(self.table.order) or EMPTY
-        needed = rows + 1 + self.filter_line.display + FRAME * self.is_framed
-        shows = self.is_framed and self.size.height - needed >= ACTIVITY_FROM
-        self.jobs.styles.height = needed if shows else "1fr"
-        if self.activity.display is not shows:
-            self.activity.display = shows
-        if isinstance(self.parent, Split):
-            self.parent.limit_first(needed + 1)
+        self._jobs.page = max(0, self.size.height - 2 - FRAME * self.is_framed)
+        super().on_resize()
 
     def loaded(self, jobs: int) -> None:
         """Handle a new snapshot."""
-        self.jobs.set_title("Jobs", str(jobs))
+        self.main.set_title("Jobs", str(jobs))
         self.activity.write()

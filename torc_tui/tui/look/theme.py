@@ -39,6 +39,8 @@ class Palette:
 
     def __init__(self, name: str, colors: Mapping[str, str]) -> None:
         self.name = name
+        self.has_pattern = name not in ("torc-16", "torc-mono")
+        """Whether a pattern can be quiet: it needs a color close to the background."""
         self._styles: dict[str, Style] = {"": Style.null()}
         for key, value in colors.items():
             self._styles[key] = Style.parse(value)
@@ -78,6 +80,7 @@ def _palette(name: str, ink: Mapping[str, str]) -> Palette:
             "json-number": g("orange"), "json-literal": g("violet"), "json-punct": g("faint"),
             "added": g("success"), "removed": g("error"), "stderr": g("orange"), "node": g("muted"),
             "node-file": g("orange"), "node-data": g("violet"), "edge": g("edge"),
+            "pattern": g("pattern"),
             "critical": f"bold {g('accent')}", "minimap": g("faint"), "group": f"bold {g('text')}",
             "danger": g("danger"), "button": g("button"), "load": g("info"),
             "load-high": g("warning"),
@@ -86,6 +89,7 @@ def _palette(name: str, ink: Mapping[str, str]) -> Palette:
 
 
 _NIGHT = {
+    "pattern": "#212831",
     "text": "#c8cfd8", "strong": "#eef2f6", "muted": "#838d9b", "faint": "#59636f",
     "accent": "#d8a657", "info": "#6fb3d2", "success": "#86b97f", "warning": "#e0b860",
     "error": "#e5736f", "violet": "#b495c9", "orange": "#dd9166", "ready": "#c8cfd8",
@@ -96,6 +100,7 @@ _NIGHT = {
 }  # fmt: skip
 
 _DAY = {
+    "pattern": "#e4e0d6",
     "text": "#2d333b", "strong": "#0d1117", "muted": "#636c76", "faint": "#8f98a3",
     "accent": "#8a5a00", "info": "#1f6f9c", "success": "#2f7d36", "warning": "#8f6400",
     "error": "#b3312c", "violet": "#7b4b9b", "orange": "#a8521a", "ready": "#2d333b",
@@ -117,6 +122,7 @@ _TURNED = "reverse not dim default on default"
 """No background fits all 16 colors, so the row is reversed; words still name the states."""
 
 _SIXTEEN = {
+    "pattern": "default",
     "text": "default", "strong": "default", "muted": "bright_black", "faint": "bright_black",
     "accent": "yellow", "info": "cyan", "success": "green", "warning": "bright_yellow",
     "error": "bright_red", "violet": "magenta", "orange": "yellow", "ready": "default",
@@ -261,6 +267,7 @@ def palette_for(theme: Theme) -> Palette:
         ink["muted"] = front.blend(background, 0.35).hex6
         ink["faint"] = front.blend(background, 0.6).hex6
         ink["edge"] = ink["faint"]
+        ink["pattern"] = background.blend(front, 0.07).hex6
         ink["cursor"] = f"on {background.blend(front, 0.18).hex6}"
         ink["cursor_blur"] = f"on {background.blend(front, 0.08).hex6}"
         ink["hover"] = f"on {background.blend(front, 0.05).hex6}"

@@ -17,8 +17,10 @@ from torc_tui.wording import duration, size
 
 SHORTEST, LONGEST = 60.0, 300.0
 """Seconds that the charts show: all that is known, within these."""
-STACKED_FROM = 16
-"""Minimum rows of a chart that is divided into two, one above the other."""
+STACKED_FROM, NARROW_FROM = 16, 9
+"""Minimum rows of a chart that is divided into two, one above the other, and if it is narrow."""
+BESIDE_FROM, NARROW = 60, 80
+"""Minimum width of charts side by side, and width up to which they are narrow."""
 BETWEEN = 3
 """Cells between two charts side by side."""
 BRIDGED = 2.6
@@ -53,7 +55,7 @@ def load_charts(
     ``capacity`` is the number of CPUs that jobs may hold together.
     """
     charts = (_cpu_chart(machine, capacity), _memory_chart(machine))
-    if rows >= STACKED_FROM:
+    if rows >= (NARROW_FROM if width < NARROW else STACKED_FROM):
         each = (rows - 3) // 2
         upper, lower = (_draw(one, machine, width, each, braille) for one in charts)
         return [*upper, [], *lower, *([[]] if (rows - 3) % 2 else [])]

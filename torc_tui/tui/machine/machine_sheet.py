@@ -17,7 +17,13 @@ from torc_tui.tui.look.charts import Layer, area, columns
 from torc_tui.tui.look.status_icons import SUSPENDED
 from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line, line_width, sanitize
 from torc_tui.tui.machine.gpu_table import GpuRow, gpu_table
-from torc_tui.tui.machine.load_charts import load_charts, part_of, span_of
+from torc_tui.tui.machine.load_charts import (
+    BESIDE_FROM,
+    NARROW_FROM,
+    load_charts,
+    part_of,
+    span_of,
+)
 from torc_tui.tui.machine.sheet_parts import (
     FREE,
     OTHERS,
@@ -36,6 +42,8 @@ from torc_tui.wording.gpu_sentences import gpu_process, hidden_memory
 
 LOWEST = 4
 """Minimum lines of the charts of CPUs and memory, which grow with the pane."""
+LEAST_WIDTH = 44
+"""Minimum width with charts."""
 STYLES = ("info", "success", "accent", "json-literal", "json-number", "pending")
 """Styles that distinguish neighboring jobs, together with letters."""
 _ABOUT_ONE = frozenset({Kind.GPU_SILENT, Kind.GPU_BACK})
@@ -81,19 +89,19 @@ class MachineSheet:
         width: int,
         detail: int,
         *,
-        chart: int = LOWEST,
+        chart: int | None = None,
         braille: bool = False,
     ) -> None:
-        """Prepare the sheet; ``chart`` is the number of lines of the curves."""
+        """Prepare the sheet; ``chart`` is the number of lines of the charts."""
         assert machine.host is not None
-        self.chart = chart
+        self.chart = chart or (LOWEST if width >= BESIDE_FROM else NARROW_FROM)
         self.braille = braille
         self.machine = machine
         self.host: MachineState = machine.host
         self.workflow_id = workflow_id
         self.width = max(width, 30)
-        self.roomy = detail >= 4 and width >= 60
-        self.cards = detail == 5 and width >= 60
+        self.roomy = detail >= 4 and width >= LEAST_WIDTH
+        self.cards = detail == 5 and width >= BESIDE_FROM
         self.gaps = detail >= 3
         self.wraps = detail >= 2
         self.slots = detail > 0

@@ -19,6 +19,7 @@ from textual.strip import Strip
 
 from torc_tui.tui.look.text_layout import Line, line_width, paint, without_start
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
+from torc_tui.tui.widgets.empty_state import empty_lines
 from torc_tui.tui.widgets.painted import FramePainter
 
 
@@ -117,9 +118,9 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
         base = self._frame_style or self.rich_style
         if self.drawing is None or not self.drawing.size[0]:
             self._painted = None
-            return paint(
-                [(f"  {self.empty}" if y == 1 else "", "muted")], self.palette, base, width
-            )
+            plain = not self.palette.has_pattern
+            lines = empty_lines(self.empty, "", width, height, plain=plain)
+            return paint(lines[y] if y < len(lines) else [], self.palette, base, width)
         left, top = self.scroll_offset
         view = (left, top, width, height)
         if self._drawn != view:

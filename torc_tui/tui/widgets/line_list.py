@@ -24,6 +24,7 @@ from textual.strip import Strip
 from torc_tui.tui.look.text_layout import paint
 from torc_tui.tui.look.theme import Palette
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
+from torc_tui.tui.widgets.empty_state import empty_lines
 from torc_tui.tui.widgets.painted import FramePainter
 from torc_tui.tui.widgets.table_model import Key
 
@@ -213,8 +214,9 @@ class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
         if y == 0:
             return self._crop(self.paint_head(), width)
         if not self.order:
-            text = f"  {self.empty}" if y == 2 or self.view.height < 4 else ""
-            return paint([(text, "muted")], self.palette, base, width)
+            plain, below = not self.palette.has_pattern, max(1, self.view.height - 1)
+            lines = empty_lines(self.empty, "", width, below, plain=plain)
+            return paint(lines[y - 1] if y <= len(lines) else [], self.palette, base, width)
         row = self.scroll_offset.y + y - 1
         if row >= len(self.order):
             return Strip.blank(width, base)

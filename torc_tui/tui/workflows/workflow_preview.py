@@ -17,7 +17,7 @@ from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.jobs.activity import Activity, PanelRoom
 from torc_tui.tui.jobs.log_tails import read_tails
 from torc_tui.tui.look.status_icons import STATUS, workflow_state
-from torc_tui.tui.look.text_layout import Line, Span, fit_line, sanitize
+from torc_tui.tui.look.text_layout import Line, Span, fit_line, line_width, sanitize
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 from torc_tui.tui.widgets.sides import FramedSide
 from torc_tui.tui.widgets.table_model import fit_cell
@@ -135,18 +135,23 @@ def head(workflow: Workflow, width: int, now: float, ended: float | None) -> lis
         out.append([(" ", ""), (sanitize(workflow.directory), "faint")])
     if workflow.counts:
         bar = fit_cell(progress_bar(workflow, max(1, width - 2)), width - 2, "left")
-        out += [[], [(" ", ""), *bar], _counts(workflow)]
+        out += [[], [(" ", ""), *bar], _counts(workflow, width)]
     return [fit_line(line, width) for line in out]
 
 
-def _counts(workflow: Workflow) -> Line:
+def _counts(workflow: Workflow, width: int) -> Line:
+    """Return the number of jobs by status; without the words if they do not fit."""
+    found = [(STATUS[one], number_of(workflow.counts, (one,))) for one in MOST_TELLING]
     out: list[Span] = []
-    for status in MOST_TELLING:
-        number = number_of(workflow.counts, (status,))
-        if number:
-            sign = STATUS[status]
-            out += [("   " if out else " ", ""), (f"{sign.sign} {number} {sign.word}", sign.style)]
-    return out
+    for gap, words in ((3, True), (2, True), (2, False)):
+        out = [(" ", "")]
+        for sign, number in found:
+            if number:
+                word = f" {sign.word}" if words else ""
+                out += [(f"{sign.sign} {number}{word}", sign.style), (" " * gap, "")]
+        if line_width(out[:-1]) <= width:
+            break
+    return out[:-1]
 
 
 def graph_lines(drawings: Sequence[GraphDrawing], width: int, height: int) -> list[Line]:

@@ -12,14 +12,16 @@ from textual.widgets import Input
 from torc_tui.model import Workflow
 from torc_tui.status import HELD, JobStatus, number_of
 from torc_tui.tui.feed.handovers import Found, Handover, Listed, Lost
+from torc_tui.tui.feed.machine import MachineReading
 from torc_tui.tui.feed.watches import Watch
 from torc_tui.tui.frame.bars import FooterBar, HeaderBar, HeaderState
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.commands import ACTIONS
+from torc_tui.tui.machine.machine_panel import MachinePanel
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.filter_line import FilterLine
-from torc_tui.tui.widgets.sides import FramedSide
+from torc_tui.tui.widgets.panel_side import PanelSide
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.table_model import NEVER
 from torc_tui.tui.widgets.virtual_table import VirtualTable
@@ -51,7 +53,8 @@ class WorkflowsScreen(TorcScreen):
         self.filter_line = FilterLine()
         self.table = VirtualTable(self.rows, empty="loading …")
         self.preview = WorkflowPreview(self)
-        self.list_side = FramedSide(self.filter_line, self.table, title="Workflows")
+        self.machine = MachinePanel(self)
+        self.list_side = PanelSide(self.filter_line, self.table, self.machine, title="Workflows")
         self.split = Split(self.list_side, self.preview, ratio=0.54)
         self.welcome: Welcome | None = None
         self.workflow_actions = WorkflowActions(self)
@@ -95,8 +98,7 @@ class WorkflowsScreen(TorcScreen):
             self.table.select(self.at)
             self.at = None
         self._show_header()
-        self.list_side.set_title("Workflows", str(len(self.table.order)))
-        self.split.limit_first(len(self.table.order) + 2)
+        self._place()
         self._show_preview()
         if not now:
             self._welcome()
@@ -108,6 +110,14 @@ class WorkflowsScreen(TorcScreen):
         selected = self.workflow
         if selected is None or before.get(selected.id) != selected:
             self.show_keys()
+
+    def _place(self) -> None:
+        """Handle another number of rows."""
+        self.list_side.main.set_title("Workflows", str(len(self.table.order)))
+        self.list_side.place()
+
+    def machine_read(self, news: MachineReading) -> None:
+        self.machine.write()
 
     def _show_preview(self) -> None:
         self.preview.now = self.rows.now
@@ -210,6 +220,7 @@ class WorkflowsScreen(TorcScreen):
     def _reload(self) -> None:
         self.table.empty = self.rows.nothing(self.torc.keymap.key)
         self.table.reload()
+        self._place()
 
     # -- messages ----------------------------------------------------------------------------------
 
