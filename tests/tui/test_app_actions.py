@@ -155,9 +155,11 @@ async def test_commands_and_handlers_are_the_same(story: Story) -> None:
         app.open_list(new_from="")
         await until(pilot, lambda: isinstance(app.screen, NewWorkflow) and app.screen.is_mounted)
         found |= handled(app)
-    # Those of the tab Rerun are handled only where it has rows; its own tests have some.
-    rerun = {command.id for command in COMMANDS if {*command.where} <= {"failures", "plan"}}
-    assert found | rerun == set(BY_ID)
+    # Those of the tabs Rerun and Results are handled only where they have rows or parameters; their
+    # own tests have some.
+    own = {"failures", "plan", "results", "sweep", "heat"}
+    others = {command.id for command in COMMANDS if {*command.where} <= own}
+    assert found | others == set(BY_ID)
 
 
 async def test_answers_for_a_closed_screen(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:

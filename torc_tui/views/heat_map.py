@@ -88,6 +88,13 @@ class HeatMap:
         """Whether a cell has more than one job."""
         return any(len(cell.jobs) > 1 for cell in self.cells.values())
 
+    @property
+    def is_integer(self) -> bool:
+        """Whether all values are integers."""
+        return all(
+            cell.value.is_integer() for cell in self.cells.values() if cell.value is not None
+        )
+
     def jobs_at(self, row: int | None, column: int | None) -> list[int]:
         """Return the jobs of a cell, of a row (``column`` None), of a column, or all."""
         if row is not None and column is not None:

@@ -113,7 +113,7 @@ COMMANDS: tuple[AppCommand, ...] = (
     _hidden("mark", "mark", "Mark the row, for actions on several rows", "list", "space",
             footer=30),
     _c("mark-all", "mark all", "Mark all rows that the filter shows, or none", "list", "ctrl+a"),
-    _c("mark-none", "unmark", "Remove all marks", "list", "backspace"),
+    _c("mark-none", "unmark", "Remove all marks", "list heat", "backspace"),
     _c("mark-invert", "invert marks", "Invert the marks of all rows", "list",
        "*"),
     _c("sort-next", "sort", "Sort by the next column", "list", "s", footer=50),
@@ -284,6 +284,30 @@ COMMANDS: tuple[AppCommand, ...] = (
     # -- events
     _c("events-of-job", "by job", "List only the events of the selected job, or all", "events",
        "o", footer=10),
+    # -- results
+    _c("results-view", "view", "Show the table of results, the sweep of a job group, or its heat"
+       " map", "results", "v", footer=3),
+    _c("sweep-group", "job group", "Show the sweep of another job group", "sweep heat", "o",
+       footer=8),
+    _c("sweep-columns", "columns", "Show a value of the user data as a column, or hide it", "sweep",
+       "+", footer=6),
+    _c("sweep-export", "export", "Export the sweep as CSV", "sweep heat", "E", footer=9,
+       shell="torc results sweep ID GROUP -f csv"),
+    _hidden("heat-left", "left", "Go to the cell on the left, or to the title of the row", "heat",
+            "left", vim="h  left"),
+    _hidden("heat-right", "right", "Go to the cell on the right", "heat", "right", vim="l  right"),
+    _hidden("heat-up", "up", "Go to the cell above, or to the title of the column", "heat", "up",
+            vim="k  up"),
+    _hidden("heat-down", "down", "Go to the cell below", "heat", "down", vim="j  down"),
+    _hidden("heat-open", "job", "Select the job of the cell in the job table", "heat", "enter",
+            footer=2),
+    _hidden("heat-mark", "mark", "Mark the jobs of the cell; on a title, those of the row or"
+            " column", "heat", "space", footer=4),
+    _c("heat-figure", "color by", "Color the cells by another value", "heat", "c", footer=5),
+    _c("heat-parameters", "parameters", "Choose the parameters of the rows and columns", "heat",
+       "p", footer=6, short="params"),
+    _c("heat-aggregation", "mean/min/max", "Show the mean, minimum, maximum or number of values"
+       " where a cell has several jobs", "heat", "a", footer=7),
     # -- rerun
     _c("rerun-part", "failures/plan", "Show failed jobs by reason, or which jobs would run again",
        "rerun", "v", footer=16),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
+from functools import partial
 from typing import ClassVar, Protocol
 
 from torc_tui.model import Job, Json
@@ -72,6 +73,9 @@ class JobTable(VirtualTable):
         """Number of rows that fit on screen, even if the table is smaller now."""
         self.rows_changed: Callable[[], None] = lambda: None
         """Called when the number of rows may have changed."""
+        self.marks_changed: Callable[[], None] = lambda: None
+        """Called when the user marked other rows."""
+        self.mark_sign = partial(_mark_sign, self)
 
     def read_keys(self) -> Sequence[Key]:
         self.rows.page = self.page
@@ -80,7 +84,9 @@ class JobTable(VirtualTable):
     def _set_order(self, order: list[Key]) -> None:
         if self.rows.fit(order[:MEASURED]):
             self._lay_out()
+        marks = _remaining(self.marks, self.rows, order)
         super()._set_order(order)
+        self.marks = marks
         self.rows_changed()
 
     @property
@@ -94,6 +100,28 @@ class JobTable(VirtualTable):
         """Return the group under the cursor; None for a single job."""
         return self.rows.group(self.cursor)
 
+    # A folded group keeps the marks of its jobs.
+
+    def set_marks(self, marks: set[Key]) -> None:
+        self._cache.clear()  # the rows of groups show the marks of their jobs
+        super().set_marks(marks)
+        self.marks_changed()
+
+    def toggle_mark(self) -> None:
+        group = self.selected_group
+        if group is None or self.mark_sign(group.name) == " ":
+            super().toggle_mark()
+        else:
+            mark_jobs(self, frozenset(), group.name)
+            self.move_by(1)
+
+    @property
+    def marked_or_selected(self) -> list[Key]:
+        if not self.marks:
+            return super().marked_or_selected
+        hidden = self.marks.difference(self.order)
+        return [*super().marked_or_selected, *sorted(key for key in hidden if isinstance(key, int))]
+
     @property
     def chosen_jobs(self) -> list[Job]:
         """Return the jobs of the marked rows, or of the row under the cursor."""
@@ -102,6 +130,35 @@ class JobTable(VirtualTable):
             job_id for key in self.marked_or_selected for job_id in rows.jobs_of(key)
         )
         return [jobs[job_id] for job_id in ids]
+
+
+def marked_jobs(table: JobTable) -> set[int]:
+    """Return the jobs of the marked rows."""
+    return {job_id for key in table.marks for job_id in table.rows.jobs_of(key)}
+
+
+def mark_jobs(table: JobTable, chosen: Set[int], group: str) -> None:
+    """Mark these jobs of a group, and no others of it."""
+    others = table.marks.difference(table.rows.groups.by_name[group].jobs, {group})
+    table.set_marks(others | chosen)
+
+
+def _remaining(marks: set[Key], rows: JobRows, order: Sequence[Key]) -> set[Key]:
+    """Return the marks of jobs that match the filter, and of groups that have a row."""
+    if not marks:
+        return marks
+    jobs = {key for key in marks if isinstance(key, int) and key in rows.view.jobs}
+    return {key for key in jobs if rows.passes(key)} | marks.difference(jobs).intersection(order)
+
+
+def _mark_sign(table: JobTable, key: Key) -> str:
+    """Return the sign before a row: for a group, whether all or some of its jobs are marked."""
+    if key in table.marks:
+        return "•"
+    group = table.rows.group(key) if table.marks else None
+    if group is None or table.marks.isdisjoint(group.jobs):
+        return " "
+    return "•" if table.marks.issuperset(group.jobs) else "○"
 
 
 def fit_columns(table: JobTable) -> None:

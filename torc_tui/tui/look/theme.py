@@ -7,7 +7,7 @@ reverse and strike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -42,6 +42,8 @@ class Palette:
         self.has_pattern = name not in ("torc-16", "torc-mono")
         """Whether a pattern can be quiet: it needs a color close to the background."""
         self._styles: dict[str, Style] = {"": Style.null()}
+        self.has_heat = "heat0" in colors
+        """Whether the theme has colors enough for heat maps."""
         for key, value in colors.items():
             self._styles[key] = Style.parse(value)
 
@@ -56,12 +58,20 @@ class Palette:
         return style
 
 
-def _palette(name: str, ink: Mapping[str, str]) -> Palette:
-    """Return a palette made from the colors of a theme."""
+HEAT = (
+    "#ffffff on #440154", "#ffffff on #46327e", "#ffffff on #365c8d", "#ffffff on #277f8e",
+    "#14181d on #1fa187", "#14181d on #4ac16d", "#14181d on #a0da39", "#14181d on #fde725",
+)  # fmt: skip
+"""The scale of heat maps: viridis, whose brightness grows evenly for all kinds of color vision."""
+
+
+def _palette(name: str, ink: Mapping[str, str], *, heat: Sequence[str] = HEAT) -> Palette:
+    """Return a palette made from the colors of a theme; ``heat`` is empty if it has too few."""
     g = ink.__getitem__
     return Palette(
         name,
         {
+            **{f"heat{level}": style for level, style in enumerate(heat)},
             "text": g("text"), "muted": g("muted"), "faint": g("faint"),
             "strong": f"bold {g('strong')}", "accent": g("accent"), "info": g("info"),
             "success": g("success"), "warning": g("warning"), "error": g("error"),
@@ -140,7 +150,7 @@ _MONO = {
 }  # fmt: skip
 
 PALETTES: dict[str, Palette] = {
-    name: _palette(name, ink)
+    name: _palette(name, ink, heat=() if ink["text"] == "default" else HEAT)
     for name, ink in {
         "torc-night": _NIGHT, "torc-day": _DAY, "torc-safe": _SAFE, "torc-16": _SIXTEEN,
         "torc-mono": _MONO,

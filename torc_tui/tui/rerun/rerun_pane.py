@@ -11,9 +11,9 @@ from torc_tui.model import Event
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.rerun.failures_part import FailuresPart
-from torc_tui.tui.rerun.part_bar import PartBar, RerunPart
 from torc_tui.tui.rerun.plan_part import PlanPart, amount, estimated
 from torc_tui.tui.widgets.command_node import Handler
+from torc_tui.tui.widgets.part_bar import BarPart, PartBar
 
 
 class RerunPane(Pane):
@@ -81,8 +81,8 @@ class RerunPane(Pane):
                 self._show_part(focus=True)
         self.bar.show(
             (
-                RerunPart("failures", "Failures", self.failures.amount),
-                RerunPart("plan", "Plan", amount(forecast)),
+                BarPart("failures", "Failures", self.failures.amount),
+                BarPart("plan", "Plan", amount(forecast)),
             ),
             self.part,
             self.torc.keymap.key("rerun-part"),

@@ -6,7 +6,7 @@ table is sorted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -52,6 +52,8 @@ class VirtualTable(LineList):
         super().__init__(id=id, empty=empty)
         self.rows = rows
         self.marks: set[Key] = set()
+        self.mark_sign: Callable[[Key], str] = lambda key: "•" if key in self.marks else " "
+        """Returns the sign before a row."""
         self.sort = sort
         self.reverse = reverse
         self.layout_of_columns = ColumnLayout()
@@ -168,7 +170,7 @@ class VirtualTable(LineList):
     def paint_row(self, key: Key, under: Style | None) -> Strip:
         spans: list[Span] = [
             ("▎" if under is not None and self.has_focus else " ", "cursor-bar"),
-            ("•" if key in self.marks else " ", "mark"),
+            (self.mark_sign(key), "mark"),
             *self.layout_of_columns.cells(self.rows, key),
         ]
         return paint(spans, self.palette, self._base, self.row_width, under)

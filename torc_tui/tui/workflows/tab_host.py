@@ -42,7 +42,7 @@ TABS = (
     Tab("data", "Data", "data.data_pane:DataPane"),
     Tab("files", "Files", "files.files_pane:FilesPane"),
     Tab("timeline", "Timeline", "timeline.timeline_pane:TimelinePane"),
-    Tab("results", "Results", "jobs.record_tables:ResultsPane"),
+    Tab("results", "Results", "results.results_pane:ResultsPane"),
     Tab("rerun", "Rerun", "rerun.rerun_pane:RerunPane"),
     Tab("events", "Events", "jobs.event_list:EventsPane"),
     Tab("resources", "Machine", "machine.resources_pane:ResourcesPane"),

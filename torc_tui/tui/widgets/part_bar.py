@@ -1,4 +1,4 @@
-"""The line above the parts of the tab *Rerun*: how much each has, and which one is shown."""
+"""The line above the parts of a tab: how much each has, and which one is shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torc_tui.tui.look.text_layout import Line, Span, line_width, width_of
 from torc_tui.tui.widgets.painted import Painted, Zones
 
 
-class RerunPart(NamedTuple):
+class BarPart(NamedTuple):
     """A part. Of the texts that say how much it has, the first one that has room is shown."""
 
     name: str
@@ -34,12 +34,10 @@ class PartBar(Painted):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: tuple[Sequence[RerunPart], str, str, Sequence[str]] = ((), "", "", ())
+        self._shown: tuple[Sequence[BarPart], str, str, Sequence[str]] = ((), "", "", ())
         self._zones = Zones()
 
-    def show(
-        self, parts: Sequence[RerunPart], current: str, key: str, notes: Sequence[str]
-    ) -> None:
+    def show(self, parts: Sequence[BarPart], current: str, key: str, notes: Sequence[str]) -> None:
         """Show other amounts, or another part; ``key`` switches between the parts.
 
         Of the notes, the first one that has room is shown.
@@ -59,7 +57,7 @@ class PartBar(Painted):
         note = next((note for note in notes if width_of(note) <= room), "")
         return [[*spans, (" " * (room - width_of(note)), ""), (note, "muted")]]
 
-    def _parts(self, parts: Sequence[RerunPart], current: str, key: str, rank: int) -> list[Span]:
+    def _parts(self, parts: Sequence[BarPart], current: str, key: str, rank: int) -> list[Span]:
         spans: list[Span] = [(f" {key} ", "key")]
         self._zones.clear()
         self._zones.add(line_width(spans))

@@ -1,4 +1,4 @@
-"""The tab with the results of all attempts."""
+"""Show the results of all attempts as a table."""
 
 from __future__ import annotations
 
@@ -21,14 +21,29 @@ if TYPE_CHECKING:
     from torc_tui.store.database import Store
 
 
-class RecordPane(Pane):
-    """A table of records; ``read`` runs in the reader thread."""
+class ResultsTable(Pane):
+    """A table with the results of all attempts; ``read`` runs in the reader thread."""
 
-    COLUMNS: ClassVar[Sequence[TableColumn]] = ()
+    NAME: ClassVar[str] = "results"
     PER_JOB: ClassVar[bool] = False
-    NOTHING: ClassVar[str] = "nothing here"
-    RELOADS: ClassVar[frozenset[str]] = frozenset()
-    """Kinds of events after which the records are reloaded."""
+    NOTHING: ClassVar[str] = "no job has finished yet"
+    RELOADS: ClassVar[frozenset[str]] = frozenset(
+        {"job_completed", "job_failed", "job_terminated", "job_canceled"}
+    )
+    """Kinds of events after which the results are reloaded."""
+    COLUMNS: ClassVar[Sequence[TableColumn]] = (
+        TableColumn("job_name", "job", 24, minimum=12, importance=0, grow=2),
+        TableColumn("run_id", "run", 4, minimum=3, importance=4, align="right"),
+        TableColumn("attempt_id", "attempt", 7, minimum=7, importance=5, align="right"),
+        TableColumn("status", "status", 12, importance=1),
+        TableColumn("return_code", "exit", 5, minimum=4, importance=2, align="right"),
+        TableColumn("exec_time_minutes", "time", 9, minimum=7, importance=2, align="right"),
+        TableColumn("peak_memory_bytes", "peak mem", 10, minimum=8, importance=3, align="right"),
+        TableColumn("peak_cpu_percent", "peak cpu", 9, minimum=7, importance=6, align="right"),
+        TableColumn("peak_gpu_memory_bytes", "gpu mem", 10, minimum=8, importance=8, align="right"),
+        TableColumn("avg_gpu_percent", "gpu use", 8, minimum=7, importance=9, align="right"),
+        TableColumn("completion_time", "ended", 19, importance=7),
+    )
 
     def __init__(self, host: PaneHost) -> None:
         super().__init__(host)
@@ -49,56 +64,26 @@ class RecordPane(Pane):
             self.stale = True
 
     def show(self, records: Sequence[Record]) -> None:
-        """Show the records."""
+        """Show the results."""
+        measured = any(record["peak_gpu_memory_bytes"] is not None for record in records)
+        columns = [column for column in self.COLUMNS if measured or "gpu" not in column.key]
+        if len(columns) != len(self.rows.columns):
+            self.rows.columns = columns
+            self.table.set_rows(self.rows)
         self.rows.records = {record["id"]: record for record in records}
         self.listed = len(records)
         self.table.empty = self.NOTHING
         self.table.reload()
 
     def read(self, store: Store, workflow_id: int) -> Sequence[Record]:
-        """Return the records; called in the reader thread."""
-        raise NotImplementedError
-
-    def cell(self, record: Record, column: str, width: int) -> Cell:
-        """Return the cell of a column."""
-        raise NotImplementedError
-
-
-class ResultsPane(RecordPane):
-    """The results of all attempts."""
-
-    NAME: ClassVar[str] = "results"
-    NOTHING = "no job has finished yet"
-    RELOADS = frozenset({"job_completed", "job_failed", "job_terminated", "job_canceled"})
-    COLUMNS = (
-        TableColumn("job_name", "job", 24, minimum=12, importance=0, grow=2),
-        TableColumn("run_id", "run", 4, minimum=3, importance=4, align="right"),
-        TableColumn("attempt_id", "attempt", 7, minimum=7, importance=5, align="right"),
-        TableColumn("status", "status", 12, importance=1),
-        TableColumn("return_code", "exit", 5, minimum=4, importance=2, align="right"),
-        TableColumn("exec_time_minutes", "time", 9, minimum=7, importance=2, align="right"),
-        TableColumn("peak_memory_bytes", "peak mem", 10, minimum=8, importance=3, align="right"),
-        TableColumn("peak_cpu_percent", "peak cpu", 9, minimum=7, importance=6, align="right"),
-        TableColumn("peak_gpu_memory_bytes", "gpu mem", 10, minimum=8, importance=8, align="right"),
-        TableColumn("avg_gpu_percent", "gpu use", 8, minimum=7, importance=9, align="right"),
-        TableColumn("completion_time", "ended", 19, importance=7),
-    )
-
-    def show(self, records: Sequence[Record]) -> None:
-        measured = any(record["peak_gpu_memory_bytes"] is not None for record in records)
-        columns = [column for column in self.COLUMNS if measured or "gpu" not in column.key]
-        if len(columns) != len(self.rows.columns):
-            self.rows.columns = columns
-            self.table.set_rows(self.rows)
-        super().show(records)
-
-    def read(self, store: Store, workflow_id: int) -> Sequence[Record]:
+        """Return the results; called in the reader thread."""
         from torc_tui.store import queries
         from torc_tui.store.selection import ListSelection
 
         return queries.list_results(store, workflow_id, ListSelection())
 
     def cell(self, record: Record, column: str, width: int) -> Cell:
+        """Return the cell of a column."""
         value = record.get(column)
         if value is None:
             return ("", "faint")
