@@ -12,6 +12,10 @@ from torc_tui.records import dataclass
 
 PRESETS = ("default", "vim")
 
+ARROWS = (("h", "left", "to the left"), ("l", "right", "to the right"), ("k", "up", "above"),
+           ("j", "down", "below"))  # fmt: skip
+"""The arrows with their keys of vim, and the words for a step with each."""
+
 CONTEXTS = {
     "app": "Everywhere",
     "text": "Text fields",

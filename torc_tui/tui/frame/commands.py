@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 
 from torc_tui.operations.catalog import CATALOG
 from torc_tui.operations.user_action import Target, UserAction, shell_line
-from torc_tui.tui.frame.command import AppCommand
+from torc_tui.tui.frame.command import ARROWS, AppCommand
 from torc_tui.tui.frame.command import cmd as _c
 from torc_tui.tui.frame.command import hidden as _hidden
+from torc_tui.tui.frame.tab_commands import TAB_COMMANDS
 
 
 def _paired_actions() -> dict[str, tuple[UserAction, ...]]:
@@ -46,8 +47,6 @@ def _of_catalog(*targets: Target) -> Iterable[AppCommand]:
             )
 
 
-_ARROWS = (("h", "left", "to the left"), ("l", "right", "to the right"), ("k", "up", "above"),
-           ("j", "down", "below"))  # fmt: skip
 _TABS = (
     ("overview", "Show what the job is, and why it waits or failed"),
     ("log", "Show the log of the job"),
@@ -137,7 +136,7 @@ COMMANDS: tuple[AppCommand, ...] = (
             "filter", "down"),
     # -- pages and graphs
     *(_hidden(f"pan-{arrow}", arrow, f"Scroll {arrow}", "canvas", f"{arrow}  shift+{arrow}",
-              vim=f"{key}  {arrow}  shift+{arrow}") for key, arrow, _ in _ARROWS),
+              vim=f"{key}  {arrow}  shift+{arrow}") for key, arrow, _ in ARROWS),
     _hidden("details-next", "next link", "Go to the next link to a job, or scroll down", "details",
             "down", vim="j  down"),
     _hidden("details-previous", "previous link", "Go to the previous link to a job, or scroll up",
@@ -232,103 +231,8 @@ COMMANDS: tuple[AppCommand, ...] = (
     _c("fold-all", "fold all", "Fold all job groups, or open them", "jobs", "_"),
     _c("search-logs", "search logs", "Search the logs of all jobs", "workflow", "L  ctrl+f",
        vim="L"),
-    # -- graph
-    *(_hidden(f"graph-{arrow}", "walk", f"Select the box {side}, along a link or beside this one",
-              "graph", arrow, vim=f"{key}  {arrow}", footer=8 if arrow == "left" else 0,
-              row=("graph-left", "graph-right")) for key, arrow, side in _ARROWS),
-    _c("graph-zoom-in", "zoom in", "Show more detail in the boxes", "graph", "+"),
-    _c("graph-zoom-out", "zoom out", "Show less detail in the boxes", "graph", "-"),
-    _c("graph-nodes", "files/data", "Show files and user data as boxes, or hide them", "graph",
-       "F"),
-    _c("graph-ancestors", "ancestors", "Show only what the selected job depends on", "graph", "a",
-       footer=12),
-    _c("graph-descendants", "descendants", "Show only what depends on the selected job", "graph",
-       "d"),
-    _c("graph-all", "whole graph", "Show the whole graph again, at the zoom that fits", "graph",
-       "w"),
-    _c("graph-expand", "expand", "Open the job group in place, or fold it", "graph", "enter  space",
-       footer=5),
-    _c("graph-next", "next box", "Select the next box", "graph", "b"),
-    _c("graph-turn", "turn", "Draw the graph downwards, or from left to right; this is remembered",
-       "graph", "o"),
-    _c("graph-minimap", "minimap", "Show the minimap, or hide it", "graph", "m"),
-    _c("graph-direct", "direct links", "Hide links that other links imply, or show them", "graph",
-       "l", vim="D"),
-    _c("graph-critical", "critical path", "Highlight the critical path, or stop highlighting it",
-       "graph", "c"),
-    _c("graph-export", "export", "Export the graph as SVG, Mermaid, DOT or text", "graph", "E",
-       shell="torc graph ID -f svg"),
-    # -- timeline
-    _hidden("bar-previous", "previous", "Go to the previous attempt of the lane", "timeline",
-            "left", vim="h  left"),
-    _hidden("bar-next", "next", "Go to the next attempt of the lane", "timeline", "right",
-            vim="l  right"),
-    _hidden("bar-up", "lane above", "Go to the lane above", "timeline", "up", vim="k  up"),
-    _hidden("bar-down", "lane below", "Go to the lane below", "timeline", "down", vim="j  down"),
-    _hidden("bar-first", "first", "Go to the first attempt of the lane", "timeline", "home",
-            vim="g g  home"),
-    _hidden("bar-last", "last", "Go to the last attempt of the lane", "timeline", "end",
-            vim="G  end"),
-    _c("timeline-zoom-in", "zoom in", "Show a shorter part of the run", "timeline", "+  =",
-       footer=10),
-    _c("timeline-zoom-out", "zoom out", "Show a longer part of the run", "timeline", "-"),
-    _c("timeline-fit", "whole run", "Show the whole run", "timeline", "w"),
-    _hidden("timeline-left", "earlier", "Scroll to an earlier part of the run", "timeline",
-            "shift+left"),
-    _hidden("timeline-right", "later", "Scroll to a later part of the run", "timeline",
-            "shift+right"),
-    _c("timeline-lanes", "lanes", "Change what a lane stands for: CPU slots, GPUs or runners",
-       "timeline", "v", footer=6),
-    _c("timeline-critical", "critical path", "Highlight the critical path, or all attempts",
-       "timeline", "c", footer=8),
-    # -- events
-    _c("events-of-job", "by job", "List only the events of the selected job, or all", "events",
-       "o", footer=10),
-    # -- results
-    _c("results-view", "view", "Show the table of results, the sweep of a job group, or its heat"
-       " map", "results", "v", footer=3),
-    _c("sweep-group", "job group", "Show the sweep of another job group", "sweep heat", "o",
-       footer=8),
-    _c("sweep-columns", "columns", "Show a value of the user data as a column, or hide it", "sweep",
-       "+", footer=6),
-    _c("sweep-export", "export", "Export the sweep as CSV", "sweep heat", "E", footer=9,
-       shell="torc results sweep ID GROUP -f csv"),
-    _hidden("heat-left", "left", "Go to the cell on the left, or to the title of the row", "heat",
-            "left", vim="h  left"),
-    _hidden("heat-right", "right", "Go to the cell on the right", "heat", "right", vim="l  right"),
-    _hidden("heat-up", "up", "Go to the cell above, or to the title of the column", "heat", "up",
-            vim="k  up"),
-    _hidden("heat-down", "down", "Go to the cell below", "heat", "down", vim="j  down"),
-    _hidden("heat-open", "job", "Select the job of the cell in the job table", "heat", "enter",
-            footer=2),
-    _hidden("heat-mark", "mark", "Mark the jobs of the cell; on a title, those of the row or"
-            " column", "heat", "space", footer=4),
-    _c("heat-figure", "color by", "Color the cells by another value", "heat", "c", footer=5),
-    _c("heat-parameters", "parameters", "Choose the parameters of the rows and columns", "heat",
-       "p", footer=6, short="params"),
-    _c("heat-aggregation", "mean/min/max", "Show the mean, minimum, maximum or number of values"
-       " where a cell has several jobs", "heat", "a", footer=7),
-    # -- rerun
-    _c("rerun-part", "failures/plan", "Show failed jobs by reason, or which jobs would run again",
-       "rerun", "v", footer=16),
-    _c("failures-retry", "retry", "Retry all jobs that failed for this reason", "failures", "r",
-       footer=3, writes=True, shell="torc failures ID retry N"),
-    _c("failures-memory", "more memory", "Retry them with more memory", "failures", "m", footer=4,
-       writes=True, shell="torc failures ID retry N --memory x2"),
-    _c("failures-edit", "edit command", "Edit their command, and retry them", "failures", "e",
-       footer=5, writes=True, shell="torc failures ID retry N --command 's/PATTERN/TEXT/'"),
-    _c("failures-skip", "skip", "Disable them, so that their dependents run without them",
-       "failures", "d", footer=6, writes=True, shell="torc failures ID skip N"),
-    _c("failures-fold", "jobs", "List the jobs that failed for this reason, or hide them",
-       "failures", "-", footer=8),
-    _c("plan-rerun", "rerun", "Rerun the stale jobs, or only the marked ones", "plan", "r",
-       footer=3, writes=True, shell="torc run ID --stale"),
-    _c("plan-accept", "accept", "Accept the present state of the job, or of the marked ones",
-       "plan", "a", footer=4, writes=True, shell="torc accept JOB"),
-    # -- files
-    _c("file-view", "view", "Show the file as text, as a table or as bytes", "files", "t",
-       footer=6),
-    _c("file-path", "copy path", "Copy the path of the file", "files", "c", footer=34),
+    # -- graph, timeline, events, results, rerun, files
+    *TAB_COMMANDS,
     # -- user data
     *_of_catalog(Target.RECORD, Target.NOTHING),
     _c("data-editor", "$EDITOR", "Edit the value in $EDITOR", "data tree", "E", writes=True),

@@ -73,8 +73,6 @@ class JobTable(VirtualTable):
         """Number of rows that fit on screen, even if the table is smaller now."""
         self.rows_changed: Callable[[], None] = lambda: None
         """Called when the number of rows may have changed."""
-        self.marks_changed: Callable[[], None] = lambda: None
-        """Called when the user marked other rows."""
         self.mark_sign = partial(_mark_sign, self)
 
     def read_keys(self) -> Sequence[Key]:
@@ -105,7 +103,6 @@ class JobTable(VirtualTable):
     def set_marks(self, marks: set[Key]) -> None:
         self._cache.clear()  # the rows of groups show the marks of their jobs
         super().set_marks(marks)
-        self.marks_changed()
 
     def toggle_mark(self) -> None:
         group = self.selected_group

@@ -261,6 +261,7 @@ class HeatPart(CommandNode, Vertical):
     def _set_marks(self, marks: set[int]) -> None:
         if self._of is not None:
             mark(self._host, marks, self._of)
+            self.marks_changed()
 
     def _next_aggregation(self) -> None:
         names = list(AGGREGATIONS)

@@ -40,7 +40,6 @@ class ResultsPane(ResultsTable):
         self.heat = HeatPart(self, host, self.reader)
         self.bar = PartBar()
         self.view = "results"
-        host.table.marks_changed = self._marks_changed
 
     def compose(self) -> ComposeResult:
         yield self.bar
@@ -80,7 +79,7 @@ class ResultsPane(ResultsTable):
         elif self.heat.is_stale:
             self.heat.show()
 
-    def _marks_changed(self) -> None:
+    def job_changed(self) -> None:
         """Show the marks of the job table."""
         if self.shown == "sweep":
             self.sweep.marks_changed()

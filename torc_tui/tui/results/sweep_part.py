@@ -112,6 +112,7 @@ class SweepPart:
         if self.rows.sweep is not None:
             chosen = {key for key in marks if isinstance(key, int)}
             mark(self._host, chosen, self.rows.sweep)
+            self.marks_changed()
 
     def marks_changed(self) -> None:
         """Show the marks of the job table."""
