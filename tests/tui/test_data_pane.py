@@ -459,6 +459,79 @@ async def test_edit_conflict(lab: Lab, key: str, value: Any, version: int) -> No
         assert lab.value("config") == value and lab.version("config") == version
 
 
+async def begin_merge(pilot: Pilot[int], lab: Lab, mine: Any, theirs: Any) -> DataEditor:
+    """Edit a value while a job writes another one, and merge."""
+    found = await edited(pilot, json.dumps(mine))
+    lab.write("config", theirs, job="train")
+    await until(pilot, sees(pilot, "train saved version 2"))
+    await pilot.press("ctrl+s")
+    await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
+    await pilot.press("y")
+    await until(pilot, sees(pilot, "has changed", "m Merge"))
+    await pilot.press("m")
+    return found
+
+
+async def test_merge_without_conflict(lab: Lab) -> None:
+    async with lab.app().run_test(size=(120, 40), notifications=True) as pilot:
+        found = await begin_merge(pilot, lab, {"lr": 0.1, "mine": 1}, {"lr": 0.9})
+        await until(pilot, lambda: pilot.app.screen is found)
+        await until(pilot, sees(pilot, '"lr": 0.9', '"mine": 1', "merged with 1 change of theirs"))
+        await pilot.press("ctrl+s")
+        await until(pilot, sees(pilot, "1 change to version 2", "+ .mine: 1"))
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
+        assert lab.value("config") == {"lr": 0.9, "mine": 1} and lab.version("config") == 3
+
+
+async def test_merge_with_conflicts(lab: Lab) -> None:
+    mine = {"lr": 0.3, "a": "mine", "new": 1}
+    theirs = {"lr": 0.9, "a": "theirs", "other": 2}
+    async with lab.app().run_test(size=(120, 40), notifications=True) as pilot:
+        found = await begin_merge(pilot, lab, mine, theirs)
+        await until(pilot, sees(pilot, "Merge config", "2 conflicts to decide", "+ .other: 2",
+                                "+ .new: 1", "base   0.1"))  # fmt: skip
+        await pilot.press("y")
+        await until(pilot, sees(pilot, "choose mine, theirs or base for each conflict first"))
+        await pilot.press("t")
+        await until(pilot, sees(pilot, "1 conflict to decide", "base   (not there)"))
+        await pilot.press("m")
+        await until(pilot, sees(pilot, "all conflicts decided"))
+        await pilot.press("y")
+        await until(pilot, lambda: pilot.app.screen is found)
+        await until(pilot, sees(pilot, '"lr": 0.9', '"a": "mine"', '"new": 1', '"other": 2'))
+        await pilot.press("ctrl+s")
+        await until(pilot, sees(pilot, "2 changes to version 2"))
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
+        assert lab.value("config") == {"lr": 0.9, "a": "mine", "new": 1, "other": 2}
+
+
+async def test_a_merge_is_left(lab: Lab) -> None:
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        found = await begin_merge(pilot, lab, {"lr": 0.3}, {"lr": 0.9})
+        await until(pilot, sees(pilot, "1 conflict to decide"))
+        await pilot.press("B", "escape")
+        await until(pilot, sees(pilot, "has changed", "m Merge"))
+        await pilot.press("n")
+        await until(pilot, lambda: pilot.app.screen is found)
+        await until(pilot, sees(pilot, '"lr": 0.3'))
+        assert found.record["version"] == 1 and lab.version("config") == 2
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 10), (80, 24), (200, 60)], ids=str)
+async def test_sizes_of_a_merge(lab: Lab, size: tuple[int, int]) -> None:
+    names = {f"{'long' * 40}{number}": number for number in range(30)}
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        theirs = dict.fromkeys(names, -1)
+        found = await begin_merge(pilot, lab, names, theirs)
+        await until(pilot, sees(pilot, "30 conflicts to decide"))
+        await pilot.resize_terminal(*size)
+        await pilot.press("m", "down", "up", "T", "y")
+        await until(pilot, lambda: pilot.app.screen is found)
+        await until(pilot, lambda: json.loads(found.text) == theirs)
+
+
 async def test_screen_below_is_updated(lab: Lab) -> None:
     async with lab.app().run_test(size=(120, 40)) as pilot:
         await edited(pilot, '{"lr": 0.3}')

@@ -195,11 +195,11 @@ class DataEditor(CoveringScreen):
     def leave(self) -> None:
         self.dismiss(None)
 
-    def take_theirs(self, clash: Clash) -> None:
+    def continue_with(self, clash: Clash, text: str) -> None:
         self.record = clash.theirs
         self.original_text = clash.text
         self.newer = None
-        self.set_text(clash.text)
+        self.set_text(text)
         self.meanwhile.display = False
         self._show_about()
         self.check()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui.errors import Conflict
 from torc_tui.json_errors import JsonError
@@ -21,7 +21,8 @@ from torc_tui.tui.data.json_editor import fits
 from torc_tui.tui.data.json_text_view import readable
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.views.json_diff import JsonChange, diff, unified
-from torc_tui.views.json_document import parse
+from torc_tui.views.json_document import Path, parse
+from torc_tui.views.json_merge import MergeConflict, Side, merge
 from torc_tui.views.json_schema import Violation, check, violation_texts
 from torc_tui.wording import count
 
@@ -114,6 +115,29 @@ class Clash:
     text: str
     changes: Sequence[JsonChange]
     unified: Sequence[str]
+
+
+class MergedChanges(NamedTuple):
+    """A merge: its text, the conflicts, and the changes that only one side has made."""
+
+    text: str
+    conflicts: Sequence[MergeConflict]
+    mine: Sequence[JsonChange]
+    theirs: Sequence[JsonChange]
+
+
+def merge_versions(
+    base: Json, mine: Json, theirs: Json, choices: Mapping[Path, Side] | None = None
+) -> MergedChanges:
+    """Merge two versions of a value; called in the reader thread."""
+    value, conflicts = merge(base, mine, theirs, choices)
+    paths = [one.path for one in conflicts]
+
+    def alone(changes: Sequence[JsonChange]) -> list[JsonChange]:
+        return [one for one in changes if not any(one.path[: len(path)] == path for path in paths)]
+
+    of_theirs, of_mine = alone(diff(mine, value)), alone(diff(theirs, value))
+    return MergedChanges(readable(value), conflicts, of_mine, of_theirs)
 
 
 def write(store: Store, actor: str, record_id: int, value: Json, version: int) -> Record | Clash:

@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from torc_tui.lifecycle.rerun_plan import JobVerdict
 from torc_tui.model import Json
-from torc_tui.tui.data.data_review import Clash, ReviewedValue, command_of, prepare, review, write
+from torc_tui.tui.data.data_review import (
+    Clash,
+    MergedChanges,
+    ReviewedValue,
+    command_of,
+    merge_versions,
+    prepare,
+    review,
+    write,
+)
 from torc_tui.tui.data.data_texts import Record, change_lines, diff_lines, heading, written
+from torc_tui.tui.data.merge_dialog import Choices, MergeDialog
 from torc_tui.tui.frame.ports import HasApp
 from torc_tui.tui.look.text_layout import Line, sanitize
 from torc_tui.tui.widgets.choice import Choice, Option
@@ -71,8 +81,8 @@ class EditedScreen(HasApp, Protocol):
     def saved(self, rerun: Sequence[int]) -> None:
         """Leave the editor after the record was saved, and rerun jobs."""
 
-    def take_theirs(self, clash: Clash) -> None:
-        """Continue with the version that another writer saved."""
+    def continue_with(self, clash: Clash, text: str) -> None:
+        """Edit a text on top of the version that another writer saved."""
 
 
 class RecordSaver:
@@ -161,6 +171,7 @@ class RecordSaver:
         """Show both versions of a conflict, and let the user choose."""
         screen, theirs = self._screen, clash.theirs
         options = (
+            Option("m", "Merge", "merge"),
             Option("o", "Overwrite theirs", "overwrite", danger=True),
             Option("t", "Take theirs", "theirs"),
             Option("n", "Keep editing", "keep"),
@@ -170,11 +181,41 @@ class RecordSaver:
             if chosen == "overwrite":
                 self.save(value, theirs["version"])
             elif chosen == "theirs":
-                screen.take_theirs(clash)
+                screen.continue_with(clash, clash.text)
+            elif chosen == "merge":
+                self._merge(value, clash)
 
         title = f"{screen.record['name']} has changed"
         lines = _clash_lines(screen.record["version"], clash)
         screen.torc.push(Choice(title, lines, options), take)
+
+    def _merge(self, value: Json, clash: Clash) -> None:
+        """Merge both versions; ask for a side where they are in conflict."""
+        screen = self._screen
+        base, theirs = screen.record["data"], clash.theirs["data"]
+
+        def finish(merged: MergedChanges) -> None:
+            screen.continue_with(clash, merged.text)
+            changes = f"{count(len(merged.theirs), 'change')} of theirs"
+            screen.torc.notify(f"merged with {changes}; review and save the result")
+
+        def choose(choices: Choices | None) -> None:
+            if choices is None:
+                self._clash(value, clash)
+            else:
+                screen.question(
+                    "merge", lambda _: merge_versions(base, value, theirs, choices), finish
+                )
+
+        def take(merged: MergedChanges) -> None:
+            if merged.conflicts:
+                name = str(screen.record["name"])
+                dialog = MergeDialog(name, merged.conflicts, merged.mine, merged.theirs)
+                screen.torc.push(dialog, choose)
+            else:
+                finish(merged)
+
+        screen.question("merge", lambda _: merge_versions(base, value, theirs), take)
 
 
 def stale_lines(stale: Sequence[JobVerdict]) -> list[Line]:

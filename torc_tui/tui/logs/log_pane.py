@@ -6,7 +6,7 @@ Output: the log, or why there is none. Never: reading a file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Hashable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -96,7 +96,7 @@ class LogPane(Pane):
         self._goal: LogHit | None = None
         self._marked: Sequence[int] = ()
         """Ids of the marked jobs whose logs are shown as one; empty: the selected job's is."""
-        self._marks: Sequence[int] = ()
+        self._marks: Set[Hashable] = set()
         self._logs: Sequence[AttemptLog] = ()
         """The newest attempts of the marked jobs."""
         self._ignores_marks = False
@@ -114,7 +114,7 @@ class LogPane(Pane):
     def refresh_content(self) -> None:
         job = self.job
         self.log_view.reader.watch(True)
-        marked = self._marks = marked_ids(self.host.table)
+        marked, self._marks = marked_ids(self.host.table), set(self.host.table.marks)
         self._marked = marked if len(marked) > 1 and not self._ignores_marks else ()
         self.title = f"{len(marked)} marked jobs" if self._marked else ""
         if self._marked:
@@ -156,9 +156,9 @@ class LogPane(Pane):
 
     def job_changed(self) -> None:
         """Handle the selection of another job, or other marks, which count again after a hit."""
-        marks = marked_ids(self.host.table)
+        marks = self.host.table.marks
         if marks != self._marks:
-            self._marks, self._ignores_marks, self.stale = marks, False, True
+            self._marks, self._ignores_marks, self.stale = set(marks), False, True
         self.stale = self.stale or not self._marked
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
