@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from torc_tui.model import Json
 from torc_tui.views.json_diff import diff, same
-from torc_tui.views.json_merge import ABSENT, Side, merge
+from torc_tui.views.json_merge import ABSENT, MergeSide, merge
 
 LEAVES = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([1.0, "", "x"])
 VALUES = st.recursive(
@@ -65,7 +65,12 @@ def test_choices() -> None:
     found = merge(base, mine, theirs)
     assert [one.path for one in found.conflicts] == [("a",), ("b",), ("c",), ("d",)]
     assert found.value == {"a": 2, "b": 2, "c": 2, "mine": 0, "theirs": 0}
-    choices = {("a",): Side.THEIRS, ("b",): Side.BASE, ("c",): Side.THEIRS, ("d",): Side.THEIRS}
+    choices = {
+        ("a",): MergeSide.THEIRS,
+        ("b",): MergeSide.BASE,
+        ("c",): MergeSide.THEIRS,
+        ("d",): MergeSide.THEIRS,
+    }
     assert merge(base, mine, theirs, choices).value == {
         "a": 3, "b": 1, "d": 3, "mine": 0, "theirs": 0,
     }  # fmt: skip
@@ -103,7 +108,7 @@ def test_nothing_is_lost(base: Json, mine: Json, theirs: Json) -> None:
 @given(VALUES, VALUES, VALUES)
 def test_one_side_for_all_conflicts(base: Json, mine: Json, theirs: Json) -> None:
     found = merge(base, mine, theirs)
-    for side, value in ((Side.MINE, mine), (Side.THEIRS, theirs)):
+    for side, value in ((MergeSide.MINE, mine), (MergeSide.THEIRS, theirs)):
         chosen = merge(base, mine, theirs, {one.path: side for one in found.conflicts})
         for one in found.conflicts:
             wanted = one.value(side)

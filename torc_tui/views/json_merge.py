@@ -17,7 +17,7 @@ from torc_tui.views.json_diff import same
 from torc_tui.views.json_document import Path
 
 
-class Side(StrEnum):
+class MergeSide(StrEnum):
     """A version that a value is taken from."""
 
     MINE = "mine"
@@ -45,9 +45,13 @@ class MergeConflict(NamedTuple):
     mine: Part
     theirs: Part
 
-    def value(self, side: Side) -> Part:
+    def value(self, side: MergeSide) -> Part:
         """Return the value of one side."""
-        return {Side.MINE: self.mine, Side.THEIRS: self.theirs, Side.BASE: self.base}[side]
+        return {
+            MergeSide.MINE: self.mine,
+            MergeSide.THEIRS: self.theirs,
+            MergeSide.BASE: self.base,
+        }[side]
 
 
 class Merged(NamedTuple):
@@ -58,7 +62,7 @@ class Merged(NamedTuple):
 
 
 def merge(
-    base: Json, mine: Json, theirs: Json, choices: Mapping[Path, Side] | None = None
+    base: Json, mine: Json, theirs: Json, choices: Mapping[Path, MergeSide] | None = None
 ) -> Merged:
     """Merge both versions; ``choices`` are the sides that are taken at the paths of conflicts."""
     merger = _Merger(choices or {})
@@ -67,7 +71,7 @@ def merge(
 
 
 class _Merger:
-    def __init__(self, choices: Mapping[Path, Side]) -> None:
+    def __init__(self, choices: Mapping[Path, MergeSide]) -> None:
         self._choices = choices
         self.conflicts: list[MergeConflict] = []
 
@@ -80,7 +84,7 @@ class _Merger:
             return self._objects(path, base if isinstance(base, dict) else {}, mine, theirs)
         conflict = MergeConflict(path, base, mine, theirs)
         self.conflicts.append(conflict)
-        return conflict.value(self._choices.get(path, Side.MINE))
+        return conflict.value(self._choices.get(path, MergeSide.MINE))
 
     def _objects(
         self, path: Path, base: dict[str, Json], mine: dict[str, Json], theirs: dict[str, Json]

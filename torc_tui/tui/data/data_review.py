@@ -22,7 +22,7 @@ from torc_tui.tui.data.json_text_view import readable
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.views.json_diff import JsonChange, diff, unified
 from torc_tui.views.json_document import Path, parse
-from torc_tui.views.json_merge import MergeConflict, Side, merge
+from torc_tui.views.json_merge import MergeConflict, MergeSide, merge
 from torc_tui.views.json_schema import Violation, check, violation_texts
 from torc_tui.wording import count
 
@@ -127,7 +127,7 @@ class MergedChanges(NamedTuple):
 
 
 def merge_versions(
-    base: Json, mine: Json, theirs: Json, choices: Mapping[Path, Side] | None = None
+    base: Json, mine: Json, theirs: Json, choices: Mapping[Path, MergeSide] | None = None
 ) -> MergedChanges:
     """Merge two versions of a value; called in the reader thread."""
     value, conflicts = merge(base, mine, theirs, choices)

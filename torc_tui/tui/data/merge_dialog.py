@@ -19,13 +19,13 @@ from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.json_diff import JsonChange
 from torc_tui.views.json_document import Path, jq_path, preview
-from torc_tui.views.json_merge import Absent, MergeConflict, Part, Side
+from torc_tui.views.json_merge import Absent, MergeConflict, MergeSide, Part
 from torc_tui.wording import count
 
-Choices = Mapping[Path, Side]
-KEYS = {"m": Side.MINE, "t": Side.THEIRS, "b": Side.BASE}
+Choices = Mapping[Path, MergeSide]
+KEYS = {"m": MergeSide.MINE, "t": MergeSide.THEIRS, "b": MergeSide.BASE}
 """The keys that choose a side; as capitals, they choose it for all conflicts."""
-STYLES = {Side.MINE: "added", Side.THEIRS: "info", Side.BASE: "muted"}
+STYLES = {MergeSide.MINE: "added", MergeSide.THEIRS: "info", MergeSide.BASE: "muted"}
 LISTED = 4
 """Changes of each side that are listed."""
 LOW = 20
@@ -63,7 +63,7 @@ class MergeDialog(Overlay[Choices]):
         super().__init__()
         self.heading = f"Merge {name}"
         self.conflicts = conflicts
-        self.choices: dict[Path, Side] = {}
+        self.choices: dict[Path, MergeSide] = {}
         rows = ListRows(_COLUMNS, self._cell, lambda conflict, column: None)
         rows.records = dict(enumerate(conflicts))
         self.table = VirtualTable(rows, empty="")
@@ -108,7 +108,7 @@ class MergeDialog(Overlay[Choices]):
         if column == "path":
             return (jq_path(conflict.path), "json-key")
         taken = side is not None and side.value == column
-        return (part_text(conflict.value(Side(column))), "text" if taken else "muted")
+        return (part_text(conflict.value(MergeSide(column))), "text" if taken else "muted")
 
     @property
     def undecided(self) -> list[int]:
@@ -130,7 +130,7 @@ class MergeDialog(Overlay[Choices]):
         if conflict is None:
             return
         lines: list[Line] = []
-        for side in (Side.MINE, Side.THEIRS, Side.BASE):
+        for side in (MergeSide.MINE, MergeSide.THEIRS, MergeSide.BASE):
             taken = self.choices.get(conflict.path) is side
             word: Span = (f"{'▸' if taken else ' '} {side.value:<7}", STYLES[side])
             lines.append([word, (part_text(conflict.value(side)), "strong" if taken else "text")])
@@ -170,7 +170,7 @@ class MergeDialog(Overlay[Choices]):
         else:
             self.close()
 
-    def _choose(self, side: Side) -> None:
+    def _choose(self, side: MergeSide) -> None:
         """Take a side for the conflict under the cursor, and go to the next undecided one."""
         conflict, row = self.chosen, self.table.cursor_row
         if conflict is None:
@@ -181,7 +181,7 @@ class MergeDialog(Overlay[Choices]):
         self.table.move_to(later[0] if later else row)
         self._show_state()
 
-    def _choose_all(self, side: Side) -> None:
+    def _choose_all(self, side: MergeSide) -> None:
         self.choices = {conflict.path: side for conflict in self.conflicts}
         self.table.changed(set(self.table.order))
         self._show_state()
