@@ -70,3 +70,31 @@ def test_outside(tmp_path: Path) -> None:
     del environ["SLURMD_NODENAME"]
     assert slurm.current_allocation(environ) is None
     assert not (tmp_path / "asked").exists()
+
+
+STEP = "StepId=3.0 UserId=0 State=RUNNING Nodes=1 TRES={} Dist=Cyclic"
+
+
+@pytest.mark.parametrize(
+    ("script", "mib"),
+    [
+        pytest.param(f"echo '{STEP.format('cpu=2,mem=500M,node=1')}'", 500, id="one node"),
+        pytest.param(f"echo '{STEP.format('cpu=4,mem=1G,node=2')}'", 512, id="two nodes"),
+        pytest.param(f"echo '{STEP.format('cpu=4,mem=1.50G,node=1')}'", 1536, id="fraction"),
+        pytest.param(f"echo '{STEP.format('cpu=4,mem=3G,node=1')}'", 2000, id="more"),
+        pytest.param(f"echo '{STEP.format('cpu=4,node=1')}'", 2000, id="no memory"),
+        pytest.param(f"echo '{STEP.format('mem=500M,node=x')}'", 2000, id="other format"),
+        pytest.param("echo 'StepId=3.1 TRES=mem=5M,node=1'", 2000, id="other step"),
+        pytest.param("echo Welcome; exit 1", 2000, id="failure"),
+        pytest.param(
+            '[ "$*" = "-o show step 3.0" ] && echo "StepId=3.0 TRES=mem=7M"', 7, id="arguments"
+        ),
+    ],
+)
+def test_memory_of_step(tmp_path: Path, script: str, mib: int) -> None:
+    """The environment of a step tells the memory of the allocation, not that of the step."""
+    environ = squeue(tmp_path, "true") | {"SLURM_STEP_ID": "0", "SLURM_MEM_PER_NODE": "2000"}
+    (tmp_path / "squeue").rename(tmp_path / "scontrol")
+    (tmp_path / "scontrol").write_text(f"#!/bin/bash\n{script}\n")
+    found = slurm.current_allocation(environ)
+    assert found is not None and found.memory == mib << 20
