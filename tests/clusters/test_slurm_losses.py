@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.clusters.conftest import Site, counted, job, workflow
+from tests.robust.conftest import OwnServer
 from tests.waiting import wait_for
 from torc_tui.reasons import decode
 from torc_tui.wording import sentence
@@ -110,3 +113,39 @@ def runner_of(native_id: str) -> int:
         if f"SLURM_JOB_ID={native_id}".encode() in environ and b"run" in words[:4]:
             return int(folder.name)
     raise AssertionError(f"no runner in allocation {native_id}")
+
+
+@pytest.mark.long
+def test_stopped_database(make_site: Callable[[str], Site], postgresql_own: OwnServer) -> None:
+    """The server is stopped for 10 s under four runners: nothing is lost, nothing runs twice."""
+    site = make_site(postgresql_own.url)
+    jobs = [f"j{n}" for n in range(48)]
+    number = site.create(workflow(*[job(name, "sleep 2") for name in jobs]))
+    ids = [site.submit(number, "--exclusive", "-w", f"n{n}") for n in (1, 2, 3, 4)]
+    site.wait_for_status("running", 8)
+    postgresql_own.call("pg_ctl", "-w", "-m", "immediate", "stop")
+    stopped = time.monotonic()
+    wait_for(lambda: time.monotonic() - stopped > 10, "10 s")
+    postgresql_own.start()
+    states = site.slurm.wait_for_ends(*ids, seconds=LOSS_SECONDS)
+    assert states == dict.fromkeys(ids, "COMPLETED")
+    assert set(site.statuses().values()) == {"completed"}
+    assert counted(site, "start") == counted(site, "end") == Counter(jobs)
+
+
+@pytest.mark.long
+def test_stopped_controller(site: Site) -> None:
+    """Slurm does not answer for a minute: no job of a live runner is taken."""
+    jobs = [f"j{n}" for n in range(70)]
+    number = site.create(workflow(*[job(name, "sleep 9") for name in jobs]))
+    ids = [site.submit(number, "--exclusive", "-w", f"n{n}") for n in (1, 2, 3, 4)]
+    site.wait_for_status("running", 8)
+    site.slurm.stop_controller()
+    beats = "SELECT MIN(heartbeats) FROM compute_node"
+    before = site.sql(beats)[0][0]
+    wait_for(lambda: site.sql(beats)[0][0] >= before + 12, "a minute", seconds=150)
+    site.slurm.start_controller()
+    states = site.slurm.wait_for_ends(*ids, seconds=LOSS_SECONDS)
+    assert states == dict.fromkeys(ids, "COMPLETED")
+    assert set(site.statuses().values()) == {"completed"}
+    assert counted(site, "start") == counted(site, "end") == Counter(jobs)

@@ -77,3 +77,52 @@ def test_signal_race(site: Site, start: str) -> None:
     failed = [one for one in site.attempts() if one[1] not in ("completed", "terminated")]
     assert (failed, set(site.statuses().values())) == ([], {"completed"})
     assert Counter(one[0] for one in site.attempts() if one[1] == "completed") == Counter(jobs)
+
+
+def test_leaving(site: Site) -> None:
+    """A runner leaves an allocation whose node cannot run what is left, the others go on."""
+    requests = [
+        {"name": "both", "num_cpus": 2, "memory": "1g"},
+        {"name": "one", "num_cpus": 1, "memory": "1g"},
+    ]
+    jobs = [job(f"j{n}", "sleep 3", resource_requirements="both") for n in range(3)]
+    jobs.append(job("k", "true", resource_requirements="one"))
+    number = site.create(workflow(*jobs, resource_requirements=requests))
+    wide = site.submit(number, "-w", "n1", "-c", "2")
+    site.wait_for_status("running")
+    narrow = site.submit(number, "-w", "n2", "-c", "1", run="--allocation 1")
+    assert site.slurm.wait_for_ends(narrow) == {narrow: "COMPLETED"}
+    assert Counter(site.statuses().values())["completed"] < 4
+    assert site.slurm.wait_for_ends(wide) == {wide: "COMPLETED"}
+    assert set(site.statuses().values()) == {"completed"}
+
+
+@pytest.mark.long
+def test_walltime(site: Site) -> None:
+    """Only jobs start that end in time, and Slurm kills nothing."""
+    requests = [{"name": "r", "num_cpus": 1, "memory": "100m", "runtime": "PT8S"}]
+    jobs = [job(f"j{n}", "sleep 6", resource_requirements="r") for n in range(20)]
+    number = site.create(workflow(*jobs, resource_requirements=requests))
+    native_id = site.submit(number, "-w", "n1", "-c", "2", "-t", "1", run="--grace 5")
+    assert site.slurm.wait_for_ends(native_id, seconds=120)[native_id] in ("COMPLETED", "FAILED")
+    statuses = Counter(site.statuses().values())
+    assert set(statuses) == {"completed", "ready"} and statuses["completed"] >= 6
+    assert {one[1] for one in site.attempts()} == {"completed"}
+
+
+@pytest.mark.long
+def test_preemption(site: Site) -> None:
+    """An allocation of a higher priority takes the node: the jobs run again later.
+
+    Slurm signals a step as soon as it wants the node back, and a batch script later.
+    """
+    number = site.create(workflow(job("a", "sleep 12"), job("b", "sleep 12")))
+    low = site.submit(number, "--exclusive", "--requeue", "-w", "n1", start="srun")
+    site.wait_for_status("running", 2)
+    urgent = ("--exclusive", "-p", "urgent", "-w", "n1")
+    high = site.slurm.sbatch("sleep 1", *urgent, cwd=site.folder)
+    site.slurm.wait_for_ends(high, seconds=90)
+    again = site.submit(number, "--exclusive", "-w", "n2", start="srun")
+    site.slurm.wait_for_ends(again, low, seconds=300)
+    assert set(site.statuses().values()) == {"completed"}
+    assert {one[1] for one in site.attempts()} == {"completed", "terminated"}

@@ -298,3 +298,22 @@ def test_a_runner_that_was_dropped_stops(bench: Any) -> None:
     assert it.engine.shared.gone_reason == "taken from this runner"
     assert step.events == []
     assert it.status() == {"a": "ready"}
+
+
+@pytest.mark.parametrize(("code", "status"), [(143, "pending"), (3, "pending"), (0, "completed")])
+def test_signaled_with_its_lost_allocation(
+    bench: Any, tmp_path: Path, code: int, status: str
+) -> None:
+    """Slurm ended the job and killed the runner, which could not record the end: no failure."""
+    it, exit_file = claimed(bench, tmp_path)
+    recorded = '{"allocation": {"engine": "slurm", "native_id": "7"}}'
+    with it.store.write() as conn:
+        execute(conn, f"UPDATE compute_node SET options = '{recorded}'")
+        execute(conn, f"UPDATE job SET status = {JobStatus.RUNNING}, pid = 5, started_at = 1.0")
+    exit_file.parent.mkdir(parents=True, exist_ok=True)
+    exit_file.write_text(f"pid 5 5\n{code}\n")
+    heir, _ = take_over(it, LocalExecutor())
+    step(heir, it)
+    assert it.status() == {"a": status}
+    lost = because(Kind.LOST, places=("bench",), proof="rebooted")
+    assert reason(it) == (None if code == 0 else lost)
