@@ -60,7 +60,7 @@ def test_csv_cells(torc: Any, small: int) -> None:
 def test_formats_from_settings(torc: Any, small: int, place: Path) -> None:
     (place / "torc.toml").write_text('[client]\nformat = "json"\njson = "items"\n')
     assert list(torc("jobs", "list").json) == ["items"]
-    assert torc("jobs", "list", "-f", "json").json[0]["id"] == 1
+    assert torc("jobs", "list", "-f", "json").json["items"][0]["id"] == 1
     assert torc("status").json["id"] == small  # not a list
     (place / "torc.toml").write_text('[client]\nformat = "csv"\n')
     assert torc("jobs", "list").out.startswith("id,")

@@ -145,9 +145,14 @@ def test_exit_code_of_a_failure(torc: Any, place: Path) -> None:
     assert run(torc, place, large, "-q").code == 3
 
 
-def test_json_lists(torc: Any, small: int) -> None:
+def test_json_lists(torc: Any, client: Any, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(torc("jobs", "list", small, "-f", "json").json) == 2
     assert len(torc("jobs", "list", small, "-f", "json-items").json["items"]) == 2
+    monkeypatch.setenv("TORC_CLIENT__JSON", "items")
+    for words in (("-f", "json", "jobs", "list"), ("jobs", "list", "--format=json")):
+        assert len(torc(*words, small).json["items"]) == 2
+    assert torc("-f", "json", "jobs", "get", 1).json["id"] == 1
+    assert len(client("jobs", "list", small, "-f", "json").json["jobs"]) == 2
 
 
 def test_ids_in_tokens(torc: Any, place: Path) -> None:

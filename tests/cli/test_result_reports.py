@@ -11,7 +11,7 @@ SPEC = """
 name: w
 jobs:
   - {name: good, command: echo 1}
-  - {name: bad, command: exit 3}
+  - {name: bad, command: exit 3, depends_on: [good]}
 """
 
 

@@ -91,7 +91,9 @@ def _follows(words: list[str]) -> bool:
     """Return whether the command may print events or a log until the workflow ends."""
     after = zip(words, [*words[1:], ""], strict=True)
     formats = ("json", "table", "csv", "x")
-    return "--follow" in words or any(word == "-f" and it not in formats for word, it in after)
+    if "--follow" in words or "monitor" in words:
+        return True
+    return any(word == "-f" and it not in formats for word, it in after)
 
 
 def mutated(chance: random.Random, text: str) -> bytes:

@@ -221,6 +221,8 @@ RESULTS = (
     OutputColumn("Avg GPU %", shown("avg_gpu_percent", _rounded), 7, some=True),
     OutputColumn("Ended", shown("ended_at", when), 4),
     OutputColumn("WF ID", "workflow_id", 8),
+    OutputColumn("Stdout", lambda record: record.get("stdout_path"), 9, some=True),
+    OutputColumn("Stderr", lambda record: record.get("stderr_path"), 9, some=True),
 )
 NODES = (
     ID,

@@ -7,11 +7,12 @@ list of workflows. Only the parser of the command that is called is built.
 from __future__ import annotations
 
 import os
+from argparse import Namespace
 from collections.abc import Sequence
 from importlib import import_module
 
-from torc_tui.cli.command_help import group_text, help_text, parser_of
-from torc_tui.cli.command_table import BY_NAME, GROUPS
+from torc_tui.cli.command_help import CommandParser, group_text, help_text, parser_of
+from torc_tui.cli.command_table import BY_NAME, GROUPS, CliCommand
 from torc_tui.cli.diagnostics import print_notices
 from torc_tui.cli.global_options import PLAIN, VALUED, GlobalOptions
 from torc_tui.errors import TorcError, UsageError
@@ -22,11 +23,6 @@ _FRONT = ("-h", "--help", "--version", "-V", "--read-only", "-s", *PLAIN)
 
 
 _FIRST_WORDS = [*(name for name in BY_NAME if " " not in name), *GROUPS]
-_OF_UPSTREAM = {
-    "reports": "`torc results list` shows the results of a workflow",
-    "watch": "`torc events list -f` and `torc ID` show what happens",
-}
-"""What replaces commands of upstream that do not exist here."""
 
 
 def run(program: str, words: Sequence[str]) -> int:
@@ -66,7 +62,7 @@ def _call(program: str, name: str, arguments: Sequence[str], options: GlobalOpti
 
     command = BY_NAME[name]
     own, follow = options.take(arguments, command.formats, follow=command.follow)
-    parsed = parser_of(command, program, name).read(own)
+    parsed = _parsed(parser_of(command, program, name), command, own)
     if follow:
         parsed.follow = True
     module, _, function = command.handler.partition(":")
@@ -78,6 +74,19 @@ def _call(program: str, name: str, arguments: Sequence[str], options: GlobalOpti
         return int(handler(call) or 0)
     finally:
         call.close()
+
+
+def _parsed(parser: CommandParser, command: CliCommand, words: Sequence[str]) -> Namespace:
+    """Return the values of the arguments; if necessary, translate options of upstream."""
+    try:
+        return parser.read(words)
+    except UsageError:
+        from torc_tui.cli.upstream_options import translated
+
+        others = translated(command.names[0], words)
+        if others == list(words):
+            raise
+    return parser.read(others)
 
 
 def _is_command(words: Sequence[str]) -> bool:
@@ -163,11 +172,12 @@ def _workflow_called(program: str, options: GlobalOptions, words: Sequence[str])
     if any(not word.startswith("-") for word in others):
         return None
     from torc_tui.cli.open_app import workflow_called
+    from torc_tui.cli.upstream_options import COMMANDS as upstream_commands
 
     try:
         return workflow_called(first, options.database)
     except TorcError as error:
-        if first in _OF_UPSTREAM or _similar(first, _FIRST_WORDS):
+        if first in upstream_commands or _similar(first, _FIRST_WORDS):
             return None
         raise UsageError(
             f"cannot look for a workflow {first!r}: {error}",
@@ -184,8 +194,10 @@ def _similar(word: str, known: Sequence[str]) -> list[str]:
 def _unknown(program: str, word: str, known: Sequence[str], before: str) -> UsageError:
     near = [] if before else [name for name in BY_NAME if name.partition(" ")[2] == word][:3]
     near = near or _similar(word, known)
-    if not before and word in _OF_UPSTREAM:
-        hint = _OF_UPSTREAM[word]
+    from torc_tui.cli.upstream_options import COMMANDS as upstream_commands
+
+    if before + word in upstream_commands:
+        hint = upstream_commands[before + word]
     elif near:
         hint = f"did you mean {' or '.join(f'`{program} {before}{name}`' for name in near)}?"
     else:

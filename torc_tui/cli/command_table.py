@@ -453,6 +453,22 @@ WORKFLOW_COMMANDS = (
         ),
     ),
     CliCommand(
+        ("workflows reconcile",),
+        "runners:reconcile",
+        "Report results that are outside the database: none, because runners write no journals",
+        (
+            arg("workflow WORKFLOW", "id or name"),
+            arg("run RUN", "number of the run", type=COUNT),
+            arg("--base-dir DIR", "accepted for compatibility, without effect"),
+        ),
+    ),
+    CliCommand(
+        ("workflows diagnose",),
+        "why:diagnose",
+        "Explain what the jobs of a workflow wait for, and why some failed",
+        (WORKFLOW,),
+    ),
+    CliCommand(
         ("logs", "jobs logs"),
         "logs:logs",
         "Show, search or bundle the output of jobs (default: the job that failed last)",
@@ -1021,6 +1037,10 @@ _REQUESTS = (
 )
 
 _NEW_NAME = arg("-n --name", "name", type=label, required=True)
+_EVENTS = (
+    arg("-t --type KIND", "only events of this kind"),
+    arg("-j --job-id JOB", "only of this job", type=POSITIVE),
+)
 
 RECORD_COMMANDS = (
     _list(
@@ -1072,6 +1092,8 @@ RECORD_COMMANDS = (
         arg("-s --status STATUS", "only results with one of these statuses: failed,terminated"),
         flag("--all-runs", "include every attempt of every run"),
         arg("--compute-node ID", "only results of the runner with this id", type=POSITIVE),
+        flag("--include-logs", "with the paths of the logs"),
+        arg("-o --output-dir DIR", "accepted for compatibility, without effect"),
         *LISTING,
     ),
     _list(
@@ -1099,18 +1121,37 @@ RECORD_COMMANDS = (
         changes=True,
     ),
     CliCommand(
-        ("events list", "events monitor"),
+        ("events list",),
         "events:list_",
         "List events, or follow them with -f",
         (
             WORKFLOW,
-            arg("-t --type KIND", "only events of this kind"),
-            arg("-j --job-id JOB", "only of this job", type=POSITIVE),
+            *_EVENTS,
             arg("-l --limit", "only the last N", type=COUNT),
+            OFFSET,
+            *ORDER,
             flag("--follow", "print new events until interrupted (also -f)"),
         ),
         follow=True,
         formats=LIST,
+    ),
+    CliCommand(
+        ("events monitor",),
+        "events:monitor",
+        "Print new events until interrupted",
+        (
+            WORKFLOW,
+            *_EVENTS,
+            arg("-d --duration MINUTES", "stop after this many minutes", type=SECONDS),
+            arg(
+                "--level",
+                "only events of this level or a higher one (default: info)",
+                choices=("debug", "info", "warning", "error"),
+                default="info",
+            ),
+            arg("--filename FILE", "also append the events to this file", complete="file"),
+        ),
+        formats=TEXT,
     ),
     CliCommand(
         ("events get-latest-event",),
@@ -1136,7 +1177,12 @@ RECORD_COMMANDS = (
         (arg("ids ID", "ids of events", nargs="+", type=POSITIVE), OF_WORKFLOW, NO_PROMPTS),
         changes=True,
     ),
-    _list("resource-requirements list", "records:requirements", "List resource requirements"),
+    _list(
+        "resource-requirements list",
+        "records:requirements",
+        "List resource requirements",
+        *LISTING,
+    ),
     CliCommand(
         ("resource-requirements get",), "requirements:get", "Show resource requirements", (_ID,)
     ),
@@ -1167,7 +1213,7 @@ RECORD_COMMANDS = (
         (_ID, NO_PROMPTS),
         changes=True,
     ),
-    _list("failure-handlers list", "records:failure_handlers", "List failure handlers"),
+    _list("failure-handlers list", "records:failure_handlers", "List failure handlers", *LISTING),
     CliCommand(
         ("failure-handlers get",),
         "records:failure_handler",
@@ -1180,19 +1226,26 @@ RECORD_COMMANDS = (
         "List the actions of a workflow, and what became of them",
     ),
     _list(
-        "job-dependencies job-job", "execution_plan:job_job", "List the dependencies between jobs"
+        "job-dependencies job-job",
+        "execution_plan:job_job",
+        "List the dependencies between jobs",
+        *LISTING,
     ),
     _list(
         "job-dependencies job-file",
         "execution_plan:job_file",
         "List the jobs that write and read each file",
+        *LISTING,
     ),
     _list(
         "job-dependencies job-user-data",
         "execution_plan:job_user_data",
         "List the jobs that write and read each user data record",
+        *LISTING,
     ),
-    _list("compute-nodes list", "records:compute_nodes", "List the runners of a workflow"),
+    _list(
+        "compute-nodes list", "records:compute_nodes", "List the runners of a workflow", *LISTING
+    ),
     CliCommand(("compute-nodes get",), "records:compute_node", "Show a runner", (_ID,)),
     _of(
         catalog.RESIZE,

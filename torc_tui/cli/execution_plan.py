@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import Any
 
-from torc_tui.cli import columns, output
+from torc_tui.cli import columns, lists, output
 from torc_tui.cli.call import Call
 from torc_tui.cli.command_line import names_file
 from torc_tui.cli.create import plan_of
@@ -122,7 +122,7 @@ def job_job(call: Call) -> None:
         for job, other in sorted(pairs)
         if job in names and other in names  # skip jobs that were removed
     ]
-    call.show_list("job_dependencies", columns.JOB_JOB, found)
+    call.show_list("job_dependencies", columns.JOB_JOB, lists.part(call, found))
 
 
 def job_file(call: Call) -> None:
@@ -132,14 +132,14 @@ def job_file(call: Call) -> None:
     found = [
         {**one, "file_path": paths[one["file_id"]]} for one in _writers(call, workflow_id, "file")
     ]
-    call.show_list("job_file_relationships", columns.JOB_FILE, found)
+    call.show_list("job_file_relationships", columns.JOB_FILE, lists.part(call, found))
 
 
 def job_user_data(call: Call) -> None:
     """List the jobs that write and read each user data record."""
     workflow_id = call.workflow_id(call.options.workflow)
     found = _writers(call, workflow_id, "user_data")
-    call.show_list("job_user_data_relationships", columns.JOB_USER_DATA, found)
+    call.show_list("job_user_data_relationships", columns.JOB_USER_DATA, lists.part(call, found))
 
 
 def _writers(call: Call, workflow_id: int, kind: str) -> list[dict[str, Any]]:

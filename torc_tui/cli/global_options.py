@@ -16,10 +16,16 @@ from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.errors import UsageError
 
 _DATABASE = ("--database", "--db")
-_OF_SERVER = ("--url", "--password")
+_OF_SERVER = (
+    *("--url", "--password", "--cookie-header", "--tls-ca-cert"),
+    *("--snapshot-interval-seconds", "--torc-server-bin"),
+)
 VALUED = (*_DATABASE, *_OF_SERVER, "--log-level")
 """Options with a value, besides the format."""
-PLAIN = ("--standalone", "--prompt-password", "--skip-version-check")
+PLAIN = (
+    *("--standalone", "--prompt-password", "--skip-version-check"),
+    *("--tls-insecure", "--in-memory"),
+)
 """Options without a value."""
 STANDALONE = "torc_output/torc.db"
 NO_SERVER = "there is no server: commands open the database themselves, see --database"
@@ -80,6 +86,9 @@ class GlobalOptions:
     def format_for(self, command: CliCommand, program: str) -> str:
         """Return the format: of the command line, the dialect, the settings or the command."""
         if self.format in command.formats:
+            as_items = self.format == "json" and "json-items" in command.formats
+            if as_items and program == "torc" and settings.load().get("client.json") == "items":
+                return "json-items"
             return str(self.format)
         if self.format is not None:
             raise UsageError(

@@ -44,6 +44,27 @@ def show(call: Call, key: str, columns: Sequence[OutputColumn], records: Records
         _print_table(call, key, columns, records)
 
 
+def part(call: Call, records: Records) -> Records:
+    """Return the part of a whole list that the options select; UsageError for an unknown order."""
+    page = call.page
+    key = call.options.sort_by
+    if key is not None:
+        keys = dict.fromkeys(name for record in records for name in record)
+        if records and key not in keys:
+            raise UsageError(f"cannot sort by {key!r}", hint=f"keys: {', '.join(keys)}")
+        records = sorted(records, key=lambda record: _sort_key(record.get(key)))
+    if page["reverse"]:
+        records = list(reversed(records))
+    return records[page["offset"] :][: page["limit"]]
+
+
+def _sort_key(value: Any) -> tuple[int, Any]:
+    """Return an order of all JSON values: null, numbers, and the rest as text."""
+    if value is None:
+        return 0, 0
+    return (1, value) if isinstance(value, (int, float)) else (2, str(value))
+
+
 def show_ids(call: Call, key: str, ids: Sequence[int]) -> None:
     """Print ids as JSON, for lists that upstream prints so."""
     if call.format == "json-items":

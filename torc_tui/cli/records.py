@@ -6,6 +6,7 @@ from torc_tui.cli import columns, lists
 from torc_tui.cli.call import Call
 from torc_tui.cli.job_filters import statuses_of
 from torc_tui.cli.resources import devices, with_devices
+from torc_tui.cli.result_reports import with_logs
 from torc_tui.errors import NotFound
 from torc_tui.store import queries
 from torc_tui.store.selection import ListSelection
@@ -51,6 +52,8 @@ def results(call: Call) -> None:
     found = with_devices(call, workflow_id, found)
     if call.format == "table":
         found = [{**record, "devices": devices(record["gpus"])} for record in found]
+    if options.include_logs:
+        found = with_logs(call, workflow_id, found)
     call.show_list("results", columns.RESULTS, found)
 
 
@@ -63,7 +66,7 @@ def result(call: Call) -> None:
 def requirements(call: Call) -> None:
     """List resource requirements."""
     found = queries.list_requirements(call.store, call.workflow_id(call.options.workflow))
-    call.show_list("resource_requirements", columns.REQUIREMENTS, found)
+    call.show_list("resource_requirements", columns.REQUIREMENTS, lists.part(call, found))
 
 
 def job_requirements(call: Call) -> None:
@@ -122,7 +125,7 @@ def failure_handler(call: Call) -> None:
 def failure_handlers(call: Call) -> None:
     """List failure handlers."""
     found = queries.list_failure_handlers(call.store, call.workflow_id(call.options.workflow))
-    call.show_list("failure_handlers", columns.FAILURE_HANDLERS, found)
+    call.show_list("failure_handlers", columns.FAILURE_HANDLERS, lists.part(call, found))
 
 
 def actions(call: Call) -> None:
@@ -140,7 +143,7 @@ def _status(action: queries.Record) -> str:
 def compute_nodes(call: Call) -> None:
     """List runners."""
     found = queries.list_compute_nodes(call.store, call.workflow_id(call.options.workflow))
-    call.show_list("compute_nodes", columns.NODES, found)
+    call.show_list("compute_nodes", columns.NODES, lists.part(call, found))
 
 
 def compute_node(call: Call) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torc_tui.cli import output
@@ -61,13 +62,21 @@ def results(call: Call) -> None:
     workflow_id = call.workflow_id(call.options.workflow)
     wanted = ListSelection(current=None if call.options.all_runs else True)
     found = queries.list_results(call.store, workflow_id, wanted)
+    records = list(map(with_timestamps, with_logs(call, workflow_id, found)))
+    output.json_value({"workflow_id": workflow_id, "results": records})
+
+
+def with_logs(
+    call: Call, workflow_id: int, results: Sequence[queries.Record]
+) -> list[queries.Record]:
+    """Return results with the paths of their logs."""
     logs = {
         (one.job_id, one.run_id, one.attempt_id): (one.stdout, one.stderr)
         for one in log_files.all_attempts(call.store, workflow_id)
     }
-    records = []
-    for result in found:
+    found = []
+    for result in results:
         key = (result["job_id"], result["run_id"], result["attempt_id"])
         stdout, stderr = logs.get(key, (None, None))
-        records.append(with_timestamps({**result, "stdout_path": stdout, "stderr_path": stderr}))
-    output.json_value({"workflow_id": workflow_id, "results": records})
+        found.append({**result, "stdout_path": stdout, "stderr_path": stderr})
+    return found

@@ -29,6 +29,18 @@ def stop(call: Call) -> None:
     call.done({"id": node, "hard": hard, "status": "success"}, done)
 
 
+def reconcile(call: Call) -> None:
+    """Print that there are no results outside the database.
+
+    A runner without a database keeps its jobs and waits, and the next runner of the machine records
+    how the jobs of a killed runner ended.
+    """
+    call.workflow_id(call.options.workflow)
+    done = dict.fromkeys(("files", "total_completions", "accepted", "rejected"), 0)
+    message = "Nothing to reconcile: runners write no journals; lost runners are found by"
+    call.done(done, f"{message} `torc workflows sync-status {call.options.workflow}`")
+
+
 def drop(call: Call) -> None:
     """Drop one runner."""
     from torc_tui.operations.lost_runners import drop_runner

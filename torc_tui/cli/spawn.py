@@ -99,7 +99,7 @@ def read(words: Sequence[str]) -> SpawnCall | None:
     options, (file,) = line
     if options.get("format", "json") not in ("json", "table"):
         return None
-    if any(not options.get(key, "-").strip() for key in ("database", "lineage")):
+    if any(not options.get(key, "-").strip() for key in ("database", "lineage", "state")):
         return None
     if not options.get("lineage", "").isprintable():  # the full parser checks it
         return None

@@ -72,6 +72,13 @@ def why(call: Call) -> None:
         print_stderr(after_failure(workflow_id))
 
 
+def diagnose(call: Call) -> None:
+    """Print what a workflow waits for, and why its jobs failed."""
+    from torc_tui.cli.why_workflow import explain_workflow
+
+    explain_workflow(call, call.workflow_id(call.options.workflow))
+
+
 def _print_job(call: Call, workflow_id: int, job_id: int, chain: views.Explanation) -> None:
     for line in views.lines(chain, plain=not output.unicode()):
         output.line(line)
