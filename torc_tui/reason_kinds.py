@@ -104,6 +104,17 @@ class Kind(StrEnum):
     EDGE = "edge", "edge via"  # why a job of a plan waits for another, as an EdgeKind
     JOB_GONE = "job_gone", "id"
     MORE = "more", "number"
+    # Why jobs get no allocation of a cluster. `resource`: cpus, memory, gpus, gpu_model or runtime
+    # with the `largest` amount that a `partition` has, or all: there is no partition for all of it.
+    NO_PARTITION = "no_partition", "resource requested largest partition"
+    UNKNOWN_PARTITION = "unknown_partition", "name"
+    SEVERAL_NODES = "several_nodes", "requested"
+    WALLTIME_TOO_SHORT = "walltime_too_short", "requested limit"
+    ALLOCATION_LIMIT = "allocation_limit", "name limit"  # `name` is that of the limit
+    GROUP_PAUSED = "group_paused", "group cause workflow"  # `cause`: a reason, None: by a user
+    GROUP_WAITS = "group_waits", "seconds"  # until the next request of the group
+    FUTILE = "futile", "number detail"  # allocations that ended without starting a job
+    GROUP_REFUSED = "group_refused", "number detail"  # in the words of the cluster
     # Warnings about jobs that did not fail.
     MEMORY_EXCEEDED = "memory_exceeded", "used requested"
     GPU_MEMORY_EXCEEDED = "gpu_memory_exceeded", "used requested"
@@ -164,3 +175,10 @@ class Kind(StrEnum):
     NOT_VISIBLE = "not_visible", "name path"
     # A job that was reset because it follows others, and is kept if its inputs are equal.
     MAY_BE_KEPT = "may_be_kept"
+
+
+ABOUT_ALLOCATIONS = (
+    *(Kind.NO_PARTITION, Kind.UNKNOWN_PARTITION, Kind.SEVERAL_NODES, Kind.WALLTIME_TOO_SHORT),
+    *(Kind.ALLOCATION_LIMIT, Kind.GROUP_PAUSED, Kind.GROUP_WAITS, Kind.FUTILE, Kind.GROUP_REFUSED),
+)
+"""Why jobs get no allocation of a cluster."""

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Union
 
+from torc_tui.reason_kinds import ABOUT_ALLOCATIONS as ABOUT_ALLOCATIONS
 from torc_tui.reason_kinds import Kind as Kind
 from torc_tui.records import dataclass
 

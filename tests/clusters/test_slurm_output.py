@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from torc_tui.clusters import slurm_output
-from torc_tui.clusters.base import NodeShape, Submitted
+from torc_tui.clusters.base import Submitted
 from torc_tui.resources.allocation_states import AllocationOutcome, AllocationState
+from torc_tui.resources.partitions import NodeShape
 
 QUEUE = """\
 Welcome to the cluster! Maintenance on Monday | read the news

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from torc_tui.errors import Refused, TorcError
 from torc_tui.resources.allocation_states import AllocationOutcome, AllocationState
+from torc_tui.resources.partitions import Partition
 
 
 class ClusterSilent(TorcError):
@@ -21,33 +22,6 @@ class ClusterSilent(TorcError):
 
 class ClusterRefused(Refused):
     """The batch system refused a request; the message has its own words."""
-
-
-class NodeShape(NamedTuple):
-    """Equal nodes of a partition: their number, and what each of them has.
-
-    ``memory`` is in bytes. ``gpus`` are numbers by type; the type is empty if it has no name.
-    """
-
-    nodes: int
-    cpus: int
-    memory: int
-    gpus: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def num_gpus(self) -> int:
-        """Return the number of GPUs of a node."""
-        return sum(number for _, number in self.gpus)
-
-
-class Partition(NamedTuple):
-    """A partition. ``max_walltime`` is in seconds, None without a limit."""
-
-    name: str
-    is_up: bool
-    is_default: bool
-    max_walltime: float | None
-    shapes: tuple[NodeShape, ...]
 
 
 class AllocationRequest(NamedTuple):

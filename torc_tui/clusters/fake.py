@@ -14,13 +14,12 @@ from torc_tui.clusters.base import (
     AllocationRequest,
     ClusterRefused,
     ClusterSilent,
-    NodeShape,
-    Partition,
     SeenAllocation,
     Submitted,
 )
 from torc_tui.clusters.slurm_script import batch_script
 from torc_tui.resources.allocation_states import AllocationOutcome, AllocationState
+from torc_tui.resources.partitions import NodeShape, Partition
 
 Behavior = Literal["queue", "start", "end"]
 """What becomes of a new allocation: it waits, it starts at once, or it also ends at once."""

@@ -14,12 +14,12 @@ from torc_tui.clusters.base import (
     AllocationRequest,
     ClusterRefused,
     ClusterSilent,
-    Partition,
     SeenAllocation,
     Submitted,
 )
 from torc_tui.clusters.commands import clean_environ, run_command
 from torc_tui.clusters.slurm_script import batch_script
+from torc_tui.resources.partitions import Partition
 
 _PARTITION_SECONDS = 600.0
 """Time for which the partitions are kept."""

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from torc_tui.clusters.base import NodeShape, Partition, SeenAllocation, Submitted
+from torc_tui.clusters.base import SeenAllocation, Submitted
 from torc_tui.resources.allocation_states import AllocationOutcome, AllocationState
+from torc_tui.resources.partitions import NodeShape, Partition
 
 SQUEUE_FORMAT = "%i|%T|%S|%e|%N|%k|%r"
 """The comment of a user may contain any character, the reason never a bar."""

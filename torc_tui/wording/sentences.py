@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from torc_tui.model import EdgeKind
 from torc_tui.quoting import quoted
-from torc_tui.reasons import Kind, Reason
+from torc_tui.reasons import ABOUT_ALLOCATIONS, Kind, Reason
 from torc_tui.wording.gpu_sentences import gpu_sentences
 from torc_tui.wording.notices import notice_sentences
 from torc_tui.wording.quantities import (
@@ -267,6 +267,12 @@ def _schema_mismatch(reason: Reason) -> str:
     return f"user data {reason['name']} does not follow its schema: {violations}"
 
 
+def _of_cluster(reason: Reason) -> str:
+    from torc_tui.wording.cluster_sentences import CLUSTER_SENTENCES  # rarely needed
+
+    return CLUSTER_SENTENCES[reason.kind](reason)
+
+
 _SENTENCES: Mapping[Kind, str | Callable[[Reason], str]] = {
     Kind.TEXT: lambda reason: str(reason["text"] or ""),
     Kind.EXIT: _exit,
@@ -322,6 +328,7 @@ _SENTENCES: Mapping[Kind, str | Callable[[Reason], str]] = {
         f" {size(reason['memory'] or 0)} here, too ({', '.join(reason['users'] or ())})"
     ),
     **gpu_sentences(sentence),
+    **dict.fromkeys(ABOUT_ALLOCATIONS, _of_cluster),
     **notice_sentences(sentence),
     Kind.RUNTIME_TOO_LONG: _runtime_too_long,
     Kind.PARALLEL_LIMIT: _parallel_limit,
