@@ -41,6 +41,12 @@ STARTS: dict[str, tuple[Any, str]] = {
     "client.run.gpu_idle_memory": ("512m", "Memory of others on a GPU that still counts as free."),
     "client.run.gpu_packing": ("spread", "spread or pack: how shares are placed on several GPUs."),
     "client.run.gpu_foreign": ("avoid", "avoid or ignore: GPUs on which other programs compute."),
+    "cluster.account": ("", "Account of the allocations that torc requests."),
+    "cluster.partition": ("", "Partition of them; default: the first one that fits."),
+    "cluster.max_nodes": (10, "Most nodes of a workflow at a time."),
+    "cluster.default_runtime": (3600.0, "Seconds that are planned for jobs without a runtime."),
+    "cluster.prologue": ("", "Lines that run on the first node before the runners start."),
+    "cluster.poll_seconds": (30.0, "Seconds between two looks at the queue of the cluster."),
     "notify.command": ("", "Shell command at the end of each run; TORC_NOTICE says what ended."),
     "notify.bell": (False, "Ring the bell of the terminal."),
     "notify.desktop": (False, "Show a notification of the desktop."),
@@ -65,6 +71,9 @@ LIMITS: dict[str, tuple[int, int]] = {
     "client.run.grace": (0, MOST_SECONDS),
     "notify.timeout": (0, 600),
     "client.run.gpu_wait": (0, MOST_SECONDS),
+    "cluster.max_nodes": (1, MOST_INTEGER),
+    "cluster.default_runtime": (1, MOST_SECONDS),
+    "cluster.poll_seconds": (10, 600),
 }
 """The smallest and the largest value of numbers."""
 

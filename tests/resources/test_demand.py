@@ -132,6 +132,13 @@ def test_request_that_fits_nowhere_has_a_reason(values: dict[str, Any], text: st
     assert sentence(unserved.reason) == text
 
 
+def test_undeclared_runtime_fits_somewhere() -> None:
+    assert planned(jobs(1, runtime=None)).wanted[0].walltime == 5700.0
+    assert planned(jobs(1, runtime=None), partitions=[DEBUG]).wanted[0].walltime == 300.0
+    rules = {"s": GroupRules(walltime=600.0)}
+    assert planned(jobs(1, scheduler="s", runtime=None), rules=rules).wanted[0].walltime == 600.0
+
+
 def test_runtime_beyond_every_limit_has_a_reason() -> None:
     plan = planned(jobs(1, runtime=50 * 3600.0), partitions=(DEBUG, GPU))
     assert sentence(plan.unserved[0].reason) == (

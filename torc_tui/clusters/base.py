@@ -30,7 +30,7 @@ class AllocationRequest(NamedTuple):
     ``cpus``, ``memory`` (bytes) and ``gpus`` are of each node, ``walltime`` is in seconds.
     ``options`` are options of the batch system, one a line, in its own words; they come last.
     ``commands`` are the lines of the script before ``runner``, the command that starts a runner on
-    each node. ``environ`` is added to the environment of the script.
+    each node. ``environ`` is exported in the script; ``secrets`` are too, and never written to it.
     """
 
     name: str
@@ -49,6 +49,7 @@ class AllocationRequest(NamedTuple):
     options: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     environ: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[tuple[str, str], ...] = ()
     requeue: bool = False
     serialize: bool = False
 
@@ -86,6 +87,9 @@ class Cluster(Protocol):
 
     def partitions(self) -> list[Partition]:
         """Return the partitions; those that are the default first."""
+
+    def cluster_name(self) -> str:
+        """Return the name of the cluster, which tells its ids from those of another cluster."""
 
     def script(self, request: AllocationRequest) -> str:
         """Return the script of a request, without anything secret."""

@@ -58,6 +58,10 @@ class FakeCluster:
         self._called("partitions")
         return self._partitions
 
+    def cluster_name(self) -> str:
+        """Return the name of this cluster."""
+        return "fake"
+
     def script(self, request: AllocationRequest) -> str:
         """Return the script that Slurm would get."""
         return batch_script(request)

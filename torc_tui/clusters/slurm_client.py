@@ -60,8 +60,10 @@ class Slurm:
 
     def submit(self, request: AllocationRequest) -> Submitted:
         """Submit a request."""
-        cluster = self._cluster_name()
-        done = run_command(["sbatch", "--parsable"], text=batch_script(request), environ=_environ())
+        cluster = self.cluster_name()
+        done = run_command(
+            ["sbatch", "--parsable"], text=batch_script(request), environ=_environ(request)
+        )
         if done.code:
             raise ClusterRefused(
                 f"Slurm refused the request: {done.message}", hint=_hint(done.message)
@@ -91,7 +93,7 @@ class Slurm:
         """Return when the request would start; None if that is unknown."""
         try:
             done = run_command(
-                ["sbatch", "--test-only"], text=batch_script(request), environ=_environ()
+                ["sbatch", "--test-only"], text=batch_script(request), environ=_environ(request)
             )
         except ClusterSilent:
             return None
@@ -102,8 +104,8 @@ class Slurm:
         if ids:
             run_command(["scancel", *ids])
 
-    def _cluster_name(self) -> str:
-        """Return the name of the cluster; empty if it is unknown."""
+    def cluster_name(self) -> str:
+        """Return the name of the cluster, which tells its ids from those of another cluster."""
         if self._cluster is None:
             lines = run_command(["scontrol", "show", "config"]).lines
             found = (line.partition("=") for line in lines if line.startswith("ClusterName"))
@@ -119,9 +121,9 @@ def _answer(*command: str) -> list[str]:
     return done.lines
 
 
-def _environ() -> dict[str, str]:
+def _environ(request: AllocationRequest) -> dict[str, str]:
     """Return the environment of sbatch, which the job inherits."""
-    environ = clean_environ(os.environ)
+    environ = clean_environ(os.environ) | dict(request.secrets)
     for name in ("LC_ALL", "SLURM_TIME_FORMAT"):
         environ.pop(name)
         if name in os.environ:

@@ -79,7 +79,7 @@ def _kinds(given: DemandInput) -> tuple[list[DemandKind], list[UnservedJobs]]:
     unserved: list[UnservedJobs] = []
     for demand in given.jobs:
         rules = _rules(given, demand.scheduler)
-        runtime = demand.request.runtime or given.default_runtime
+        runtime = demand.request.runtime or _undeclared(given, rules)
         found = _nodes_for(demand.request, runtime, rules, given.partitions)
         if isinstance(found, Reason):
             group = demand.scheduler or rules.partition or demand.request.name
@@ -93,6 +93,15 @@ def _kinds(given: DemandInput) -> tuple[list[DemandKind], list[UnservedJobs]]:
         memory, gpus = demand.request.planned_memory, gpus_of(demand.request)
         kinds.append(DemandKind(group, demand, found, rules, runtime, memory, gpus))
     return kinds, unserved
+
+
+def _undeclared(given: DemandInput, rules: GroupRules) -> float:
+    """Return the runtime that is planned for jobs without one: it fits into some allocation."""
+    longest = rules.walltime
+    if longest is None:
+        limits = [one.max_walltime for one in usable(given.partitions, rules.partition)]
+        longest = max((inf if limit is None else limit for limit in limits), default=inf)
+    return min(given.default_runtime, max(longest - START_SECONDS, 1.0))
 
 
 def _rules(given: DemandInput, scheduler: str | None) -> GroupRules:

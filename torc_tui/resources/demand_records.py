@@ -97,7 +97,10 @@ class DemandInput:
 
 
 class WantedAllocation(NamedTuple):
-    """An allocation to be requested; ``jobs`` are those it is for, by their requirements."""
+    """An allocation to be requested; ``jobs`` are those it is for, by their requirements.
+
+    Each of its runners runs at most ``max_parallel_jobs`` at a time.
+    """
 
     group: str
     scheduler: str | None
@@ -110,6 +113,7 @@ class WantedAllocation(NamedTuple):
     gpu_type: str
     walltime: float
     jobs: Mapping[int, int]
+    max_parallel_jobs: int | None = None
 
 
 class UnservedJobs(NamedTuple):

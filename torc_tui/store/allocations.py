@@ -185,6 +185,17 @@ def save_submission(conn: Connection, workflow_id: int, values: Mapping[str, Any
     conn.execute(sql.SAVE_HOST_VALUE, key=_key(workflow_id), value=dumps(values))
 
 
+def database_id(conn: Connection) -> str:
+    """Return the id of this database, which names it in the queue of a cluster."""
+    found: str | None = conn.value(sql.HOST_VALUE, key="uuid")
+    if found is None:
+        import uuid
+
+        found = uuid.uuid4().hex
+        conn.execute(sql.SAVE_HOST_VALUE, key="uuid", value=found)
+    return found
+
+
 def _key(workflow_id: int) -> str:
     return f"submission:{workflow_id}"
 

@@ -79,6 +79,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "compute_node.allocation_id IS NOT NULL ORDER BY compute_node.id", "workflow_id", "id "
         "hostname node_name allocation_id num_cpus memory gpus:json ends_at heartbeat_at "
         "started_at"),
+    "SCHEDULE_ACTIONS": ("SELECT action.id, action.trigger_type, action.job_ids, "
+        "action.settings, action.executed_run_id FROM action WHERE action.workflow_id = ?1 AND "
+        "action.action_type = 'schedule_nodes' ORDER BY action.id", "workflow_id", "id "
+        "trigger_type job_ids:json settings:json executed_run_id"),
     "SET_SCRIPT": ("UPDATE allocation SET script=?1, stdout=?2, settings=?3 WHERE allocation.id "
         "= ?4", "script stdout settings:json allocation_id"),
     "SET_SUBMITTED": ("UPDATE allocation SET cluster=?1, native_id=?2, state='queued' WHERE "
@@ -104,9 +108,6 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "WHERE allocation.id = ?11 AND allocation.state IN ('requested', 'queued', 'running')",
         "state outcome reason nodelist starts_at started_at ends_at ended_at jobs_started "
         "settings:json allocation_id"),
-    "WORKFLOWS_WITH_ALLOCATIONS": ("SELECT DISTINCT allocation.workflow_id FROM allocation "
-        "WHERE allocation.state IN ('requested', 'queued', 'running') ORDER BY "
-        "allocation.workflow_id", "", "workflow_id"),
 }
 # statements that differ for PostgreSQL
 POSTGRESQL: dict[str, str] = {

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from torc_tui.resources.allocation_states import OPEN, AllocationState
 from torc_tui.status import FINISHED, HELD, JobStatus
-from torc_tui.store.schema import allocation, compute_node, dependency, job, lease, result
+from torc_tui.store.schema import action, allocation, compute_node, dependency, job, lease, result
 from torc_tui.store.statements.terms import (
     Bulk,
     ByDialect,
@@ -33,9 +33,6 @@ INSERT_ALLOCATION = Bulk(allocation)
 ALLOCATIONS = pick(allocation, _COLUMNS, of_workflow(allocation)).order_by(allocation.c.id)
 OPEN_ALLOCATIONS = ALLOCATIONS.where(_is_open)
 ALLOCATION = pick(allocation, f"{_COLUMNS} script", _one)
-WORKFLOWS_WITH_ALLOCATIONS = (
-    select(allocation.c.workflow_id).where(_is_open).distinct().order_by(allocation.c.workflow_id)
-)
 SET_SCRIPT = update(allocation).where(_one).values(given(allocation, "script stdout settings"))
 SET_SUBMITTED = (
     update(allocation)
@@ -130,6 +127,12 @@ SOON_REQUESTS = (
     .order_by(job.c.requirement_id)
 )
 """The blocked jobs that wait for nothing but running jobs."""
+
+SCHEDULE_ACTIONS = (
+    pick(action, "id trigger_type job_ids settings executed_run_id")
+    .where(of_workflow(action), action.c.action_type == "schedule_nodes")
+    .order_by(action.c.id)
+)
 
 # -- leases ----------------------------------------------------------------------------------------
 

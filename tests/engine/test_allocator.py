@@ -1,0 +1,473 @@
+"""The allocator of a workflow, with a cluster of which the test decides everything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.raw_sql import execute
+from torc_tui.clusters.base import ClusterRefused, ClusterSilent
+from torc_tui.clusters.fake import FakeCluster
+from torc_tui.engine.allocator import Allocator, AllocatorStep
+from torc_tui.model import Machine
+from torc_tui.operations import allocation_control as control
+from torc_tui.operations import allocation_requests
+from torc_tui.operations import workflows as operations
+from torc_tui.operations.allocator_lease import LEASE_SECONDS, AllocatorLease
+from torc_tui.operations.submit_options import SubmitOptions
+from torc_tui.plan.resolve import resolve
+from torc_tui.reasons import Kind
+from torc_tui.resources.allocation_states import AllocationOutcome
+from torc_tui.status import JobStatus
+from torc_tui.store import allocations, compute_nodes, workflows
+from torc_tui.store.database import Store
+from torc_tui.store.feed import list_events
+from torc_tui.workflow_file.load import loads
+
+STAGES = """
+name: w
+resource_requirements:
+  - {name: work, num_cpus: 1, memory: 1g, runtime: PT1M}
+  - {name: train, num_cpus: 1, memory: 1g, num_gpus: 1, runtime: PT1M}
+jobs:
+  - {name: "work_{i}", command: x, resource_requirements: work, parameters: {i: "1:4"}}
+  - name: train
+    command: x
+    resource_requirements: train
+    depends_on_regexes: ["work_.*"]
+"""
+ACTIONS = """
+name: w
+slurm_schedulers:
+  - {name: big, account: x, nodes: 2, walltime: "00:20:00"}
+jobs:
+  - {name: a, command: x, scheduler: big}
+  - {name: b, command: x, depends_on: [a], scheduler: big}
+actions:
+  - {trigger_type: on_workflow_start, action_type: schedule_nodes, scheduler: big,
+     scheduler_type: slurm, num_allocations: 2, max_parallel_jobs: 3}
+  - {trigger_type: on_jobs_ready, jobs: [b], action_type: schedule_nodes, scheduler: big,
+     scheduler_type: slurm}
+"""
+NODE = compute_nodes.MachineProcess(
+    hostname="node7", boot_id="b7", pid=7, started=7, machine_id="m7", pid_namespace="pid:[7]"
+)
+
+
+class Site:
+    """A workflow, a cluster and a clock that only the test moves."""
+
+    def __init__(self, store: Store, directory: Path, text: str) -> None:
+        plan = resolve(loads(text, format="yaml"))
+        self.store = store
+        self.workflow_id = operations.create_workflow(
+            store, plan, user="ann", directory=str(directory), actor=None
+        )
+        operations.initialize(store, self.workflow_id)
+        self.cluster = FakeCluster()
+        self.now = 1_000_000.0
+        self.allocator = self.another()
+
+    def another(self) -> Allocator:
+        return Allocator(
+            self.store,
+            self.cluster,
+            self.workflow_id,
+            actor="ann@login",
+            clock=lambda: self.now,
+            monotonic=lambda: self.now,
+        )
+
+    def step(self, seconds: float = 0.0) -> AllocatorStep:
+        self.now += seconds
+        return self.allocator.step()
+
+    @property
+    def rows(self) -> list[Any]:
+        with self.store.read() as conn:
+            return allocations.all_of(conn, self.workflow_id)
+
+    @property
+    def states(self) -> list[str]:
+        return [row.outcome or row.state for row in self.rows]
+
+    def finish(self, *names: str, status: JobStatus = JobStatus.COMPLETED) -> None:
+        with self.store.write() as conn:
+            for name in names:
+                execute(conn, f"UPDATE job SET status = {int(status)} WHERE name = '{name}'")
+
+    def kinds(self) -> list[str]:
+        return [event.kind for event in list_events(self.store, self.workflow_id)]
+
+
+MakeSite = Callable[..., Site]
+
+
+@pytest.fixture
+def make(store: Store, tmp_path: Path) -> MakeSite:
+    return lambda text=STAGES: Site(store, tmp_path, text)
+
+
+@pytest.fixture
+def site(make: MakeSite) -> Site:
+    return make()
+
+
+def test_ready_jobs_get_an_allocation_once(site: Site) -> None:
+    done = site.step()
+    [result] = done.requested
+    assert result.native_id == "1" and result.wanted.jobs == {1: 4}
+    assert site.states == ["queued"]
+    for _ in range(3):
+        assert site.step(30).requested == []
+    assert site.cluster.calls["submit"] == 1
+    assert site.cluster.calls["look"] == 4, "one look a step"
+
+
+def test_request_names_its_row_and_runs_its_runner(site: Site) -> None:
+    site.step()
+    request = site.cluster.requests["1"]
+    assert request.comment.startswith("torc:") and request.comment.endswith(f":{site.rows[0].id}")
+    assert request.runner[-4:] == (
+        "run",
+        str(site.workflow_id),
+        "--allocation",
+        str(site.rows[0].id),
+    )
+    assert request.directory == str(Path(request.output).parent.parent)
+    assert Path(request.output).parent.is_dir()
+
+
+def test_next_stage_is_requested_when_it_is_ready(site: Site) -> None:
+    from torc_tui.resources.partitions import NodeShape, Partition
+
+    gpu = Partition("gpu", True, False, None, (NodeShape(1, 2, 4 << 30, (("", 1),)),))
+    site.cluster.partitions().append(gpu)
+    assert [one.wanted.group for one in site.step().requested] == ["main"]
+    site.cluster.start("1")
+    site.finish("work_1", "work_2", "work_3", "work_4")
+    site.finish("train", status=JobStatus.READY)
+    assert [one.wanted.group for one in site.step(30).requested] == ["gpu"]
+
+
+def test_allocation_pending_for_ever_is_kept(site: Site) -> None:
+    site.step()
+    site.cluster.starts_at = 2_000_000.0
+    for _ in range(20):
+        assert site.step(300).requested == []
+    assert site.states == ["queued"] and site.rows[0].reason == "Priority"
+
+
+def test_late_start_is_recorded(site: Site) -> None:
+    site.step()
+    site.step(7200)
+    site.cluster.start("1", at=site.now)
+    site.step(30)
+    [row] = site.rows
+    assert (row.state, row.started_at, row.nodelist) == ("running", site.now - 30, "n1")
+    assert "allocation_started" in site.kinds()
+
+
+def test_vanished_allocation_ends_and_is_replaced(site: Site) -> None:
+    site.step()
+    site.cluster.vanish("1")
+    assert site.step(30).ended == []
+    assert site.states[0] == "queued", "one look is not enough"
+    done = site.step(61)
+    assert done.ended == [site.rows[0].id] and site.rows[0].outcome == "vanished"
+    assert site.cluster.calls["submit"] == 2
+
+
+def test_accounting_tells_the_end_of_a_vanished_allocation(site: Site) -> None:
+    site.step()
+    site.cluster.has_accounting = True
+    site.cluster.end("1", AllocationOutcome.NODE_FAILED, at=site.now)
+    site.cluster.vanish("1")
+    site.step(30)
+    assert site.rows[0].outcome == "node_failed"
+
+
+def test_silence_changes_nothing_and_is_asked_less_often(site: Site) -> None:
+    site.step()
+    site.cluster.silent = True
+    pauses = []
+    for _ in range(6):
+        done = site.step(60)
+        assert done.silent and done.requested == []
+        pauses.append(done.pause)
+    assert pauses == [30, 60, 120, 240, 300, 300]
+    assert site.states == ["queued"]
+    site.cluster.silent = False
+    assert site.step(60).silent is None
+
+
+def test_refusal_is_recorded_and_pauses_the_group(site: Site) -> None:
+    site.cluster.refusal = "Invalid account"
+    [result] = site.step().requested
+    assert isinstance(result.refused, ClusterRefused)
+    assert site.step(5).requested == [], "not at once"
+    assert len(site.step(60).requested) == 1
+    done = site.step(600)
+    assert done.paused["main"].kind is Kind.GROUP_REFUSED
+    for _ in range(3):
+        assert site.step(3600).requested == []
+    assert site.states == ["refused", "refused"]
+    assert "queue_group_paused" in site.kinds()
+
+
+def test_futile_allocations_are_at_most_two(site: Site) -> None:
+    site.cluster.behavior = "end"
+    for _ in range(30):
+        site.step(600)
+    assert len(site.rows) == 2
+    paused = next(
+        event
+        for event in list_events(site.store, site.workflow_id)
+        if event.kind == "queue_group_paused"
+    )
+    assert paused.data["reason"]["kind"] == "futile"
+    control.resume_group(site.store, site.workflow_id, "main")
+    for _ in range(10):
+        site.step(600)
+    assert len(site.rows) == 4
+
+
+def test_log_of_a_futile_allocation_is_quoted(site: Site) -> None:
+    site.cluster.behavior = "end"
+    site.step()
+    Path(site.cluster.requests["1"].output.replace("%j", "1")).write_text("a\nno GPU here\n")
+    site.step(600)
+    Path(site.cluster.requests["2"].output.replace("%j", "2")).write_text("a\nno GPU here\n")
+    done = site.step(600)
+    assert done.paused["main"]["detail"] == "no GPU here"
+
+
+def test_submitting_again_resumes_paused_groups(site: Site) -> None:
+    site.cluster.behavior = "end"
+    for _ in range(4):
+        site.step(600)
+    control.save_options(site.store, site.workflow_id, SubmitOptions(account="y"))
+    [result] = site.step(1).requested
+    assert site.cluster.requests[result.native_id or ""].account == "y"
+
+
+def test_surplus_is_canceled(site: Site) -> None:
+    site.step()
+    site.finish("work_1", "work_2", "work_3", "work_4", status=JobStatus.DISABLED)
+    with site.store.write() as conn:
+        execute(conn, f"UPDATE job SET status = {int(JobStatus.CANCELED)} WHERE name = 'train'")
+        execute(conn, f"UPDATE job SET status = {int(JobStatus.PENDING)} WHERE name = 'work_1'")
+    assert site.step(30).canceled == [site.rows[0].id]
+    assert site.cluster.queue() == [] and site.states == ["canceled"]
+
+
+def test_finished_workflow_leaves_nothing_behind(site: Site) -> None:
+    site.step()
+    site.finish("work_1", "work_2", "work_3", "work_4", "train")
+    done = site.step(30)
+    assert done.is_finished and site.cluster.queue() == []
+
+
+def test_canceled_workflow_cancels_running_allocations(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.step()
+    site.cluster.start("1")
+    monkeypatch.setattr(control, "this_cluster", lambda: site.cluster)
+    assert control.cancel_workflow(site.store, site.workflow_id, actor="ann") == (5, 1, ())
+    assert site.cluster.queue() == [] and site.states == ["canceled"]
+
+
+def test_silent_cluster_is_an_error_of_cancel(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.step()
+    site.cluster.silent = True
+    monkeypatch.setattr(control, "this_cluster", lambda: site.cluster)
+    jobs, canceled, errors = control.cancel_workflow(site.store, site.workflow_id)
+    assert (jobs, canceled) == (5, 0) and "were not canceled" in errors[0]
+    site.cluster.silent = False
+    assert site.step(30).is_finished and site.cluster.queue() == []
+
+
+# -- crashes ---------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The process is killed at this place."""
+
+
+def test_kill_between_row_and_request(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(site.cluster, "submit", lambda request: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            site.step()
+    assert site.states == ["requested"]
+    site.allocator.release()
+    site.allocator = site.another()
+    assert site.step(30).requested == [], "it may still reach the queue"
+    done = site.step(61)
+    assert site.rows[0].state == "refused" and len(done.requested) == 1
+    assert len(site.cluster.queue()) == 1
+
+
+def test_kill_between_request_and_id(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            allocation_requests.allocations,
+            "submitted",
+            lambda *_: (_ for _ in ()).throw(Killed),
+        )
+        with pytest.raises(Killed):
+            site.step()
+    assert site.states == ["requested"] and len(site.cluster.queue()) == 1
+    site.allocator.release()
+    site.allocator = site.another()
+    assert site.step(1).requested == []
+    [row] = site.rows
+    assert (row.state, row.native_id, row.cluster) == ("queued", "1", "fake")
+    assert site.step(600).requested == [] and site.cluster.calls["submit"] == 1
+
+
+def test_lost_answer_of_the_cluster(site: Site) -> None:
+    site.cluster.is_cut_off = True
+    assert site.step().silent
+    assert site.step(30).requested == []
+    assert site.rows[0].native_id == "1" and site.cluster.calls["submit"] == 1
+
+
+def test_allocation_of_another_cluster_is_left_alone(site: Site) -> None:
+    site.step()
+    with site.store.write() as conn:
+        execute(conn, "UPDATE allocation SET cluster = 'other'")
+    site.cluster.vanish("1")
+    site.step(600)
+    assert site.rows[0].state == "queued"
+
+
+# -- the lease -------------------------------------------------------------------------------------
+
+
+def test_two_watchers_and_one_submits(site: Site) -> None:
+    other = site.another()
+    assert site.step().holder is None
+    assert other.step().holder is not None
+    assert site.cluster.calls["submit"] == 1
+    site.allocator.release()
+    assert other.step().holder is None
+
+
+def test_lease_of_a_silent_holder_is_taken(site: Site) -> None:
+    now = 0.0
+    first = AllocatorLease(site.store, 1, lambda: now)
+    second = AllocatorLease(site.store, 1, lambda: now)
+    assert first.hold() is None and second.hold() is not None
+    now += LEASE_SECONDS - 1
+    assert first.hold() is None and second.hold() is not None, "it was renewed"
+    now += LEASE_SECONDS - 1
+    assert second.hold() is not None
+    now += 1
+    assert second.hold() is None and first.hold() is not None
+
+
+def test_lease_of_a_dead_process_is_taken_at_once(site: Site) -> None:
+    lease = AllocatorLease(site.store, 1)
+    assert lease.hold() is None
+    with site.store.write() as conn:
+        holder = allocations.lease(conn, "allocator:1").holder.split("\t")  # type: ignore[union-attr]
+        holder[2:] = ["999999999", "1", "1"]
+        execute(conn, "UPDATE lease SET holder = ?", ("\t".join(holder),))
+    assert AllocatorLease(site.store, 1).hold() is None
+
+
+# -- jobs of runners that are gone -----------------------------------------------------------------
+
+
+def test_jobs_of_an_ended_allocation_are_ready_again(site: Site) -> None:
+    site.step()
+    site.cluster.start("1")
+    site.step(30)
+    with site.store.write() as conn:
+        node, _ = compute_nodes.register(
+            conn,
+            site.workflow_id,
+            1,
+            NODE,
+            Machine(hostname="node7", num_cpus=2, memory=1),
+            {},
+            1.0,
+        )
+        execute(conn, f"UPDATE compute_node SET allocation_id = {site.rows[0].id}")
+        execute(
+            conn,
+            f"UPDATE job SET status = {int(JobStatus.RUNNING)}, compute_node_id = {node},"
+            " started_at = 1.0"
+            " WHERE name = 'work_1'",
+        )
+    site.cluster.end("1", AllocationOutcome.NODE_FAILED)
+    done = site.step(30)
+    jobs = {job.name: job for job in workflows.snapshot(site.store, site.workflow_id).jobs}
+    assert jobs["work_1"].status is JobStatus.READY
+    assert len(done.requested) == 1 and "node_lost" in site.kinds()
+
+
+# -- what the workflow file says -------------------------------------------------------------------
+
+
+def test_actions_request_their_allocations(make: MakeSite) -> None:
+    site = make(ACTIONS)
+    done = site.step()
+    assert [(one.wanted.nodes, one.wanted.walltime) for one in done.requested] == [(2, 1200.0)] * 2
+    assert site.cluster.requests["1"].account == "x"
+    assert site.cluster.requests["1"].runner[-2:] == ("--max-parallel-jobs", "3")
+    assert site.step(600).requested == [], "once in a run, and no demand"
+    site.finish("a")
+    site.finish("b", status=JobStatus.READY)
+    assert len(site.step(30).requested) == 1
+
+
+def test_demand_beside_actions(make: MakeSite) -> None:
+    site = make(ACTIONS)
+    control.save_options(site.store, site.workflow_id, SubmitOptions(demand=True))
+    [result] = site.step().requested
+    assert result.wanted.group == "big" and result.wanted.jobs
+
+
+def test_paused_workflow_requests_nothing(site: Site) -> None:
+    operations.pause_workflow(site.store, site.workflow_id)
+    assert site.step().requested == []
+
+
+def test_password_is_not_in_the_script(make: MakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = make()
+    url = "postgresql+psycopg://ann:s3cretword@db/torc"
+    monkeypatch.setattr(site.store, "url", url)
+    site.step()
+    request = site.cluster.requests["1"]
+    assert ("TORC_DATABASE", url) in request.secrets
+    assert "s3cretword" not in site.cluster.script(request)
+    with site.store.read() as conn:
+        stored = allocations.get(conn, site.rows[0].id)
+    assert "s3cretword" not in json.dumps(stored)
+
+
+def test_run_ends_with_the_workflow(site: Site) -> None:
+    steps: list[AllocatorStep] = []
+
+    def wait(seconds: float) -> None:
+        site.now += seconds
+        if site.now > 1_000_100:
+            site.finish("work_1", "work_2", "work_3", "work_4", "train")
+
+    site.allocator.run(wait, steps.append)
+    assert steps[-1].is_finished and site.cluster.queue() == []
+    assert AllocatorLease(site.store, site.workflow_id).hold() is None
+
+
+def test_silence_is_an_error_with_words() -> None:
+    cluster = FakeCluster()
+    cluster.silent = True
+    with pytest.raises(ClusterSilent, match="does not answer"):
+        cluster.look()

@@ -1,0 +1,75 @@
+"""Let one process at a time request allocations for a workflow.
+
+The holder renews the lease at every step. Another process takes it if the holder is proven to be
+gone, or if its counter did not change for a while by the clock of that other process.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from torc_tui import settings
+from torc_tui.resources.process_identity import process_started
+from torc_tui.store import allocations
+from torc_tui.store.allocations import Lease
+from torc_tui.store.compute_nodes import this_location
+from torc_tui.store.database import Store
+from torc_tui.store.runner_liveness import process_runs
+
+LEASE_SECONDS = 30.0
+"""Time without a change of the counter after which the lease is taken from its holder."""
+
+
+class AllocatorLease:
+    """The lease of the allocator of a workflow, as one process sees it."""
+
+    def __init__(
+        self, store: Store, workflow_id: int, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store = store
+        self._name = f"allocator:{workflow_id}"
+        self._monotonic = monotonic
+        self._seen: tuple[Lease, float] | None = None
+        pid = os.getpid()
+        words = (settings.actor(), this_location(), str(pid), str(process_started(pid) or 0))
+        self._holder = "\t".join((*words, str(id(self))))
+
+    def hold(self) -> str | None:
+        """Take or renew the lease; return who holds it if that is another process."""
+        with self._store.write() as conn:
+            known = allocations.lease(conn, self._name)
+            if known is not None and not self._may_take(known):
+                return _words(known.holder)
+            if allocations.take_lease(conn, self._name, self._holder, known):
+                self._seen = None
+                return None
+            found = allocations.lease(conn, self._name)
+        return _words(found.holder) if found else "another process"
+
+    def release(self) -> None:
+        """Give the lease back."""
+        with self._store.write() as conn:
+            allocations.drop_lease(conn, self._name, self._holder)
+
+    def _may_take(self, known: Lease) -> bool:
+        if known.holder == self._holder or _is_gone(known.holder):
+            return True
+        now = self._monotonic()
+        if self._seen is None or self._seen[0] != known:
+            self._seen = known, now
+        return now - self._seen[1] >= LEASE_SECONDS
+
+
+def _is_gone(holder: str) -> bool:
+    """Return whether the holder ran on this machine and has ended."""
+    parts = holder.split("\t")
+    if len(parts) != 5 or parts[1] != this_location():
+        return False
+    return not process_runs(int(parts[2]), int(parts[3]))
+
+
+def _words(holder: str) -> str:
+    parts = holder.split("\t")
+    return f"{parts[0]} (pid {parts[2]})" if len(parts) == 5 else holder
