@@ -168,6 +168,8 @@ def on_workflow(call: Call) -> None:
     record: dict[str, Any] = {"workflow_id": workflow.id}
     record |= _RECORDS.get(action.id, _set_flag)(action, result)
     call.done(record, action.done.format(**words))
+    for error in record.get("errors", ()):
+        print_stderr(error)
 
 
 def on_workflows(call: Call) -> None:
@@ -279,9 +281,9 @@ def _set_flag(action: UserAction, result: Any) -> dict[str, Any]:
 _RECORDS: Mapping[str, Callable[[UserAction, Any], dict[str, Any]]] = {
     "workflow-cancel": lambda action, result: {
         "status": "success",
-        "canceled_jobs": result,
-        "canceled_slurm_jobs": 0,
-        "errors": [],
+        "canceled_jobs": result.jobs,
+        "canceled_slurm_jobs": result.allocations,
+        "errors": list(result.errors),
     },
     "workflow-stop": lambda action, result: {"compute_node_ids": result, "status": "success"},
 }

@@ -1269,6 +1269,130 @@ RECORD_COMMANDS = (
     ),
 )
 
+_SUBMIT = (
+    arg("--account", "account of the allocations"),
+    arg("--partition", "partition (default: the first one that fits)"),
+    arg("--qos", "QOS of the allocations"),
+    arg("--max-nodes", "most nodes at a time (default: 10)", type=POSITIVE),
+    arg("--max-node-hours N", "most node hours of a run", type=FACTOR),
+    arg("--walltime", "time limit of each allocation: seconds, or PT4H", type=RUNTIME),
+    arg(
+        "--default-runtime",
+        "runtime that is planned for jobs without one (default: 1 h)",
+        type=RUNTIME,
+    ),
+    arg(
+        "--mode",
+        "single: allocations of one node; pack: one allocation with several nodes",
+        choices=("single", "pack"),
+    ),
+    arg(
+        "--group-by",
+        "form queue groups by partition or by resource requirements",
+        choices=("partition", "resource-requirements"),
+    ),
+    flag("--ahead", "also request allocations for jobs that wait only for running jobs"),
+    flag("--demand", "request by demand even if the file has actions schedule_nodes"),
+)
+_SUBMITTED = arg(
+    "what FILE|WORKFLOW", "workflow file, or id or name of a workflow", complete="file"
+)
+_ALLOCATION = arg("id ALLOCATION", "id of the allocation", type=POSITIVE)
+_QUEUE_GROUPS = arg("words WORKFLOW|GROUP", "workflow, then queue groups (default: all)", nargs="*")
+
+CLUSTER_COMMANDS = (
+    CliCommand(
+        ("submit", "workflows submit"),
+        "submit:submit",
+        "Submit a workflow file or a workflow to the cluster",
+        (
+            _SUBMITTED,
+            *_SUBMIT,
+            flag("--dry-run", "only show what would be requested"),
+            flag("--watch", "stay, and request more as jobs become ready"),
+            flag("--no-watch", "request only what is needed now"),
+            flag("--keep-options", "use the options of the last submission"),
+            flag("--force", "submit even if files that jobs read are missing"),
+            flag("--new", "create a new workflow, also if the file is submitted already"),
+            _SET,
+            _WORKFLOW_NAME,
+            NO_PROMPTS,
+        ),
+        changes=True,
+    ),
+    CliCommand(
+        ("slurm preview",),
+        "submit:preview",
+        "Show which allocations would be requested, and why",
+        (_SUBMITTED, *_SUBMIT, _SET, _WORKFLOW_NAME),
+    ),
+    CliCommand(
+        ("slurm status",),
+        "slurm:status",
+        "List the allocations of a workflow",
+        (WORKFLOW, flag("-a --all", "also those that have ended")),
+        LIST,
+    ),
+    _list("slurm nodes", "slurm:nodes", "List the runners of a workflow in allocations"),
+    CliCommand(
+        ("slurm watch",),
+        "slurm_watch:watch",
+        "Request allocations until all jobs of a workflow have finished",
+        (WORKFLOW, flag("--detach", "run in the background")),
+        TEXT,
+        changes=True,
+    ),
+    CliCommand(
+        ("slurm pause",),
+        "slurm:pause",
+        "Request no more allocations for queue groups",
+        (_QUEUE_GROUPS,),
+        changes=True,
+    ),
+    CliCommand(
+        ("slurm resume",),
+        "slurm:resume",
+        "Request allocations for queue groups again",
+        (_QUEUE_GROUPS,),
+        changes=True,
+    ),
+    CliCommand(
+        ("slurm schedule-nodes",),
+        "slurm:schedule_nodes",
+        "Request allocations by hand",
+        (
+            WORKFLOW,
+            arg("-n --number --num-allocations N", "how many", type=POSITIVE, default=1),
+            arg("--scheduler NAME", "Slurm scheduler of the workflow file"),
+        ),
+        changes=True,
+    ),
+    CliCommand(
+        ("slurm cancel",),
+        "slurm:cancel",
+        "Cancel allocations",
+        (
+            arg("ids ALLOCATION", "ids of allocations", nargs="*", type=POSITIVE),
+            OF_WORKFLOW,
+            NO_PROMPTS,
+        ),
+        changes=True,
+    ),
+    CliCommand(
+        ("slurm logs",), "slurm:logs", "Print the log of an allocation", (_ALLOCATION,), TEXT
+    ),
+    CliCommand(
+        ("slurm script",),
+        "slurm:script",
+        "Print the batch script of an allocation",
+        (_ALLOCATION,),
+        TEXT,
+    ),
+    CliCommand(
+        ("hpc partitions",), "slurm:partitions", "List the partitions of the cluster", (), LIST
+    ),
+)
+
 _NEW_FILE = arg("file", "new file", complete="file")
 
 PROGRAM_COMMANDS = (
@@ -1344,6 +1468,7 @@ COMMANDS: tuple[CliCommand, ...] = tuple(
             *JOB_COMMANDS,
             *DATA_COMMANDS,
             *RECORD_COMMANDS,
+            *CLUSTER_COMMANDS,
             *PROGRAM_COMMANDS,
         ),
     )
@@ -1361,6 +1486,8 @@ GROUPS = {
     "job-dependencies": "Dependencies between jobs, and through files and user data",
     "failure-handlers": "Failure handlers: the rules for retries",
     "compute-nodes": "Runners and their machines",
+    "slurm": "Allocations of a cluster: preview, status, watch, pause, cancel, logs …",
+    "hpc": "The cluster: partitions",
     "gpu": "GPUs of this machine that are set aside",
     "database": "The database: check, backup, recover",
     "config": "Settings: show, paths, init, validate",

@@ -31,6 +31,8 @@ _LEVELS = {
     "user_data_warning": "warning",
     "node_notice": "warning",
     "action_failed": "warning",
+    "allocation_refused": "warning",
+    "queue_group_paused": "warning",
     "workflow_canceled": "warning",
 }
 

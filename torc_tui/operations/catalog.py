@@ -335,7 +335,7 @@ RESUME = _workflow(
 )
 CANCEL_WORKFLOW = _workflow(
     "cancel",
-    "operations.workflows:cancel_workflow",
+    "operations.allocation_control:cancel_workflow",
     events=("workflow_canceled",),
     commands=("cancel", "workflows cancel"),
     help="Cancel a workflow: running jobs are stopped, no new job starts",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from torc_tui.errors import NotFound, Refused, TorcError
+from torc_tui.model import Workflow
 from torc_tui.operations import catalog
 from torc_tui.operations.job_environment import user_environment
 from torc_tui.records import dataclass
@@ -29,7 +30,7 @@ from torc_tui.store.log_files import output_folder
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """A runner that was started in the background."""
+    """A process that was started in the background, and its log."""
 
     pid: int
     log: str
@@ -43,18 +44,38 @@ def start_runner(
     Its output goes to a log in the output folder of the workflow. The database is named in the
     environment, because every user can read the command line, and a password in it.
     """
-    import subprocess  # slow, and only needed to start a detached runner
-
     workflow = workflows.get_workflow(store, workflow_id)
-    folder = Path(output_folder(workflow.directory))
+    folder = None
     if "--output-dir" in arguments:
         folder = Path(arguments[list(arguments).index("--output-dir") + 1])
-    command = [sys.executable, "-m", "torc_tui.cli.main", "run", str(workflow_id), *arguments]
+    started = start_in_background(
+        store,
+        workflow,
+        ("run", str(workflow_id), *arguments),
+        f"job_runner_{hostname()}_wf{workflow_id}_r{workflow.run_id or 1}",
+        folder,
+    )
+    with store.write() as conn:
+        data = {"pid": started.pid, "hostname": hostname()}
+        append(conn, workflow_id, [("node_requested", None, data)], at=time.time(), actor=actor)
+    return started
+
+
+def start_in_background(
+    store: Store,
+    workflow: Workflow,
+    arguments: Sequence[str],
+    stem: str,
+    folder: Path | None = None,
+) -> Background:
+    """Start a command of torc in its own session, with a log in the output folder of a workflow."""
+    import subprocess  # slow, and only needed to start a process in the background
+
+    folder = folder or Path(output_folder(workflow.directory))
+    command = [sys.executable, "-m", "torc_tui.cli.main", *arguments]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _new_log(
-            folder, f"job_runner_{hostname()}_wf{workflow_id}_r{workflow.run_id or 1}"
-        ) as output:
+        with _new_log(folder, stem) as output:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -66,13 +87,10 @@ def start_runner(
             )
     except OSError as error:
         raise TorcError(
-            f"no runner could be started in {folder}: {error.strerror}",
+            f"no process could be started in {folder}: {error.strerror}",
             hint="name another folder with --output-dir",
         ) from error
     process.returncode = 0  # Popen must not wait for it: it outlives this process
-    with store.write() as conn:
-        data = {"pid": process.pid, "hostname": hostname()}
-        append(conn, workflow_id, [("node_requested", None, data)], at=time.time(), actor=actor)
     return Background(process.pid, output.name)
 
 

@@ -53,6 +53,10 @@ _TITLES = {
     "node_lost": "runner lost",
     "node_resized": "runner resized",
     "node_notice": "notice of the runner",
+    "allocation_requested": "allocation requested",
+    "allocation_refused": "allocation refused",
+    "queue_group_paused": "queue group paused",
+    "queue_group_resumed": "queue group resumed",
     "user_data_updated": "user data written",
     "user_data_warning": "user data does not follow its schema",
 }
@@ -89,7 +93,7 @@ def _details(event: Event) -> list[str]:
         parts.append(f"pid {pid}")
     parts += [
         f"{word} {data[word]}"
-        for word in ("priority", "hostname", "version")
+        for word in ("priority", "hostname", "version", "group", "outcome")
         if data.get(word) is not None
     ]
     names = (
