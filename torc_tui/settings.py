@@ -28,10 +28,7 @@ STARTS: dict[str, tuple[Any, str]] = {
     "client.format": ("table", "What lists print: table, json, json-items or csv."),
     "client.json": ("array", "items: with the format json, lists are objects as in upstream 1.0."),
     "client.run.output_dir": ("torc_output", "Directory of the logs."),
-    "client.run.max_parallel_jobs": (
-        8,
-        "Upper limit of running jobs, in addition to the resources.",
-    ),
+    "client.run.max_parallel_jobs": (8, "Most running jobs, in addition to the resources."),
     "client.run.num_cpus": (4, "What `torc run` may use; default: what the machine has."),
     "client.run.memory_gb": (16.0, ""),
     "client.run.num_gpus": (0, ""),
@@ -251,12 +248,7 @@ def state_dir() -> str:
 
 def make_private(directory: str) -> None:
     """Create a directory that only its owner can enter; leave one that exists as it is."""
-    os.makedirs(os.path.dirname(directory) or ".", exist_ok=True)
-    try:
-        os.mkdir(directory, 0o700)  # noqa: PTH102
-    except FileExistsError:
-        if not os.path.isdir(directory):  # noqa: PTH112
-            raise
+    os.makedirs(directory, 0o700, exist_ok=True)  # the mode is that of the last one only
 
 
 def user_name() -> str:

@@ -97,18 +97,6 @@ def _json(key: str) -> Callable[[Record], object]:
     return lambda record: json_text(record.get(key), indent=None)
 
 
-def _json_or_none(key: str) -> Callable[[Record], object]:
-    return lambda record: json_text(record[key], indent=None) if record.get(key) else None
-
-
-def _left(record: Record) -> object:
-    """Return the time that is left of a running allocation."""
-    end = record.get("ends_at")
-    if end is None or record.get("state") != "running":
-        return None
-    return _duration(end - time.time())
-
-
 ID = OutputColumn("ID", "id")
 NAME = OutputColumn("Name", "name", cut="middle")
 STATUS = OutputColumn("Status", "status")
@@ -247,41 +235,6 @@ NODES = (
     OutputColumn("Labels", lambda record: ",".join(record["labels"] or ()), cut="right", some=True),
     OutputColumn("Start Time", shown("started_at", when)),
     OutputColumn("Duration", shown("duration_seconds", _duration)),
-)
-ALLOCATIONS = (
-    ID,
-    OutputColumn("Slurm", "native_id"),
-    OutputColumn("Group", "queue_group", cut="middle"),
-    OutputColumn("State", lambda record: record.get("outcome") or record.get("state")),
-    OutputColumn("Nodes", lambda record: record.get("nodelist") or record.get("nodes")),
-    OutputColumn("CPUs", "cpus", 3),
-    OutputColumn("Memory", shown("memory", size), 4),
-    OutputColumn("Walltime", shown("walltime", _duration), 3),
-    OutputColumn("Left", _left, 2, some=True),
-    OutputColumn("Start", shown("starts_at", when), 2, some=True),
-    OutputColumn("Jobs", "jobs_started", 2),
-    OutputColumn("Reason", "reason", 1, "right", some=True),
-    OutputColumn("Note", "note", 2, "right", some=True),
-)
-ALLOCATION_NODES = (
-    ID,
-    OutputColumn("Node", "node", cut="middle"),
-    OutputColumn("Allocation", "allocation_id"),
-    OutputColumn("CPUs", "num_cpus", 2),
-    OutputColumn("Memory", shown("memory", size), 2),
-    OutputColumn("GPUs", "num_gpus", 3),
-    OutputColumn("Left", shown("walltime_left", _duration)),
-    OutputColumn("Heartbeat", shown("heartbeat_at", lambda at: ago(_since(at))), 2),
-)
-PARTITIONS = (
-    NAME,
-    OutputColumn("Default", "is_default", 3),
-    OutputColumn("Up", "is_up", 2),
-    OutputColumn("Walltime", shown("max_walltime", _duration)),
-    OutputColumn("Nodes", "nodes"),
-    OutputColumn("CPUs", "cpus"),
-    OutputColumn("Memory", shown("memory", size)),
-    OutputColumn("GPUs", _json_or_none("gpus"), some=True),
 )
 VERSIONS = (
     OutputColumn("Version", "version"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from torc_tui.cli import columns, output
+from torc_tui.cli import cluster_columns as columns
+from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import OK, WRONG_USE, note, print_stderr
 from torc_tui.cli.terminal_text import is_id

@@ -1,0 +1,59 @@
+"""Define the columns of the tables about a cluster: allocations, their runners, partitions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from torc_tui.cli.columns import ID, NAME, OutputColumn, Record, shown, when
+from torc_tui.cli.terminal_text import json_text
+from torc_tui.wording import ago, duration, size
+
+
+def _json_or_none(key: str) -> Callable[[Record], object]:
+    return lambda record: json_text(record[key], indent=None) if record.get(key) else None
+
+
+def _left(record: Record) -> object:
+    """Return the time that is left of a running allocation."""
+    end = record.get("ends_at")
+    if end is None or record.get("state") != "running":
+        return None
+    return duration(end - time.time())
+
+
+ALLOCATIONS = (
+    ID,
+    OutputColumn("Slurm", "native_id"),
+    OutputColumn("Group", "queue_group", cut="middle"),
+    OutputColumn("State", lambda record: record.get("outcome") or record.get("state")),
+    OutputColumn("Nodes", lambda record: record.get("nodelist") or record.get("nodes")),
+    OutputColumn("CPUs", "cpus", 3),
+    OutputColumn("Memory", shown("memory", size), 4),
+    OutputColumn("Walltime", shown("walltime", duration), 3),
+    OutputColumn("Left", _left, 2, some=True),
+    OutputColumn("Start", shown("starts_at", when), 2, some=True),
+    OutputColumn("Jobs", "jobs_started", 2),
+    OutputColumn("Reason", "reason", 1, "right", some=True),
+    OutputColumn("Note", "note", 2, "right", some=True),
+)
+ALLOCATION_NODES = (
+    ID,
+    OutputColumn("Node", "node", cut="middle"),
+    OutputColumn("Allocation", "allocation_id"),
+    OutputColumn("CPUs", "num_cpus", 2),
+    OutputColumn("Memory", shown("memory", size), 2),
+    OutputColumn("GPUs", "num_gpus", 3),
+    OutputColumn("Left", shown("walltime_left", duration)),
+    OutputColumn("Heartbeat", shown("heartbeat_at", lambda at: ago(time.time() - at)), 2),
+)
+PARTITIONS = (
+    NAME,
+    OutputColumn("Default", "is_default", 3),
+    OutputColumn("Up", "is_up", 2),
+    OutputColumn("Walltime", shown("max_walltime", duration)),
+    OutputColumn("Nodes", "nodes"),
+    OutputColumn("CPUs", "cpus"),
+    OutputColumn("Memory", shown("memory", size)),
+    OutputColumn("GPUs", _json_or_none("gpus"), some=True),
+)
