@@ -11,6 +11,7 @@ from torc_tui.errors import NotFound
 from torc_tui.model import AttemptKey
 from torc_tui.operations import workflows as operations
 from torc_tui.operations.resource_correction import correct_resources
+from torc_tui.operations.run_attempts import run_attempts
 from torc_tui.operations.usage_plots import attempt_plot, machine_plots
 from torc_tui.operations.workflow_report import workflow_report
 from torc_tui.plan.resolve import resolve
@@ -18,7 +19,7 @@ from torc_tui.resources.usage_series import Metric, SeriesRecorder, pack
 from torc_tui.status import JobStatus
 from torc_tui.store import usage_series
 from torc_tui.store.database import Store
-from torc_tui.store.job_use import attempts_of_run, group_use, workflow_use
+from torc_tui.store.job_use import group_use, workflow_use
 from torc_tui.workflow_file.load import loads
 
 SPEC = """
@@ -76,7 +77,7 @@ def test_last_attempts(store: Store, workflow_id: int) -> None:
 
 def test_attempts_of_a_run(store: Store, workflow_id: int) -> None:
     with store.read() as conn:
-        found = attempts_of_run(conn, workflow_id, 1)
+        found = run_attempts(conn, workflow_id, 1, {1: "a", 2: "b", 3: "c"}, 500.0)
     assert [(one.started_at, one.gpus, one.node_id) for one in found] == [
         (100.0, ("gpu",), 7),
         (200.0, ("gpu",), 7),

@@ -16,10 +16,10 @@ from torc_tui.status import JobStatus
 from torc_tui.tui.look.text_layout import Line, line_width
 from torc_tui.tui.timeline.timeline_facts import path_words
 from torc_tui.tui.timeline.timeline_pane import TimelinePane
-from torc_tui.tui.timeline.timeline_picture import BarPlace, TimelinePicture, load_rows
+from torc_tui.tui.timeline.timeline_picture import TimelinePicture, load_rows
 from torc_tui.views.lane_cells import Levels
 from torc_tui.views.report import CriticalStep, ReportAttempt, ReportRunner
-from torc_tui.views.timeline_lanes import Grouping, timeline
+from torc_tui.views.timeline_lanes import BarPlace, Grouping, timeline
 
 S = JobStatus
 BEGIN = 1_800_000_000.0

@@ -66,6 +66,11 @@ def test_no_overlap_and_no_loss(some: list[ReportAttempt]) -> None:
     loads = timeline(some, RUNNERS, Grouping.RUNNERS)
     lanes = [] if loads is None else [one for one in loads.lanes if isinstance(one, LoadLane)]
     assert ids(lanes) == [one.job_id for one in some]
+    for found in (slots, loads):
+        for one in () if found is None else found.attempts:
+            place = found.find(one._replace(ended_at=BEGIN + 99)) if found else None
+            assert place is not None
+            assert found.lanes[place.lane].attempts[place.attempt] == one  # type: ignore[union-attr]
     assert gpus is None or gpus.hidden == sum(not one.gpus for one in some)
 
 

@@ -16,7 +16,6 @@ from torc_tui.status import JobStatus
 from torc_tui.store import sql, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
-from torc_tui.store.scheduling import decode_allocation
 
 _ATTEMPT = [one.name for one in fields(AttemptUse) if one.name not in ("status", "cause")]
 
@@ -66,69 +65,6 @@ def group_use(store: Store, workflow_id: int, group: str) -> WorkflowUse:
     return WorkflowUse(
         workflow_id, workflow.name, workflow.run_id, list(map(_job, rows)), requirements
     )
-
-
-class RunAttempt(NamedTuple):
-    """When and where an attempt ran, and how it ended; ``ended_at`` is None while it runs.
-
-    ``gpus`` are the UUIDs of its GPUs.
-    """
-
-    job_id: int
-    attempt_id: int
-    node_id: int | None
-    status: JobStatus
-    return_code: int | None
-    started_at: float
-    ended_at: float | None
-    num_cpus: float
-    gpus: tuple[str, ...]
-
-
-def attempts_of_run(conn: Connection, workflow_id: int, run_id: int) -> list[RunAttempt]:
-    """Return the attempts of a run that have ended, by their starts."""
-    held = _Grants()
-    return [
-        RunAttempt(
-            row.job_id,
-            row.attempt_id,
-            row.compute_node_id,
-            row.status,
-            row.return_code,
-            row.started_at,
-            row.ended_at,
-            *held[row.allocation],
-        )
-        for row in conn.rows(sql.ATTEMPTS_OF_RUN, workflow_id=workflow_id, run_id=run_id)
-    ]
-
-
-def running_attempts(conn: Connection, workflow_id: int) -> list[RunAttempt]:
-    """Return the attempts that run now, by their starts."""
-    held = _Grants()
-    return [
-        RunAttempt(
-            row.id,
-            row.attempt_id,
-            row.compute_node_id,
-            row.status,
-            None,
-            row.started_at,
-            None,
-            *held[row.allocation],
-        )
-        for row in conn.rows(sql.RUNNING_ATTEMPTS, workflow_id=workflow_id)
-        if row.started_at is not None
-    ]
-
-
-class _Grants(dict[str | None, tuple[float, tuple[str, ...]]]):
-    """CPUs and GPUs by the text of an allocation; most attempts hold the same resources."""
-
-    def __missing__(self, text: str | None) -> tuple[float, tuple[str, ...]]:
-        granted = decode_allocation(text)
-        self[text] = found = granted.num_cpus, tuple(one.uuid for one in granted.gpus)
-        return found
 
 
 def _job(row: sql.JobUseRow) -> JobUse:

@@ -8,8 +8,10 @@ each of its GPUs.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from operator import itemgetter
 from typing import NamedTuple
 
 from torc_tui.views.lane_cells import BarLane, Lane, LoadLane
@@ -24,6 +26,13 @@ class Grouping(Enum):
     RUNNERS = "Runners"
 
 
+class BarPlace(NamedTuple):
+    """An attempt in the timeline: its lane, and its place there."""
+
+    lane: int
+    attempt: int
+
+
 class Timeline(NamedTuple):
     """The lanes of a run, from its first start to its last end.
 
@@ -34,7 +43,7 @@ class Timeline(NamedTuple):
     grouping: Grouping
     lanes: Sequence[Lane]
     span: tuple[float, float]
-    attempts: int
+    attempts: Sequence[ReportAttempt]
     runners: int
     used: float
     hidden: int = 0
@@ -44,7 +53,26 @@ class Timeline(NamedTuple):
         """Return the length of the run."""
         return self.span[1] - self.span[0]
 
+    def find(self, one: ReportAttempt) -> BarPlace | None:
+        """Return where an attempt is, also if it was still running when ``one`` was read."""
+        loads = self.grouping is Grouping.RUNNERS
+        for number, lane in enumerate(self.lanes):
+            if isinstance(lane, LoadLane) is loads:
+                first = bisect_left(lane.starts, one.started_at)
+                last = bisect_right(lane.starts, one.started_at)
+                for place in range(first, last):
+                    if _is_same(lane.attempts[place], one):
+                        return BarPlace(number, place)
+        return None
 
+
+def _is_same(first: ReportAttempt, second: ReportAttempt) -> bool:
+    return (first.job_id, first.attempt_id) == (second.job_id, second.attempt_id)
+
+
+_BY_TIME = itemgetter(
+    ReportAttempt._fields.index("started_at"), ReportAttempt._fields.index("ended_at")
+)
 MOST_SLOTS = 200
 """Number of slots up to which a timeline shows slots, unless the user chooses otherwise."""
 
@@ -55,7 +83,7 @@ def timeline(
     grouping: Grouping | None = None,
 ) -> Timeline | None:
     """Return the lanes; without ``grouping`` slots, or runners if there are very many slots."""
-    ordered = sorted(attempts, key=lambda one: (one.started_at, one.ended_at))
+    ordered = sorted(attempts, key=_BY_TIME)
     if not ordered:
         return None
     made = _Lanes(ordered, runners)
@@ -67,7 +95,7 @@ def timeline(
         grouping,
         made.of(grouping),
         span,
-        len(ordered),
+        ordered,
         len(made.loads),
         sum(load.cpu_seconds for load in made.loads) / possible if possible else 0.0,
         sum(not one.gpus for one in ordered) if grouping is Grouping.GPUS else 0,

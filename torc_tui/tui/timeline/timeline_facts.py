@@ -24,7 +24,7 @@ def of_run(timeline: Timeline, path: Sequence[CriticalStep]) -> list[Part]:
     """Return what the timeline shows."""
     parts: list[Part] = [
         (0, [(timeline.grouping.value, "strong")]),
-        (2, [(count(timeline.attempts, "attempt"), "muted")]),
+        (2, [(count(len(timeline.attempts), "attempt"), "muted")]),
         (4, [(count(timeline.runners, "runner"), "muted")]),
         (1, [(duration(timeline.seconds), "muted")]),
         (3, [(f"{timeline.used:.0%} of CPUs used", "muted")]),

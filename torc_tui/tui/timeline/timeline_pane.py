@@ -18,13 +18,13 @@ from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.timeline.timeline_canvas import FactsLine, TimelineCanvas
 from torc_tui.tui.timeline.timeline_facts import next_grouping, of_attempt, of_run
-from torc_tui.tui.timeline.timeline_picture import SHORTEST, BarPlace, TimelinePicture
+from torc_tui.tui.timeline.timeline_picture import SHORTEST, TimelinePicture
 from torc_tui.tui.timeline.timeline_reading import Reading, read_path, read_timeline
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.views.lane_cells import Lane, LoadLane
-from torc_tui.views.report import CriticalStep
-from torc_tui.views.timeline_lanes import Grouping, Timeline
+from torc_tui.views.report import CriticalStep, ReportAttempt
+from torc_tui.views.timeline_lanes import BarPlace, Grouping, Timeline
 from torc_tui.views.workflow_view import WorkflowView
 
 REREAD_EVERY, REREAD_SHARE = 1.0, 20
@@ -111,7 +111,7 @@ class TimelinePane(Pane):
         else:
             self.grouping = reading.timeline.grouping
             self._renew(reading.timeline)
-            self._read_path()
+            self._read_path(reading.timeline.attempts)
         self.idle = _COMMANDS if self.picture is None else ()
         self.canvas.set_drawing(self.picture)
         self._follow(self.job)
@@ -125,18 +125,17 @@ class TimelinePane(Pane):
         self.picture.zoomed, self.picture.path_only = before.zoomed, before.path_only
         self.picture.path = before.path
         if before.cursor is not None:
-            one = before.attempt(before.cursor)
-            self.picture.cursor = self.reading.places.get((one.job_id, one.attempt_id))
+            self.picture.cursor = found.find(before.attempt(before.cursor))
 
-    def _read_path(self) -> None:
-        workflow_id, attempts = self.host.workflow_id, self.reading.attempts
+    def _read_path(self, attempts: Sequence[ReportAttempt]) -> None:
+        workflow_id = self.host.workflow_id
         self.ask("path", lambda source: read_path(source, workflow_id, attempts), self._take_path,
                  slow=True)  # fmt: skip
 
     def _take_path(self, path: Sequence[CriticalStep]) -> None:
         self.path = path
         if self.picture is not None:
-            last = {one.job_id: one for one in self.reading.attempts}
+            last = self.reading.last
             steps = (last[step.job_id] for step in path if step.job_id in last)
             self.picture.path = {(one.job_id, one.attempt_id) for one in steps}
             self.canvas.redraw()
@@ -152,9 +151,8 @@ class TimelinePane(Pane):
         cursor = picture.cursor
         if cursor is not None and picture.attempt(cursor).job_id == job.id:
             return
-        places = self.reading.places
-        numbers = range(job.attempt_id, 0, -1)
-        self._put(next((p for n in numbers if (p := places.get((job.id, n))) is not None), None))
+        last = self.reading.last.get(job.id)
+        self._put(None if last is None else picture.timeline.find(last))
 
     def _put(self, place: BarPlace | None) -> None:
         """Put the cursor on an attempt, and scroll there."""
@@ -248,11 +246,10 @@ class TimelinePane(Pane):
 
     def _first(self) -> None:
         """Go to the first attempt."""
-        if self.reading.attempts:
-            one = self.reading.attempts[0]
-            place = self.reading.places.get((one.job_id, one.attempt_id))
-            if place is not None:
-                self._choose(place)
+        found = self.reading.timeline
+        place = None if found is None else found.find(found.attempts[0])
+        if place is not None:
+            self._choose(place)
 
     def _zoom(self, factor: float | None) -> None:
         """Change the seconds of a cell; None: the whole run fits. The cursor stays in view."""

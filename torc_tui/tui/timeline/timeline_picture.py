@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate, groupby
-from typing import NamedTuple
 
 from torc_tui.status import JobStatus
 from torc_tui.tui.look.status_icons import STATUS
@@ -18,7 +17,7 @@ from torc_tui.tui.look.text_layout import Line, Span, fit, sanitize, width_of
 from torc_tui.views.lane_cells import BarLane, CellRun, Lane, Levels, LoadLane, TimeScale
 from torc_tui.views.report import ReportAttempt
 from torc_tui.views.time_axis import ticks
-from torc_tui.views.timeline_lanes import Grouping, Timeline
+from torc_tui.views.timeline_lanes import BarPlace, Grouping, Timeline
 from torc_tui.wording import count, duration, moment
 
 SHORTEST = 0.001
@@ -33,13 +32,6 @@ SHORTEST_LABEL, LONGEST = 7, 24
 """Cells for the labels of lanes; ``16 CPUs`` has room there."""
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _SHADES = ((0.85, "█"), (0.6, "▓"), (0.3, "▒"), (0.0, "░"))
-
-
-class BarPlace(NamedTuple):
-    """An attempt in the timeline: its lane, and its place there."""
-
-    lane: int
-    attempt: int
 
 
 class TimelinePicture:

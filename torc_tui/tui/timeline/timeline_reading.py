@@ -1,6 +1,6 @@
 """Read the attempts of a run and arrange them; called in the reader thread. No Textual.
 
-Input: a database, a run. Output: lanes, where each attempt is in them, and the critical path.
+Input: a database, a run. Output: lanes, and the critical path.
 """
 
 from __future__ import annotations
@@ -11,18 +11,15 @@ from typing import NamedTuple
 
 from torc_tui.model import Job
 from torc_tui.tui.feed.source import FeedReader
-from torc_tui.tui.timeline.timeline_picture import BarPlace
-from torc_tui.views.lane_cells import LoadLane
 from torc_tui.views.report import CriticalStep, ReportAttempt, critical_path
 from torc_tui.views.timeline_lanes import Grouping, Timeline, timeline
 
 
 class Reading(NamedTuple):
-    """What the reader thread found; ``places`` by job and attempt."""
+    """What the reader thread found; ``last`` is the last attempt of each job, by its id."""
 
     timeline: Timeline | None
-    attempts: Sequence[ReportAttempt] = ()
-    places: Mapping[tuple[int, int], BarPlace] = {}
+    last: Mapping[int, ReportAttempt] = {}
     has_gpus: bool = False
     seconds: float = 0.0
 
@@ -41,16 +38,10 @@ def read_timeline(
     names = {job.id: job.name for job in jobs}
     with source.store.read() as conn:
         attempts = run_attempts(conn, *run, names, now)
-    attempts.sort(key=lambda one: (one.started_at, one.ended_at))
     found = timeline(attempts, runners(source.store, run[0]), grouping)
-    places: dict[tuple[int, int], BarPlace] = {}
-    for number, lane in enumerate(() if found is None else found.lanes):
-        if found is None or isinstance(lane, LoadLane) != (found.grouping is Grouping.RUNNERS):
-            continue
-        for place, one in enumerate(lane.attempts):
-            places[one.job_id, one.attempt_id] = BarPlace(number, place)
+    last = {} if found is None else {one.job_id: one for one in found.attempts}
     has_gpus = any(one.gpus for one in attempts)
-    return Reading(found, attempts, places, has_gpus, time.perf_counter() - began)
+    return Reading(found, last, has_gpus, time.perf_counter() - began)
 
 
 def read_path(
