@@ -82,6 +82,7 @@ def test_attempts_of_a_run(store: Store, workflow_id: int) -> None:
         (100.0, ("gpu",), 7),
         (200.0, ("gpu",), 7),
     ]
+    assert all(isinstance(one.status, JobStatus) for one in found)
 
 
 def test_correction(store: Store, workflow_id: int) -> None:

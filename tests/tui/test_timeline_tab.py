@@ -94,7 +94,7 @@ def test_hit_is_what_is_drawn() -> None:
 
 def test_load_in_the_colors_of_states() -> None:
     levels = [Levels(1.0, 0.5, 0.0), Levels(0.5, 0.0, 0.5), Levels(0.0, 0.0, 0.0)]
-    top, foot = load_rows(levels, 2)
+    top, foot = load_rows(levels, 2, 3)
     assert [style for _, style in foot][:2] == ["failed", "running"]
     assert top[0] == ("█", "completed") and "".join(text for text, _ in top)[1:] == "  "
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from torc_tui.operations.workflows import create_workflow, initialize
 from torc_tui.plan.resolve import resolve
 from torc_tui.records import fields
 from torc_tui.resources.pool import Pool
+from torc_tui.status import FINISHED
 from torc_tui.store import compute_nodes, run_context, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.feed import list_events
+from torc_tui.views.replay import record
 from torc_tui.views.workflow_view import WorkflowView
 from torc_tui.workflow_file.load import loads
 
@@ -63,6 +66,25 @@ def rows(view: WorkflowView) -> list[dict[str, Any]]:
         {one.name: getattr(job, one.name) for one in fields(job) if one.name not in UNTOLD}
         for job in view.jobs.values()
     ]
+
+
+def check_replay(store: Store, workflow_id: int) -> None:
+    """The replay ends with the present rows, and is the same at once and in steps."""
+    now = workflows.snapshot(store, workflow_id)
+    events = list_events(store, workflow_id)
+    recording = record(now.workflow, now.jobs, now.requirements, events)
+    assert (recording is None) is all(event.kind != "job_claimed" for event in events)
+    if recording is None:
+        return
+    last = recording.view_at(inf)
+    present = WorkflowView(now.workflow, now.jobs, now.requirements, now.cursor)
+    assert rows(last) == rows(present) and last.counts == present.counts
+    view = recording.view_at(-inf)
+    assert not view.running and not view.count(*FINISHED)
+    while step := recording.until(view.cursor, inf)[:1]:
+        view.apply(step)
+        assert not view.needs_reload
+    assert rows(view) == rows(last) and view.counts == last.counts
 
 
 @settings(max_examples=20, deadline=None)
@@ -111,5 +133,6 @@ def test_fold_of_real_events_equals_a_new_snapshot(steps: list[tuple[str, int, i
                 engine.step([], fake.now)  # what was suspended or resumed is told the executor
                 told = {key.job_id for key in fake.suspended} & set(fake.job_ids)
                 assert told == {job.id for job in again.jobs if job.suspended}
+            check_replay(store, workflow_id)
         finally:
             store.close()

@@ -29,26 +29,42 @@ def run_attempts(
 def _ended(
     conn: Connection, run: tuple[int, int], names: Mapping[int, str], held: _Grants
 ) -> Iterator[ReportAttempt]:
-    rows = conn.rows(sql.ATTEMPTS_OF_RUN, workflow_id=run[0], run_id=run[1])
-    for job_id, attempt_id, node_id, status, code, start, end, allocation in rows:
-        if job_id in names:
-            cpus, gpus = held[allocation]
-            name, end = names[job_id], max(start, end)
+    for row in conn.rows(sql.ATTEMPTS_OF_RUN, workflow_id=run[0], run_id=run[1]):
+        if row.job_id in names:
+            cpus, gpus = held[row.allocation]
             yield ReportAttempt(
-                job_id, name, node_id, status, start, end, gpus, False, attempt_id, code, cpus
+                row.job_id,
+                names[row.job_id],
+                row.compute_node_id,
+                row.status,
+                row.started_at,
+                max(row.started_at, row.ended_at),
+                gpus,
+                False,
+                row.attempt_id,
+                row.return_code,
+                cpus,
             )
 
 
 def _running(
     conn: Connection, workflow_id: int, names: Mapping[int, str], held: _Grants, now: float
 ) -> Iterator[ReportAttempt]:
-    rows = conn.rows(sql.RUNNING_ATTEMPTS, workflow_id=workflow_id)
-    for job_id, attempt_id, node_id, status, start, allocation in rows:
-        if job_id in names and start is not None:
-            cpus, gpus = held[allocation]
-            name, end = names[job_id], max(start, now)
+    for row in conn.rows(sql.RUNNING_ATTEMPTS, workflow_id=workflow_id):
+        if row.id in names and row.started_at is not None:
+            cpus, gpus = held[row.allocation]
             yield ReportAttempt(
-                job_id, name, node_id, status, start, end, gpus, True, attempt_id, None, cpus
+                row.id,
+                names[row.id],
+                row.compute_node_id,
+                row.status,
+                row.started_at,
+                max(row.started_at, now),
+                gpus,
+                True,
+                row.attempt_id,
+                None,
+                cpus,
             )
 
 

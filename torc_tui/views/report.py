@@ -33,6 +33,14 @@ class ReportAttempt(NamedTuple):
     num_cpus: float = 1
 
 
+def as_of(one: ReportAttempt, moment: float | None) -> ReportAttempt:
+    """Return an attempt as it was at a moment, when it may still have run; None: as it is."""
+    if moment is None or one.ended_at <= moment:
+        return one
+    end = max(moment, one.started_at)
+    return one._replace(status=JobStatus.RUNNING, ended_at=end, running=True, return_code=None)
+
+
 class ReportRunner(NamedTuple):
     """A runner, the numbers of its GPUs by UUID, and how many CPUs it has."""
 

@@ -36,7 +36,8 @@ def chain(screen: Screen[Any]) -> Iterator[DOMNode]:
 def contexts(screen: Screen[Any]) -> list[str]:
     """Return the active contexts, the innermost first.
 
-    In a text field printable keys are text, so that few other contexts hold there.
+    In a text field printable keys are text, so that few other contexts hold there. Elsewhere the
+    leading contexts of the screen precede all others.
     """
     found: list[str] = []
     for node in chain(screen):
@@ -48,7 +49,7 @@ def contexts(screen: Screen[Any]) -> list[str]:
         return ["editor", "text"] if "editor" in found else found[: found.index("text") + 1]
     if "overlay" not in found:
         found.append("app")
-    return found
+    return [*screen.leading_contexts, *found] if isinstance(screen, TorcScreen) else found
 
 
 def handlers_of(screen: Screen[Any]) -> dict[str, Handler]:
@@ -62,6 +63,11 @@ def handlers_of(screen: Screen[Any]) -> dict[str, Handler]:
 
 class TorcScreen(CommandNode, Screen[None]):
     """The base of the screens. The app passes records of the threads to it, in one batch."""
+
+    leading_contexts: Sequence[str] = ()
+    """The contexts that precede those of the focused widget."""
+    refusal: str = ""
+    """Why nothing can be changed now; empty if changes are possible."""
 
     @property
     def torc(self) -> AppPort:
@@ -134,6 +140,8 @@ class TorcScreen(CommandNode, Screen[None]):
 
     def is_idle(self, command: AppCommand) -> bool:
         """Return whether the command would do nothing now; the footer leaves it out."""
+        if command.writes and self.refusal:
+            return True
         in_text = "text" in contexts(self)
         if command.id == "command-line":
             return self.torc.last_line is None

@@ -30,6 +30,7 @@ CONTEXTS = {
     "jobs": "Jobs",
     "graph": "Graph",
     "timeline": "Timeline",
+    "replay": "Replay",
     "data": "User data",
     "files": "Files",
     "details": "Overview",

@@ -133,6 +133,8 @@ class PaneHost(HasApp, Protocol):
     """What panes need of the workflow screen."""
 
     workflow_id: int
+    moment: float | None
+    """The moment of the run that a replay shows; None: the present."""
 
     @property
     def runner_commands(self) -> RunnerPort:

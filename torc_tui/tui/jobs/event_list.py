@@ -42,11 +42,15 @@ class EventRows(ListRows):
         self.jobs: Mapping[int, Job] = {}
         self.job_id: int | None = None
         """The only job whose events are listed; None: all are."""
+        self.until: float | None = None
+        """The moment of a replay; later events are not listed."""
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
         found = self.records.keys() if sort is None else super().keys(sort, reverse)
         if self.job_id is not None:
             found = [key for key in found if self.records[key].job_id == self.job_id]
+        if self.until is not None:
+            found = [key for key in found if self.records[key].timestamp <= self.until]
         if sort is not None:
             return list(found)
         return sorted(found, reverse=not reverse)  # type: ignore[type-var]  # numbers
@@ -123,7 +127,7 @@ class EventsPane(Pane):
         view, job = self.host.view, self.job
         if view is None:
             return
-        self.rows.jobs = view.jobs
+        self.rows.jobs, self.rows.until = view.jobs, self.host.moment
         if not self.is_read:
             self.is_read = True
             self._read(view.workflow.id, None)

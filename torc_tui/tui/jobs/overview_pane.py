@@ -176,6 +176,7 @@ class OverviewPane(Pane):
         self._shown_verdict = self._stale_verdict(job)
         if details is not None and details.record["id"] != job.id:
             details = None
+        details = None if details is None else details.until(self.host.moment)
         facts = JobPageInput(
             job=job,
             reasons=self.host.reasons(job),

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from torc_tui.records import dataclass, field
+from torc_tui.records import dataclass, field, replace
 from torc_tui.tui.look.text_layout import Line, Span, fit_line, line_width, sanitize
+from torc_tui.wording import timestamp
 
 if TYPE_CHECKING:
     from torc_tui.store.relations import Dependency
@@ -40,6 +41,21 @@ class Details:
     stderr_tail: Sequence[str] = ()
     stdout_tail: Sequence[str] = ()
     warnings: Sequence[str] = ()
+
+    def until(self, moment: float | None) -> Details:
+        """Return what was known at a moment of a replay; None: at present."""
+        results = ended_until(self.results, moment)
+        if len(results) == len(self.results):
+            return self
+        return replace(self, results=results, stderr_tail=(), warnings=())
+
+
+def ended_until(results: Sequence[Record], moment: float | None) -> Sequence[Record]:
+    """Return the results that there were at a moment; None: all."""
+    if moment is None:
+        return results
+    last = timestamp(moment)
+    return [one for one in results if one["completion_time"] <= last]
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from torc_tui.model import Event
 from torc_tui.status import JobStatus
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
-from torc_tui.tui.jobs.page import Record
+from torc_tui.tui.jobs.page import Record, ended_until
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
@@ -60,11 +60,13 @@ class ResultsTable(Pane):
             self.ask("records", lambda source: self.read(source.store, workflow_id), self.show)
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
-        if not self.stale and any(event.kind in self.RELOADS for event in events):
+        replayed = bool(changed) and self.host.moment is not None
+        if replayed or any(event.kind in self.RELOADS for event in events):
             self.stale = True
 
     def show(self, records: Sequence[Record]) -> None:
         """Show the results."""
+        records = ended_until(records, self.host.moment)
         measured = any(record["peak_gpu_memory_bytes"] is not None for record in records)
         columns = [column for column in self.COLUMNS if measured or "gpu" not in column.key]
         if len(columns) != len(self.rows.columns):

@@ -39,8 +39,10 @@ class Dispatcher:
     async def carry_out(self, command: AppCommand) -> None:
         """Run a command, and show its errors."""
         app = self._app
-        if command.writes and app.read_only:
-            app.notify(f"{command.title}: the app is read-only", severity="error")
+        front = app.front()
+        refusal = "the app is read-only" if app.read_only else front.refusal if front else ""
+        if command.writes and refusal:
+            app.notify(f"{command.title}: {refusal}", severity="error")
             return
         handler = self.handlers().get(command.id)
         if handler is None:

@@ -23,7 +23,7 @@ from torc_tui.tui.timeline.timeline_reading import Reading, read_path, read_time
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.views.lane_cells import Lane, LoadLane
-from torc_tui.views.report import CriticalStep, ReportAttempt
+from torc_tui.views.report import CriticalStep, ReportAttempt, as_of
 from torc_tui.views.timeline_lanes import BarPlace, Grouping, Timeline
 from torc_tui.views.workflow_view import WorkflowView
 
@@ -33,7 +33,7 @@ NEVER = float("-inf")
 ROOMY = 5
 """Number of lines of the tab from which it tells about the run and about the attempt."""
 NO_ATTEMPT = "no attempt has started in this run"
-_COMMANDS = frozenset({"timeline-zoom-in", "timeline-lanes", "timeline-critical"})
+_COMMANDS = frozenset({"replay-play", "timeline-zoom-in", "timeline-lanes", "timeline-critical"})
 """Commands of the footer that need attempts."""
 
 
@@ -68,7 +68,9 @@ class TimelinePane(Pane):
 
     def refresh_content(self) -> None:
         view = self.host.view
-        if view is not None and self._of is not view:
+        if self.host.moment is not None and self.picture is not None:
+            self._show_moment()
+        elif view is not None and self._of is not view:
             self._of = view
             self._read(view)
         else:
@@ -84,8 +86,25 @@ class TimelinePane(Pane):
         else:
             self.stale = True
 
+    @property
+    def busy(self) -> bool:
+        return self.picture is not None and self.picture.moment != self.host.moment
+
+    def every_tick(self) -> None:
+        if self.busy:
+            self._show_moment()
+
+    def _show_moment(self) -> None:
+        """Show what the replay has reached; out of a replay, everything."""
+        if self.picture is not None:
+            self.picture.moment = self.host.moment
+            self.canvas.redraw()
+            self._write_lines()
+
     def every_second(self, now: float) -> None:
         view = self.host.view
+        if self.host.moment is not None:
+            return
         pause = max(REREAD_EVERY, REREAD_SHARE * self.reading.seconds)
         if view is not None and (self._changed or view.running) and now - self._asked_at >= pause:
             self._read(view)
@@ -120,6 +139,7 @@ class TimelinePane(Pane):
     def _renew(self, found: Timeline) -> None:
         """Put new lanes into the picture; zoom and cursor stay."""
         before, self.picture = self.picture, TimelinePicture(found)
+        self.picture.moment = self.host.moment
         if before is None:
             return
         self.picture.zoomed, self.picture.path_only = before.zoomed, before.path_only
@@ -178,7 +198,7 @@ class TimelinePane(Pane):
         if picture is None or picture.cursor is None:
             self.attempt_line.show([])
             return
-        one = picture.attempt(picture.cursor)
+        one = as_of(picture.attempt(picture.cursor), picture.moment)
         critical = (one.job_id, one.attempt_id) in picture.path
         where = _runner_of(picture.timeline.lanes, picture.cursor)
         self.attempt_line.show(of_attempt(picture.timeline, one, where, critical=critical))

@@ -15,7 +15,7 @@ from torc_tui.status import JobStatus
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, fit, sanitize, width_of
 from torc_tui.views.lane_cells import BarLane, CellRun, Lane, Levels, LoadLane, TimeScale
-from torc_tui.views.report import ReportAttempt
+from torc_tui.views.report import ReportAttempt, as_of
 from torc_tui.views.time_axis import ticks
 from torc_tui.views.timeline_lanes import BarPlace, Grouping, Timeline
 from torc_tui.wording import count, duration, moment
@@ -30,6 +30,7 @@ TALLEST = 10
 """Most rows of the lane of a runner."""
 SHORTEST_LABEL, LONGEST = 7, 24
 """Cells for the labels of lanes; ``16 CPUs`` has room there."""
+_LIT = {ord(mark): "━" for mark in "─┬"}
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _SHADES = ((0.85, "█"), (0.6, "▓"), (0.3, "▒"), (0.0, "░"))
 
@@ -44,8 +45,8 @@ class TimelinePicture:
         self.path: Collection[tuple[int, int]] = ()
         """The attempts of the critical path, by job and attempt."""
         self.path_only = False
-        self.now: float | None = None
-        """The present moment, while attempts run."""
+        self.moment: float | None = None
+        """The moment of a replay; what is later is faint."""
         self.gutter = self.axis = 0
         """Width of the labels, and number of lines of the axis; both are always in view."""
         self._tops: list[int] = []
@@ -166,9 +167,19 @@ class TimelinePicture:
     def _ruler(self, marks: list[str], cells: range) -> Iterator[Span]:
         """Yield the line below the labels, with the extent of the attempt under the cursor."""
         lit = range(0) if self.cursor is None else self.cells_of(self.cursor)
+        if self._head is not None and self._head in cells:
+            marks[self._head - cells.start] = "▼"
         for selected, part in groupby(zip(cells, marks, strict=True), lambda pair: pair[0] in lit):
             text = "".join(mark for _, mark in part)
-            yield ("━" * len(text), "accent bold") if selected else (text, "rule")
+            if selected:
+                yield text.translate(_LIT), "accent bold"
+            else:
+                yield from _lit_head(text)
+
+    @property
+    def _head(self) -> int | None:
+        """Return the cell of the moment of a replay."""
+        return None if self.moment is None else self.scale.cell_of(self.moment)
 
     # -- lanes -------------------------------------------------------------------------------------
 
@@ -177,11 +188,15 @@ class TimelinePicture:
         lane = self.timeline.lanes[number]
         if isinstance(lane, LoadLane):
             states = self.timeline.grouping is Grouping.RUNNERS
-            return load_rows(lane.levels(self.scale, cells), height, states=states)
+            known = len(cells) if self._head is None else self._head + 1 - cells.start
+            return load_rows(lane.levels(self.scale, cells), height, known, states=states)
         rows: list[list[Span]] = [[], [], []]
+        head = self._head
         for run in lane.runs(self.scale, cells):
-            for row, spans in zip(rows, self._run(lane, number, run), strict=False):
-                row += spans
+            past, future = (run, None) if head is None else _divided(run, head)
+            for part in (past and self._run(lane, number, past), future and _later(future)):
+                for row, spans in zip(rows, part or (), strict=False):
+                    row += spans
         return rows[:height]
 
     def _run(self, lane: BarLane, number: int, run: CellRun) -> Sequence[list[Span]]:
@@ -191,7 +206,8 @@ class TimelinePicture:
         cursor = self.cursor if self.cursor is not None and self.cursor.lane == number else None
         selected = cursor is not None and run.first <= cursor.attempt < run.last
         if run.last - run.first == 1:
-            return self._bar(lane.attempts[run.first], run, selected=selected)
+            one = as_of(lane.attempts[run.first], self.moment)
+            return self._bar(one, run, selected=selected)
         if cursor and selected and self.cells_of(cursor).start == run.cell:
             return [("▸", "match-current")], [("█", "accent")]
         if lane.has_trouble(run):
@@ -219,6 +235,33 @@ class TimelinePicture:
         return [[(fit(text, inner, mark=""), base), edge] for text in texts]
 
 
+def _lit_head(text: str) -> Iterator[Span]:
+    """Yield a part of the ruler; the mark of the moment of a replay is lit."""
+    before, head, after = text.partition("▼")
+    yield from (
+        span for span in ((before, "rule"), (head, "accent bold"), (after, "rule")) if span[0]
+    )
+
+
+def _divided(run: CellRun, head: int) -> tuple[CellRun | None, CellRun | None]:
+    """Return the cells up to one, and the cells after it."""
+    past = head + 1 - run.cell
+    if past <= 0:
+        return None, run
+    if past >= run.width:
+        return run, None
+    return run._replace(width=past, ended=False), run._replace(
+        cell=head + 1, width=run.width - past
+    )
+
+
+def _later(run: CellRun) -> Sequence[list[Span]]:
+    """Return the two rows of cells that a replay has not reached."""
+    char = "·" if run.first == run.last else "░"
+    below = " " if run.first == run.last else "░"
+    return [(char * run.width, "bar-rest")], [(below * run.width, "bar-rest")]
+
+
 def _below(one: ReportAttempt) -> Iterator[str]:
     """Yield texts for the second row of a bar, the longest first."""
     took = duration(one.ended_at - one.started_at)
@@ -234,17 +277,21 @@ def _attempt_at(lane: Lane, begin: float, end: float) -> int | None:
     return first if first < last else None
 
 
-def load_rows(levels: Sequence[Levels], height: int, *, states: bool = True) -> list[list[Span]]:
+def load_rows(
+    levels: Sequence[Levels], height: int, known: int, *, states: bool = True
+) -> list[list[Span]]:
     """Return a chart of the CPUs in use; with ``states``, in the colors of the attempts.
 
-    Unsuccessful attempts are at its foot, those that still run on top.
+    Unsuccessful attempts are at its foot, those that still run on top. The columns after the first
+    ``known`` ones are faint.
     """
     steps = 8 * height
     rows = []
     for row in range(height):
         base = steps - 8 * (row + 1)
         cells = [_load_cell(one, base, steps) for one in levels]
-        parts = groupby(cells, lambda cell: cell[1] if states else "muted")
+        cells[max(0, known) :] = [(char, "bar-rest") for char, _ in cells[max(0, known) :]]
+        parts = groupby(cells, lambda cell: cell[1] if states or cell[1] == "bar-rest" else "muted")
         rows.append([("".join(char for char, _ in part), style) for style, part in parts])
     return rows
 

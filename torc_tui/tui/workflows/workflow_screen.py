@@ -36,6 +36,8 @@ from torc_tui.tui.workflows import idle_commands
 from torc_tui.tui.workflows.exit_message import still_running
 from torc_tui.tui.workflows.job_actions import JobActions
 from torc_tui.tui.workflows.job_commands import JobCommands
+from torc_tui.tui.workflows.replay_bar import ReplayBar
+from torc_tui.tui.workflows.replay_controller import ReplayController
 from torc_tui.tui.workflows.rerun_dialogs import rerun, rerun_stale
 from torc_tui.tui.workflows.runner_actions import RunnerCommands
 from torc_tui.tui.workflows.tab_host import BY_NAME, TabHost, tab_handlers
@@ -74,6 +76,10 @@ class WorkflowScreen(TorcScreen):
         self.jobs_side = JobsSide(self, self.filter.line, self.table)
         self.split = Split(self.jobs_side, self.tabs)
         self.updates = WorkflowUpdates(self)
+        self.moment: float | None = None
+        self.replay = ReplayController(self)
+        self.replay_bar = ReplayBar(self.replay.scrub)
+        self.replay_bar.display = False
         self.dependencies = DependencyReader(self.model, self.updates.reasons_changed)
         self.plans = PlanReader(
             workflow_id, lambda: self.tabs.update_visible(lambda pane: pane.plan_changed())
@@ -87,6 +93,7 @@ class WorkflowScreen(TorcScreen):
         tab = self.torc.state.get("workflow.tab", "")
         self.tabs.prepare(tab if tab in BY_NAME else self.tabs.current)
         yield self.header
+        yield self.replay_bar
         yield self.split
         yield FooterBar()
 
@@ -136,7 +143,8 @@ class WorkflowScreen(TorcScreen):
         return None if job is None else job.name
 
     def exit_message(self) -> str | None:
-        runs = self.model.loaded and self.model.view.count(*HELD)
+        known = self.model.loaded and not self.replay.is_on
+        runs = known and self.model.view.count(*HELD)
         return still_running([self.workflow_id] if runs else [])
 
     def rerun_jobs(self, job_ids: Sequence[int] | None, *, ask: bool = True) -> None:
@@ -153,6 +161,8 @@ class WorkflowScreen(TorcScreen):
         line = self.filter.line
         if isinstance(self.focused, Input) or (line.display and line.text):
             line.clear()
+        elif self.replay.is_on:
+            self.replay.stop()
         elif self.split.alone is not None:
             self.split.show_alone(None)
             self.table.focus()
@@ -170,19 +180,23 @@ class WorkflowScreen(TorcScreen):
         self.updates.receive(item)
 
     def machine_read(self, news: MachineReading) -> None:
-        self.updates.machine_read(news)
+        if self.replay.is_on:
+            self.tabs.update_visible(lambda pane: pane.machine_changed())
+        else:
+            self.updates.machine_read(news)
 
     def requirements_on_screen(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
         return self.model.requirements_on_screen()
 
     @property
     def busy(self) -> bool:
-        return self.updates.busy
+        return self.updates.busy or self.replay.busy
 
     def every_second(self, now: float) -> None:
-        self.updates.every_second(now)
+        self.updates.every_second(now if self.moment is None else self.moment)
 
     def every_tick(self, now: float) -> None:
+        self.replay.every_tick(now)
         self.updates.every_tick(now)
 
     # -- commands ----------------------------------------------------------------------------------
@@ -194,6 +208,7 @@ class WorkflowScreen(TorcScreen):
             **self.job_commands.handlers(),
             **self.filter.handlers(),
             **tab_handlers(self.tabs, self.choose_tab),
+            **self.replay.handlers(),
             "back": self.leave_pane,
             "reload": self.reload,
             "maximize": lambda: self.split.toggle_alone(self.focused),
@@ -214,6 +229,7 @@ class WorkflowScreen(TorcScreen):
 
     def reload(self) -> None:
         """Reload everything from the database."""
+        self.replay.forget()
         self.model.turn = self.torc.feed.follow(self.workflow_id)
 
     def _ask_graph(self, then: Callable[[JobGraph], None]) -> None:

@@ -18,7 +18,7 @@ from torc_tui.tui.jobs.job_columns import VOLATILE
 from torc_tui.tui.jobs.job_table import JobTable, fit_columns, recall_folds
 from torc_tui.tui.jobs.jobs_side import JobsSide
 from torc_tui.tui.jobs.plan_reader import PlanReader
-from torc_tui.tui.jobs.workflow_model import DependencyReader, WorkflowModel, outcomes
+from torc_tui.tui.jobs.workflow_model import DependencyReader, ModelChanges, WorkflowModel, outcomes
 from torc_tui.tui.look.status_icons import STATES, STATUS, Sign
 from torc_tui.tui.look.text_layout import sanitize
 from torc_tui.tui.workflows.tab_host import TabHost
@@ -105,13 +105,17 @@ class WorkflowUpdates:
         if changed is None:
             screen.reload()
             return
-        table = screen.table
-        table.changed(changed.rows)
-        if changed.moved or (changed.rows and table.sort in VOLATILE):
-            table.reordering.schedule(model.now)
         jobs = model.view.jobs
         for word, ids in outcomes(events).items():
             screen.torc.report_jobs(word, [(one, jobs[one].name) for one in ids if one in jobs])
+        self._show_changes(changed, events)
+
+    def _show_changes(self, changed: ModelChanges, events: Sequence[Event]) -> None:
+        screen = self._screen
+        table = screen.table
+        table.changed(changed.rows)
+        if changed.moved or (changed.rows and table.sort in VOLATILE):
+            table.reordering.schedule(time.time())
         self.show_header()
         screen.tabs.data_changed(changed.jobs, events)
         screen.jobs_side.activity.changed(changed.jobs)
@@ -119,6 +123,20 @@ class WorkflowUpdates:
         selected_changed = selected is not None and selected.id in changed.jobs
         if changed.holds or selected_changed or self._state_changed():
             screen.show_keys()
+
+    def show_view(self, view: WorkflowView, now: float) -> None:
+        """Show a view of the past."""
+        self._model.tick(now)
+        self._load(view)
+
+    def replay(self, events: Sequence[Event], now: float) -> None:
+        """Apply events of the past, without notifications."""
+        model = self._model
+        model.tick(now)
+        changed = model.apply(events)
+        if changed is not None and events:
+            self._show_changes(changed, ())
+        self._screen.table.changed(model.view.running)
 
     def _state_changed(self) -> bool:
         """Return whether other commands may apply: the state or the set of statuses changed."""
