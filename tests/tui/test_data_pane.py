@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 
 from tests.raw_sql import execute
 from tests.tui.driving import ENVIRON, Workspace, screen, screen_text, sees, until
+from torc_tui.lifecycle.rerun_plan import JobVerdict, RerunDecision
 from torc_tui.store import feed, user_data, user_data_records
 from torc_tui.tui.data import data_editor, data_review, external_editing
 from torc_tui.tui.data import data_pane as data_pane
@@ -457,6 +458,25 @@ async def test_edit_conflict(lab: Lab, key: str, value: Any, version: int) -> No
             await until(pilot, sees(pilot, shown))
             assert (found.record["version"] == 2) is (key == "t")
         assert lab.value("config") == value and lab.version("config") == version
+
+
+async def test_overwritten_version_reruns_the_jobs(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The choice to rerun jobs is kept when theirs is overwritten."""
+    stale = JobVerdict(lab.jobs["train"], "train", RerunDecision.RUN, True)
+    monkeypatch.setattr("torc_tui.operations.rerun.stale_after_edit", lambda *_: [stale])
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        found = await edited(pilot, '{"lr": 0.3}')
+        lab.write("config", {"lr": 0.9}, job="train")
+        await until(pilot, sees(pilot, "train saved version 2"))
+        await pilot.press("ctrl+s")
+        await until(pilot, sees(pilot, "r Save and rerun 1 job"))
+        await pilot.press("r")
+        await until(pilot, sees(pilot, "has changed"))
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
+        assert list(found.rerun) == [stale.id]
 
 
 async def begin_merge(pilot: Pilot[int], lab: Lab, mine: Any, theirs: Any) -> DataEditor:

@@ -15,7 +15,7 @@ from torc_tui.lifecycle.rerun_plan import JobVerdict, RerunDecision
 from torc_tui.model import Job
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
-from torc_tui.tui.files.file_rows import FileFacts, FileRows, ListedFile
+from torc_tui.tui.files.file_rows import FileFacts, FileRows, ListedFile, changed_inputs
 from torc_tui.tui.files.file_view import FileView
 from torc_tui.tui.files.files_pane import FilesPane
 from torc_tui.tui.files.read_file import DiskState
@@ -90,7 +90,7 @@ async def test_states_and_jobs(story: Story) -> None:
 async def test_link_to_a_job(story: Story) -> None:
     async with story.app().run_test(size=(160, 45)) as pilot:
         await open_file(pilot, "raw")
-        await until(pilot, sees(pilot, "sample", "second", "2 rows", "… and 7 more"))
+        await until(pilot, sees(pilot, "sample", "second", "2 rows", "… and 4 more"))
         view(pilot).facts.focus()
         await pilot.press("down", "down", "enter")
         job = screen(pilot).selected_job
@@ -133,7 +133,9 @@ async def test_other_views(story: Story) -> None:
     async with story.app().run_test(size=(120, 40)) as pilot:
         await open_file(pilot, "raw")
         await until(pilot, sees(pilot, "2 rows · as table"))
-        await pilot.press("t")
+        await pilot.press("down", "enter")
+        await until(pilot, sees(pilot, "Row 2", "sample  second", "n       9"))
+        await pilot.press("escape", "t")
         await until(pilot, sees(pilot, "sample,n", "as text"))
         await pilot.press("t")
         await until(pilot, sees(pilot, "00000000  73 61 6d 70", "as bytes"))
@@ -200,7 +202,8 @@ GONE = DiskState("missing")
 def facts(status: JobStatus, disk: DiskState | None, stale: Sequence[JobVerdict] = ()) -> FileFacts:
     jobs = {1: Job(1, "writer", status), 2: Job(2, "reader", JobStatus.COMPLETED)}
     found = {} if disk is None else {7: disk}
-    return FileFacts(jobs, {one.id: one for one in stale}, found)
+    verdicts = {one.id: one for one in stale}
+    return FileFacts(jobs, verdicts, changed_inputs(verdicts), found)
 
 
 def file(writers: Sequence[int] = (1,)) -> ListedFile:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,8 @@ from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
 from torc_tui.store.log_files import AttemptLog
+from torc_tui.tui.files.file_kind import kind_of
+from torc_tui.tui.files.read_file import DiskState, FileContent
 from torc_tui.tui.jobs import plan_reader
 from torc_tui.tui.jobs.plan_reader import Forecast
 from torc_tui.tui.shell.app import TorcApp
@@ -302,3 +304,39 @@ async def show_rerun(
         await pilot.press(*keys)
         await painted(pilot)
         compare(f"rerun-{name}", picture(pilot))
+
+
+# -- the tab Files ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "keys"),
+    [
+        ("wide", (160, 40), ()),
+        ("narrow", (80, 24), ()),
+        ("narrow-open", (80, 24), ("enter",)),
+        ("tiny", (40, 10), ("enter",)),
+        ("bytes", (120, 36), ("t", "t")),
+    ],
+)
+async def test_files(
+    url: str, monkeypatch: pytest.MonkeyPatch, name: str, size: tuple[int, int], keys: Sequence[str]
+) -> None:
+    rows = "".join(f"sample_{number},{number / 7:.3f},true\n" for number in range(40))
+    head = f"name,loss,kept\n{rows}".encode()
+    disk = DiskState(size=len(head), modified=NOW - 900.0)
+
+    def read(path: str) -> FileContent:
+        return FileContent(path=path, disk=disk, kind=kind_of(path, head), head=head)
+
+    monkeypatch.setattr("torc_tui.tui.files.files_pane.disk_state", lambda _path: disk)
+    monkeypatch.setattr("torc_tui.tui.files.files_pane.read_file", read)
+    environ = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+    app = TorcApp(url, 1, environ=environ)
+    async with app.run_test(size=size) as pilot:
+        await painted(pilot)
+        await pilot.press("5", "5")
+        await painted(pilot)
+        await pilot.press(*keys)
+        await painted(pilot)
+        compare(f"files-{name}", picture(pilot))

@@ -156,7 +156,7 @@ class RecordSaver:
 
         def then(result: Record | Clash) -> None:
             if isinstance(result, Clash):
-                self._clash(value, result)
+                self._clash(value, result, rerun)
             else:
                 screen.saved(rerun)
 
@@ -167,7 +167,7 @@ class RecordSaver:
             then=then,
         )
 
-    def _clash(self, value: Json, clash: Clash) -> None:
+    def _clash(self, value: Json, clash: Clash, rerun: Sequence[int]) -> None:
         """Show both versions of a conflict, and let the user choose."""
         screen, theirs = self._screen, clash.theirs
         options = (
@@ -179,17 +179,17 @@ class RecordSaver:
 
         def take(chosen: str | None) -> None:
             if chosen == "overwrite":
-                self.save(value, theirs["version"])
+                self.save(value, theirs["version"], rerun=rerun)
             elif chosen == "theirs":
                 screen.continue_with(clash, clash.text)
             elif chosen == "merge":
-                self._merge(value, clash)
+                self._merge(value, clash, rerun)
 
         title = f"{screen.record['name']} has changed"
         lines = _clash_lines(screen.record["version"], clash)
         screen.torc.push(Choice(title, lines, options), take)
 
-    def _merge(self, value: Json, clash: Clash) -> None:
+    def _merge(self, value: Json, clash: Clash, rerun: Sequence[int]) -> None:
         """Merge both versions; ask for a side where they are in conflict."""
         screen = self._screen
         base, theirs = screen.record["data"], clash.theirs["data"]
@@ -201,7 +201,7 @@ class RecordSaver:
 
         def choose(choices: Choices | None) -> None:
             if choices is None:
-                self._clash(value, clash)
+                self._clash(value, clash, rerun)
             else:
                 screen.question(
                     "merge", lambda _: merge_versions(base, value, theirs, choices), finish

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from torc_tui.tui.files.file_kind import View
 from torc_tui.tui.files.read_file import FileContent, not_shown
-from torc_tui.tui.look.text_layout import Line, sanitize, width_of, without_start
+from torc_tui.tui.look.text_layout import Line, fit, sanitize, width_of, without_start
 from torc_tui.tui.widgets.line_canvas import TextDrawing
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.wording import moment, size
@@ -200,6 +200,20 @@ def _sort_key(record: tuple[str, Sequence[str]], column: str) -> Any:
     if not text:
         return None
     return (1, 0.0, text) if number is None or number != number else (0, number, "")
+
+
+def record_lines(names: Sequence[str], row: Sequence[str], width: int) -> list[Line]:
+    """Return one row of a table, a column per line."""
+    label = min(max([4, *map(width_of, names)]), 24)
+    room = max(10, width - label - 2)
+    lines: list[Line] = []
+    for place, text in enumerate(row):
+        name = names[place] if place < len(names) else ""
+        text = sanitize(text)
+        for at in range(0, max(1, len(text)), room):
+            head = fit("" if at else name, label)
+            lines.append([(head, "muted"), ("  ", ""), (text[at : at + room], "text")])
+    return lines
 
 
 # -- directories -----------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from torc_tui.tui.look.status_icons import of_job
 from torc_tui.tui.look.text_layout import Span, sanitize, width_of
 from torc_tui.wording import count, moment
 
+SORTED = 1000
+"""Jobs among which those that need attention are listed first."""
 LABELED = 14
 """Cells before the value of a line."""
 
@@ -88,7 +90,7 @@ def _path(label: str, path: str, width: int) -> list[Span]:
 def _add_jobs(
     page: LinkedLines, label: str, numbers: Sequence[int], facts: FileFacts, most: int
 ) -> None:
-    jobs = [facts.jobs[number] for number in numbers if number in facts.jobs]
+    jobs = [facts.jobs[number] for number in numbers[:SORTED] if number in facts.jobs]
     if not jobs:
         page.add(labeled(label, ("no job", "faint")))
         return
@@ -102,5 +104,5 @@ def _add_jobs(
             (f"  {sign.word}", sign.style),
         )
         page.add_link(job.id, line)
-    if len(jobs) > most:
-        page.add([(" " * LABELED, ""), *more_line(len(jobs) - most)[1:]])
+    if len(numbers) > most:
+        page.add([(" " * LABELED, ""), *more_line(len(numbers) - most)[1:]])

@@ -67,6 +67,8 @@ class FileFacts:
 
     jobs: Mapping[int, Job] = field(default_factory=dict)
     stale: Mapping[int, JobVerdict] = field(default_factory=dict)
+    changed: Mapping[str, str] = field(default_factory=dict)
+    """Paths of changed inputs, each with a job that has read it; see `changed_inputs`."""
     disk: Mapping[int, DiskState] = field(default_factory=dict)
 
     def state(self, file: ListedFile) -> FileStatus:
@@ -99,19 +101,25 @@ class FileFacts:
                 return FileStatus(
                     "stale", f"{job.name} would rerun: {sentence(verdict.reasons[0])}"
                 )
-        for number in file.readers if self.stale else ():
-            verdict = self.stale.get(number)
-            if verdict is not None and any(
-                one.kind in _CHANGED and one["path"] in (file.path, file.place)
-                for one in verdict.reasons
-            ):
-                return FileStatus("changed", f"it changed since {verdict.name} read it")
-        return None
+        reader = self.changed.get(file.path) or self.changed.get(file.place)
+        if reader is None:
+            return None
+        return FileStatus("changed", f"it changed since {reader} read it")
 
     def names(self, numbers: Sequence[int]) -> str:
         """Return the first jobs and the number of the others: ``fit_1 and 11 more``."""
         found = [self.jobs[number].name for number in numbers[:1] if number in self.jobs]
         return listed(found, more=len(numbers) - len(found)) if found else ""
+
+
+def changed_inputs(stale: Mapping[int, JobVerdict]) -> Mapping[str, str]:
+    """Return the paths of inputs that make jobs stale, each with the name of a job."""
+    return {
+        str(reason["path"]): verdict.name
+        for verdict in stale.values()
+        for reason in verdict.reasons
+        if reason.kind in _CHANGED
+    }
 
 
 class FileRows(ListRows):

@@ -19,6 +19,7 @@ from torc_tui.tui.files.file_content import (
     HexDrawing,
     directory_rows,
     excerpt,
+    record_lines,
     table_rows,
     views_of,
 )
@@ -34,6 +35,7 @@ from torc_tui.tui.logs.merged_log import Stream
 from torc_tui.tui.logs.searchable_log import SearchableLog
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
+from torc_tui.tui.widgets.dialogs import TextDialog
 from torc_tui.tui.widgets.empty_state import EmptyState
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.painted import StatusLine, joined
@@ -273,6 +275,11 @@ class FileView(CommandNode, Vertical):
         if self.view is View.DIRECTORY and self.content is not None and isinstance(event.key, str):
             path = os.path.join(self.content.path, event.key)  # noqa: PTH118
             self.post_message(self.EntryOpened(path))
+        elif self.view is View.TABLE and isinstance(self.table.rows, ListRows):
+            number, row = self.table.rows.records[event.key]
+            names = [column.title for column in self.table.rows.columns[1:]]
+            title = f"Row {number}" if number.isdigit() else "Row"
+            self.app.push_screen(TextDialog(title, lambda width: record_lines(names, row, width)))
 
     def on_hide(self) -> None:
         self.log_view.reader.watch(False)

@@ -19,7 +19,7 @@ from textual.app import ComposeResult
 from torc_tui.model import RELOAD_EVENTS, Event
 from torc_tui.tui.feed.reader import ReadError
 from torc_tui.tui.feed.source import FeedReader
-from torc_tui.tui.files.file_rows import FileFacts, FileRows, ListedFile
+from torc_tui.tui.files.file_rows import FileRows, ListedFile, changed_inputs
 from torc_tui.tui.files.file_view import FileView
 from torc_tui.tui.files.read_file import DiskState, FileContent, disk_state, read_file
 from torc_tui.tui.frame.pane import Pane
@@ -97,6 +97,7 @@ class FilesPane(Pane):
         self.rows.files = {file.id: file for file in files}
         self.listed = len(files)
         self.table.empty = "no file matches" if files else "no job uses a file"
+        self.split.limit_first(max(4, len(files) + 3))
         self._update_facts()
         self._filter()
         self._look_at = 0.0
@@ -107,8 +108,10 @@ class FilesPane(Pane):
         """Take the present jobs and rerun plan."""
         view, forecast = self.host.view, self._workflow.plans.forecast
         if view is not None:
-            stale = {} if forecast is None else forecast.stale
-            self.rows.facts = FileFacts(view.jobs, stale, self.rows.facts.disk)
+            facts = self.rows.facts
+            facts.jobs = view.jobs
+            if forecast is not None and forecast.stale is not facts.stale:
+                facts.stale, facts.changed = forecast.stale, changed_inputs(forecast.stale)
             self.file_view.show_facts(self.rows.facts)
 
     def _repaint(self) -> None:
