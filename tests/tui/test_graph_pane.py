@@ -173,3 +173,15 @@ def luminance(color: str) -> float:
         for part in Color.parse(color).normalized
     )
     return sum(part * share for part, share in zip(parts, (0.2126, 0.7152, 0.0722), strict=True))
+
+
+async def test_the_critical_path_and_the_legend(story: Workspace) -> None:
+    async with story.app().run_test(size=(120, 60)) as pilot:
+        await open_graph(pilot)
+        await until(pilot, sees(pilot, "· prep uninitialized", "╭╮ job", "▕█▏ job group"))
+        await pilot.press("c")
+        await until(pilot, sees(pilot, "━ critical path 3 jobs, duration unknown", "┃"))
+        await pilot.press("down", "d")
+        await until(pilot, sees(pilot, "only what depends on it: train_{i}", "60 jobs: 60 unin"))
+        await pilot.press("c", "w")
+        await until(pilot, lambda: "critical path" not in screen_text(pilot))

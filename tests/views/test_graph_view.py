@@ -133,7 +133,7 @@ def test_counts_follow_the_states() -> None:
     assert (scene.nodes[at].counts[S.COMPLETED], scene.nodes[at].counts[S.FAILED]) == (1, 0)
 
 
-def test_reach_focus_and_critical_path() -> None:
+def test_reach_and_focus() -> None:
     graph = pipeline()
     assert graph.after("prep") == {10, 11, 12, 13, 14, 5} and graph.before("merge") == {
         1,
@@ -155,8 +155,6 @@ def test_reach_focus_and_critical_path() -> None:
         "c",
     }
     assert len(scene.only(scene.around(b)).links) == 2
-    heavy = scene.critical_path(lambda node: 10 if node.label == "d" else 1)
-    assert [scene.nodes[at].label for at in heavy] == ["a", "d", "e"]
 
 
 def test_many_jobs_without_group_fold_by_their_names() -> None:
@@ -320,8 +318,9 @@ def test_lit_path_and_minimap() -> None:
 def test_only_links_along_the_path_are_lit() -> None:
     """A link that skips a box of the path is beside it, though both of its ends are lit."""
     jobs = [Job(at, name, S.READY, name) for at, name in enumerate("abc", 1)]
-    scene = JobGraph(jobs, [(2, 1, 1, None), (3, 2, 1, None), (3, 1, 1, None)]).scene()
-    path = scene.critical_path()
+    graph = JobGraph(jobs, [(2, 1, 1, None), (3, 2, 1, None), (3, 1, 1, None)])
+    scene = graph.scene()
+    path = scene.path_of(graph.heaviest_chain(dict.fromkeys(range(1, 4), 1.0)))
     assert len(path) == 3
     roles = {run.role for line in GraphDrawing(scene).lines(lit=path) for run in line}
     assert {"lit", "edge"} <= roles

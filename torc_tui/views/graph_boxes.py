@@ -91,8 +91,11 @@ class BoxPainter:
         ends = _BRACKETS[self.node.kind]
         sign = "" if self.status is None else self.drawing.sign(self.status)
         label = f"{sign} {self.drawing.label(self.at)}" if sign else self.drawing.label(self.at)
-        role = "cell" if self.selected else self.role
-        self._write(0, 0, f"{ends[0]}{label}{ends[1]}", role)
+        if self.selected:
+            self._write(0, 0, f"{ends[0]}{label}{ends[1]}", "cell")
+        else:
+            end = self._write(self._write(0, 0, ends[0], self.role), 0, label, self.own_role)
+            self._write(end, 0, ends[1], self.role)
 
     def _content(self) -> None:
         inner = 2

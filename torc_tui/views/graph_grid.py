@@ -79,6 +79,10 @@ class MemberGrid:
         insort(self._jobs[status], job)
         self._status[job] = status
 
+    def name(self, job: int) -> str:
+        """Return the full name of a job."""
+        return self._names[job]
+
     def status(self, job: int) -> JobStatus:
         """Return the status of a job."""
         return self._status[job]

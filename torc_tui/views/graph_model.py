@@ -11,7 +11,7 @@ dependencies.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -133,6 +133,23 @@ class JobGraph:
                 yield self._ids[number]
             else:
                 stack += self._children[number]
+
+    def heaviest_chain(self, weights: Mapping[int, float]) -> list[int]:
+        """Return the ids of the jobs of the heaviest chain, first to last; gates weigh nothing."""
+        order = parents_first([len(parents) for parents in self._parents], self._children)
+        best = [0.0] * len(self._ids)
+        before = [-1] * len(self._ids)
+        for number in order:
+            for parent, _ in self._parents[number]:
+                if best[parent] > best[number]:
+                    best[number], before[number] = best[parent], parent
+            best[number] += weights.get(self._ids[number], 0.0)
+        chain: list[int] = []
+        number = max(order, key=best.__getitem__, default=-1)
+        while number >= 0:
+            chain.append(self._ids[number])
+            number = before[number]
+        return [job for job in reversed(chain) if job >= 0]
 
     def _read(self, edges: Iterable[Edge]) -> None:
         """Fill parents and children; edges of unknown jobs are left out."""

@@ -6,15 +6,16 @@ An opened group is a box with a grid of its jobs, or a box for each of its jobs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import groupby, pairwise
 from typing import Literal
 
 from torc_tui.model import Artifact, EdgeKind, Job
 from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
 from torc_tui.views.graph_grid import MemberGrid, Room
-from torc_tui.views.graph_model import JobGraph, parents_first, reachable
+from torc_tui.views.graph_model import JobGraph, reachable
 from torc_tui.views.graph_names import shared_name
 from torc_tui.views.job_parameters import parameters_of
 from torc_tui.views.status_bar import MOST_TELLING
@@ -126,26 +127,20 @@ class Scene:
         kept = set(networkx.transitive_reduction(graph).edges)
         return Scene(self.nodes, [link for link in self.links if link in kept], self._statuses)
 
-    def critical_path(self, weight: Callable[[GraphNode], float] = lambda node: 1.0) -> list[int]:
-        """Return the boxes of the heaviest chain, first to last."""
-        count = len(self.nodes)
-        above: list[list[int]] = [[] for _ in range(count)]
-        below: list[list[int]] = [[] for _ in range(count)]
+    def path_of(self, jobs: Iterable[int]) -> list[int]:
+        """Return the boxes of a chain of jobs, and those of files and records between them."""
+        boxes = (self._node_of[job] for job in jobs if job in self._node_of)
+        chain = [node for node, _ in groupby(boxes)]
+        below: dict[int, set[int]] = {}
         for source, target in self.links:
-            above[target].append(source)
-            below[source].append(target)
-        best = [0.0] * count
-        order = parents_first([len(sources) for sources in above], below)
-        for node in order:
-            best[node] = weight(self.nodes[node]) + max(
-                (best[one] for one in above[node]), default=0
-            )
-        path: list[int] = []
-        ends: Sequence[int] = order
-        while ends:
-            path.append(max(ends, key=best.__getitem__))
-            ends = above[path[-1]]
-        return path[::-1]
+            below.setdefault(source, set()).add(target)
+        path = chain[:1]
+        for source, target in pairwise(chain):
+            direct = target in below.get(source, ())
+            data = () if direct else below.get(source, ())
+            path += [node for node in sorted(data) if target in below.get(node, ())][:1]
+            path.append(target)
+        return path
 
 
 def _listed(lists: Mapping[int, Sequence[int]], node: int) -> Sequence[int]:

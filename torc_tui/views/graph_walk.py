@@ -46,6 +46,16 @@ def walk(
     return None if found is None else first_spot(drawing, found)
 
 
+def next_in_turn(drawing: GraphDrawing, spot: Spot | None) -> Spot | None:
+    """Return the box of jobs after this one, in reading order; after the last one the first."""
+    jobs = [at for at, node in enumerate(drawing.scene.nodes) if node.kind in ("job", "more")]
+    order = sorted(jobs, key=lambda at: drawing.box(at)[1::-1])
+    if not order:
+        return None
+    at = order.index(spot.node) + 1 if spot is not None and spot.node in order else 0
+    return first_spot(drawing, order[at % len(order)])
+
+
 def first_spot(drawing: GraphDrawing, node: int) -> Spot:
     """Return a box, or the first cell of its grid."""
     grid = drawing.scene.nodes[node].grid

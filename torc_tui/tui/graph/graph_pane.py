@@ -5,37 +5,41 @@ The reader thread reads it, folds it and lays it out; only the visible part is p
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 
-from torc_tui.model import Event, Job, Json
+from torc_tui.model import Event, Job
 from torc_tui.status import JobStatus
 from torc_tui.tui.feed.source import FeedReader
+from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
+from torc_tui.tui.graph.chain_search import ChainSearch
+from torc_tui.tui.graph.graph_directions import chosen_direction, remember_direction
+from torc_tui.tui.graph.graph_facts import legend_parts, shown_parts
 from torc_tui.tui.graph.graph_file import export_graph
 from torc_tui.tui.graph.graph_picture import GraphCanvas, GraphPicture
+from torc_tui.tui.graph.graph_reading import read_graph
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.tui.widgets.painted import TwoSidedLine
+from torc_tui.views.ansi import one_line
 from torc_tui.views.graph_boxes import Spot
+from torc_tui.views.graph_critical import CriticalChain, critical_chain
 from torc_tui.views.graph_drawing import GraphDrawing
-from torc_tui.views.graph_fit import GraphShape, fit_drawing, is_wide
+from torc_tui.views.graph_fit import GraphShape, fit_drawing
 from torc_tui.views.graph_grid import Room
-from torc_tui.views.graph_layout import DIRECTIONS, Direction
 from torc_tui.views.graph_model import JobGraph
 from torc_tui.views.graph_scene import GraphNode, Scene
-from torc_tui.views.graph_walk import first_spot
+from torc_tui.views.graph_walk import next_in_turn
 from torc_tui.views.workflow_view import WorkflowView
 
-_DIRECTIONS = "graph.directions"
-"""The key of the chosen directions in the state of the app."""
-
-
-def _shape_of(room: Room) -> str:
-    return "wide" if is_wide(room) else "tall"
+ROOMY = 8
+"""Smallest height of a pane with a line below the graph."""
 
 
 def sign_of(status: JobStatus) -> str:
@@ -47,6 +51,7 @@ class GraphExcerpt(NamedTuple):
     """A part of the graph: what a box depends on (``up``), or what depends on it (``down``)."""
 
     key: str
+    label: str
     up: bool
     down: bool
 
@@ -66,15 +71,20 @@ class GraphPane(Pane):
         """The zoom that the user chose; None: what fits."""
         self.data = False
         self.excerpt: GraphExcerpt | None = None
-        self.critical = False
+        self.critical = ChainSearch(self._search_chain, self._light_chain)
         self.direct = False
         self.canvas = GraphCanvas(empty="laying out …")
+        self.line = TwoSidedLine()
         self._of: WorkflowView | None = None
         self._room = Room(0, 0)
         """The room for which the picture was laid out."""
 
     def compose(self) -> ComposeResult:
         yield self.canvas
+        yield self.line
+
+    def on_resize(self) -> None:
+        self.line.display = self.size.height >= ROOMY
 
     # -- what the tab host calls -------------------------------------------------------------------
 
@@ -87,7 +97,7 @@ class GraphPane(Pane):
             self._ask_graph(view)
         elif self.picture is not None:
             self.picture.scene.refresh(view.jobs)
-            self.canvas.redraw()
+            self._select(self.job)
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
         view, picture = self.host.view, self.picture
@@ -97,8 +107,11 @@ class GraphPane(Pane):
         touched = [
             picture.scene.update(job_id, view.jobs[job_id].status) is not None for job_id in changed
         ]
-        if any(touched) and self.display:
-            self.canvas.redraw()
+        if any(touched):
+            self.critical.jobs_changed()
+            if self.display:
+                self.canvas.redraw()
+                self._show_line()
 
     def job_changed(self) -> None:
         if self.display:
@@ -123,19 +136,13 @@ class GraphPane(Pane):
         if graph is None:
             return
         make, room = self._scene_maker(graph), Room(*self.canvas.size)
-        shape = GraphShape(self.zoom, self._directions().get(_shape_of(room)))
+        shape = GraphShape(self.zoom, chosen_direction(self.torc.state, room))
         self._room = room
 
         def draw(_source: FeedReader) -> GraphDrawing:
             return fit_drawing(make(room), room, shape, sign_of)
 
         self.ask("scene", draw, self._take_drawing)
-
-    def _directions(self) -> dict[str, Direction]:
-        """Return the directions that the user chose for wide and for other panes."""
-        nothing: dict[str, Json] = {}
-        known = self.torc.state.get(_DIRECTIONS, nothing)
-        return {pane: one for pane in known for one in DIRECTIONS if known[pane] == one}
 
     def on_graph_canvas_resized(self) -> None:
         if self.picture is not None and self._room != Room(*self.canvas.size):
@@ -161,8 +168,7 @@ class GraphPane(Pane):
             return
         drawing.scene.refresh(view.jobs)
         self.picture = GraphPicture(drawing)
-        if self.critical:
-            self.picture.lit = drawing.scene.critical_path()
+        self._light_chain()
         self.canvas.empty = "no jobs"
         self.canvas.set_drawing(self.picture)
         self._select(self.job)
@@ -174,6 +180,7 @@ class GraphPane(Pane):
         if self.picture is not None:
             self.picture.selected = None if job is None else self.picture.spot_of(job.id)
             self.canvas.reveal_selected()
+            self._show_line()
 
     def _choose(self, spot: Spot) -> None:
         """Select a box, and its first job in the table."""
@@ -182,6 +189,7 @@ class GraphPane(Pane):
             return
         picture.selected = spot
         self.canvas.reveal_selected()
+        self._show_line()
         job = picture.job_of(spot)
         if job is not None:
             self.host.go_to_job(job, focus=False)
@@ -207,9 +215,8 @@ class GraphPane(Pane):
             "graph-next": self._next_box,
             "graph-export": self._export,
             "graph-turn": self._turn,
-            "graph-minimap": self._toggle_minimap,
             "graph-direct": self._toggle_direct,
-            "graph-critical": self._toggle_critical,
+            "graph-critical": self.critical.toggle,
         }
 
     def _zoom(self, by: int) -> None:
@@ -221,9 +228,8 @@ class GraphPane(Pane):
     def _turn(self) -> None:
         """Draw the graph in the other direction, here and in other panes of this shape."""
         if self.picture is not None:
-            other = "down" if self.picture.drawing.direction == "right" else "right"
-            known = {**self._directions(), _shape_of(self._room): other}
-            self.torc.state.set(_DIRECTIONS, {**known})
+            turned = self.picture.drawing.direction == "down"
+            remember_direction(self.torc.state, self._room, "right" if turned else "down")
             self._lay_out()
 
     def _toggle_data(self) -> None:
@@ -237,7 +243,7 @@ class GraphPane(Pane):
     def _show_excerpt(self, *, up: bool, down: bool) -> None:
         node = self._selected_node()
         if node is not None:
-            self.excerpt = GraphExcerpt(node.key, up, down)
+            self.excerpt = GraphExcerpt(node.key, one_line(node.label, 40), up, down)
             self._lay_out()
 
     def _selected_node(self) -> GraphNode | None:
@@ -260,15 +266,9 @@ class GraphPane(Pane):
     def _next_box(self) -> None:
         """Select the box after this one, in reading order; after the last one the first."""
         picture = self.picture
-        if picture is None:
-            return
-        boxes = picture.drawing.layout.boxes
-        jobs = [at for at, node in enumerate(picture.scene.nodes) if node.kind in ("job", "more")]
-        order = sorted(jobs, key=lambda at: (boxes[at].y, boxes[at].x))
-        if order:
-            now = picture.selected.node if picture.selected is not None else -1
-            at = order.index(now) + 1 if now in order else 0
-            self._choose(first_spot(picture.drawing, order[at % len(order)]))
+        spot = None if picture is None else next_in_turn(picture.drawing, picture.selected)
+        if spot is not None:
+            self._choose(spot)
 
     def _export(self) -> None:
         workflow = self.host.workflow
@@ -278,30 +278,50 @@ class GraphPane(Pane):
             scene.refresh(view.jobs)
             export_graph(self.torc, workflow, scene)
 
-    def _toggle_minimap(self) -> None:
-        if self.picture is not None:
-            self.picture.minimap = not self.picture.minimap
-            self.canvas.redraw()
-
     def _toggle_direct(self) -> None:
         self.direct = not self.direct
         self._lay_out()
 
-    def _toggle_critical(self) -> None:
-        self.critical = not self.critical
-        if self.picture is not None:
-            path = self.picture.scene.critical_path() if self.critical else ()
-            self.picture.lit = path
+    # -- the critical path -------------------------------------------------------------------------
+
+    def _search_chain(self, take: Callable[[CriticalChain], None]) -> None:
+        view, graph = self.host.view, self.graph
+        if view is not None and graph is not None:
+            jobs, durations, now = list(view.jobs.values()), dict(view.durations), time.time()
+            self.ask(
+                "chain",
+                lambda _source: critical_chain(graph, jobs, durations, now),
+                take,
+                slow=True,
+            )
+
+    def _light_chain(self) -> None:
+        """Highlight the boxes of the critical path, and say how long it is."""
+        picture, chain = self.picture, self.critical.chain
+        if picture is not None:
+            picture.lit = () if chain is None else picture.scene.path_of(chain.jobs)
             self.canvas.redraw()
+            self._show_line()
 
+    def every_second(self, now: float) -> None:
+        self.critical.every_second(now)
 
-def read_graph(
-    source: FeedReader, workflow_id: int, jobs: Sequence[Job], with_data: bool = False
-) -> JobGraph:
-    """Return the graph; called in the reader thread."""
-    from torc_tui.store import relations
+    def _show_line(self) -> None:
+        picture, excerpt = self.picture, self.excerpt
+        if picture is None:
+            return
+        words = {True: "only what it depends on", False: "only what depends on it"}
+        about = "" if excerpt is None else f"{words[excerpt.up]}: {excerpt.label}"
+        self.line.show(shown_parts(picture, about, self.critical.chain), legend_parts(picture))
+        self._name_idle()
 
-    data = []
-    if with_data:
-        data = relations.artifacts(source.store, workflow_id)
-    return JobGraph(jobs, relations.edges(source.store, workflow_id), data)
+    def _name_idle(self) -> None:
+        """Leave the commands out of the footer that would do nothing."""
+        node, idle = self._selected_node(), set()
+        if node is None or node.count == 1:
+            idle.add("graph-expand")
+        if node is None:
+            idle |= {"graph-ancestors", "graph-descendants"}
+        if idle != self.idle and isinstance(self.screen, TorcScreen):
+            self.idle = idle
+            self.screen.show_keys()

@@ -160,7 +160,12 @@ class GraphCanvas(LineCanvas):
 
     def handlers(self) -> Mapping[str, Handler]:
         steps = {f"graph-{heading}": partial(self._walk, heading) for heading in STEPS}
-        return {**super().handlers(), **steps}
+        return {**super().handlers(), **steps, "graph-minimap": self._toggle_minimap}
+
+    def _toggle_minimap(self) -> None:
+        if isinstance(self.drawing, GraphPicture):
+            self.drawing.minimap = not self.drawing.minimap
+            self.redraw()
 
     def on_resize(self) -> None:
         self.redraw()

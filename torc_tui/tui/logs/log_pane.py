@@ -29,44 +29,16 @@ from torc_tui.tui.logs.several_logs import (
     streams_of,
 )
 from torc_tui.tui.look.status_icons import STATUS
-from torc_tui.tui.look.text_layout import Line, line_width
+from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Finder, FoundRow
-from torc_tui.tui.widgets.painted import Painted, joined
+from torc_tui.tui.widgets.painted import TwoSidedLine
 from torc_tui.wording import clock, moment
 
 if TYPE_CHECKING:
     from torc_tui.store.log_files import AttemptLog
 
 STREAMS = ("both", "stdout", "stderr")
-
-
-class LogBar(Painted):
-    """The line under the log: its state at the left, its name at the right."""
-
-    BASE = "header"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.state: list[tuple[int, Line]] = []
-        self.what: list[tuple[int, Line]] = []
-
-    def show(self, state: list[tuple[int, Line]], what: list[tuple[int, Line]]) -> None:
-        """Show parts with their importance; 0 is always shown."""
-        if (state, what) != (self.state, self.what):
-            self.state, self.what = state, what
-            self.repaint()
-
-    def lines(self, width: int, height: int) -> Sequence[Line]:
-        left = joined(self.state, width - 2)
-        used = line_width(left)
-        room = width - used - 6
-        right = joined(self.what, room) if self.what and room > 4 else []
-        if line_width(right) > room:
-            right = []
-        return [
-            [(" ", ""), *left, (" " * max(0, width - 2 - used - line_width(right)), ""), *right]
-        ]
 
 
 OF_LINES = ("log-follow", "log-wrap", "log-stream", "log-search", "log-copy")
@@ -91,7 +63,7 @@ class LogPane(Pane):
         self.of_job = 0
         self.searchable = SearchableLog()
         self.log_view = self.searchable.log_view
-        self.bar = LogBar()
+        self.bar = TwoSidedLine()
         self._open: tuple[Stream, ...] = ()
         self._goal: LogHit | None = None
         self._marked: Sequence[int] = ()

@@ -131,3 +131,31 @@ class StatusLine(Painted):
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         return [[(" ", ""), *self.text]]
+
+
+class TwoSidedLine(Painted):
+    """A line of parts: the state at the left, and what it is about at the right."""
+
+    BASE = "header"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state: list[tuple[int, Line]] = []
+        self.what: list[tuple[int, Line]] = []
+
+    def show(self, state: list[tuple[int, Line]], what: list[tuple[int, Line]]) -> None:
+        """Show parts with their importance; 0 is always shown."""
+        if (state, what) != (self.state, self.what):
+            self.state, self.what = state, what
+            self.repaint()
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        left = joined(self.state, width - 2)
+        used = line_width(left)
+        room = width - used - 6
+        right = joined(self.what, room) if self.what and room > 4 else []
+        if line_width(right) > room:
+            right = []
+        return [
+            [(" ", ""), *left, (" " * max(0, width - 2 - used - line_width(right)), ""), *right]
+        ]

@@ -168,7 +168,7 @@ def graph_lines(drawings: Sequence[GraphDrawing], width: int, height: int) -> li
 
 def read(source: FeedReader, workflow: Workflow) -> WorkflowReading | None:
     """Read a workflow and draw its graph; None if it was deleted. For a reader thread."""
-    from torc_tui.tui.graph.graph_pane import read_graph
+    from torc_tui.tui.graph.graph_reading import read_graph
     from torc_tui.views.graph_drawing import GraphDrawing
 
     try:

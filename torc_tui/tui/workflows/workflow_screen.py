@@ -233,7 +233,7 @@ class WorkflowScreen(TorcScreen):
         self.model.turn = self.torc.feed.follow(self.workflow_id)
 
     def _ask_graph(self, then: Callable[[JobGraph], None]) -> None:
-        from torc_tui.tui.graph.graph_pane import read_graph
+        from torc_tui.tui.graph.graph_reading import read_graph
 
         view = self.model.view
         jobs = list(view.jobs.values())
