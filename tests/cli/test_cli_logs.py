@@ -162,3 +162,28 @@ def test_logs_without_a_job(torc: Any, talked: int, place: Path) -> None:
         assert answer.out == "two\n" and "second (job 4), failed" in answer.err, words
     torc("workflows", "new", "-n", "empty")
     assert "no job of workflow 3 has started" in torc("logs", "empty").err
+
+
+def test_logs_of_jobs_that_match(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(
+        "jobs:\n  - {name: 'fit_{i}', command: 'echo {i}; echo e{i} >&2', parameters: {i: '1:3'}}\n"
+        "  - {name: fit_last, command: echo 4, depends_on: [no]}\n"
+        "  - {name: no, command: exit 1}\n"
+    )
+    assert torc("run", "w.yaml", "-q").code == 1
+    answer = torc("logs", "fit_*", "--stdout")
+    assert answer.out == "1\n2\n3\n"
+    assert "--- fit_2 (job 2), completed\n" in answer.err
+    assert "1 other job without log files" in answer.err
+    assert torc("logs", "fit_{i}", "--stderr").out == "e1\ne2\ne3\n"
+    assert torc("logs", "1/fit_[12]", "--path", "--stdout").out.count("\n") == 2
+    found = torc("logs", "fit_?", "-w", 1, "-f", "json").json
+    assert [(one["name"], sorted(one["files"])) for one in found] == [
+        (f"fit_{i}", ["stderr", "stdout"]) for i in (1, 2, 3)
+    ]
+    answer = torc("logs", "none_*")
+    assert answer.code == 2 and "no job of workflow 1 matches 'none_*'" in answer.err
+    answer = torc("logs", "fit_l*")
+    assert answer.code == 2 and "no job that matches 'fit_l*' has log files" in answer.err
+    answer = torc("logs", "fit_*", "--follow")
+    assert answer.code == 2 and "--follow is for one job" in answer.err

@@ -475,8 +475,8 @@ WORKFLOW_COMMANDS = (
         (
             arg(
                 "words JOB|WORKFLOW",
-                "job (default: the job that failed last); or bundle [WORKFLOW]; or analyze"
-                " [WORKFLOW|PATH]",
+                "job or jobs such as train_* (default: the job that failed last); or bundle"
+                " [WORKFLOW]; or analyze [WORKFLOW|PATH]",
                 nargs="*",
             ),
             OF_WORKFLOW,

@@ -1,7 +1,7 @@
-"""Show the output of a job: all of it or its end, also while it is written.
+"""Show the output of jobs: all of it or its end, for one job also while it is written.
 
-Input: a job, and which attempt of it. Output: the bytes unchanged for programs; for a terminal,
-text with colors and without other control sequences.
+Input: a job or a glob, and which attempts. Output: the bytes unchanged for programs; for a
+terminal, text with colors and without other control sequences.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import INTERRUPTED, note, print_stderr
+from torc_tui.cli.targets import is_pattern
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.status import SETTLED, TROUBLED, JobStatus
 from torc_tui.views.ansi import Decoder
-from torc_tui.wording import standing
+from torc_tui.wording import count, standing
 
 _OF_JOB = "`torc logs JOB`"
 _OPTIONS: Mapping[str, frozenset[str]] = {
@@ -46,6 +47,9 @@ def logs(call: Call) -> int | None:
         from torc_tui.cli import log_tools
 
         return log_tools.TOOLS[use](call)
+    if len(words) == 1 and is_pattern(words[0]):
+        _print_jobs(call, words[0])
+        return None
     job_id = _job(call, words)
     finder = AttemptFinder(call, job_id, run_id=options.run_id, attempt=options.attempt)
     if call.json:
@@ -63,6 +67,42 @@ def logs(call: Call) -> int | None:
         return None
     _print_files(finder, options)
     return None
+
+
+def _print_jobs(call: Call, pattern: str) -> None:
+    """Print the output of all jobs that match; raise NotFound if none has any."""
+    from torc_tui.cli.job_filters import named_jobs
+
+    options = call.options
+    if options.follow:
+        raise UsageError(
+            "--follow is for one job",
+            hint="`torc events list -f` shows what happens to all jobs of a workflow",
+        )
+    finders = [
+        AttemptFinder(call, job_id, run_id=options.run_id, attempt=options.attempt)
+        for job_id in named_jobs(call, [pattern], options.workflow)
+    ]
+    if call.json:
+        output.json_value([{**one.which(), "files": one.files()} for one in finders])
+        return
+    found = [one for one in finders if _wanted(one.files(), options)]
+    if not found:
+        raise NotFound(
+            f"no job that matches {pattern!r} has log files",
+            hint="`torc why JOB` explains its status",
+        )
+    for finder in found:
+        if options.path:
+            for path in _wanted(finder.files(), options).values():
+                output.path(path)
+            continue
+        job = finder.which()
+        sys.stdout.flush()
+        print_stderr(f"--- {job['name']} (job {job['job_id']}), {job['status']}")
+        _print_files(finder, options)
+    if len(found) < len(finders):
+        note(f"{count(len(finders) - len(found), 'other job')} without log files")
 
 
 def _print_files(finder: AttemptFinder, options: Any) -> None:
