@@ -7,18 +7,24 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual.pilot import Pilot
 
 from tests.raw_sql import execute
 from tests.tui.driving import Workspace, screen, screen_text, sees, until
+from tests.tui.test_every_key import done as done
+from tests.tui.test_every_key import press_all
 from torc_tui.lifecycle.rerun_plan import JobVerdict, RerunDecision
 from torc_tui.model import Job
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
+from torc_tui.tui.files.file_page import file_page
 from torc_tui.tui.files.file_rows import FileFacts, FileRows, ListedFile, changed_inputs
 from torc_tui.tui.files.file_view import FileView
 from torc_tui.tui.files.files_pane import FilesPane
 from torc_tui.tui.files.read_file import DiskState
+from torc_tui.tui.look.text_layout import line_width
 
 SPEC = """
 name: pipeline
@@ -219,7 +225,7 @@ def stale(job: int, who: str, kind: Kind, **more: object) -> JobVerdict:
     [
         (JobStatus.COMPLETED, None, "unknown", ""),
         (JobStatus.COMPLETED, HERE, "present", ""),
-        (JobStatus.COMPLETED, GONE, "missing", "writer completed and should have written it"),
+        (JobStatus.COMPLETED, GONE, "missing", "writer completed, but its output does not exist"),
         (JobStatus.BLOCKED, GONE, "awaited", "writer is blocked"),
         (JobStatus.RUNNING, HERE, "writing", ""),
         (JobStatus.FAILED, HERE, "present", ""),
@@ -242,8 +248,19 @@ def test_state_by_the_rerun_plan() -> None:
     found = facts(JobStatus.COMPLETED, HERE, [rerun]).state(file())
     assert found.key == "stale" and found.why.startswith("writer would rerun: ")
     assert facts(JobStatus.COMPLETED, HERE, [changed]).state(file()) == (
-        "changed", "it changed since reader read it",
+        "changed", "reader has read an earlier version",
     )  # fmt: skip
+
+
+@given(st.text(max_size=300), st.text(max_size=300), st.integers(24, 120), st.integers(1, 5))
+def test_the_page_fits_any_name(name: str, path: str, width: int, most: int) -> None:
+    jobs = {number: Job(number, name, JobStatus.COMPLETED) for number in range(1, 9)}
+    found = FileFacts(jobs, disk={7: DiskState("unreadable", problem=name)})
+    declared = ListedFile(7, name, path, f"/{path}", list(jobs), list(jobs))
+    page = file_page(declared, None, found, width, most)
+    assert all(line_width(line) <= width for line in page.lines)
+    assert len(page.links) == 2 * most
+    assert all("\n" not in text for line in page.lines for text, _ in line)
 
 
 def test_rows_are_sorted_and_filtered() -> None:
@@ -258,3 +275,18 @@ def test_rows_are_sorted_and_filtered() -> None:
     for column in rows.columns:
         assert len(rows.keys(column.key, False)) == 2
     assert rows.keys("size", False) == [7, 8] and rows.keys("path", True) == [8, 7]
+
+
+# -- every key -------------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+@pytest.mark.system
+@pytest.mark.parametrize("name", ["raw", "config", "figures", "out"])
+async def test_keys_of_the_viewer(story: Story, done: list[str], name: str) -> None:
+    async with story.app().run_test(size=(160, 45), notifications=True) as pilot:
+        await open_file(pilot, name)
+        await until(pilot, lambda: view(pilot).has_content_focus)
+        await press_all(pilot, done, f"files, {name}")
+        view(pilot).facts.focus()
+        await press_all(pilot, done, f"files, {name}, jobs")

@@ -69,10 +69,10 @@ def about(content: FileContent, *, dated: bool = True) -> list[Span]:
         spans.append((f", {more}{count(len(content.entries), 'entry', 'entries')}", "text"))
     elif disk.size is not None and not disk.kind:
         spans.append((f", {size_of(disk)}", "text"))
-    if kind.image is not None and kind.image.detail:
-        spans.append((f", {kind.image.detail}", "muted"))
     if disk.modified is not None and dated:
         spans.append((f", modified {moment(disk.modified)}", "muted"))
+    if kind.image is not None and kind.image.detail:
+        spans.append((f", {kind.image.detail}", "muted"))
     return spans
 
 

@@ -92,7 +92,7 @@ class FileFacts:
         if late:
             job = late[0]
             return FileStatus("awaited", f"{job.name} is {STATUS[job.status].word}")
-        return FileStatus("missing", f"{writers[0].name} completed and should have written it")
+        return FileStatus("missing", f"{writers[0].name} completed, but its output does not exist")
 
     def _stale(self, file: ListedFile, writers: Sequence[Job]) -> FileStatus | None:
         for job in writers:
@@ -104,7 +104,7 @@ class FileFacts:
         reader = self.changed.get(file.path) or self.changed.get(file.place)
         if reader is None:
             return None
-        return FileStatus("changed", f"it changed since {reader} read it")
+        return FileStatus("changed", f"{reader} has read an earlier version")
 
     def names(self, numbers: Sequence[int]) -> str:
         """Return the first jobs and the number of the others: ``fit_1 and 11 more``."""
@@ -114,12 +114,12 @@ class FileFacts:
 
 def changed_inputs(stale: Mapping[int, JobVerdict]) -> Mapping[str, str]:
     """Return the paths of inputs that make jobs stale, each with the name of a job."""
-    return {
-        str(reason["path"]): verdict.name
-        for verdict in stale.values()
-        for reason in verdict.reasons
-        if reason.kind in _CHANGED
-    }
+    found: dict[str, str] = {}
+    for verdict in stale.values():
+        for reason in verdict.reasons:
+            if reason.kind in _CHANGED:
+                found.setdefault(str(reason["path"]), verdict.name)
+    return found
 
 
 class FileRows(ListRows):
