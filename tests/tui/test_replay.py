@@ -10,11 +10,13 @@ from textual.pilot import Pilot
 
 from tests.raw_sql import execute
 from tests.tui.driving import Workspace, screen, screen_text, sees, until
+from tests.tui.test_every_key import EXTERNAL, commands_here
 from torc_tui.operations import jobs, workflows
 from torc_tui.status import JobStatus
 from torc_tui.store.event_log import append
 from torc_tui.tui.workflows.replay_bar import ReplayBar, ReplayState
 from torc_tui.tui.workflows.replay_controller import ReplayController
+from torc_tui.tui.workflows.tab_host import TABS
 from torc_tui.wording import time_of_day
 
 S = JobStatus
@@ -244,6 +246,32 @@ async def test_nothing_to_replay(tmp_path: Path) -> None:
         await pilot.press("6", "6", "space")
         await until(pilot, sees(pilot, "no attempt has started in this run"))
         assert not replay(pilot).is_on
+
+
+@pytest.mark.long
+@pytest.mark.system
+async def test_no_key_changes_anything(story: ReplayStory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every key in every tab: the replay goes on, and nothing is written."""
+    monkeypatch.setenv("VISUAL", "true")
+    leaves = EXTERNAL | {"back", "reload", "palette"}
+    async with story.app().run_test(size=(160, 45)) as pilot:
+        await start(pilot)
+        app: Any = pilot.app
+        before = len(story.events())
+        for tab in TABS:
+            for key, command in list(commands_here(app)):
+                if command.id in leaves:
+                    continue
+                await app.dispatcher.carry_out(command)
+                await pilot.pause()
+                while len(app.screen_stack) > 2 or app.screen is not screen(pilot):
+                    await pilot.press("escape")
+                    await pilot.pause()
+                assert replay(pilot).is_on, f"{tab.name}: {key} ({command.id})"
+            await screen(pilot).show_tab(tab.name)
+            screen(pilot).focus_pane()
+            await until(pilot, lambda: not app.reader.is_busy and not app.inbox)
+        assert len(story.events()) == before
 
 
 @pytest.mark.parametrize("width", [1, 12, 40, 80, 160])

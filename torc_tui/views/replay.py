@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 
 from torc_tui.model import (
     RELOAD_EVENTS,
@@ -48,6 +49,8 @@ BEFORE: Mapping[str, JobStatus] = {
 """The status of a job before its first event of a kind."""
 _EVENTS = {status: kind for kind, status in reversed([*STATUS_EVENTS.items()])}
 """The plain event of each status."""
+_ATTEMPT = "job_claimed"
+"""The first event of an attempt."""
 _NODE_EVENTS = frozenset({"node_started", "node_stopped", "node_lost"})
 _ADDS_JOBS = frozenset({"jobs_created", "jobs_spawned", "requirements_updated"})
 """Events that leave the jobs from before as they are."""
@@ -63,10 +66,10 @@ class Recording:
         self._events = events
         self.begin = begin
         self.end = end
-        times: list[float] = []
-        for event in events:
-            times.append(max(times[-1], event.timestamp) if times else event.timestamp)
-        self._times = times
+        first = next((place for place, one in enumerate(events) if one.kind == _ATTEMPT), 0)
+        times = (begin if place < first else one.timestamp for place, one in enumerate(events))
+        # A clock that was set back must not hide the events that follow.
+        self._times = list(accumulate(times, max))
 
     @property
     def seconds(self) -> float:
@@ -113,7 +116,7 @@ def _first_attempt(events: Sequence[Event], run_id: int) -> int | None:
     claimed = (
         place
         for place, event in enumerate(events)
-        if event.kind == "job_claimed" and event.data.get("run") == run_id
+        if event.kind == _ATTEMPT and event.data.get("run") == run_id
     )
     return next(claimed, None)
 

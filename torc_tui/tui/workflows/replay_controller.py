@@ -28,6 +28,8 @@ STEP = 0.02
 """The share of the run by which a key moves the moment."""
 MOST = 2000
 """Events that are applied at once; more of them are applied in the reader thread."""
+LARGE = 20_000
+"""Number of jobs of a run that takes more than a second to read."""
 NO_TURN = -1
 """The turn of the feed during a replay: no record has it."""
 
@@ -98,6 +100,8 @@ class ReplayController:
                 self._begin(recording)
 
         torc = self._screen.torc
+        if len(self._screen.model.view.jobs) >= LARGE:
+            torc.notify("reading the run …")
         read = partial(read_recording, workflow_id=workflow_id)
         torc.planner.ask(("replay", workflow_id), read, take, torc.show_error)
 
