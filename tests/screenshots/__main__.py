@@ -27,6 +27,7 @@ from textual.pilot import Pilot
 
 from tests.screenshots import gpu_box
 from tests.screenshots.paint import png
+from torc_tui.status import JobStatus
 from torc_tui.store import workflows
 from torc_tui.store.database import Store
 from torc_tui.tui.shell.app import TorcApp
@@ -172,6 +173,21 @@ async def the_folded_graph(pilot: Pilot[int]) -> None:
     await settle(pilot, 1.5)
 
 
+async def the_timeline(pilot: Pilot[int]) -> None:
+    """Wait until the run is long enough to show something."""
+    screen: Any = pilot.app.screen
+    await go_to(pilot, "train", "failed")
+    end = time.monotonic() + PATIENCE
+    while len(screen.view.jobs) - screen.view.count(JobStatus.COMPLETED) > 20:
+        if time.monotonic() > end:
+            raise TimeoutError(text_of(pilot))
+        await pilot.pause(0.2)
+    await pilot.press("6", "6")
+    await sees(pilot, "CPU slots", "critical path")
+    await pilot.press("z")
+    await settle(pilot, 1.5)
+
+
 async def the_log(pilot: Pilot[int]) -> None:
     await go_to(pilot, "train", "completed")
     await pilot.press("2", "2")
@@ -252,6 +268,7 @@ PICTURES: dict[str, Picture] = {
     "filter": Picture((120, 28), "vision", the_filter),
     "small": Picture((80, 24), "vision", plain),
     "light": Picture((140, 34), "vision", plain, theme="torc-day"),
+    "timeline": Picture((150, 34), "vision", the_timeline),
     "graph": Picture((120, 28), "config_pipeline", the_graph),
     "data": Picture((120, 24), "config_pipeline", the_records),
     "edit": Picture((120, 24), "config_pipeline", the_data),

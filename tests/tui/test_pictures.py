@@ -16,6 +16,8 @@ from textual.pilot import Pilot
 
 from tests.raw_sql import execute
 from tests.tui.driving import until
+from tests.tui.test_replay import ReplayStory, go, start
+from tests.tui.test_timeline_tab import RunStory
 from torc_tui.lifecycle.rerun_plan import JobVerdict, RerunDecision
 from torc_tui.operations import workflows as acts
 from torc_tui.operations.rerun import RerunPlan
@@ -172,6 +174,50 @@ async def painted(pilot: Pilot[int]) -> None:
             or (isinstance(app.screen, WorkflowScreen) and app.screen.busy)
         )
         quiet = 0 if busy else quiet + 1
+
+
+# -- the tab Timeline ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A clock that does not move, and no readings of the machine."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    monkeypatch.setattr(TorcApp, "take_machine", lambda self, news: None)
+    monkeypatch.setattr("torc_tui.tui.shell.app.time.time", lambda: NOW + 100)
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "keys"),
+    [
+        ("timeline", (150, 36), "6 6 right right"),
+        ("timeline-runners", (150, 36), "6 6 z v"),
+        ("timeline-narrow", (80, 24), "6 6 z down"),
+    ],
+)
+async def test_timeline(
+    tmp_path: Path, still: None, name: str, size: tuple[int, int], keys: str
+) -> None:
+    async with RunStory(tmp_path).app().run_test(size=size) as pilot:
+        await painted(pilot)
+        for key in keys.split():
+            await pilot.press(key)
+            await painted(pilot)
+        compare(name, picture(pilot))
+
+
+async def test_replay(tmp_path: Path, still: None) -> None:
+    async with ReplayStory(tmp_path).app().run_test(size=(150, 36)) as pilot:
+        await painted(pilot)
+        await start(pilot)
+        await go(pilot, 0.5)
+        await go(pilot, 0.36)
+        await painted(pilot)
+        compare("replay", picture(pilot))
 
 
 # -- the tab Rerun ---------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from tests.raw_sql import execute
 from tests.tui.driving import Workspace, screen, screen_text, sees, until
 from torc_tui.status import JobStatus
 from torc_tui.tui.look.text_layout import Line, line_width
-from torc_tui.tui.timeline.timeline_facts import path_words
+from torc_tui.tui.timeline.timeline_facts import path_parts
 from torc_tui.tui.timeline.timeline_pane import TimelinePane
 from torc_tui.tui.timeline.timeline_picture import TimelinePicture, load_rows
 from torc_tui.views.lane_cells import Levels
@@ -78,8 +78,12 @@ def test_marks_of_the_critical_path() -> None:
 
 def test_words_about_the_path() -> None:
     steps = [CriticalStep(1, "a", 0.0, 12.0, S.COMPLETED), CriticalStep(2, "b", 2.0, 3.0, S.FAILED)]
-    assert path_words(steps) == "2 jobs, 15 s + 2.0 s waiting"
-    assert path_words(steps[:1]) == "1 job, 12 s"
+    both, one = (
+        ["".join(text for text, _ in line) for _, line in path_parts(some)]
+        for some in (steps, steps[:1])
+    )
+    assert both == ["◆ critical path 2 jobs, 15 s", "its jobs waited 2.0 s"]
+    assert one == ["◆ critical path 1 job, 12 s"] and path_parts([]) == []
 
 
 def test_hit_is_what_is_drawn() -> None:

@@ -16,6 +16,8 @@ from torc_tui.wording import count, duration, exit_code, time_of_day
 
 Part = tuple[int, Line]
 """A part of a line; the less important ones are left out first."""
+SHORTEST_WAIT = 0.05
+"""Seconds of waiting that are told."""
 LONGEST = 60
 """Most cells for the name of a job."""
 
@@ -26,21 +28,24 @@ def of_run(timeline: Timeline, path: Sequence[CriticalStep]) -> list[Part]:
         (0, [(timeline.grouping.value, "strong")]),
         (2, [(count(len(timeline.attempts), "attempt"), "muted")]),
         (4, [(count(timeline.runners, "runner"), "muted")]),
-        (1, [(duration(timeline.seconds), "muted")]),
+        (0, [(duration(timeline.seconds), "muted")]),
         (3, [(f"{timeline.used:.0%} of CPUs used", "muted")]),
     ]
     if timeline.hidden:
         parts.append((1, [(f"{count(timeline.hidden, 'attempt')} without GPU", "warning")]))
-    if path:
-        parts.append((2, [("◆ critical path ", "accent"), (path_words(path), "muted")]))
-    return parts
+    return parts + path_parts(path)
 
 
-def path_words(path: Sequence[CriticalStep]) -> str:
-    """Return the length of the critical path: ``3 jobs, 12 s running, 2.0 s waiting``."""
+def path_parts(path: Sequence[CriticalStep]) -> list[Part]:
+    """Return the length of the critical path, and how long its jobs waited."""
+    if not path:
+        return []
     ran, waited = sum(one.seconds for one in path), sum(one.waited for one in path)
     words = f"{count(len(path), 'job')}, {duration(ran)}"
-    return f"{words} + {duration(waited)} waiting" if waited >= 0.05 else words
+    parts: list[Part] = [(1, [("◆ critical path ", "accent"), (words, "muted")])]
+    if waited >= SHORTEST_WAIT:
+        parts.append((3, [(f"its jobs waited {duration(waited)}", "muted")]))
+    return parts
 
 
 def of_attempt(timeline: Timeline, one: ReportAttempt, where: str, *, critical: bool) -> list[Part]:
