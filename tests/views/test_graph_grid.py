@@ -148,7 +148,8 @@ def test_hostile_names(name: str) -> None:
     drawing = opened(graph, Room(60, 20))
     grid = grid_of(drawing)
     assert drawing.width <= 60
-    assert len({grid.label(job, "…") for job in grid.shown()}) == 12
+    shown = grid.shown()
+    assert len({grid.label(job, "…") for job in shown}) == len(shown) >= FEWEST
     for line in drawing.lines():
         assert cell_len("".join(run.text for run in line)) == drawing.width
 

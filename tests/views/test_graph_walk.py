@@ -15,7 +15,9 @@ from torc_tui.views.graph_drawing import GraphDrawing
 from torc_tui.views.graph_grid import Room
 from torc_tui.views.graph_layout import Direction
 from torc_tui.views.graph_model import JobGraph
+from torc_tui.views.graph_routing import Hop
 from torc_tui.views.graph_walk import Heading, walk
+from torc_tui.views.graph_wires import CellWindow, Run, Wires
 
 HEADINGS = get_args(Heading)
 TURNED = {"down": "right", "up": "left", "right": "down", "left": "up"}
@@ -147,3 +149,22 @@ def test_the_critical_path_is_heavy_without_colors() -> None:
     text = "".join(run.text for line in drawing.lines(lit=path) for run in line)
     assert "┃" in text and "╭" in text
     assert "┃" not in "".join(run.text for line in drawing.lines() for run in line)
+
+
+@pytest.mark.parametrize("down", [True, False])
+def test_where_lines_cross_the_upper_one_decides(down: bool) -> None:
+    """A column goes over a line across that it does not meet; only that line is lit."""
+    window = CellWindow(0, 0, 5, 5)
+    wires = Wires(window, down=down, plain=False)
+    wires.add(Hop(0, 0, 4, exit=0, entry=4, track=2, arrives=False), "near")
+    wires.add(Hop(1, 0, 4, exit=2, entry=2, track=None, arrives=False), "edge")
+    wires.draw()
+    looks = [(run.text, run.role) for run in middle(window, down=down)]
+    signs = "╰─│─╮" if down else "╮│─│╰"
+    assert looks == list(zip(signs, ("near", "near", "edge", "near", "near"), strict=True))
+
+
+def middle(window: CellWindow, *, down: bool) -> list[Run]:
+    """Return the cells of the row or column in the middle."""
+    rows = [[run._replace(text=char) for run in row for char in run.text] for row in window.runs()]
+    return rows[2] if down else [row[2] for row in rows]

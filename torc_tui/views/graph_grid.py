@@ -27,6 +27,8 @@ _NAME_WIDTH = 24
 _MEASURED = 1000
 """Number of names that are measured."""
 _MOST_ROWS = 8
+_NARROW = 50
+"""Width up to which a grid takes the whole width of the pane."""
 _EDGES = 3
 """Cells beside a name: a space, the sign of the status, a space."""
 JOINERS = dict.fromkeys((0x200D, *range(0xFE00, 0xFE10)))
@@ -65,7 +67,9 @@ class MemberGrid:
         """Return columns and rows."""
         count = min(len(self._names), MOST)
         high = max(2, min(_MOST_ROWS, room.height // 3))
-        fitting = max(1, (room.width - 4) // self.cell_width)
+        # Other boxes of the rank stay in view, unless the pane is narrow.
+        wide = max(min(room.width, _NARROW), room.width * 2 // 3)
+        fitting = max(1, (wide - 4) // self.cell_width)
         columns = min(fitting, count, max(ceil(count / high), 1 + ceil(sqrt(count))))
         rows = min(ceil(count / columns), max(high, ceil(min(count, FEWEST) / columns)))
         return columns, rows

@@ -108,11 +108,12 @@ class Wires:
         columns = window.x, window.x + window.w - 1
         self.ranks, self.across = (rows, columns) if down else (columns, rows)
         """The first and the last cell of the window on each axis."""
-        self._along: set[Cell] = set()  # lines along the ranks
-        self._tracks: set[Cell] = set()  # lines across
+        self._along: dict[Cell, str] = {}  # roles of lines along the ranks
+        self._tracks: dict[Cell, str] = {}  # roles of lines across
         self._bends: dict[Cell, int] = {}  # bits of the directions
+        self._bent: dict[Cell, str] = {}  # roles of bends
         self._arrows: set[Cell] = set()
-        self._roles: dict[Cell, str] = {}
+        self._ranking: dict[str, int] = {}  # roles in their order
         self._drawn: set[tuple[int, int, int, int, int | None]] = set()  # shapes of hops
 
     def add(self, hop: Hop, role: str) -> None:
@@ -121,47 +122,50 @@ class Wires:
         if shape in self._drawn:
             return
         self._drawn.add(shape)
+        self._ranking.setdefault(role, len(self._ranking))
         if hop.track is None:
-            cells = self._straight(hop.start, hop.end, hop.exit)
+            self._straight(hop.start, hop.end, hop.exit, role)
         else:
-            cells = self._straight(hop.start, hop.track - 1, hop.exit)
-            cells += self._straight(hop.track + 1, hop.end, hop.entry)
-            cells += self._turn(hop.track, hop.exit, hop.entry)
+            self._straight(hop.start, hop.track - 1, hop.exit, role)
+            self._straight(hop.track + 1, hop.end, hop.entry, role)
+            self._turn(hop.track, hop.exit, hop.entry, role)
         if hop.arrives:
             self._arrows.add((hop.end, hop.entry))
-        for cell in cells:
-            self._roles.setdefault(cell, role)
 
-    def _straight(self, start: int, end: int, cross: int) -> list[Cell]:
-        if not self.across[0] <= cross <= self.across[1]:
-            return []
-        inside = range(max(start, self.ranks[0]), min(end, self.ranks[1]) + 1)
-        cells = [(rank, cross) for rank in inside]
-        self._along.update(cells)
-        return cells
+    def _straight(self, start: int, end: int, cross: int, role: str) -> None:
+        if self.across[0] <= cross <= self.across[1]:
+            for rank in range(max(start, self.ranks[0]), min(end, self.ranks[1]) + 1):
+                self._along.setdefault((rank, cross), role)
 
-    def _turn(self, track: int, leave: int, entry: int) -> list[Cell]:
+    def _turn(self, track: int, leave: int, entry: int, role: str) -> None:
         if not self.ranks[0] <= track <= self.ranks[1]:
-            return []
+            return
         low, high = min(leave, entry) + 1, max(leave, entry) - 1
-        inside = range(max(low, self.across[0]), min(high, self.across[1]) + 1)
-        cells = [(track, cross) for cross in inside]
-        self._tracks.update(cells)
+        for cross in range(max(low, self.across[0]), min(high, self.across[1]) + 1):
+            self._tracks.setdefault((track, cross), role)
         first, last = (_MORE, _LESS) if entry > leave else (_LESS, _MORE)
         for cell, bits in (((track, leave), _BACK | first), ((track, entry), _FORTH | last)):
             self._bends[cell] = self._bends.get(cell, 0) | bits
-            cells.append(cell)
-        return cells
+            self._bent.setdefault(cell, role)
 
     def draw(self) -> None:
         """Put the characters of all lines into the window."""
         arrow = ("v" if self.plain else "▼") if self.down else (">" if self.plain else "▶")
-        for cell in self._along | self._tracks | self._bends.keys():
+        for cell in self._along.keys() | self._tracks.keys() | self._bends.keys():
             is_arrow = cell in self._arrows and cell not in self._bends
             x, y = (cell[1], cell[0]) if self.down else cell
-            self.window.put(x, y, arrow if is_arrow else self._char(cell), self._roles[cell])
+            role = self._role(cell)
+            char = arrow if is_arrow else self._char(cell, heavy=role == "lit")
+            self.window.put(x, y, char, role)
 
-    def _char(self, cell: Cell) -> str:
+    def _role(self, cell: Cell) -> str:
+        """Return the role of the lines that are seen in a cell."""
+        if cell not in self._bends:
+            return self._along.get(cell) or self._tracks[cell]
+        lines = (self._bent, self._along, self._tracks)
+        return min((line[cell] for line in lines if cell in line), key=self._ranking.__getitem__)
+
+    def _char(self, cell: Cell, *, heavy: bool) -> str:
         bits = _BACK | _FORTH if cell in self._along else 0
         across = _LESS | _MORE if cell in self._tracks else 0
         if cell in self._bends:
@@ -169,5 +173,4 @@ class Wires:
         bits = bits or across
         if not self.down:  # back, forth, less, more are west, east, north, south
             bits = bits >> 2 | (bits & 3) << 2
-        heavy = self._roles[cell] == "lit"
         return (_ASCII if self.plain else _HEAVY if heavy else _UNICODE)[bits]
