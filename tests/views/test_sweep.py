@@ -21,6 +21,7 @@ from torc_tui.views.sweep import (
     figures_at_first,
     look_up,
     offers,
+    paths_of,
     sweeps_of,
 )
 
@@ -64,7 +65,7 @@ def test_offered_figures_begin_with_numbers() -> None:
 def test_figures_are_looked_up_in_all_records_of_a_job() -> None:
     documents = [None, {"loss": None}, {"loss": 0.5, "m": {"a b": [7]}}, {"loss": 9}]
     wanted = [".loss", '.m["a b"][0]', ".m", ".gone", "["]
-    assert look_up(documents, wanted) == {".loss": 0.5, '.m["a b"][0]': 7}
+    assert look_up(documents, paths_of(wanted)) == {".loss": 0.5, '.m["a b"][0]': 7}
 
 
 def test_columns_are_sorted_by_type_and_missing_values_come_last() -> None:

@@ -17,6 +17,7 @@ from torc_tui.views.sweep import (
     figures_at_first,
     look_up,
     offers,
+    paths_of,
 )
 
 LARGEST = 1 << 16
@@ -39,8 +40,9 @@ def read_values(
                 documents.setdefault(row.job_id, []).append(loads(row.data))
     offered = offers(one for many in islice(documents.values(), SAMPLED) for one in many)
     chosen = figures_at_first(offered) if figures is None else figures
+    paths = paths_of(chosen)
     jobs = {
-        job_id: JobValues(peaks.get(job_id), look_up(documents.get(job_id, ()), chosen))
+        job_id: JobValues(peaks.get(job_id), look_up(documents.get(job_id, ()), paths))
         for job_id in job_ids
     }
     return SweepValues(jobs, chosen, offered)

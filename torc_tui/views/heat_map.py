@@ -73,7 +73,11 @@ def scale_of(values: Sequence[float]) -> Scale | None:
 
 @dataclass(frozen=True, slots=True)
 class HeatMap:
-    """A heat map. ``cells`` are by the places of row and column; a missing cell has no jobs."""
+    """A heat map. ``cells`` are by the places of row and column; a missing cell has no jobs.
+
+    ``is_aggregated``: a cell has more than one job. ``is_integer``: all values are integers.
+    ``statuses`` are those of cells that show the icon of their jobs.
+    """
 
     pair: Pair
     column: str
@@ -82,18 +86,9 @@ class HeatMap:
     columns: Sequence[str] = ()
     cells: Mapping[tuple[int, int], HeatCell] = field(default_factory=dict)
     scale: Scale | None = None
-
-    @property
-    def is_aggregated(self) -> bool:
-        """Whether a cell has more than one job."""
-        return any(len(cell.jobs) > 1 for cell in self.cells.values())
-
-    @property
-    def is_integer(self) -> bool:
-        """Whether all values are integers."""
-        return all(
-            cell.value.is_integer() for cell in self.cells.values() if cell.value is not None
-        )
+    is_aggregated: bool = False
+    is_integer: bool = False
+    statuses: frozenset[JobStatus] = frozenset()
 
     def jobs_at(self, row: int | None, column: int | None) -> list[int]:
         """Return the jobs of a cell, of a row (``column`` None), of a column, or all."""
@@ -120,15 +115,16 @@ def pairs(sweep: Sweep) -> list[Pair]:
 
 
 def _has_several(sweep: Sweep, name: str) -> bool:
-    first = sweep.text_of(sweep.ids[0], name)
-    return any(sweep.text_of(job_id, name) != first for job_id in sweep.ids)
+    first = sweep.parameters_of(sweep.ids[0]).get(name)
+    return any(sweep.parameters_of(job_id).get(name) != first for job_id in sweep.ids)
 
 
 def heat_map(sweep: Sweep, pair: Pair, column: str, aggregation: str, now: float) -> HeatMap:
     """Return the map of a sweep."""
     places: dict[tuple[str, str], list[int]] = {}
     for job_id in sweep.ids:
-        key = sweep.text_of(job_id, pair[0]), sweep.text_of(job_id, pair[1])
+        texts = sweep.parameters_of(job_id)
+        key = texts.get(pair[0], ""), texts.get(pair[1], "")
         places.setdefault(key, []).append(job_id)
     rows = sorted({row for row, _ in places}, key=place_of_value)
     columns = sorted({column for _, column in places}, key=place_of_value)
@@ -140,7 +136,22 @@ def heat_map(sweep: Sweep, pair: Pair, column: str, aggregation: str, now: float
         for key, jobs in places.items()
     }
     values = [cell.value for cell in cells.values() if cell.value is not None]
-    return HeatMap(pair, column, aggregation, rows, columns, cells, scale_of(values))
+    return HeatMap(
+        pair,
+        column,
+        aggregation,
+        rows,
+        columns,
+        cells,
+        scale_of(values),
+        any(len(cell.jobs) > 1 for cell in cells.values()),
+        all(value.is_integer() for value in values),
+        frozenset(
+            cell.status
+            for cell in cells.values()
+            if cell.value is None or JobStatus.COMPLETED not in cell.counts or len(cell.counts) > 1
+        ),
+    )
 
 
 def _cell(
@@ -150,6 +161,9 @@ def _cell(
     combine: Callable[[Sequence[float]], float],
     now: float,
 ) -> HeatCell:
+    if len(jobs) == 1 and combine is not AGGREGATIONS["count"]:  # the usual cell, made quickly
+        value = sweep.number(jobs[0], column, now)
+        return HeatCell(jobs, {sweep.jobs[jobs[0]].status: 1}, value)
     counts: dict[JobStatus, int] = {}
     values = []
     for job_id in jobs:
@@ -157,5 +171,5 @@ def _cell(
         counts[status] = counts.get(status, 0) + 1
         value = sweep.number(job_id, column, now)
         if value is not None:
-            values.append(float(value))
+            values.append(value)
     return HeatCell(jobs, counts, combine(values) if values else None)

@@ -120,20 +120,26 @@ def figures_at_first(offered: Sequence[Offer]) -> list[str]:
     return [offer.path for offer in offered if offer.numbers][:CHOSEN_AT_FIRST]
 
 
-def look_up(documents: Sequence[Json], figures: Sequence[str]) -> dict[str, Scalar]:
+def look_up(documents: Sequence[Json], figures: Mapping[str, Path]) -> dict[str, Scalar]:
     """Return the figures of a job: of the first of its records that has each."""
     found: dict[str, Scalar] = {}
-    for figure in figures:
-        path = path_of(figure)
-        for document in documents if path is not None else ():
+    for document in documents:
+        for figure, path in figures.items():
+            if figure in found:
+                continue
             try:
-                value = value_at(document, path or ())
+                value = value_at(document, path)
             except KeyError:
                 continue
             if value is not None and not isinstance(value, dict | list):
                 found[figure] = value
-                break
     return found
+
+
+def paths_of(figures: Iterable[str]) -> dict[str, Path]:
+    """Return the paths of figures, without those that are no paths."""
+    paths = ((figure, path_of(figure)) for figure in figures)
+    return {figure: path for figure, path in paths if path is not None}
 
 
 # -- the sweep -------------------------------------------------------------------------------------
@@ -165,9 +171,9 @@ class Sweep:
         known = {offer.path for offer in self.offers}
         self.offers = [*self.offers, *(one for one in values.offers if one.path not in known)]
 
-    def text_of(self, job_id: int, parameter: str) -> str:
-        """Return the value of a parameter of a job."""
-        return parameters_of(self.jobs[job_id].values).get(parameter, "")
+    def parameters_of(self, job_id: int) -> Mapping[str, str]:
+        """Return the values of a job by the names of its parameters."""
+        return parameters_of(self.jobs[job_id].values)
 
     def value(self, job_id: int, column: str, now: float) -> Scalar:
         """Return the value of a column; None if there is none (yet)."""
@@ -195,7 +201,7 @@ class Sweep:
     def number(self, job_id: int, column: str, now: float) -> float | None:
         """Return the value of a column if it is a finite number."""
         value = self.value(job_id, column, now)
-        return value if is_number(value) else None  # type: ignore[return-value]  # a number
+        return float(value) if value is not None and is_number(value) else None
 
     def ordered(self, column: str | None, now: float, *, reverse: bool = False) -> list[int]:
         """Return the ids in the order of a column; jobs without a value come last."""

@@ -184,10 +184,8 @@ class HeatDrawing:
                 spans.append((SIGNS[self.mode], "text"))
             spans.append((f" {full_text(heat, scale.high)}", "muted"))
             spans.append((" logarithmic" if scale.is_log else "", "faint"))
-        without = {cell.status for cell in heat.cells.values() if cell.value is None}
-        here = without | {cell.status for cell in heat.cells.values()} - {JobStatus.COMPLETED}
         for status in MOST_TELLING:
-            if status in here:
+            if status in heat.statuses:
                 word = "no value" if status is JobStatus.COMPLETED else status.word
                 sign = STATUS[status]
                 spans += [("   ", ""), (sign.sign, sign.style), (f" {word}", "muted")]

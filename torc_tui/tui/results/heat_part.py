@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import ClassVar
@@ -10,6 +11,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.look.status_icons import STATUS
@@ -28,6 +30,8 @@ from torc_tui.views.status_bar import MOST_TELLING
 from torc_tui.views.sweep import Sweep
 from torc_tui.wording import status_counts
 
+UPDATE_SHARE = 20
+"""The pause between two updates is at least this many times as long as an update took."""
 LEGEND_FROM, TITLE_FROM = 8, 6
 """Heights of the pane from which legend and title are shown."""
 
@@ -61,6 +65,7 @@ class HeatPart(CommandNode, Vertical):
         self.column = ""
         self.aggregation = "mean"
         self.is_stale = True
+        self._fresh_until = 0.0
 
     def compose(self) -> ComposeResult:
         yield self.empty
@@ -82,6 +87,11 @@ class HeatPart(CommandNode, Vertical):
         """Return the widget that gets the focus."""
         return self.canvas if self._of is None or self.pair is not None else self.empty
 
+    def every_second(self, now: float) -> None:
+        """Update a stale map, unless that took long a short time ago."""
+        if self.is_stale and now >= self._fresh_until:
+            self.show()
+
     # -- the map -----------------------------------------------------------------------------------
 
     def show(self) -> None:
@@ -102,11 +112,18 @@ class HeatPart(CommandNode, Vertical):
         pair, aggregation = self.pair, self.aggregation
         now = self._host.model.now
 
-        def take(heat: HeatMap) -> None:
+        def read(_source: FeedReader) -> tuple[HeatMap, float]:
+            begin = time.perf_counter()
+            heat = heat_map(sweep, pair, column, aggregation, now)
+            return heat, time.perf_counter() - begin
+
+        def take(answer: tuple[HeatMap, float]) -> None:
+            heat, seconds = answer
+            self._fresh_until = now + UPDATE_SHARE * seconds
             if sweep is self._of:
                 self._draw(heat)
 
-        self._pane.ask("heat", lambda _: heat_map(sweep, pair, column, aggregation, now), take)
+        self._pane.ask("heat", read, take)
 
     def _draw(self, heat: HeatMap) -> None:
         before = self.drawing

@@ -56,6 +56,7 @@ class ResultsPane(ResultsTable):
 
     def refresh_content(self) -> None:
         if self.reader.load():
+            self.sweep.show()
             self._show_view()
         if self.shown == "results":
             super().refresh_content()
@@ -76,8 +77,8 @@ class ResultsPane(ResultsTable):
         self.reader.request()
         if self.shown == "sweep":
             self.sweep.every_second()
-        elif self.heat.is_stale:
-            self.heat.show()
+        else:
+            self.heat.every_second(now)
 
     def job_changed(self) -> None:
         """Show the marks of the job table."""

@@ -15,6 +15,8 @@ from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.views.sweep import Sweep, SweepValues
 from torc_tui.views.workflow_view import WorkflowView
 
+MANY = 5000
+"""Jobs whose values take so long to read that others would wait."""
 GROUPS_KEPT = 50
 """Job groups whose columns are remembered."""
 _FIGURES = "sweep.figures"
@@ -117,7 +119,7 @@ class SweepReader:
         def take(values: SweepValues) -> None:
             self._take(sweep, values, None if unread is None else set(ids))
 
-        self._pane.ask("sweep", read, take)
+        self._pane.ask("sweep", read, take, slow=len(ids) > MANY)
 
     def _take(self, sweep: Sweep, values: SweepValues, ids: set[int] | None) -> None:
         if sweep is not self.sweep:
