@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -27,6 +27,7 @@ from torc_tui.tui.frame.action_runner import ActionRunner
 from torc_tui.tui.frame.base_screen import TorcScreen, contexts
 from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.commands import ACTIONS, COMMANDS
+from torc_tui.tui.results.results_pane import ResultsPane
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.workflows.tab_host import TABS, Tab
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
@@ -41,7 +42,7 @@ user_data: [{name: config, data: {lr: 0.1, layers: [1, 2]}}]
 files: [{name: table, path: table.csv}]
 jobs:
   - {name: prep, command: "echo ${user_data.input.config}", output_files: [table]}
-  - {name: "fit_{i}", command: "true", input_files: [table], parameters: {i: "1:25"}}
+  - {name: "fit_{i}", command: "true", input_files: [table], parameters: {i: "1:25", k: "1"}}
   - {name: report, command: "true", depends_on_regexes: ["^fit_.*"]}
 """
 STATES: dict[str, Sequence[JobStatus]] = {
@@ -143,9 +144,14 @@ async def close_dialogs(pilot: Pilot[Any], stack: int) -> None:
 
 
 async def press_all(
-    pilot: Pilot[Any], done: list[str], where: str, *, archived: bool = False
+    pilot: Pilot[Any],
+    done: list[str],
+    where: str,
+    *,
+    archived: bool = False,
+    view: Callable[[], None] = lambda: None,
 ) -> None:
-    """Press every key that works here, and check what it did."""
+    """Press every key that works here, and check what it did; ``view`` shows the view again."""
     app = pilot.app
     assert isinstance(app, TorcApp)
     base, stack, focused = app.screen, len(app.screen_stack), app.screen.focused
@@ -172,6 +178,7 @@ async def press_all(
             told = [one.message for one in app._notifications if one.severity == "error"]
             assert not told, f"{where}: {key} ({command.id}) is in the footer, but: {told}"
         await close_dialogs(pilot, stack)
+        view()
         await restore(pilot, base, focused, cursor, archived=archived)
 
 
@@ -248,6 +255,26 @@ async def test_keys_of_the_tabs(tmp_path: Path, done: list[str], state: str) -> 
             await pilot.pause(PAUSE)
             await press_all(pilot, done, f"{state}, {tab.name}")
             await screen.show_tab(tab.name)
+    place.store.close()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("view", ["sweep", "heat"])
+async def test_keys_of_sweeps(tmp_path: Path, done: list[str], view: str) -> None:
+    place = EveryKeyStory(tmp_path, "running")
+    async with place.app().run_test(size=(120, 36), notifications=True) as pilot:
+        await until(pilot, sees(pilot, "prep", "report"))
+        screen = pilot.app.screen
+        assert isinstance(screen, WorkflowScreen)
+        await screen.show_tab("results")
+        pane = screen.tabs.pane
+        assert isinstance(pane, ResultsPane)
+        await until(pilot, lambda: pane.reader.sweep is not None)
+        pane.choose(view)
+        await until(pilot, lambda: pane.reader.sweep.known)
+        screen.focus_pane()
+        await until(pilot, lambda: view == "sweep" or pane.heat.drawing is not None)
+        await press_all(pilot, done, f"running, {view}", view=lambda: pane.choose(view))
     place.store.close()
 
 

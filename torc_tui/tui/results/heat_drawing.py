@@ -22,8 +22,8 @@ SIGNS = {BARS: "▁▂▃▄▅▆▇█", LETTERS: "abcdefgh"}
 LEAST, WIDEST, TALLEST = 2, 12, 3
 """Cells of a map cell: at least, and at most if there is room."""
 WIDEST_TITLE = 16
-MOST_DIGITS = 3
-"""Digits of a value in a cell."""
+MOST_DIGITS, BARE = 3, -2
+"""Digits of a value in a cell; at least two of them, without the zero before the point."""
 MOST_TITLES = 3
 """The titles of the rows take at most this part of the width, as a divisor."""
 NO_JOB = "╱"
@@ -33,12 +33,16 @@ Cursor = tuple[int | None, int | None]
 
 
 class Geometry(NamedTuple):
-    """Sizes in cells: of the titles of rows, and of a map cell; digits of values (0: none)."""
+    """Sizes in cells: of the titles of rows (``margin`` before them), and of a map cell.
+
+    ``digits`` are those of values (0: there is no room for values).
+    """
 
     titles: int
     width: int
     height: int
     digits: int
+    margin: int = 0
 
 
 class HeatDrawing:
@@ -102,7 +106,8 @@ class HeatDrawing:
 
     def _corner(self) -> list[Span]:
         style = "head-sort reverse" if self.cursor == (None, None) else "head"
-        return [(fit(sanitize(self.heat.pair[0]), self.geometry.titles - 1), style), (" ", "")]
+        name = sanitize(self.heat.pair[0])
+        return self._padded(name, "left", style)
 
     def _head(self, columns: range) -> list[Span]:
         """Return the titles of columns; where they are narrow, only every n-th one."""
@@ -123,7 +128,12 @@ class HeatDrawing:
     def _title(self, row: int, is_middle: bool) -> list[Span]:
         text = sanitize(self.heat.rows[row]) if is_middle else ""
         style = self._title_style(row == self.cursor[0], self.cursor[1] is None)
-        return [(fit(text, self.geometry.titles - 1, "right"), style), (" ", "")]
+        return self._padded(text, "right", style)
+
+    def _padded(self, text: str, align: str, style: str) -> list[Span]:
+        margin = self.geometry.margin
+        room = self.geometry.titles - 1 - margin
+        return [(" " * margin, ""), (fit(text, room, align), style), (" ", "")]
 
     @staticmethod
     def _title_style(is_current: bool, is_cursor: bool) -> str:
@@ -141,7 +151,7 @@ class HeatDrawing:
         if part:
             text = NO_JOB * room if cell is None else ""
         elif cell is not None and self.marks and not self.marks.isdisjoint(cell.jobs):
-            text = f"•{text}"
+            text = f"•{text}" if len(text) < room else f"•{text[1:]}"
         if is_framed and part:
             text = f"{'┏' if part < 0 else '┗'}{'━' * (room - 2)}{'┓' if part < 0 else '┛'}"
             style = f"{style} bold" if is_filled else "accent bold"
@@ -204,16 +214,21 @@ def _geometry(heat: HeatMap, view: tuple[int, int], mode: str) -> Geometry:
     width, height = view
     longest = max(map(width_of, map(sanitize, [*heat.rows, heat.pair[0]])), default=0)
     titles = 1 + max(3, min(longest, WIDEST_TITLE, width // MOST_TITLES))
-    room = max(LEAST, min(WIDEST, (width - titles) // max(1, len(heat.columns))))
+    number = max(1, len(heat.columns))
+    room = max(LEAST, min(WIDEST, (width - titles) // number))
+    margin = int((width - titles - 1) // number >= room)
     sign = 0 if mode == COLORS else 1
     values = [cell.value for cell in heat.cells.values() if cell.value is not None]
-    digits = 0
-    for wanted in (MOST_DIGITS, MOST_DIGITS - 1):
-        if all(len(value_text(heat, one, wanted)) + sign < room for one in values):
-            digits = wanted
-            break
+    digits = next(
+        (
+            wanted
+            for wanted in (MOST_DIGITS, MOST_DIGITS - 1, BARE)
+            if all(len(value_text(heat, one, wanted)) + sign < room for one in values)
+        ),
+        0,
+    )
     tall = max(1, min(TALLEST, (height - 1) // max(1, len(heat.rows))))
-    return Geometry(titles, room, tall if room > LEAST + 2 else 1, digits)
+    return Geometry(titles + margin, room, min(tall, max(1, room // 2)), digits, margin)
 
 
 def full_text(heat: HeatMap, value: float) -> str:
@@ -241,5 +256,7 @@ def _number(heat: HeatMap, value: float, digits: int) -> str:
     if digits > MOST_DIGITS:
         return f"{value:.{digits}g}"
     # Equal numbers of digits stand in columns.
-    mantissa, e, exponent = f"{value:#.{digits}g}".partition("e")
+    mantissa, e, exponent = f"{value:#.{abs(digits)}g}".partition("e")
+    if digits == BARE:
+        mantissa = mantissa.replace("0.", ".", 1) if abs(value) < 1 else mantissa
     return f"{mantissa.rstrip('.')}e{int(exponent)}" if e else mantissa.rstrip(".")

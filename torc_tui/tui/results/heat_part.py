@@ -16,7 +16,7 @@ from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.terminal import speaks_unicode
-from torc_tui.tui.look.text_layout import Span, sanitize
+from torc_tui.tui.look.text_layout import Span, line_width, sanitize
 from torc_tui.tui.results.heat_drawing import BARS, COLORS, LETTERS, HeatDrawing, full_text
 from torc_tui.tui.results.sweep_dialogs import choose_measure, choose_pair, title_of
 from torc_tui.tui.results.sweep_part import mark, marks_of
@@ -131,7 +131,8 @@ class HeatPart(CommandNode, Vertical):
         self.drawing = drawing = HeatDrawing(heat, (view.width, view.height), self._mode)
         if before is not None and before.heat.pair == heat.pair:
             drawing.cursor = before.cursor
-        self.canvas.set_drawing(drawing)
+        self.canvas.drawing = drawing
+        self._redraw(drawing)
         self.marks_changed()
 
     @property
@@ -161,8 +162,12 @@ class HeatPart(CommandNode, Vertical):
         if heat.is_aggregated or heat.aggregation != "mean":
             of = "number of values" if heat.aggregation == "count" else heat.aggregation
             spans.append((f"  {of} of each cell", "header"))
-        return [*spans, ("  by ", "muted"), (rows, "header-strong"), (" (rows) and ", "muted"),
-                (columns, "header-strong"), (" (columns)", "muted")]  # fmt: skip
+        strong = "header-strong"
+        axes: list[Span] = [(rows, strong), (" (rows) and ", "muted"), (columns, strong)]
+        long = [*spans, ("  by ", "muted"), *axes, (" (columns)", "muted")]
+        if line_width(long) < self.size.width:
+            return long
+        return [*spans, ("  ", ""), (rows, strong), (" × ", "muted"), (columns, strong)]
 
     def _about_cell(self, drawing: HeatDrawing) -> list[Span]:
         heat, (row, column) = drawing.heat, drawing.cursor
@@ -189,8 +194,11 @@ class HeatPart(CommandNode, Vertical):
     def marks_changed(self) -> None:
         """Show the marks of the job table."""
         drawing, sweep = self.drawing, self._of
-        if drawing is not None and sweep is not None:
-            drawing.marks = marks_of(self._host, sweep)
+        if drawing is None or sweep is None:
+            return
+        marks = marks_of(self._host, sweep)
+        if marks != drawing.marks:
+            drawing.marks = marks
             self._redraw(drawing)
 
     def _redraw(self, drawing: HeatDrawing) -> None:

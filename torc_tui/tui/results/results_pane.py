@@ -110,7 +110,7 @@ class ResultsPane(ResultsTable):
         if sweep is None:
             return {}
         following = VIEWS[(VIEWS.index(self.shown) + 1) % len(VIEWS)]
-        handlers: dict[str, Handler] = {"results-view": lambda: self._choose(following)}
+        handlers: dict[str, Handler] = {"results-view": lambda: self.choose(following)}
         if self.shown == "results":
             return handlers
         now = self._host.model.now
@@ -130,14 +130,15 @@ class ResultsPane(ResultsTable):
 
     def on_part_bar_part_clicked(self, event: PartBar.PartClicked) -> None:
         event.stop()
-        self._choose(event.part)
+        self.choose(event.part)
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         if event.table is self.sweep.table and isinstance(event.key, int):
             event.stop()
             self._host.go_to_job(event.key, focus=False)
 
-    def _choose(self, view: str) -> None:
+    def choose(self, view: str) -> None:
+        """Show another view, and remember it."""
         self.view = view
         self.torc.state.set(_VIEW, view)
         self._show_view()

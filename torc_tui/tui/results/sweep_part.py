@@ -57,7 +57,7 @@ class SweepPart:
         self._host = host
         self._reader = reader
         self.rows = SweepRows()
-        self.table = SweepTable(self.rows, self._mark, self.sort)
+        self.table = SweepTable(self.rows, self._mark, lambda: self.sort(to_top=True))
         self._is_unsorted = False
 
     def show(self) -> None:
@@ -91,8 +91,8 @@ class SweepPart:
         if self._is_unsorted:
             self.sort()
 
-    def sort(self) -> None:
-        """Sort in the reader thread."""
+    def sort(self, *, to_top: bool = False) -> None:
+        """Sort in the reader thread; with ``to_top``, go to the first row."""
         sweep, column, reverse = self.rows.sweep, self.table.sort, self.table.reverse
         self._is_unsorted = False
         if sweep is None:
@@ -103,6 +103,8 @@ class SweepPart:
             if self.rows.sweep is sweep:
                 self.rows.order = order
                 self.table.reorder()
+                if to_top:
+                    self.table.move_to(0)
 
         self._pane.ask("order", lambda _: sweep.ordered(column, now, reverse=reverse), take)
 
