@@ -425,6 +425,14 @@ resource_requirements:
     assert it.running() == {"short"}
 
 
+@pytest.mark.parametrize(("usual", "started"), [(0.0, {"a"}), (600.0, {"a"}), (601.0, set())])
+def test_time_for_jobs_without_runtime(bench: Make, usual: float, started: set[str]) -> None:
+    text = "name: t\njobs: [{name: a, command: x}]\n"
+    it = bench(text, deadline=Deadline(1_000_000.0 + 600, usual=usual))
+    it.step()
+    assert it.running() == started
+
+
 @pytest.mark.parametrize(
     ("monitor", "peak"), [("{enabled: false}", None), ("{enabled: true}", 7 << 20), ("{}", 7 << 20)]
 )

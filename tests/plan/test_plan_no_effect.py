@@ -13,6 +13,7 @@ HEAD = "name: w\njobs:\n- {name: a, command: x}\n"
 HONORED = {
     "dynamic_jobs": "{max_iterations: 3}",
     "compute_node_wait_for_new_jobs_seconds": "5",
+    "compute_node_min_time_for_new_jobs_seconds": "60",
     "compute_node_wait_for_healthy_database_minutes": "5",
     "compute_node_expiration_buffer_seconds": "60",
     "jobs_sort_method": "gpus_runtime_memory",
@@ -29,7 +30,6 @@ HONORED = {
 }
 IGNORED = {
     "slurm_defaults": "{account: a}",
-    "compute_node_min_time_for_new_jobs_seconds": "60",
     "compute_node_ignore_workflow_completion": "true",
     "enable_ro_crate": "true",
     "access_groups": "[a]",

@@ -121,7 +121,8 @@ def join(
     allocation = host.allocation
     jobs_end = allocation.ends_at - maker.grace if allocation and allocation.ends_at else None
     end_time = _end_time(options, context.settings, began, jobs_end)
-    deadline = Deadline(end_time, began, time.monotonic())
+    usual: Any = context.settings.get("compute_node_min_time_for_new_jobs_seconds", 0)
+    deadline = Deadline(end_time, began, time.monotonic(), float(usual))
     with store.read() as conn:
         maker.check(conn.rows(sql.ENVIRONMENTS_WITH_REFERENCES, workflow_id=workflow_id))
     process = host.process()

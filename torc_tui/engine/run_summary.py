@@ -70,7 +70,8 @@ class RunSummary:
         lacks = tuple(shortfall.reason for shortfall in never(judged, self.machine))
         if not lacks and not self._deadline.allows(requirements.runtime, now):
             left = (self._deadline.end_time or now) - now
-            lacks = (because(Kind.RUNTIME_TOO_LONG, requested=requirements.runtime, left=left),)
+            needed = self._deadline.needed(requirements.runtime)
+            lacks = (because(Kind.RUNTIME_TOO_LONG, requested=needed, left=left),)
         return because(Kind.UNSCHEDULABLE, lacks=lacks) if lacks else None
 
     def serves(self, like: sql.RemainingJobsRow) -> bool:

@@ -82,13 +82,19 @@ CLOCK_STEP = 2.0
 class Deadline:
     """The end of a run, in seconds since the epoch; None without a limit.
 
-    ``wall`` and ``monotonic`` are the times of both clocks when the run began.
+    ``wall`` and ``monotonic`` are the times of both clocks when the run began. ``usual`` is the
+    time in seconds that must be left for a job that declares no runtime.
     """
 
     def __init__(
-        self, end_time: float | None = None, wall: float = 0.0, monotonic: float = 0.0
+        self,
+        end_time: float | None = None,
+        wall: float = 0.0,
+        monotonic: float = 0.0,
+        usual: float = 0.0,
     ) -> None:
         self.end_time = end_time
+        self._usual = usual
         self._planned = end_time
         self._difference = wall - monotonic
 
@@ -104,9 +110,14 @@ class Deadline:
         """Return whether the run must end now."""
         return self.end_time is not None and now >= self.end_time
 
+    def needed(self, runtime: float | None) -> float:
+        """Return how many seconds must be left for a job that declares this runtime, or none."""
+        return self._usual if runtime is None else runtime
+
     def allows(self, runtime: float | None, now: float) -> bool:
         """Return whether a job that declares this runtime in seconds would end in time."""
-        return self.end_time is None or runtime is None or now + runtime <= self.end_time
+        needed = self.needed(runtime)
+        return self.end_time is None or not needed or now + needed <= self.end_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

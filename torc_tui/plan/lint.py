@@ -28,9 +28,6 @@ from torc_tui.quoting import nearest, quoted
 _SLURM = "no Slurm allocation is requested; start runners with `torc run` where the jobs are to run"
 TOP_LEVEL = {
     "slurm_defaults": _SLURM,
-    "compute_node_min_time_for_new_jobs_seconds": (
-        "a job starts when its runtime fits into the time that is left"
-    ),
     "compute_node_ignore_workflow_completion": "a runner ends with its workflow",
     "enable_ro_crate": "no provenance records are written",
     "access_groups": "everyone who can open the database sees all of it",
