@@ -290,13 +290,16 @@ def free_ports(number: int) -> list[int]:
 
 def why_not() -> str | None:
     """Return why this machine cannot run the cluster; None if it can."""
-    if sys.platform != "linux":
-        return "Slurm runs on Linux"
-    if os.geteuid() != 0:
-        return "a private Slurm cluster needs root"
     missing = [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
-    if missing:
-        return f"not installed: {', '.join(missing)}"
+    return f"not installed: {', '.join(missing)}" if missing else why_no_machines()
+
+
+def why_no_machines() -> str | None:
+    """Return why parts of this machine cannot pass for machines of their own; None if they can."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "namespaces of Linux need root"
+    if shutil.which("unshare") is None:
+        return "not installed: unshare"
     if not _succeeds([*NAMESPACES, "bash", "-c", "hostname n1; mount --bind /etc /mnt"]):
         return "the kernel does not allow namespaces of its own to a node"
     return None

@@ -7,7 +7,11 @@ the code that they describe.
 from __future__ import annotations
 
 EXIT_CODES: tuple[tuple[int, str], ...] = (
-    (0, "success; for `run`: every job completed or is ignored"),
+    (
+        0,
+        "success; for `run`: every job completed or is ignored, or the runner was started with"
+        " `--allocation` and could go on",
+    ),
     (
         1,
         "the work failed; for `run`: some job failed, was canceled or terminated, or an action of"
@@ -42,6 +46,7 @@ JOB_VARIABLES: tuple[tuple[str, str], ...] = (
     ("TORC_OUTPUT_DIR", "directory of the logs"),
     ("TORC_WORKFLOW_SUBMISSION_DIR", "directory of the workflow"),
     ("TORC_DATABASE", "the database, so that `torc` in a job uses the same one"),
+    ("TORC_ALLOCATION, TORC_NODE_NAME", "in a Slurm allocation: its id, and the node"),
     ("TORC_CPUS", "the CPUs to which the job is bound by `cpu_bind: cores`"),
     ("OMP_NUM_THREADS", "`num_cpus` of a job with `cpu_bind: cores`, see `torc help jobs`"),
     (
@@ -83,7 +88,7 @@ USER_VARIABLES: tuple[tuple[str, str], ...] = (
     ("TORC_DATABASE", "database to use: a path or a URL"),
     (
         "SLURM_JOB_ID, SLURM_CLUSTER_NAME, SLURMD_NODENAME, SLURM_JOB_END_TIME",
-        "the Slurm allocation of a runner, its node and its end, see `torc help jobs`",
+        "the Slurm allocation of a runner, its node and its end, see `torc help clusters`",
     ),
     ("TORC_GPU_LEDGER", "directory in which runners share which GPUs their jobs hold"),
     ("TORC_SECTION__KEY", "any setting: `TORC_CLIENT__RUN__GRACE=10` sets `client.run.grace`"),

@@ -23,6 +23,7 @@ ORDER = (
     "rerun",
     "resources",
     "gpus",
+    "clusters",
     "app",
     "database",
     "troubleshooting",
