@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torc_tui.tui.files.file_content import HexDrawing, excerpt, table_rows
+from torc_tui.tui.files.file_content import HexDrawing, excerpt, read_shown, table_rows
 from torc_tui.tui.files.file_kind import View, kind_of
 from torc_tui.tui.files.image_header import image_header
 from torc_tui.tui.files.read_file import BLOCK, disk_state, read_file
@@ -202,8 +202,8 @@ def test_table(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text('name;n\n"x;1";10\nb;9\n\nc\n')
     found = table_rows(read_file(str(file)))
-    assert found is not None and not found.more
-    rows = found.rows
+    assert found is not None
+    rows = found
     assert [column.title for column in rows.columns] == ["", "name", "n"]
     assert [column.align for column in rows.columns] == ["right", "left", "right"]
     assert [rows.records[key][1] for key in rows.keys("1", False)] == [["b", "9"], ["x;1", "10"],
@@ -216,11 +216,11 @@ def test_head_and_tail_of_a_large_table(tmp_path: Path) -> None:
         out.write("number\ttext\n")
         out.writelines(f"{number}\t{'x' * 90}\n" for number in range(20_000))
     found = table_rows(read_file(str(file)))
-    assert found is not None and found.more.endswith("not shown")
-    records = list(found.rows.records.values())
+    assert found is not None
+    records = list(found.records.values())
     assert records[0][1][0] == "0" and records[-1][1][0] == "19999"
     gap = next(place for place, (number, _) in enumerate(records) if number == "⋯")
-    assert found.more in records[gap][1][0]
+    assert records[gap][1][0].endswith("not shown ⋯")
     assert all(len(row) == 2 for number, row in records if number != "⋯")
 
 
@@ -228,6 +228,9 @@ def test_not_a_table(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text('"' + "x" * 200_000)  # longer than a field may be
     assert table_rows(read_file(str(file))) is None
+    file.write_text("a,b\n" + '"' + "x" * 140_000)
+    shown = read_shown(str(file))
+    assert shown.rows is None and shown.content.kind.view is View.TEXT
 
 
 def test_text_without_lines(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
 from tests.waiting import DEADLINE, wait_for
+from torc_tui.tui.logs.file_search import FileSearch
 from torc_tui.tui.logs.log_grep import KEPT_PER_FILE, LogGrep, LogSource, hits_in
 from torc_tui.tui.logs.merged_log import Stream
 
@@ -78,3 +80,16 @@ def test_stop(tmp_path: Path) -> None:
     assert grep.done and not [
         thread for thread in threading.enumerate() if thread.name == "torc-grep"
     ]
+
+
+def test_a_fifo_is_not_searched(tmp_path: Path) -> None:
+    """Opening it would wait for a writer."""
+    os.mkfifo(tmp_path / "fifo")
+    source = log(tmp_path / "fifo")
+    found: list[object] = []
+    thread = threading.Thread(target=lambda: found.append(list(hits_in(source, "x"))), daemon=True)
+    thread.start()
+    thread.join(30)
+    assert found == [[]]
+    search = FileSearch(str(tmp_path / "fifo"), "x")
+    assert search.join(30) and search.hits.error == "not a regular file"

@@ -163,3 +163,17 @@ def test_both_directions_agree(
         assert line.heading or merged.place_of(line.stream, line.place.offset) == line.place
     assert [line.place for line in lines] == sorted(line.place for line in lines)
     merged.close()
+
+
+def test_no_fifo_is_opened(files: tuple[Path, Path]) -> None:
+    """Opening a FIFO would wake the process that waits for a reader."""
+    for path in files:
+        path.unlink(missing_ok=True)
+    os.mkfifo(files[0])
+    merged = MergedLog([Stream("stdout", str(files[0])), Stream("stderr", str(files[1]))])
+    assert not merged.exists and merged.problem() == f"{files[0]}: not a regular file"
+    with pytest.raises(OSError, match="No such device"):  # there is no reader
+        os.open(files[0], os.O_WRONLY | os.O_NONBLOCK)
+    merged.refresh()
+    with pytest.raises(OSError, match="No such device"):
+        os.open(files[0], os.O_WRONLY | os.O_NONBLOCK)

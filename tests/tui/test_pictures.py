@@ -376,7 +376,7 @@ async def test_files(
         return FileContent(path=path, disk=disk, kind=kind_of(path, head), head=head)
 
     monkeypatch.setattr("torc_tui.tui.files.files_pane.disk_state", lambda _path: disk)
-    monkeypatch.setattr("torc_tui.tui.files.files_pane.read_file", read)
+    monkeypatch.setattr("torc_tui.tui.files.file_content.read_file", read)
     environ = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
     app = TorcApp(url, 1, environ=environ)
     async with app.run_test(size=size) as pilot:

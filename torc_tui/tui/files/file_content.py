@@ -10,8 +10,9 @@ import io
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from torc_tui.records import replace
 from torc_tui.tui.files.file_kind import View
-from torc_tui.tui.files.read_file import FileContent, not_shown
+from torc_tui.tui.files.read_file import FileContent, not_shown, read_file
 from torc_tui.tui.look.text_layout import Line, fit, sanitize, width_of, without_start
 from torc_tui.tui.widgets.line_canvas import TextDrawing
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
@@ -106,14 +107,7 @@ def _broken(data: bytes, width: int) -> list[Line]:
 # -- tables ----------------------------------------------------------------------------------------
 
 
-class TableContent(NamedTuple):
-    """The columns and rows of a table; ``more`` says what is left out."""
-
-    rows: ListRows
-    more: str
-
-
-def table_rows(content: FileContent) -> TableContent | None:
+def table_rows(content: FileContent) -> ListRows | None:
     """Return a file of separated values as rows; None if it is none after all."""
     head = _records(content.head, content.kind.delimiter, cut_end=bool(content.tail))
     if not head or max(map(len, head[:MEASURED])) > COLUMNS:
@@ -131,7 +125,7 @@ def table_rows(content: FileContent) -> TableContent | None:
         shown.append(("⋯", [rest]))
     shown += [("", row) for row in tail[-ROWS:]]
     columns = _columns(names, rows[:MEASURED], len(str(len(rows))))
-    return TableContent(ListRows(columns, _cell, _sort_key, list(enumerate(shown))), more)
+    return ListRows(columns, _cell, _sort_key, list(enumerate(shown)))
 
 
 def _records(
@@ -244,6 +238,27 @@ def _entry_cell(record: dict[str, Any], column: str, width: int) -> Cell:
         case "modified":
             return ("" if value is None else moment(value), "faint")
     return (value, "muted")
+
+
+class ShownFile(NamedTuple):
+    """What was read of a file, and its rows if it is a table or a directory."""
+
+    content: FileContent
+    rows: ListRows | None
+
+
+def read_shown(path: str) -> ShownFile:
+    """Read a file and prepare its rows; called in a reader thread."""
+    content = read_file(path)
+    if content.kind.view is View.DIRECTORY:
+        return ShownFile(content, directory_rows(content))
+    if content.kind.view is not View.TABLE:
+        return ShownFile(content, None)
+    rows = table_rows(content)
+    if rows is None:
+        kind = content.kind._replace(view=View.TEXT, word="text")
+        return ShownFile(replace(content, kind=kind), None)
+    return ShownFile(content, rows)
 
 
 def views_of(content: FileContent) -> Sequence[View]:

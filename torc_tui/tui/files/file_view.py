@@ -17,10 +17,9 @@ from textual.widget import Widget
 
 from torc_tui.tui.files.file_content import (
     HexDrawing,
-    directory_rows,
+    ShownFile,
     excerpt,
     record_lines,
-    table_rows,
     views_of,
 )
 from torc_tui.tui.files.file_kind import View
@@ -83,6 +82,8 @@ class FileView(CommandNode, Vertical):
         self.file: ListedFile | None = None
         self.content: FileContent | None = None
         self.view = View.NOTHING
+        self._rows: ListRows | None = None
+        """The rows of a table or directory."""
         self._chosen: View | None = None
         """The view that the user chose; None: the best one."""
         self._shown_jobs: tuple[ListedFile, FileContent | None, FileFacts] | None = None
@@ -113,9 +114,10 @@ class FileView(CommandNode, Vertical):
         self.file, self._chosen = file, None
         self.facts.begin_page()
 
-    def show(self, content: FileContent) -> None:
+    def show(self, shown: ShownFile) -> None:
         """Show what was read; a newer state of the same file keeps the place."""
-        before, self.content = self.content, content
+        before, content, self._rows = self.content, shown.content, shown.rows
+        self.content = content
         same = before is not None and before.path == content.path
         if not same:
             self._chosen = None
@@ -167,13 +169,8 @@ class FileView(CommandNode, Vertical):
             return
         views = views_of(content)
         wanted = views[0] if self._chosen not in views else self._chosen or views[0]
-        found = table_rows(content) if wanted is View.TABLE else None
-        if wanted is View.TABLE and found is None:
-            wanted = View.TEXT
-        if found is not None:
-            self._set_rows(found.rows, same=same)
-        elif wanted is View.DIRECTORY:
-            self._set_rows(directory_rows(content), same=same)
+        if self._rows is not None and wanted in (View.TABLE, View.DIRECTORY):
+            self._set_rows(self._rows, same=same)
         self._switch(View.NOTHING if content.sentence else wanted)
         self._fill(content, same=same)
         self._show_note()

@@ -19,9 +19,10 @@ from textual.app import ComposeResult
 from torc_tui.model import RELOAD_EVENTS, Event
 from torc_tui.tui.feed.reader import ReadError
 from torc_tui.tui.feed.source import FeedReader
+from torc_tui.tui.files.file_content import ShownFile, read_shown
 from torc_tui.tui.files.file_rows import FileRows, ListedFile, changed_inputs
 from torc_tui.tui.files.file_view import FileView
-from torc_tui.tui.files.read_file import DiskState, FileContent, disk_state, read_file
+from torc_tui.tui.files.read_file import DiskState, disk_state
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.jobs.linked_canvas import LinkedCanvas
@@ -41,6 +42,8 @@ class Look(NamedTuple):
     """What lay at the paths, by the ids of the files, and how long looking took (seconds)."""
 
     disk: Mapping[int, DiskState]
+    changed: Set[int]
+    """Files that were not so before."""
     took: float
 
 
@@ -117,7 +120,7 @@ class FilesPane(Pane):
     def _repaint(self) -> None:
         self._turned = False
         self._update_facts()
-        self.table.changed(set(self.table.order))
+        self.table.changed(self.rows.records.keys())
 
     def every_second(self, now: float) -> None:
         view = self.host.view
@@ -153,19 +156,18 @@ class FilesPane(Pane):
         if self._looking or time.monotonic() < self._look_at or not self.rows.files:
             return
         self._looking = True
-        places = {number: file.place for number, file in self.rows.files.items()}
+        files, before = self.rows.files, self.rows.facts.disk
 
         def fail(error: ReadError) -> None:
             self._looking = False
             self.torc.show_error(error)
 
-        self.ask("disk", lambda _source: look(places), self._take_look, fail, slow=True)
+        self.ask("disk", lambda _source: look(files, before), self._take_look, fail, slow=True)
 
     def _take_look(self, found: Look) -> None:
         self._looking = False
         self._look_at = time.monotonic() + max(LOOK, LOOK_SHARE * found.took)
-        before, self.rows.facts.disk = self.rows.facts.disk, found.disk
-        changed = {key for key, state in found.disk.items() if before.get(key) != state}
+        self.rows.facts.disk, changed = found.disk, found.changed
         if not changed:
             return
         self.table.changed(changed)
@@ -193,11 +195,11 @@ class FilesPane(Pane):
 
     def _read(self, path: str) -> None:
         self._path = path
-        self.ask("file", lambda _source: read_file(path), self._take_content)
+        self.ask("file", lambda _source: read_shown(path), self._take_content)
 
-    def _take_content(self, content: FileContent) -> None:
-        if content.path == self._path:
-            self.file_view.show(content)
+    def _take_content(self, shown: ShownFile) -> None:
+        if shown.content.path == self._path:
+            self.file_view.show(shown)
             self.file_view.show_facts(self.rows.facts)
 
     def on_line_list_selected(self, event: VirtualTable.Selected) -> None:
@@ -292,8 +294,9 @@ def read_files(source: FeedReader, workflow_id: int, directory: str) -> Sequence
     return files
 
 
-def look(places: Mapping[int, str]) -> Look:
+def look(files: Mapping[int, ListedFile], before: Mapping[int, DiskState]) -> Look:
     """Return what lies at the paths; called in a reader thread."""
     begin = time.monotonic()
-    disk = {number: disk_state(place) for number, place in places.items()}
-    return Look(disk, time.monotonic() - begin)
+    disk = {number: disk_state(file.place) for number, file in files.items()}
+    changed = {number for number, state in disk.items() if before.get(number) != state}
+    return Look(disk, changed, time.monotonic() - begin)

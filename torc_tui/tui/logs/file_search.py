@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from io import FileIO
 from typing import NamedTuple
 
+from torc_tui.tui.logs.log_file import open_regular
+
 MAXIMUM_HITS = 1_000_000
 """Places of hits that are kept; more hits are only counted."""
 STEP = 4 << 20
@@ -83,7 +85,7 @@ def search(
         return
     places = matcher(pattern)
     try:
-        with open(path, "rb", buffering=0) as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             for part in whole_lines(file, step=step, stop=stop):
                 for start, _, _ in matching_lines(part, places):

@@ -10,9 +10,12 @@ Never: decoding and colors (`views.ansi`), and reading without a request.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from array import array
 from enum import Enum
+from io import FileIO
 from typing import NamedTuple
 
 BLOCK = 256 * 1024
@@ -28,6 +31,16 @@ class FileChange(Enum):
     GREW = "grew"
     REPLACED = "replaced"  # another file, or a shorter one: all offsets are invalid
     GONE = "gone"
+
+
+def open_regular(path: str) -> FileIO:
+    """Open a regular file; raise OSError for anything else that a job has put in its place.
+
+    Opening a FIFO would wait, or wake the process that writes to it.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - as everywhere in this file
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return FileIO(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
 
 
 class LogFileLine(NamedTuple):
@@ -92,6 +105,8 @@ class LogFile:
             status = os.stat(self.path)  # noqa: PTH116 - called ten times a second, and pathlib is slower
         except OSError:
             return FileChange.GONE
+        if not stat.S_ISREG(status.st_mode):
+            return FileChange.GONE  # see `open_regular`
         identity = (status.st_dev, status.st_ino)
         if identity != self._identity:
             try:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from torc_tui.tui.logs.file_search import matcher, matching_lines, whole_lines
+from torc_tui.tui.logs.log_file import open_regular
 from torc_tui.tui.logs.merged_log import Stream
 from torc_tui.views.ansi import one_line
 
@@ -54,7 +55,7 @@ def hits_in(
     places = matcher(pattern)
     offset = newlines = 0
     try:
-        with open(log.stream.path, "rb", buffering=0) as file:
+        with open_regular(log.stream.path) as file:
             for part in whole_lines(file, step=step, stop=stop, piece=16 * step):
                 counted = 0
                 for start, at, end in matching_lines(part, places):

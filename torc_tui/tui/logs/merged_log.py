@@ -17,7 +17,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from torc_tui.tui.logs.log_file import FileChange, LogFile, LogFileLine
+from torc_tui.tui.logs.log_file import FileChange, LogFile, LogFileLine, open_regular
 from torc_tui.tui.logs.log_pieces import AS_IT_CAME, BY_FILE, Piece, PieceList
 
 HEADING = -1
@@ -116,7 +116,7 @@ class MergedLog:
         for stream, file in zip(self.streams, self.files, strict=True):
             if not file.exists:
                 try:
-                    os.close(os.open(stream.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+                    open_regular(stream.path).close()
                 except FileNotFoundError:
                     pass
                 except OSError as error:
