@@ -54,6 +54,14 @@ def test_icons_names_and_durations() -> None:
     assert lines[2].startswith(" alpha") and "4 CPUs" in lines[3]
 
 
+def test_a_line_for_now() -> None:
+    """While attempts run, and only then."""
+    over = texts(picture(ran(1, 0, 30), ran(2, 10, 20)).draw(0, 0, 60, 12))
+    assert not any("▼" in line or "│" in line for line in over)
+    lines = texts(picture(ran(1, 0, 30, S.RUNNING), ran(2, 10, 20)).draw(0, 0, 60, 12))
+    assert lines[1].index("▼") == lines[8].index("│") > 50
+
+
 def test_short_bars_have_icons() -> None:
     some = [ran(1, 0, 300), ran(2, 300, 302, S.FAILED), ran(3, 310, 311, S.CANCELED)]
     line = texts(picture(*some).draw(0, 0, 60, 12))[5]

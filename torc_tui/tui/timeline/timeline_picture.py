@@ -45,6 +45,7 @@ class TimelinePicture:
         self.path: Collection[tuple[int, int]] = ()
         """The attempts of the critical path, by job and attempt."""
         self.path_only = False
+        self._runs = any(one.running for one in timeline.attempts)
         self.moment: float | None = None
         """The moment of a replay; what is later is faint."""
         self.gutter = self.axis = 0
@@ -167,8 +168,9 @@ class TimelinePicture:
     def _ruler(self, marks: list[str], cells: range) -> Iterator[Span]:
         """Yield the line below the labels, with the extent of the attempt under the cursor."""
         lit = range(0) if self.cursor is None else self.cells_of(self.cursor)
-        if self._head is not None and self._head in cells:
-            marks[self._head - cells.start] = "▼"
+        mark = self._mark
+        if mark is not None and mark in cells:
+            marks[mark - cells.start] = "▼"
         for selected, part in groupby(zip(cells, marks, strict=True), lambda pair: pair[0] in lit):
             text = "".join(mark for _, mark in part)
             if selected:
@@ -180,6 +182,13 @@ class TimelinePicture:
     def _head(self) -> int | None:
         """Return the cell of the moment of a replay."""
         return None if self.moment is None else self.scale.cell_of(self.moment)
+
+    @property
+    def _mark(self) -> int | None:
+        """Return the cell of the moment of a replay; without one, of now, while attempts run."""
+        if self.moment is None and self._runs:
+            return self.scale.cell_of(self.timeline.span[1])
+        return self._head
 
     # -- lanes -------------------------------------------------------------------------------------
 
@@ -202,7 +211,7 @@ class TimelinePicture:
     def _run(self, lane: BarLane, number: int, run: CellRun) -> Sequence[list[Span]]:
         """Return the two rows of some cells."""
         if run.first == run.last:
-            return [("·" * run.width, "bar-rest")], [(" " * run.width, "")]
+            return _idle(run, "·", self._mark), _idle(run, " ", self._mark)
         cursor = self.cursor if self.cursor is not None and self.cursor.lane == number else None
         selected = cursor is not None and run.first <= cursor.attempt < run.last
         if run.last - run.first == 1:
@@ -253,6 +262,15 @@ def _divided(run: CellRun, head: int) -> tuple[CellRun | None, CellRun | None]:
     return run._replace(width=past, ended=False), run._replace(
         cell=head + 1, width=run.width - past
     )
+
+
+def _idle(run: CellRun, char: str, mark: int | None) -> list[Span]:
+    """Return cells without attempts, with a line at a marked cell."""
+    if mark is None or not run.cell <= mark < run.cell + run.width:
+        return [(char * run.width, "bar-rest")]
+    before = mark - run.cell
+    after = run.width - before - 1
+    return [(char * before, "bar-rest"), ("│", "accent"), (char * after, "bar-rest")]
 
 
 def _later(run: CellRun) -> Sequence[list[Span]]:
