@@ -4,7 +4,7 @@
 
 Workflows of examples/ (and one that takes its time) are made and run in a temporary store; the app
 is driven over them by keys. Each picture is written as SVG, by Textual, and as PNG, painted here:
-so no terminal and no browser is needed, only Pillow and the DejaVu fonts.
+so no terminal and no browser is needed, only Pillow and the DejaVu fonts. ``demo`` is animated.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from tests.screenshots import gpu_box
+from tests.screenshots.demo import Demo
 from tests.screenshots.paint import png
 from torc_tui.status import JobStatus
 from torc_tui.store import workflows
@@ -66,16 +67,16 @@ class Studio:
         self.torc("run", "with-failures.yaml", "-q", cwd=examples / "sweep", check=False)
         self.torc("create", "workflow.yaml", cwd=examples / "formats")
         self.torc("run", "workflow.yaml", "-q", cwd=examples / "config-pipeline")
-        self.torc(
-            "run",
-            "workflow.yaml",
-            "--detach",
-            "--num-cpus",
-            "6",
-            "--memory-gb",
-            "16",
-            cwd=examples / "vision",
-        )
+        self.run_vision()
+
+    def run_vision(self) -> None:
+        """Run the workflow that takes its time, from the beginning."""
+        if "vision" in self.ids:
+            self.clear()
+            self.torc("delete", str(self.ids["vision"]), "-y")
+        cwd = self.folder / "examples" / "vision"
+        options = ("--detach", "--num-cpus", "6", "--memory-gb", "16")
+        self.torc("run", "workflow.yaml", *options, cwd=cwd)
         store = Store.open(self.url)
         self.ids = {workflow.name: workflow.id for workflow in workflows.list_workflows(store)}
         store.close()
@@ -254,6 +255,34 @@ async def the_machine(pilot: Pilot[int]) -> None:
     await settle(pilot, 6.0)
 
 
+async def the_critical_path(pilot: Pilot[int]) -> None:
+    await sees(pilot, "train")
+    await pilot.press("3", "3")
+    await sees(pilot, "╭")
+    await pilot.press("c", "z", "+")
+    await settle(pilot, 1.5)
+
+
+async def the_welcome(pilot: Pilot[int]) -> None:
+    await sees(pilot, "workflow.yaml", "diamond")
+    await settle(pilot, 1.5)
+
+
+async def the_demo(pilot: Pilot[int], size: tuple[int, int], path: Path) -> None:
+    """Record the demo: from the list to the cause of a failure, the graph and the machine."""
+    demo = Demo(pilot, size)
+    await sees(pilot, "vision", "running", "train")
+    await demo.show(2.4)
+    await demo.press("enter", "open the workflow", 4.8, shown="⏎")
+    await demo.press("right_square_bracket", "next failed job", 2.4, shown="]")
+    await demo.press("enter", "its log", 2.4, shown="⏎")
+    await demo.press("escape", "back", 0.8, shown="esc")
+    await demo.press("3", "graph", 3.2)
+    await demo.press("6", "timeline", 3.2)
+    await demo.press("0", "machine", 4.0)
+    demo.write(path)
+
+
 async def plain(pilot: Pilot[int]) -> None:
     await sees(pilot, "train", "running")
     await settle(pilot, 1.2)
@@ -268,6 +297,7 @@ PICTURES: dict[str, Picture] = {
     "filter": Picture((120, 28), "vision", the_filter),
     "small": Picture((80, 24), "vision", plain),
     "light": Picture((140, 34), "vision", plain, theme="torc-day"),
+    "pipeline": Picture((150, 38), "vision", the_critical_path),
     "timeline": Picture((150, 34), "vision", the_timeline),
     "graph": Picture((120, 28), "config_pipeline", the_graph),
     "data": Picture((120, 24), "config_pipeline", the_records),
@@ -276,6 +306,9 @@ PICTURES: dict[str, Picture] = {
     "new": Picture((130, 34), None, the_new_one, spec="vision/workflow.yaml"),
     "problems": Picture((130, 30), None, the_problems, spec="vision/mistakes.yaml"),
 }
+EMPTY = {"welcome": Picture((120, 34), None, the_welcome)}
+"""Pictures of the app on an empty database."""
+DEMO, DEMO_SIZE = "demo", (132, 34)
 MACHINE = {"resources": Picture((150, 40), gpu_box.NAME, the_machine)}
 """Pictures of a machine with GPUs, which another studio makes."""
 
@@ -293,6 +326,15 @@ async def take(url: str, ids: Mapping[str, int], name: str, picture: Picture, in
         png(strips, picture.size, app, into / f"{name}.png")
         (into / f"{name}.svg").write_text(app.export_screenshot(title=f"torc · {name}"))
     print(f"{into / name}.png")
+
+
+async def record(url: str, into: Path) -> None:
+    """Record the animated demo."""
+    app = TorcApp(url, environ=ENVIRON)
+    path = into / f"{DEMO}.gif"
+    async with app.run_test(size=DEMO_SIZE, notifications=False) as pilot:
+        await the_demo(pilot, DEMO_SIZE, path)
+    print(path)
 
 
 @contextmanager
@@ -315,8 +357,11 @@ def of_workflows(folder: Path, names: list[str], into: Path) -> None:
     studio = Studio(folder)
     studio.set_up()
     try:
-        for name in names:
+        for name in (one for one in names if one != DEMO):
             asyncio.run(take(studio.url, studio.ids, name, PICTURES[name], into))
+        if DEMO in names:
+            studio.run_vision()
+            asyncio.run(record(studio.url, into))
     finally:
         studio.clear()
 
@@ -331,7 +376,7 @@ def of_the_machine(folder: Path, names: list[str], into: Path) -> None:
 
 
 def main() -> int:
-    known = [*PICTURES, *MACHINE]
+    known = [DEMO, *PICTURES, *EMPTY, *MACHINE]
     parser = argparse.ArgumentParser(
         prog="python -m tests.screenshots", description=(__doc__ or "").split("\n")[0]
     )
@@ -347,8 +392,12 @@ def main() -> int:
         os.environ["USER"] = "ada"
         os.chdir(folder)
         try:
-            if wanted := [name for name in names if name in PICTURES]:
+            if wanted := [name for name in names if name in PICTURES or name == DEMO]:
                 of_workflows(Path(folder), wanted, options.into)
+            shutil.copytree(ROOT / "examples", Path(folder) / "examples", dirs_exist_ok=True)
+            for name in (name for name in names if name in EMPTY):
+                url = str(Path(folder) / "empty.db")
+                asyncio.run(take(url, {}, name, EMPTY[name], options.into))
             if wanted := [name for name in names if name in MACHINE]:
                 of_the_machine(Path(folder), wanted, options.into)
         finally:

@@ -47,6 +47,13 @@ Rgb = tuple[int, int, int]
 
 def png(strips: Sequence[Strip], size: tuple[int, int], app: App[object], path: Path) -> None:
     """Write the screen, ``size`` in cells, into that file."""
+    # A terminal has few colors: a palette makes the file a third as large and looks the same.
+    picture = image_of(strips, size, app)
+    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def image_of(strips: Sequence[Strip], size: tuple[int, int], app: App[object]) -> Image.Image:
+    """Return the screen, ``size`` in cells."""
     fonts = {
         (bold, italic): ImageFont.truetype(
             str(FONTS / f"DejaVuSansMono{_style(bold, italic)}.ttf"), SIZE * SCALE
@@ -86,8 +93,7 @@ def png(strips: Sequence[Strip], size: tuple[int, int], app: App[object], path: 
                 if style.underline:
                     draw.line((box[0], box[3] - 3, box[2] - 1, box[3] - 3), fill=front, width=SCALE)
                 column += cells
-    # A terminal has few colors: a palette makes the file a third as large and looks the same.
-    image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    return image
 
 
 def _style(bold: bool, italic: bool) -> str:

@@ -430,6 +430,12 @@ async def test_read_only(story: Story) -> None:
         for command in acts:
             await app.dispatcher.carry_out(command)
         assert len(said) == len(acts) and all("read-only" in text for text in said)
+        called: list[str] = []
+        app.actions.run(
+            lambda store, actor: called.append(actor), refused=lambda: said.append("no")
+        )
+        assert said[-2:] == ["the app is read-only", "no"] and not app.reader.is_busy
+        assert not called
         assert len(story.events()) == before
 
 

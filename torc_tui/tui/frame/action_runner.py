@@ -10,6 +10,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
+from torc_tui.errors import Refused
 from torc_tui.tui.feed.reader import ReadError, ignore
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ Action = Callable[["Store", str], T]
 """Gets the store and the name of the actor."""
 Severity = Literal["information", "warning", "error"]
 
+READ_ONLY = "the app is read-only"
+"""The refusal of everything that would change something."""
 _numbers = count(1)
 
 
@@ -29,6 +32,7 @@ class Reporter(Protocol):
     """Shows notifications and errors."""
 
     last_line: str | None
+    read_only: bool
 
     def notify(
         self, message: str, *, severity: Severity = ..., timeout: float | None = ...
@@ -70,8 +74,12 @@ class ActionRunner:
         ``line`` is the command line that does the same; it is noted when the action succeeded.
         ``report`` makes a sentence of the result; an empty one is not shown. ``then`` gets the
         result. ``refused`` is called when the action ended with an error, after the error was
-        shown.
+        shown. A read-only app refuses every action.
         """
+        if self._reporter.read_only:
+            self._reporter.show_error(Refused(READ_ONLY))
+            refused()
+            return
 
         def succeeded(result: T) -> None:
             if line is not None:

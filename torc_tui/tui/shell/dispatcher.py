@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from inspect import isawaitable
 
 from torc_tui.errors import TorcError
+from torc_tui.tui.frame.action_runner import READ_ONLY
 from torc_tui.tui.frame.base_screen import contexts, handlers_of
 from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.keymap import PENDING
@@ -40,7 +41,7 @@ class Dispatcher:
         """Run a command, and show its errors."""
         app = self._app
         front = app.front()
-        refusal = "the app is read-only" if app.read_only else front.refusal if front else ""
+        refusal = READ_ONLY if app.read_only else front.refusal if front else ""
         if command.writes and refusal:
             app.notify(f"{command.title}: {refusal}", severity="error")
             return

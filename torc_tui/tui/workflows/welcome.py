@@ -13,18 +13,21 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
+from torc_tui.records import replace
 from torc_tui.tui.look.text_layout import Line, Span, width_of
 from torc_tui.tui.widgets.painted import Painted
-from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
+from torc_tui.tui.widgets.table_model import NEVER, Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows.workflow_files import WorkflowFile, examples, find
 
 SENTENCE = "Torc runs the jobs of a workflow in order and shows their progress live."
 COLUMNS = (
-    TableColumn("file", "workflow file", 28, minimum=14, importance=0, grow=1, sortable=False),
+    TableColumn("file", "workflow file", 28, minimum=14, importance=0, sortable=False),
     TableColumn("about", "about", 40, minimum=12, importance=1, grow=2, sortable=False),
     TableColumn("where", "", 7, importance=2, align="right", sortable=False),
 )
+FILE = (14, 48)
+"""Minimum and maximum width of the paths, which follows the longest one."""
 KEYS = (("activate", "opens"), ("workflow-new", "another file"), ("help", "help"))
 """Commands that the last line names."""
 
@@ -55,7 +58,7 @@ class Welcome(Vertical):
 
     DEFAULT_CSS = """
     Welcome { width: 1fr; height: 1fr; align: center middle; }
-    Welcome > .box { width: 96; max-width: 96%; height: auto; max-height: 100%; }
+    Welcome > .box { width: 110; max-width: 96%; height: auto; max-height: 100%; }
     Welcome VirtualTable { height: auto; max-height: 70vh; margin: 1 0; }
     """
 
@@ -84,6 +87,10 @@ class Welcome(Vertical):
     def show(self, files: Sequence[WorkflowFile]) -> None:
         """Show these files."""
         self.rows.records = {file.path: file for file in files}
+        widest = max((width_of(file.shown) for file in files), default=0)
+        of_files = replace(COLUMNS[0], width=max(FILE[0], min(FILE[1], widest)))
+        self.rows.columns = (of_files, *COLUMNS[1:])
+        self.table.layout_of_columns.made_for = NEVER
         self.table.styles.height = len(files) + 1
         self.table.reload()
         self.table.move_to(0)
@@ -111,4 +118,5 @@ def _cell(file: WorkflowFile, column: str, width: int) -> Cell:
             return (file.shown, "text")
         case "where":
             return ("example" if file.is_example else "", "faint")
-    return (file.description or ("" if file.name == file.shown else file.name), "muted")
+    about = file.description.split(". ")[0].rstrip(".").replace("`", "")
+    return (about or ("" if file.name == file.shown else file.name), "muted")
