@@ -135,6 +135,24 @@ async def test_search_in_a_file(story: Story) -> None:
         assert screen(pilot).query_one(FilesPane).table.has_focus
 
 
+async def test_filter_and_copied_path(story: Story) -> None:
+    async with story.app().run_test(size=(160, 45), notifications=True) as pilot:
+        await open_file(pilot, "raw")
+        pane = screen(pilot).query_one(FilesPane)
+        pane.table.focus()
+        copied: list[str] = []
+        pilot.app.copy = copied.append  # type: ignore[attr-defined, method-assign]
+        await pilot.press("slash", *"conf yaml", "enter")
+        await until(pilot, sees(pilot, "1 of 4", "lr: 0.1"))
+        await pilot.press("c")
+        await until(pilot, lambda: copied == [str(story.folder / "config.yaml")])
+        await pilot.press("slash", *"zz")
+        await until(pilot, sees(pilot, "no file matches"))
+        await pilot.press("escape")
+        await until(pilot, lambda: len(pane.table.order) == 4)
+        assert pane.table.has_focus
+
+
 async def test_other_views(story: Story) -> None:
     async with story.app().run_test(size=(120, 40)) as pilot:
         await open_file(pilot, "raw")

@@ -98,6 +98,7 @@ class MergeDialog(Overlay[Choices]):
         self.set_class(width < NARROW, "-narrow")
         others = 8 if height < LOW else 12 + len(self.itself.text)
         self.table.styles.height = max(2, min(len(self.conflicts) + 1, height - others))
+        self._show_state()
 
     # -- what is shown -----------------------------------------------------------------------------
 
@@ -125,7 +126,11 @@ class MergeDialog(Overlay[Choices]):
         number = len(self.undecided)
         box = self.query_one(".box")
         left = f"{count(number, 'conflict')} to decide" if number else "all conflicts decided"
-        box.border_subtitle = f"{left} · M T B: all"
+        if self.has_class("-narrow"):  # the keys are not on buttons
+            left = f"{number} to decide" if number else "all decided"
+            box.border_subtitle = f"{left} · m t b · M T B: all"
+        else:
+            box.border_subtitle = f"{left} · M T B: all"
         conflict = self.chosen
         if conflict is None:
             return
