@@ -163,3 +163,41 @@ def format_duration(seconds: float) -> str:
     if not days and not clock:
         return "PT0S"
     return f"P{days}D" * bool(days) + "P" * (not days) + f"T{clock}" * bool(clock)
+
+
+# -- the notation of Slurm -------------------------------------------------------------------------
+
+
+def parse_walltime(text: str) -> float | None:
+    """Return the seconds of ``1-12:00:00``, ``30:00`` or ``30`` (minutes); None for no limit."""
+    days, mark, clock = text.strip().rpartition("-")
+    parts = clock.split(":")
+    if not all(part.isdigit() for part in parts) or (mark and not days.isdigit()):
+        return None
+    numbers = [int(part) for part in parts]
+    if mark:  # days-hours[:minutes[:seconds]]
+        numbers += [0] * (3 - len(numbers))
+    elif len(numbers) == 1:
+        numbers = [0, numbers[0], 0]
+    if len(numbers) > 3:
+        return None
+    hours, minutes, seconds = [0] * (3 - len(numbers)) + numbers
+    return float(int(days or 0) * 86_400 + hours * 3600 + minutes * 60 + seconds)
+
+
+def parse_slurm_memory(text: object) -> int | None:
+    """Return the bytes of ``mem``, in MiB without a unit; None for none, and for ``0`` (all)."""
+    found = re.fullmatch(r"(\d+)([KMGT])?B?", str(text or "").strip().upper())
+    if found is None or not int(found[1]):
+        return None
+    return parse_memory(f"{found[1]}{(found[2] or 'M').lower()}")
+
+
+def parse_gres(gres: object) -> int | None:
+    """Return the number of GPUs in ``gpu:a100:2``; None if it names none."""
+    numbers = []
+    for part in str(gres or "").split(","):
+        words = part.strip().partition("(")[0].split(":")
+        if words[0] == "gpu":
+            numbers.append(int(words[-1]) if len(words) > 1 and words[-1].isdigit() else 1)
+    return sum(numbers) if numbers else None

@@ -8,6 +8,7 @@ from torc_tui.clusters import slurm_output
 from torc_tui.clusters.base import Submitted
 from torc_tui.resources.allocation_states import AllocationOutcome, AllocationState
 from torc_tui.resources.partitions import NodeShape
+from torc_tui.units import parse_gres, parse_slurm_memory, parse_walltime
 
 QUEUE = """\
 Welcome to the cluster! Maintenance on Monday | read the news
@@ -109,7 +110,14 @@ def test_partitions_are_read() -> None:
     ],
 )
 def test_walltime_is_read(text: str, seconds: float | None) -> None:
-    assert slurm_output.parse_walltime(text) == seconds
+    assert parse_walltime(text) == seconds
+
+
+def test_memory_and_gpus_of_a_scheduler_are_read() -> None:
+    sizes = [parse_slurm_memory(text) for text in ("4G", "4000", "1t", 512, "0", "all", None)]
+    assert sizes == [4 << 30, 4000 << 20, 1 << 40, 512 << 20, None, None, None]
+    numbers = [parse_gres(text) for text in ("gpu:a100:2", "gpu", "gpu:3,nvme:1", "nvme:1", None)]
+    assert numbers == [2, 1, 3, None, None]
 
 
 def test_accounting_is_read() -> None:

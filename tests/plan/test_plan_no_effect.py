@@ -27,9 +27,9 @@ HONORED = {
     "on_oom": "x1.5",
     "on_timeout": "{runtime: x2}",
     "cpu_bind": "cores",
+    "slurm_defaults": "{account: a}",
 }
 IGNORED = {
-    "slurm_defaults": "{account: a}",
     "compute_node_ignore_workflow_completion": "true",
     "enable_ro_crate": "true",
     "access_groups": "[a]",
@@ -94,13 +94,6 @@ def test_honored_setting(key: str) -> None:
             HEAD + "resource_monitor: {sample_interval_seconds: 5}\n",
             "'sample_interval_seconds' of resource_monitor",
             4,
-        ),
-        (HEAD + "slurm_schedulers:\n- {name: s, account: a}\n", "'slurm_schedulers'", 4),
-        (
-            "name: w\njobs:\n- name: a\n  command: x\n  scheduler: s\nslurm_schedulers:\n- "
-            "{name: s, account: a}\n",
-            "'scheduler' of job 'a'",
-            5,
         ),
         (
             HEAD + "files:\n- name: f\n  path: f\n  identifier: doi\n",

@@ -329,7 +329,7 @@ def test_invalid_requirements(key: str, value: str, words: str) -> None:
          "[3]}]}]", "did you mean 'exit_codes'?"),
         ("jobs: []\nfailure_handlers: [{name: h, rules: "
          "[3]}]", "failure handler 'h': rule 1 must be a mapping"),
-        ("jobs: []\nslurm_schedulers: [{name: s}]", "the key 'account' is missing"),
+        ("jobs: []\nslurm_schedulers: [{name: s, max_nodes: 0}]", "must be at least 1"),
         ("jobs: []\nslurm_defaults: {Partition: x}", "cannot be a default"),
         ("jobs: []\nactions: [{trigger_type: on_jobs_redy, action_type: "
          "run_commands}]", "on_jobs_ready'?"),

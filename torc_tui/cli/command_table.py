@@ -1364,6 +1364,8 @@ CLUSTER_COMMANDS = (
             WORKFLOW,
             arg("-n --number --num-allocations N", "how many", type=POSITIVE, default=1),
             arg("--scheduler NAME", "Slurm scheduler of the workflow file"),
+            arg("-m --max-parallel-jobs", "run at most N jobs at once on a node", type=POSITIVE),
+            NO_PROMPTS,
         ),
         changes=True,
     ),
@@ -1389,7 +1391,11 @@ CLUSTER_COMMANDS = (
         TEXT,
     ),
     CliCommand(
-        ("hpc partitions",), "slurm:partitions", "List the partitions of the cluster", (), LIST
+        ("hpc partitions",),
+        "slurm:partitions",
+        "List the partitions of the cluster",
+        (flag("--gpu", "only nodes with GPUs"),),
+        LIST,
     ),
 )
 

@@ -100,6 +100,7 @@ def partitions(call: Call) -> None:
         }
         for one in _cluster().partitions()
         for shape in one.shapes
+        if shape.gpus or not call.options.gpu
     ]
     call.show_list("partitions", columns.PARTITIONS, rows)
 
@@ -172,6 +173,7 @@ def schedule_nodes(call: Call) -> int:
     now = time.time()
     demand = read_demand(call.store, cluster, workflow_id, now)
     one = fixed_allocation(demand, options.scheduler)
+    one = one._replace(max_parallel_jobs=options.max_parallel_jobs)
     requester = Requester(call.store, cluster, demand.workflow, demand.schedulers, call.actor)
     results = []
     for _ in range(options.number):

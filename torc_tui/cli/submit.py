@@ -41,6 +41,7 @@ def submit(call: Call) -> int:
     given = call.options
     if given.dry_run:
         return preview(call)
+    _check_partition(cluster, given.partition)
     workflow_id = _workflow(call)
     options = options_of(call)
     if not given.keep_options:
@@ -57,6 +58,15 @@ def submit(call: Call) -> int:
     if done.holder is None and not given.no_watch and not done.is_finished:
         start_watcher(call, workflow_id)
     return code
+
+
+def _check_partition(cluster: Cluster, name: str | None) -> None:
+    """Raise UsageError for a partition that the cluster does not have."""
+    names = [one.name for one in cluster.partitions()]
+    if name is not None and name not in names:
+        raise UsageError(
+            f"there is no partition '{name}'", hint=f"the partitions are {listed(names, 20)}"
+        )
 
 
 def options_of(call: Call) -> SubmitOptions:
@@ -146,6 +156,7 @@ def preview(call: Call) -> int:
     from torc_tui.clusters.choice import this_cluster
 
     cluster = this_cluster()
+    _check_partition(cluster, call.options.partition)
     what = call.options.what
     if what is not None and names_file(what):
         with _temporary_store(call, what) as (store, workflow_id):

@@ -25,7 +25,7 @@ class NoEffect(NamedTuple):
 
 _FLAG, _VALUE = NoEffect(False), NoEffect(True)
 _CLASSIFIED = "no program classifies failed jobs; `torc jobs classify` does"
-_NO_SLURM = "no allocations are requested; start a runner with `torc run` inside an allocation"
+_NO_SLURM = "`torc submit` and `torc slurm watch` request allocations"
 _MEASURED = "resources are measured during every run"
 _PAGE = {"-l": "--limit", "-o": "--offset", "-s": "--sort-by", "-r": "--reverse-sort"}
 _CLASSIFIER = {"--ai-recovery": NoEffect(False, _CLASSIFIED), "--ai-*": _VALUE}
@@ -53,6 +53,24 @@ OPTIONS: Mapping[str, Mapping[str, str | NoEffect]] = {
     "recover": {"-o": _VALUE, "--output-dir": _VALUE, **_CLASSIFIER, **_ALLOCATIONS},
     "resource-requirements create": {"-m": "--memory", "-r": "--runtime"},
     "run": {"--claim-backoff-max-secs": _VALUE},
+    "hpc partitions": {"--shared": NoEffect(False, "all partitions are listed")},
+    "slurm schedule-nodes": {
+        "--num-hpc-jobs": "--number",
+        "--scheduler-config-id": NoEffect(True, "name the scheduler with --scheduler"),
+        **dict.fromkeys(("-o", "--output"), NoEffect(True, "the logs are in torc_output")),
+        **dict.fromkeys(("-j", "--job-prefix", "-p", "--poll-interval"), _VALUE),
+        "--claim-backoff-max-secs": _VALUE,
+        "--keep-submission-scripts": NoEffect(False, "`torc slurm script` prints them"),
+        **dict.fromkeys(("--start-one-worker-per-node", "--suppress-actions"), _FLAG),
+    },
+    "submit": {
+        "--claim-backoff-max-secs": _VALUE,
+        **dict.fromkeys(("-i", "--ignore-missing-data"), "--force"),
+        "--max-parallel-jobs": NoEffect(True, "the requirements of the jobs limit them"),
+        **dict.fromkeys(("-o", "--output-dir"), NoEffect(True, "the logs are in torc_output")),
+        **dict.fromkeys(("-p", "--poll-interval"), _VALUE),
+        "--skip-checks": _FLAG,
+    },
     "watch": {
         "--auto-schedule": NoEffect(False, _NO_SLURM),
         "--auto-schedule-threshold": _VALUE,
@@ -72,26 +90,36 @@ OPTIONS: Mapping[str, Mapping[str, str | NoEffect]] = {
 An option that ends with ``*`` stands for all others that begin so.
 """
 
-_SLURM = "`torc run` inside an allocation uses its nodes, CPUs, memory and GPUs"
+_PARTITIONS = "`torc hpc partitions` reads the partitions from the cluster; there are no profiles"
+_SCHEDULERS = "Slurm schedulers are keys of the workflow file; `torc update` changes them"
+_BY_DEMAND = "`torc submit` plans the allocations; `torc slurm preview` shows the plan"
+_ACCOUNTS = "`torc slurm status --all` lists the allocations, `torc results list` what jobs used"
 _NO_USERS = "whoever can open the database can use it; `torc help database` tells about permissions"
 COMMANDS: Mapping[str, str] = {
     "access-groups": _NO_USERS,
     "admin": _NO_USERS,
-    "hpc": _SLURM,
+    **dict.fromkeys(
+        ("hpc " + name for name in ["detect", "generate", "list", "match", "show"]), _PARTITIONS
+    ),
+    **dict.fromkeys(
+        ("slurm " + name for name in ["create", "delete", "get", "list", "update"]), _SCHEDULERS
+    ),
+    **dict.fromkeys(
+        ("slurm " + name for name in ["generate", "plan-allocations", "regenerate"]), _BY_DEMAND
+    ),
+    **dict.fromkeys(("slurm " + name for name in ["sacct", "stats", "usage"]), _ACCOUNTS),
+    "slurm parse-logs": "`torc slurm logs` prints the log of an allocation",
     "monitor-node": f"{_MEASURED}; `torc resources` shows this machine",
     "plot-resources": "`torc plot` draws the use of resources from the database",
     "remote": "start `torc run ID` on each machine; all use the database in a shared directory or"
     " PostgreSQL",
     "ro-crate": "`torc report` writes a report of a workflow, `torc workflows export` all its data",
-    "scheduled-compute-nodes": "`torc compute-nodes list` shows the runners of a workflow",
+    "scheduled-compute-nodes": "`torc slurm status` lists the allocations of a workflow",
     "self": "`pip install --upgrade` with the name of the package updates torc",
-    "slurm": _SLURM,
-    "submit": _SLURM,
     "tasks": "`torc init` and `torc reinit` have finished when they return",
     "torc-dash": "`torc` opens the app",
     "workflows delete-action": "remove it from the workflow file, then `torc update FILE`",
-    "workflows submit": _SLURM,
-    "workflows create-slurm": _SLURM,
+    "workflows create-slurm": "`torc submit FILE` requests the allocations that the jobs need",
     "workflows update-action": "change it in the workflow file, then `torc update FILE`",
 }
 """Command of upstream that does not exist here -> what does its work."""

@@ -13,6 +13,7 @@ from datetime import datetime
 from torc_tui.clusters.base import SeenAllocation, Submitted
 from torc_tui.resources.allocation_states import AllocationOutcome, AllocationState
 from torc_tui.resources.partitions import NodeShape, Partition
+from torc_tui.units import parse_walltime
 
 SQUEUE_FORMAT = "%i|%T|%S|%e|%N|%k|%r"
 """The comment of a user may contain any character, the reason never a bar."""
@@ -136,7 +137,7 @@ def partitions(lines: Iterable[str]) -> list[Partition]:
         except ValueError:
             continue
         known = found.get(name) or Partition(
-            name, parts[1] == "up", is_default, _walltime(parts[2]), ()
+            name, parts[1] == "up", is_default, parse_walltime(parts[2]), ()
         )
         found[name] = known._replace(shapes=(*known.shapes, shape))
     return sorted(found.values(), key=lambda one: not one.is_default)
@@ -144,26 +145,6 @@ def partitions(lines: Iterable[str]) -> list[Partition]:
 
 def _number(text: str) -> int:
     return int(text.rstrip("+"))
-
-
-def _walltime(text: str) -> float | None:
-    """Return the seconds of ``1-12:00:00``, ``30:00`` or ``30``; None without a limit."""
-    days, mark, clock = text.rpartition("-")
-    parts = clock.split(":")
-    if not all(part.isdigit() for part in parts) or (mark and not days.isdigit()):
-        return None
-    numbers = [int(part) for part in parts]
-    if mark:  # days-hours[:minutes[:seconds]]
-        numbers += [0] * (3 - len(numbers))
-    elif len(numbers) == 1:
-        numbers = [0, numbers[0], 0]
-    hours, minutes, seconds = [0] * (3 - len(numbers)) + numbers
-    return float(int(days or 0) * 86_400 + hours * 3600 + minutes * 60 + seconds)
-
-
-def parse_walltime(text: str) -> float | None:
-    """Return the seconds of a time limit in the notation of Slurm; None if it is none."""
-    return _walltime(text.strip())
 
 
 def _gpus(text: str) -> tuple[tuple[str, int], ...]:

@@ -111,13 +111,24 @@ class Allocator:
                 if done.is_finished:
                     return
                 left = done.pause
-                while left > 0:
+                while left > 0 and not (left <= done.pause - SOON_SECONDS and self._is_due(done)):
                     wait(min(left, _STANDBY_SECONDS))
                     left -= _STANDBY_SECONDS
                     if done.holder is None and self._lease.hold() is not None:
                         break
         finally:
             self.release()
+
+    def _is_due(self, done: AllocatorStep) -> bool:
+        """Return whether the database gives a reason to take the next step earlier."""
+        if done.holder is not None or done.silent is not None:
+            return False
+        demand = read_demand(self._store, self._cluster, self._workflow_id, self._clock())
+        workflow = demand.workflow
+        if workflow.is_canceled or is_complete(workflow.counts):
+            return True
+        plan = allocation_demand.plan(demand)
+        return not workflow.is_paused and bool(plan.wanted or plan.surplus)
 
     def release(self) -> None:
         """Let another process request the allocations."""

@@ -8,17 +8,15 @@ precedence over a scheduler of the file, that over ``slurm_defaults``, that over
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from torc_tui import settings
-from torc_tui.clusters.slurm_output import parse_walltime
 from torc_tui.model import Workflow
 from torc_tui.resources.demand_records import DEFAULT_RUNTIME, DemandLimits, GroupRules
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
-from torc_tui.units import parse_memory
+from torc_tui.units import parse_gres, parse_slurm_memory, parse_walltime
 
 
 class SubmitOptions(NamedTuple):
@@ -114,8 +112,8 @@ def _settings(
         rules=GroupRules(
             partition=chosen("partition"),
             nodes=own.get("nodes"),
-            memory=memory_of(own.get("mem")),
-            gpus=gpus_in(own.get("gres")),
+            memory=parse_slurm_memory(own.get("mem")),
+            gpus=parse_gres(own.get("gres")),
             walltime=walltime,
             max_nodes=own.get("max_nodes"),
         ),
@@ -151,24 +149,3 @@ def _lines(given: Any) -> list[str]:
         return []
     texts = [given] if isinstance(given, str) else given
     return [line for text in texts for line in str(text).splitlines()]
-
-
-def memory_of(text: Any) -> int | None:
-    """Return the bytes of ``mem`` in the notation of sbatch: MiB without a unit; None for none.
-
-    ``0``, all memory of the node, leaves the choice to the plan.
-    """
-    found = re.fullmatch(r"(\d+)([KMGT])?B?", str(text or "").strip().upper())
-    if found is None or not int(found[1]):
-        return None
-    return parse_memory(f"{found[1]}{(found[2] or 'M').lower()}")
-
-
-def gpus_in(gres: Any) -> int | None:
-    """Return the number of GPUs in ``gres`` (``gpu:a100:2``); None if it names none."""
-    numbers = []
-    for part in str(gres or "").split(","):
-        words = part.strip().partition("(")[0].split(":")
-        if words[0] == "gpu":
-            numbers.append(int(words[-1]) if len(words) > 1 and words[-1].isdigit() else 1)
-    return sum(numbers) if numbers else None

@@ -22,12 +22,12 @@ from torc_tui.model import (
     WorkflowSpec,
 )
 from torc_tui.plan.lint_commands import lost_failures, option_lines, shared_outputs
+from torc_tui.plan.lint_schedulers import scheduler_limits
 from torc_tui.plan.names import PlanProblems, called, listing
 from torc_tui.quoting import nearest, quoted
 
-_SLURM = "no Slurm allocation is requested; start runners with `torc run` where the jobs are to run"
+_SLURM = "runners start the jobs; `torc submit` starts runners in allocations"
 TOP_LEVEL = {
-    "slurm_defaults": _SLURM,
     "compute_node_ignore_workflow_completion": "a runner ends with its workflow",
     "enable_ro_crate": "no provenance records are written",
     "access_groups": "everyone who can open the database sees all of it",
@@ -90,13 +90,8 @@ def _keys(spec: WorkflowSpec) -> Iterator[Useless]:
 
 
 def _entries(spec: WorkflowSpec) -> Iterator[Useless]:
-    if spec.slurm_schedulers:
-        yield "'slurm_schedulers'", "slurm_schedulers", _SLURM, spec.source
     alone = "the entry has no more jobs than that"
-    for key, hint, jobs in (
-        ("scheduler", _SLURM, (one for one in spec.jobs if one.scheduler)),
-        ("canary", alone, (one for one in spec.jobs if _is_lone_canary(one))),
-    ):
+    for key, hint, jobs in (("canary", alone, (one for one in spec.jobs if _is_lone_canary(one))),):
         for job in islice(jobs, 1):
             yield f"'{key}' of job {called(job)}", key, hint, job.source
     for key, hint in FILES.items():
@@ -113,7 +108,7 @@ def lint(plan: Plan) -> tuple[Problem, ...]:
     warnings = PlanProblems(plan.spec.file)
     for find in (
         *(_files, _user_data, _declarations, shared_outputs, option_lines, lost_failures),
-        *(_actions, useless_rules, without_effect, _gpu_models),
+        *(_actions, useless_rules, without_effect, _gpu_models, scheduler_limits),
     ):
         find(plan, warnings)
     every = [*plan.spec.warnings, *plan.warnings, *(problem for problem, _ in warnings.found())]
@@ -195,8 +190,8 @@ def _declarations(plan: Plan, warnings: PlanProblems) -> None:
 def _actions(plan: Plan, warnings: PlanProblems) -> None:
     for action, jobs in zip(plan.spec.actions, plan.action_jobs, strict=True):
         what = f"action {action.trigger_type} / {action.action_type}"
-        if action.action_type == "schedule_nodes":
-            message = f"{what} is stored, but nothing on this machine executes it"
+        if action.settings.get("scheduler_type") == "local":
+            message = f"{what} is stored, but nothing executes it"
             hint = "start runners with `torc run`"
             warnings.add(message, action.source, "action_type", "not-local", hint)
         if action.action_type == "run_commands" and not action.commands:

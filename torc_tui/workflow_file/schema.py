@@ -200,8 +200,10 @@ SCHEDULER = KeyTable(
         "walltime": Key(nonempty),
         "extra": Key(string),
         "serialize_allocations": Key(boolean),
+        "prologue": Key(strings(), "list"),
+        "requeue": Key(boolean),
+        "max_nodes": Key(integer(1)),
     },
-    ("account",),
 )
 
 TRIGGERS = (
