@@ -24,6 +24,7 @@ ORDER = (
     "resources",
     "gpus",
     "clusters",
+    "allocations",
     "app",
     "database",
     "troubleshooting",
