@@ -121,6 +121,24 @@ async def test_a_growing_text_is_followed(story: Story) -> None:
         await until(pilot, sees(pilot, "other: file"))
 
 
+async def test_a_text_that_is_rewritten(story: Story) -> None:
+    config = story.folder / "config.yaml"
+    async with story.app().run_test(size=(120, 40)) as pilot:
+        await open_file(pilot, "config")
+        await until(pilot, sees(pilot, "lr: 0.1"))
+        config.write_text("# settings\nlr: 0.2\n")  # as long as before
+        await until(pilot, sees(pilot, "lr: 0.2"))
+        lines = "".join(f"key_{number}: {number}\n" for number in range(200))
+        config.write_text(f"# SETTINGS\n{lines}")
+        await until(pilot, sees(pilot, "# SETTINGS", "key_0: 0"))
+        await pilot.press(*["pagedown"] * 4)
+        await until(pilot, lambda: "key_0: 0" not in screen_text(pilot))
+        seen = view(pilot).log_view.on_screen[0].place.offset
+        config.write_text(f"# settings\n{lines.upper()}")
+        await until(pilot, sees(pilot, "KEY_"))
+        assert abs(view(pilot).log_view.on_screen[0].place.offset - seen) < 400
+
+
 async def test_search_in_a_file(story: Story) -> None:
     lines = "".join(f"key_{number}: {number}\n" for number in range(3000))
     (story.folder / "config.yaml").write_text(lines)

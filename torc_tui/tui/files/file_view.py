@@ -122,7 +122,8 @@ class FileView(CommandNode, Vertical):
         if not same:
             self._chosen = None
         self.facts.display = self.note.display = True
-        self._show_content(same=same)
+        rewritten = same and before is not None and not content.continues(before)
+        self._show_content(same=same, rewritten=rewritten)
 
     def show_facts(self, facts: FileFacts) -> None:
         """Write the lines above the content."""
@@ -163,7 +164,7 @@ class FileView(CommandNode, Vertical):
 
     # -- the content -------------------------------------------------------------------------------
 
-    def _show_content(self, *, same: bool) -> None:
+    def _show_content(self, *, same: bool, rewritten: bool = False) -> None:
         content = self.content
         if content is None:
             return
@@ -172,17 +173,13 @@ class FileView(CommandNode, Vertical):
         if self._rows is not None and wanted in (View.TABLE, View.DIRECTORY):
             self._set_rows(self._rows, same=same)
         self._switch(View.NOTHING if content.sentence else wanted)
-        self._fill(content, same=same)
+        self._fill(content, same=same, rewritten=rewritten)
         self._show_note()
 
-    def _fill(self, content: FileContent, *, same: bool) -> None:
+    def _fill(self, content: FileContent, *, same: bool, rewritten: bool) -> None:
         """Give the visible widget what it shows."""
         if self.view is View.TEXT:
-            streams = (Stream("file", content.path),)
-            if not same or self.log_view.window.streams != streams:
-                self.log_view.log_lines.colors = colors_of(content.kind.language)
-                self.searchable.name_of_copies = os.path.basename(content.path)  # noqa: PTH119
-                self.log_view.open(streams, live=True, at_start=True)
+            self._fill_text(content, same=same, rewritten=rewritten)
         elif self.view in (View.BYTES, View.EXCERPT):
             self._draw()
             if not same:
@@ -193,6 +190,19 @@ class FileView(CommandNode, Vertical):
             )
         elif content.sentence:
             self.empty.show(f"{content.sentence[0].upper()}{content.sentence[1:]}.")
+
+    def _fill_text(self, content: FileContent, *, same: bool, rewritten: bool) -> None:
+        """Open a text at its start; one that was rewritten, at the present place."""
+        view, streams = self.log_view, (Stream("file", content.path),)
+        same = same and view.window.streams == streams
+        if same and not rewritten:
+            return
+        here = view.scroll.here if same else None
+        view.log_lines.colors = colors_of(content.kind.language)
+        self.searchable.name_of_copies = os.path.basename(content.path)  # noqa: PTH119
+        view.open(streams, live=True, at_start=not (same and view.follow))
+        if here is not None and here.offset > 0 and not view.follow:
+            view.go_to("file", here.offset)
 
     def _set_rows(self, rows: ListRows, *, same: bool) -> None:
         if not same:

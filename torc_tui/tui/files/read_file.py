@@ -71,6 +71,12 @@ class FileContent:
     more: bool = False
     """Whether the directory has more entries."""
 
+    def continues(self, earlier: FileContent) -> bool:
+        """Return whether bytes were only added at the end, as far as that is known."""
+        if (self.disk.size or 0) == (earlier.disk.size or 0):
+            return (self.head, self.tail) == (earlier.head, earlier.tail)
+        return self.head.startswith(earlier.head)
+
 
 def disk_state(path: str) -> DiskState:
     """Return what lies at a path, without opening it; links are followed."""
