@@ -16,7 +16,6 @@ from torc_tui.tui.frame.commands import COMMANDS
 from torc_tui.tui.frame.keymap import KeyMap
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.look.theme import THEMES
-from torc_tui.tui.shell.help import KEYS, HelpDialog
 from torc_tui.tui.shell.shell_app import ShellApp
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Finder, FoundRow, TextDialog
@@ -58,8 +57,10 @@ class AppCommands:
             "screenshot": lambda: app.notify(f"wrote {app.save_screenshot()}"),
         }
 
-    def _help(self, topic: str = KEYS) -> None:
-        self._app.push(HelpDialog(contexts(self._app.screen), self._app.keymap, topic))
+    def _help(self, topic: str = "") -> None:
+        from torc_tui.tui.shell.help import KEYS, HelpDialog  # not before the first paint
+
+        self._app.push(HelpDialog(contexts(self._app.screen), self._app.keymap, topic or KEYS))
 
     def _command_line(self) -> None:
         line = self._app.last_line

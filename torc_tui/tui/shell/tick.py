@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from torc_tui.tui.feed.handovers import Answer, Changes, Found, Handover, Listed, Loaded, Lost
 from torc_tui.tui.feed.watches import WatchResult
 from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.shell.notifier import announce
 from torc_tui.tui.shell.shell_app import ShellApp
 
 BUDGET = 0.008
@@ -60,6 +59,8 @@ class Tick:
             )
 
     def _announce(self, ended: Sequence[WatchResult]) -> None:
+        from torc_tui.tui.shell.notifier import announce  # rarely needed
+
         for one in ended:
             announce(self._app, one)
 

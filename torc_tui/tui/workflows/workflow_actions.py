@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from torc_tui.model import Workflow
 from torc_tui.operations.catalog import (
@@ -29,9 +29,6 @@ from torc_tui.tui.workflows import runner_actions, workflow_dialogs
 from torc_tui.tui.workflows.rerun_dialogs import initialize, rerun_stale
 from torc_tui.tui.workflows.run_actions import ask_options, start
 from torc_tui.tui.workflows.workflow_questions import act
-
-if TYPE_CHECKING:
-    pass
 
 OnWorkflow = Callable[[AppPort, Workflow], None]
 ON_WORKFLOWS = {
