@@ -17,7 +17,7 @@ from torc_tui.tui.look.text_layout import Line, line_width
 from torc_tui.tui.timeline.timeline_facts import path_parts
 from torc_tui.tui.timeline.timeline_pane import TimelinePane
 from torc_tui.tui.timeline.timeline_picture import TimelinePicture, load_rows
-from torc_tui.views.lane_cells import Levels
+from torc_tui.views.lane_cells import BarLane, CellRun, Levels, TimeScale
 from torc_tui.views.report import CriticalStep, ReportAttempt, ReportRunner
 from torc_tui.views.timeline_lanes import BarPlace, Grouping, timeline
 
@@ -109,6 +109,23 @@ def test_load_in_the_colors_of_states() -> None:
     top, foot = load_rows(levels, 2, 3)
     assert [style for _, style in foot][:2] == ["failed", "running"]
     assert top[0] == ("█", "completed") and "".join(text for text, _ in top)[1:] == "  "
+
+
+def test_only_visible_lanes_and_cells_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    some = [ran(n, n % 100, 100 + n % 100 + n // 100 * 100) for n in range(100)]
+    some += [ran(n, 300 + n, 301 + n) for n in range(20_000)]
+    made = picture(*some, size=(120, 20))
+    made.zoomed = 0.5
+    asked: list[range] = []
+    known = BarLane.runs
+
+    def runs(self: BarLane, scale: TimeScale, cells: range) -> list[CellRun]:
+        asked.append(cells)
+        return known(self, scale, cells)
+
+    monkeypatch.setattr(BarLane, "runs", runs)
+    made.draw(700, 30, 120, 20)
+    assert set(asked) == {range(700, 820 - made.gutter)} and len(asked) == 18
 
 
 @settings(max_examples=60)

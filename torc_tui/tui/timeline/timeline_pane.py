@@ -106,6 +106,8 @@ class TimelinePane(Pane):
         if self.host.moment is not None:
             return
         pause = max(REREAD_EVERY, REREAD_SHARE * self.reading.seconds)
+        if not self._changed and self.picture is not None:
+            pause = max(pause, self.picture.scale.cell)  # until then, no bar grows by a cell
         if view is not None and (self._changed or view.running) and now - self._asked_at >= pause:
             self._read(view)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
+from torc_tui.tui.feed.reader import ReadError
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.ports import HasApp
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
@@ -211,8 +212,12 @@ class ReplayController:
             ("replay", self._screen.workflow_id),
             lambda _: recording.view_at(moment),
             take,
-            torc.show_error,
+            self._fail,
         )
+
+    def _fail(self, error: ReadError) -> None:
+        self._screen.torc.show_error(error)
+        self.stop()
 
     def _show(self) -> None:
         """Update the line of the replay."""
