@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from tests.clusters.conftest import Site, job, workflow
+from tests.gpu.fake_nvml import FakeGpu, FakeNvml, NoCompiler, compile_library
 
 pytestmark = pytest.mark.slurm
 
@@ -82,3 +84,24 @@ def test_exit_code(site: Site) -> None:
     assert site.slurm.wait_for_ends(requested) == {requested: "COMPLETED"}
     assert site.statuses() == {"bad": "failed"}
     assert site.sql("SELECT allocation_id FROM compute_node ORDER BY id") == [(None,), (7,)]
+
+
+def test_gpus_of_driver(site: Site, tmp_path: Path) -> None:
+    """A driver that sees all GPUs of the node: each runner uses those of its allocation."""
+    try:
+        fake = FakeNvml(tmp_path / "driver", compile_library(tmp_path / "driver"))
+    except NoCompiler as reason:
+        pytest.skip(str(reason))
+    fake.gpus = [FakeGpu("GPU-00000000-zero"), FakeGpu("GPU-11111111-one")]
+    fake.write()
+    gpu = [{"name": f"g{n}", "command": TAKE_GPU, "resource_requirements": "g"} for n in range(6)]
+    requests = [{"name": "g", "num_gpus": 1, "num_cpus": 1, "memory": "100m"}]
+    number = site.create(workflow(*gpu, resource_requirements=requests))
+    environ = f"env LD_LIBRARY_PATH={fake.library.parent} FAKE_NVML_STATE={fake.state}"
+    one = ("-w", "n1", "-c", "1", "--mem", "1000", "--gres=gpu:1")
+    ids = [site.submit(number, *one, start=environ) for _ in range(2)]
+    site.slurm.wait_for_ends(*ids)
+    assert set(site.statuses().values()) == {"completed"}, site.output(ids[0])
+    assert site.lines("trouble") == []
+    seen = {tuple(line.split()[1:]) for line in site.lines("gpus")}
+    assert seen == {("0", "GPU-00000000-zero"), ("1", "GPU-11111111-one")}
