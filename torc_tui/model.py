@@ -157,6 +157,9 @@ class ResourceRequirements:
         return PLANNED_RUNTIME if self.runtime is None else self.runtime
 
 
+DECLARES_CPUS = "declares_cpus"
+"""Key of ``JobSpec.options``; false if the file declares no CPUs in the requirements of the job."""
+
 DEFAULT_REQUIREMENTS = ResourceRequirements(name="default")
 """The requirements of jobs that name none."""
 

@@ -15,11 +15,23 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 HINT_LENGTH = 300
 """Characters of a hint that a message shows."""
 
+MOST_NAME = 1000
+"""Largest number of characters of a name."""
+
 NAME_LENGTH = 60
 """Characters of a name or a value that a message shows."""
 
 _MANY_NAMES = 2_000
 """Number of names above which only names with the same beginning or end are compared."""
+
+
+def wrong_name(name: str) -> str | None:
+    """Return what is wrong with a name, to continue a message; None if it is valid."""
+    if CONTROL.search(name):
+        return "holds a line break or a control character"
+    if len(name) > MOST_NAME:
+        return f"has {len(name):,} characters; a name may have at most {MOST_NAME:,}"
+    return None
 
 
 def shorten(text: str, most: int = 160) -> str:

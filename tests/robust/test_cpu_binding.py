@@ -62,6 +62,25 @@ def test_threads_are_set_only_where_the_file_declares_both(
     assert [said(user_shell, job)[1] for job in "acdef"] == ["1", "1", "none", "none", "7"]
 
 
+def test_threads_of_inline_requirements(user_shell: Shell, tmp_path: Path) -> None:
+    """Requirements inside a job that declare no CPUs set no threads, after an import neither."""
+    spec = {
+        "cpu_bind": "cores",
+        "jobs": [
+            {"name": "a", "command": SEEN, "resource_requirements": {"memory": "1g"}},
+            {"name": "b", "command": SEEN, "resource_requirements": {"num_cpus": 1}},
+        ],
+    }
+    (tmp_path / "work/w.json").write_text(json.dumps(spec))
+    run = "unset OMP_NUM_THREADS; torc run w.json && torc workflows export 1 -o e.json"
+    run += " && torc workflows import e.json && torc run 2"
+    done = user_shell(run, TORC_GPU_LEDGER=str(tmp_path / "ledger"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    for workflow in (1, 2):
+        found = [user_shell(f"torc logs {workflow}/{job} --stdout").stdout for job in "ab"]
+        assert [one.split()[1] for one in found] == ["none", "1"]
+
+
 def test_jobs_of_two_databases_share_no_core(user_shell: Shell, tmp_path: Path) -> None:
     """While one database holds a core, the jobs of another run on the other core, one by one."""
     text = (

@@ -88,10 +88,11 @@ def labels(value: str) -> list[str]:
 
 def label(value: str) -> str:
     """Return a name of a workflow, job, file or record, or raise argparse's error."""
-    from torc_tui.quoting import CONTROL
+    from torc_tui.quoting import quoted, wrong_name
 
-    if CONTROL.search(name(value)):
-        raise _wrong(f"{value!r} holds a line break or a control character")
+    wrong = wrong_name(name(value))
+    if wrong is not None:
+        raise _wrong(f"{quoted(value)} {wrong}")
     return value
 
 

@@ -17,6 +17,7 @@ from torc_tui.cli.plain_line import read_plain
 from torc_tui.cli.terminal_text import json_text, sanitize
 from torc_tui.cli.user_data_fast import parse, standard_input
 from torc_tui.errors import UsageError
+from torc_tui.quoting import wrong_name
 from torc_tui.wording import count
 
 TYPE_CHECKING = False
@@ -101,7 +102,7 @@ def read(words: Sequence[str]) -> SpawnCall | None:
         return None
     if any(not options.get(key, "-").strip() for key in ("database", "lineage", "state")):
         return None
-    if not options.get("lineage", "").isprintable():  # the full parser checks it
+    if wrong_name(options.get("lineage", "")):  # the full parser reports it
         return None
     if "format" not in options and settings.load().raw("client.format") is not None:
         return None

@@ -93,7 +93,8 @@ def read(words: list[str]) -> UserDataCall | None:
         return None
     if not all(refs) or not all(value for key, value in options.items() if key != "data"):
         return None
-    if not options.get("name", "").isprintable():  # the full reader checks it
+    name = options.get("name", "")
+    if not name.isprintable() or len(name) > 200:  # the full parser checks it
         return None
     workflow = options.get("workflow") or os.environ.get("TORC_WORKFLOW_ID")
     if not is_id(workflow or refs[0]):  # the full reader looks up names of workflows

@@ -13,6 +13,7 @@ from typing import Any
 from torc_tui.engine.report import RunOptions
 from torc_tui.errors import UsageError
 from torc_tui.model import (
+    DECLARES_CPUS,
     DEFAULT_REQUIREMENTS,
     Allocation,
     ExecutionConfig,
@@ -171,7 +172,10 @@ class OrderMaker:
         """Add OMP_NUM_THREADS if the file declares CPUs and the environment does not set it."""
         requirements = self.context.requirements[job.requirement_id]
         own = {**self.context.env, **(json.loads(job.env) if job.env else {})}
-        if requirements.name == DEFAULT_REQUIREMENTS.name or "OMP_NUM_THREADS" in own:
+        declared = self.context.option(job.options, DECLARES_CPUS) is not False
+        declared = declared and requirements.name != DEFAULT_REQUIREMENTS.name
+        declared = declared or requirements.num_cpus != DEFAULT_REQUIREMENTS.num_cpus
+        if not declared or "OMP_NUM_THREADS" in own:
             return environment
         return environment | {"OMP_NUM_THREADS": str(max(int(requirements.num_cpus), 1))}
 

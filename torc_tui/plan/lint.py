@@ -44,7 +44,7 @@ EXECUTION = {
 EXECUTION_SETTINGS = {
     "srun_termination_signal": "srun is not used; see termination_signal",
     "srun_mpi": "srun is not used",
-    "enable_cpu_bind": "srun is not used; `cpu_bind: cores` binds jobs to cores",
+    "enable_cpu_bind": "srun is not used; see `cpu_bind`, a key of the workflow or a job",
 }
 FILES = {
     "identifier": "it is not stored",

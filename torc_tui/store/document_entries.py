@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, get_args
 from torc_tui.errors import UsageError
 from torc_tui.lifecycle.spawning import Mode, Spawn
 from torc_tui.model import (
+    DECLARES_CPUS,
     DEFAULT_REQUIREMENTS,
     Action,
     ExecutionConfig,
@@ -175,7 +176,8 @@ def _parameter(entry: DocumentEntry, key: str, value: Any) -> int | float | str:
 
 
 def _options(value: Any) -> dict[str, Json]:
-    return _by_table(checks.mapping(value), {key: JOB.keys[key] for key in JOB_OPTIONS})
+    keys = {key: JOB.keys[key] for key in JOB_OPTIONS} | {DECLARES_CPUS: Key(checks.boolean)}
+    return _by_table(checks.mapping(value), keys)
 
 
 def _patterns(value: Any) -> dict[str, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from torc_tui.model import Json
 from torc_tui.patterns import Pattern, PatternError
-from torc_tui.quoting import CONTROL, quoted
+from torc_tui.quoting import quoted, wrong_name
 from torc_tui.units import MOST_FACTOR, parse_duration, parse_factor
 from torc_tui.workflow_file.document import MAX_DEPTH, List, Map
 from torc_tui.workflow_file.values import (
@@ -55,8 +55,9 @@ def nonempty(value: Json) -> str:
 def name(value: Json) -> str:
     """Return a name: one line of printable text."""
     checked = nonempty(value)
-    if not checked.isprintable() and CONTROL.search(checked):
-        raise InvalidValue(f"{quoted(checked)} holds a line break or a control character")
+    wrong = wrong_name(checked)
+    if wrong is not None:
+        raise InvalidValue(f"{quoted(checked)} {wrong}")
     return checked
 
 

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Protocol, TypeVar
 
 from torc_tui.model import FileSpec, JobSpec, Json, UserDataSpec
-from torc_tui.quoting import CONTROL, quoted
+from torc_tui.quoting import CONTROL, MOST_NAME, quoted, wrong_name
 from torc_tui.records import replace
 from torc_tui.workflow_file.templates import ParameterRows
 from torc_tui.workflow_file.values import InvalidValue, label
@@ -121,9 +121,9 @@ def _fill(
 
 
 def _check_names(names: Sequence[str]) -> None:
-    if CONTROL.search("".join(names)):
-        bad = next(name for name in names if CONTROL.search(name))
-        raise InvalidValue(f"the name {quoted(bad)} holds a line break or a control character")
+    if CONTROL.search("".join(names)) or max(map(len, names), default=0) > MOST_NAME:
+        name, wrong = next((one, found) for one in names if (found := wrong_name(one)))
+        raise InvalidValue(f"the name {quoted(name)} {wrong}")
     if "" in names:
         raise InvalidValue("a name is empty after its parameters are filled in")
 

@@ -15,7 +15,7 @@ from torc_tui.model import Json, SourceLocation
 from torc_tui.quoting import HINT_LENGTH, nearest, quoted, shorten
 from torc_tui.workflow_file.document import MAX_PROBLEMS, List, Map
 from torc_tui.workflow_file.key_tables import KeyTable
-from torc_tui.workflow_file.schema import WORKFLOW
+from torc_tui.workflow_file.schema import EXECUTION, JOB, REQUIREMENTS, WORKFLOW
 from torc_tui.workflow_file.values import InvalidValue, kind_of
 
 SECTIONS = (
@@ -149,6 +149,25 @@ def label(entry: Map, table: KeyTable) -> str:
     return f"{table.what} {quoted(name)}" if isinstance(name, str) and name else table.what
 
 
+_PLACES = {
+    "workflow": "the workflow",
+    "job": "a job",
+    "resource requirements": "resource requirements",
+    "execution_config": "execution_config",
+}
+"""What a table is about -> how a hint names the place of its keys."""
+
+
+def _others_with(key: str) -> str | None:
+    """Return where a key belongs that is unknown in its place; None if it is known nowhere."""
+    found = [
+        _PLACES[table.what]
+        for table in (WORKFLOW, JOB, REQUIREMENTS, EXECUTION)
+        if key in table.keys
+    ]
+    return " or ".join(found) or None
+
+
 class FieldChecker:
     """Checks the mappings of one file."""
 
@@ -209,7 +228,9 @@ class FieldChecker:
         hint = table.removed.get(key)
         if hint is None and not self.problems.full:
             meant = nearest(key, [*table.keys, *table.aliases])
-            if meant is not None:
+            if (others := _others_with(key)) is not None:
+                hint = f"{quoted(key)} is a key of {others}"
+            elif meant is not None:
                 hint = f"did you mean {quoted(meant)}?"
             elif len(table.keys) <= _FEW_KEYS:
                 hint = f"known keys: {', '.join(table.keys)}"

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from torc_tui.model import (
+    DECLARES_CPUS,
     Action,
     ExecutionConfig,
     FailureHandler,
@@ -26,6 +27,7 @@ from torc_tui.records import fields as record_fields
 from torc_tui.workflow_file.braces import lint_braces
 from torc_tui.workflow_file.checks import variables
 from torc_tui.workflow_file.document import Document, List, Map
+from torc_tui.workflow_file.entry_names import name_inline_requirements, name_schedulers
 from torc_tui.workflow_file.expand import expand_files, expand_jobs, expand_user_data
 from torc_tui.workflow_file.failure_keys import END_RULES, RULE
 from torc_tui.workflow_file.fields import FieldChecker, Fields, FileProblems, IncompleteSections
@@ -74,6 +76,8 @@ class _WorkflowParser:
         self.incomplete = IncompleteSections()
         self.checker = FieldChecker(document.file, self.problems, self.incomplete)
         self.groups = GroupExpander(self.checker, read_text)
+        self.without_cpus: frozenset[str] = frozenset()
+        """Names of the requirements that declare no CPUs."""
 
     def workflow(self, name: str, text: str | None) -> WorkflowSpec:
         """Return the specification."""
@@ -85,8 +89,8 @@ class _WorkflowParser:
         self.groups.variables = self.variables(top)
         braces = lint_braces(top, self.document.file, self.groups.columns)
         self.apply_variables(top)
-        _name_inline_requirements(top)
-        _name_schedulers(top)
+        self.without_cpus = name_inline_requirements(top)
+        name_schedulers(top)
         given = self.checker.fields(top, WORKFLOW) or {}
         self.end_rules(given)
         self.groups.share(given, top)
@@ -205,6 +209,8 @@ class _WorkflowParser:
                 self._exclude(entry, fields, "labels", "scheduler")
                 options = {key: fields.pop(key) for key in JOB_OPTIONS if key in fields}
                 self.end_rules(options)
+                if fields.get("resource_requirements") in self.without_cpus:
+                    options[DECLARES_CPUS] = False
                 fields |= {"options": options} if options else {}
             if "stdio" in fields:
                 fields["stdio"] = self.checker.fields(fields["stdio"], STDIO)
@@ -308,35 +314,3 @@ def _with_settings(given: Fields, record: type[Action | ExecutionConfig]) -> Fie
     names = {field.name for field in record_fields(record)}
     settings = {key: value for key, value in given.items() if key not in names}
     return {key: given[key] for key in given.keys() - settings.keys()} | {"settings": settings}
-
-
-def _name_inline_requirements(top: Map) -> None:
-    """Move requirements that are written inside a job to their section, named after the job."""
-    jobs, section = top.get("jobs"), top.get("resource_requirements")
-    if not isinstance(jobs, List) or not (section is None or isinstance(section, List)):
-        return
-    section = List() if section is None else section
-    taken = {str(one.get("name")) for one in section if isinstance(one, Map)}
-    for job in jobs:
-        inline = job.get("resource_requirements") if isinstance(job, Map) else None
-        if not isinstance(inline, Map) or not isinstance(job, Map):
-            continue
-        name = str(inline.get("name") or job.get("name")).replace("{", "").replace("}", "")
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        inline["name"] = job["resource_requirements"] = name
-        inline.setdefault("num_cpus", 1)
-        section.append(inline)
-        section.lines.append(inline.line or 1)
-    if section:
-        top["resource_requirements"] = section
-
-
-def _name_schedulers(top: Map) -> None:
-    """Name schedulers without a name by their position: ``scheduler_1``."""
-    section = top.get("slurm_schedulers")
-    entries = [one for one in section if isinstance(one, Map)] if isinstance(section, List) else []
-    for number, entry in enumerate(entries, 1):
-        if entry.get("name") is None:
-            entry["name"] = f"scheduler_{number}"
