@@ -49,7 +49,8 @@ class Studio:
         self.url = str(folder / "torc.db")
         self.ids: dict[str, int] = {}
         shutil.copytree(ROOT / "examples", folder / "examples")
-        shutil.copytree(HERE / "vision", folder / "examples" / "vision")
+        for name in ("vision", "search"):
+            shutil.copytree(HERE / name, folder / "examples" / name)
 
     def torc(self, *words: str, cwd: Path | None = None, check: bool = True) -> None:
         command = [sys.executable, "-m", "torc_tui.cli.main", "--database", self.url, *words]
@@ -67,6 +68,7 @@ class Studio:
         self.torc("run", "with-failures.yaml", "-q", cwd=examples / "sweep", check=False)
         self.torc("create", "workflow.yaml", cwd=examples / "formats")
         self.torc("run", "workflow.yaml", "-q", cwd=examples / "config-pipeline")
+        self.torc("run", "workflow.yaml", "-q", cwd=examples / "search", check=False)
         self.run_vision()
 
     def run_vision(self) -> None:
@@ -154,6 +156,16 @@ async def the_workflow(pilot: Pilot[int]) -> None:
     await go_to(pilot, "train", "failed")
     await sees(pilot, "exit 3")
     await settle(pilot, 1.2)
+
+
+async def the_sweep(pilot: Pilot[int]) -> None:
+    await sees(pilot, "train_")
+    await pilot.press("7", "7")
+    await sees(pilot, "Heat map")
+    await pilot.press("v", "v")
+    await sees(pilot, "by lr (rows)", "failed")
+    await pilot.press(*["down"] * 3, *["right"] * 5, "space", "up", "space")
+    await settle(pilot, 0.8)
 
 
 async def the_graph(pilot: Pilot[int]) -> None:
@@ -300,6 +312,7 @@ PICTURES: dict[str, Picture] = {
     "pipeline": Picture((150, 38), "vision", the_critical_path),
     "timeline": Picture((150, 34), "vision", the_timeline),
     "graph": Picture((120, 28), "config_pipeline", the_graph),
+    "sweep": Picture((150, 40), "lr-search", the_sweep),
     "data": Picture((120, 24), "config_pipeline", the_records),
     "edit": Picture((120, 24), "config_pipeline", the_data),
     "review": Picture((120, 24), "config_pipeline", the_review),

@@ -24,8 +24,10 @@ from torc_tui.operations.rerun import RerunPlan
 from torc_tui.plan.resolve import resolve
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import JobStatus
+from torc_tui.store import user_data, user_data_records
 from torc_tui.store.database import Store
 from torc_tui.store.log_files import AttemptLog
+from torc_tui.store.queries import list_jobs
 from torc_tui.tui.files.file_kind import kind_of
 from torc_tui.tui.files.read_file import DiskState, FileContent
 from torc_tui.tui.jobs import plan_reader
@@ -386,3 +388,61 @@ async def test_files(
         await pilot.press(*keys)
         await painted(pilot)
         compare(f"files-{name}", picture(pilot))
+
+
+# -- the sweep in the tab Results ------------------------------------------------------------------
+
+SWEEP = """
+name: search
+user_data: [{name: "m_{lr}_{depth}", parameters: {lr: "[0.01,0.1,1.0]", depth: "[2,4,8,16]"}}]
+jobs:
+  - name: "fit_{lr}_{depth}"
+    parameters: {lr: "[0.01,0.1,1.0]", depth: "[2,4,8,16]"}
+    command: "fit ${user_data.output.m_{lr}_{depth}}"
+"""
+STATUSES = {9: JobStatus.FAILED, 11: JobStatus.RUNNING, 12: JobStatus.READY}
+"""All other jobs have completed."""
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "environ", "keys"),
+    [
+        ("table", (160, 40), {}, ("v", "down", "space")),
+        ("heat", (160, 40), {}, ("v", "v", "down", "space", "left")),
+        ("heat-narrow", (80, 24), {}, ("v", "v", "z", "right")),
+        ("heat-tiny", (40, 10), {}, ("v", "v")),
+        ("heat-mono", (80, 24), {"NO_COLOR": "1"}, ("v", "v", "z")),
+    ],
+)
+async def test_sweep(
+    url: str, name: str, size: tuple[int, int], environ: dict[str, str], keys: Sequence[str]
+) -> None:
+    store = Store.open(url)
+    spec = resolve(loads(SWEEP, format="yaml"))
+    wf = acts.create_workflow(store, spec, user="ada", directory="/w", actor="ada@here")
+    with store.write() as conn:
+        ids = [job["id"] for job in list_jobs(store, wf)]
+        records = [one["id"] for one in user_data_records.overview(conn, wf)]
+        for number, (job, record) in enumerate(zip(ids, records, strict=True), start=1):
+            status = STATUSES.get(number, JobStatus.COMPLETED)
+            began = None if status is JobStatus.READY else NOW - 60
+            ended = None if status in (JobStatus.READY, JobStatus.RUNNING) else NOW - number
+            execute(
+                conn,
+                "UPDATE job SET status = ?, started_at = ?, ended_at = ? WHERE id = ?",
+                (int(status), began, ended, job),
+            )
+            if number not in STATUSES:
+                value = {"loss": 1 / number, "steps": number * 100, "optimizer": "adam"}
+                user_data.update(conn, record, {"data": value}, user_data.Author(NOW, actor="ada"))
+    store.close()
+    environ = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"} | environ
+    app = TorcApp(url, wf, environ=environ)
+    async with app.run_test(size=size) as pilot:
+        await painted(pilot)
+        await pilot.press("7", "7")
+        await painted(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await painted(pilot)
+        compare(f"sweep-{name}", picture(pilot))

@@ -228,7 +228,7 @@ def _geometry(heat: HeatMap, view: tuple[int, int], mode: str) -> Geometry:
         0,
     )
     tall = max(1, min(TALLEST, (height - 1) // max(1, len(heat.rows))))
-    return Geometry(titles + margin, room, min(tall, max(1, room // 2)), digits, margin)
+    return Geometry(titles + margin, room, min(tall, (room + 1) // 2), digits, margin)
 
 
 def full_text(heat: HeatMap, value: float) -> str:

@@ -37,13 +37,15 @@ LEGEND_FROM, TITLE_FROM = 8, 6
 
 
 class HeatCanvas(LineCanvas):
-    """The map; its arrow keys move the cursor."""
+    """The map; its arrow keys move the cursor instead of scrolling."""
 
-    CONTEXTS: ClassVar[tuple[str, ...]] = ("heat",)
+    CONTEXTS: ClassVar[tuple[str, ...]] = ()
 
 
 class HeatPart(CommandNode, Vertical):
     """The heat map of the sweep that the reader keeps."""
+
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("heat",)
 
     DEFAULT_CSS = """
     HeatPart { width: 1fr; height: 1fr; }
@@ -210,7 +212,7 @@ class HeatPart(CommandNode, Vertical):
     # -- commands ----------------------------------------------------------------------------------
 
     def handlers(self) -> Mapping[str, Handler]:
-        if self.drawing is None:
+        if self._of is not None and self.pair is None:
             return {}
         return {
             "heat-left": lambda: self._move(0, -1),

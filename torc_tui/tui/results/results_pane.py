@@ -146,6 +146,8 @@ class ResultsPane(ResultsTable):
 
     def _choose_group(self, name: str) -> None:
         self.reader.choose(name)
+        self.sweep.show()
+        self._show_view()
         self.reader.request()
 
     def _show_view(self) -> None:
