@@ -195,7 +195,14 @@ def test_a_shared_gpu_has_several_lanes() -> None:
 
 @pytest.mark.parametrize(
     ("step", "shown"),
-    [(0.01, "08:00:10.250"), (1, "08:00:10"), (60, "08:00"), (3600, "08:00")],
+    [
+        (0.001, "08:00:10.250"),
+        (0.05, "08:00:10.25"),
+        (0.5, "08:00:10.2"),
+        (1, "08:00:10"),
+        (60, "08:00"),
+        (3600, "08:00"),
+    ],
 )
 def test_labels(monkeypatch: pytest.MonkeyPatch, step: float, shown: str) -> None:
     monkeypatch.setenv("TZ", "UTC")

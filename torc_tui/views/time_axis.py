@@ -52,7 +52,8 @@ def _offset(at: float) -> float:
 def label(at: float, step: float) -> str:
     """Return a time for an axis, as exact as the step needs it; a date at midnight."""
     if step < 1:
-        return time_of_day(at + 0.0005, milliseconds=True)
+        digits = 1 if step >= 0.1 else 2 if step >= 0.01 else 3
+        return time_of_day(at + 0.0005, milliseconds=True)[: len("12:26:31.") + digits]
     if step < 60:
         return time_of_day(at)
     clock = moment(at)

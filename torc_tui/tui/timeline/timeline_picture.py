@@ -200,13 +200,20 @@ class TimelinePicture:
             known = len(cells) if self._head is None else self._head + 1 - cells.start
             return load_rows(lane.levels(self.scale, cells), height, known, states=states)
         rows: list[list[Span]] = [[], [], []]
-        head = self._head
         for run in lane.runs(self.scale, cells):
-            past, future = (run, None) if head is None else _divided(run, head)
-            for part in (past and self._run(lane, number, past), future and _later(future)):
-                for row, spans in zip(rows, part or (), strict=False):
+            for part in self._parts(lane, number, run):
+                for row, spans in zip(rows, part, strict=False):
                     row += spans
         return rows[:height]
+
+    def _parts(self, lane: BarLane, number: int, run: CellRun) -> Iterator[Sequence[list[Span]]]:
+        """Yield the rows of some cells: those up to the moment of a replay, and later ones."""
+        head = self._head
+        past, future = (run, None) if head is None else _divided(run, head)
+        if past is not None:
+            yield self._run(lane, number, past)
+        if future is not None:
+            yield _later(future)
 
     def _run(self, lane: BarLane, number: int, run: CellRun) -> Sequence[list[Span]]:
         """Return the two rows of some cells."""

@@ -8,11 +8,11 @@ and the end of the replay reads the present state anew. A long way is gone in th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from torc_tui.tui.feed.reader import ReadError
+from torc_tui.tui.feed.reader import Failed, ReadError
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.ports import HasApp
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
@@ -22,6 +22,7 @@ from torc_tui.tui.workflows.workflow_updates import WorkflowUpdates
 from torc_tui.views.replay import Recording, record
 from torc_tui.views.workflow_view import WorkflowView
 
+T = TypeVar("T")
 LASTS = 30.0
 """Seconds that a whole run takes at the first speed, at most."""
 SPEEDS = tuple(factor * 10**power for power in range(7) for factor in (1, 2, 5))
@@ -51,6 +52,17 @@ class ReplayedScreen(HasApp, Protocol):
 
     def show_keys(self) -> None:
         """Update the footer."""
+
+    def ask(
+        self,
+        key: Hashable,
+        read: Callable[[FeedReader], T],
+        then: Callable[[T], None],
+        failed: Failed | None = ...,
+        *,
+        slow: bool = ...,
+    ) -> None:
+        """Ask the reader thread; the answer is dropped if the screen is closed by then."""
 
 
 class ReplayController:
@@ -100,11 +112,10 @@ class ReplayController:
             if number == self._asked:
                 self._begin(recording)
 
-        torc = self._screen.torc
         if len(self._screen.model.view.jobs) >= LARGE:
-            torc.notify("reading the run …")
+            self._screen.torc.notify("reading the run …")
         read = partial(read_recording, workflow_id=workflow_id)
-        torc.planner.ask(("replay", workflow_id), read, take, torc.show_error)
+        self._screen.ask("replay", read, take, slow=True)
 
     def _begin(self, recording: Recording | None) -> None:
         torc = self._screen.torc
@@ -207,13 +218,7 @@ class ReplayController:
                 self._waits, self._shown = number != self._asked, view
                 self._screen.updates.show_view(view, moment)
 
-        torc = self._screen.torc
-        torc.planner.ask(
-            ("replay", self._screen.workflow_id),
-            lambda _: recording.view_at(moment),
-            take,
-            self._fail,
-        )
+        self._screen.ask("replay", lambda _: recording.view_at(moment), take, self._fail, slow=True)
 
     def _fail(self, error: ReadError) -> None:
         self._screen.torc.show_error(error)
