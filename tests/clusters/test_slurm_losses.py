@@ -149,3 +149,37 @@ def test_stopped_controller(site: Site) -> None:
     assert states == dict.fromkeys(ids, "COMPLETED")
     assert set(site.statuses().values()) == {"completed"}
     assert counted(site, "start") == counted(site, "end") == Counter(jobs)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("start", ["", "srun"])
+def test_killed_allocation(site: Site, start: str) -> None:
+    """Runner and jobs are killed at once, without a signal before: no job fails."""
+    jobs = [f"j{n}" for n in range(6)]
+    number = site.create(workflow(*[job(name, "sleep 4") for name in jobs]))
+    ids = [
+        site.submit(number, "--exclusive", "--no-requeue", "-w", f"n{n}", start=start)
+        for n in (1, 2)
+    ]
+    site.wait_for_status("running", 4)
+    site.slurm.call("scancel", "--full", "--signal=KILL", ids[1])
+    states = site.slurm.wait_for_ends(*ids, seconds=LOSS_SECONDS)
+    assert states[ids[0]] == "COMPLETED"
+    assert set(site.statuses().values()) == {"completed"}, site.attempts()
+    assert reasons(site) <= {"the allocation of its runner has ended (on n2)"}
+
+
+@pytest.mark.long
+def test_failed_node_of_several(site: Site) -> None:
+    """One node of an allocation fails; the runners on the others go on with its jobs."""
+    jobs = [f"j{n}" for n in range(12)]
+    number = site.create(workflow(*[job(name, "sleep 8") for name in jobs]))
+    start = "srun --ntasks-per-node=1 -c 2 --wait=0 --kill-on-bad-exit=0 --no-kill"
+    options = ("-N", "3", "-w", "n[1-3]", "--ntasks-per-node=1", "-c", "2", "--no-kill")
+    native_id = site.submit(number, *options, "--no-requeue", start=start)
+    site.wait_for_status("running", 6)
+    site.slurm.kill_node(3)
+    site.slurm.wait_for_ends(native_id, seconds=LOSS_SECONDS)
+    assert set(site.statuses().values()) == {"completed"}, site.attempts()
+    completed = [name for name, status, _, _ in site.attempts() if status == "completed"]
+    assert Counter(completed) == Counter(jobs)
