@@ -107,8 +107,9 @@ def text(lines: list[Line]) -> list[str]:
 def test_full_size() -> None:
     lines, jobs = draw(watch(box()), 1, 96, 60)
     shown = text(lines)
-    assert " CPU 19 % of 8, 6 of 12 allocated" in shown[1]
-    assert any(line.startswith(" Memory 16 of 64 GiB, 6 GiB allocated") for line in shown)
+    assert shown[1] == " CPU 19 % of 8  █ jobs 0 %  ░ others 19 %  6 of 12 allocated"
+    memory = " Memory 16 of 64 GiB  █ jobs 0 B  ░ others 16 GiB  6 GiB allocated"
+    assert memory in shown
     assert " aaaabc······" in shown
     assert " CPU slots 6 allocated, 6 free" in shown
     assert " GPU 0  NVIDIA A100  50 %  60 °C  300 W" in shown
@@ -279,9 +280,9 @@ def test_jobs_and_others_are_told_apart() -> None:
         host = replace(box(), at=1000.0 + second, own=OwnUse(100.0, 4 * GB))
         machine.take(MachineReading(host, None, ()))
     lines, _ = draw(machine, 1, 160, 60, braille=True)
-    assert "CPU 19 % of 8, 6 of 12 allocated  █ jobs 12 %  ░ others 6 %" in text(lines)[1]
+    assert "CPU 19 % of 8  █ jobs 12 %  ░ others 6 %  6 of 12 allocated" in text(lines)[1]
     memory = next(line for line in text(lines) if "Memory" in line)
-    assert memory.endswith("Memory 16 of 64 GiB, 6 GiB allocated  █ jobs 4 GiB  ░ others 12 GiB")
+    assert memory.endswith("Memory 16 of 64 GiB  █ jobs 4 GiB  ░ others 12 GiB  6 GiB allocated")
     dots = {style for line in lines for part, style in line if "⣿" in part or "⢕" in part}
     assert dots == {"load", "muted"}
 

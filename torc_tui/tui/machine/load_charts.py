@@ -71,10 +71,9 @@ def _cpu_chart(machine: MachineHistory, capacity: float) -> LoadChart:
     title: list[Line] = [
         [("CPU ", "accent bold"), (f"{load:.0f} %" if load is not None else "…", "strong")],
         [(f" of {total}", "muted")],
-        [(f", {machine.host.held.num_cpus} of {capacity} allocated", "muted")],
+        _legend(f"{own:.0f} %", f"{max(0.0, (load or 0.0) - own):.0f} %"),
+        [(f"  {machine.host.held.num_cpus} of {capacity} allocated", "muted")],
     ]
-    if load is not None:
-        title.append(_legend(f"{own:.0f} %", f"{max(0.0, load - own):.0f} %"))
     return LoadChart(title, machine.cpu, machine.own_cpu, ("100 %", "50 %"))
 
 
@@ -84,8 +83,8 @@ def _memory_chart(machine: MachineHistory) -> LoadChart:
     total, used, own = host.machine.memory, host.memory_used, min(host.own.memory, host.memory_used)
     title: list[Line] = [
         [("Memory ", "accent bold"), (part_of(size(used), size(total)), "strong")],
-        [(f", {size(host.held.memory)} allocated", "muted")],
         _legend(size(own), size(used - own)),
+        [(f"  {size(host.held.memory)} allocated", "muted")],
     ]
     return LoadChart(title, machine.memory, machine.own_memory, (size(total), size(total // 2)))
 
