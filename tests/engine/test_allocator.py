@@ -13,6 +13,7 @@ from tests.raw_sql import execute
 from torc_tui.clusters.base import ClusterRefused, ClusterSilent
 from torc_tui.clusters.fake import FakeCluster
 from torc_tui.engine.allocator import Allocator, AllocatorStep
+from torc_tui.errors import Refused
 from torc_tui.model import Machine
 from torc_tui.operations import allocation_control as control
 from torc_tui.operations import allocation_requests
@@ -290,6 +291,19 @@ def test_silent_cluster_is_an_error_of_cancel(site: Site, monkeypatch: pytest.Mo
     assert (jobs, canceled) == (5, 0) and "were not canceled" in errors[0]
     site.cluster.silent = False
     assert site.step(30).is_finished and site.cluster.queue() == []
+
+
+def test_deleted_workflow_leaves_no_allocation(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.step()
+    monkeypatch.setattr(control, "this_cluster", lambda: site.cluster)
+    site.cluster.silent = True
+    with pytest.raises(Refused, match="cannot be canceled"):
+        control.delete_workflows(site.store, [site.workflow_id])
+    site.cluster.silent = False
+    control.delete_workflows(site.store, [site.workflow_id])
+    assert site.cluster.queue() == []
+    with site.store.read() as conn:
+        assert allocations.all_of(conn, site.workflow_id) == []
 
 
 # -- crashes ---------------------------------------------------------------------------------------

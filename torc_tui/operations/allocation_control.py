@@ -6,12 +6,13 @@ Input: an open store, the cluster. Output: what was changed.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from torc_tui.clusters.base import Cluster
 from torc_tui.clusters.choice import this_cluster
 from torc_tui.errors import Refused, TorcError
+from torc_tui.model import Workflow
 from torc_tui.operations import workflows as workflow_operations
 from torc_tui.operations.allocation_updates import look_at, record_look
 from torc_tui.operations.submit_options import SubmitOptions
@@ -64,6 +65,36 @@ def cancel_workflow(
     except TorcError as error:
         return CanceledWorkflow(jobs, 0, (f"allocations were not canceled: {error.message}",))
     return CanceledWorkflow(jobs, len(done))
+
+
+def delete_workflows(
+    store: Store,
+    ids: Sequence[int],
+    *,
+    user: str | None = None,
+    force: bool = False,
+    actor: str | None = None,
+) -> list[Workflow]:
+    """Delete workflows and cancel their allocations; see `workflows.delete_workflows`.
+
+    Refused if the cluster cannot be asked; with ``force``, the allocations are left to it.
+    """
+    rows = [row for workflow_id in ids for row in open_allocations(store, workflow_id)]
+    cluster, queue = None, {}
+    if rows:
+        try:
+            cluster = this_cluster()
+            queue = dict(cluster.look())
+        except TorcError as error:
+            if not force:
+                raise Refused(
+                    f"the allocations of the workflows cannot be canceled: {error.message}",
+                    hint="delete them on a login node of the cluster, or with --force",
+                ) from error
+    deleted = workflow_operations.delete_workflows(store, ids, user=user, force=force, actor=actor)
+    if cluster is not None:
+        cluster.cancel([row.native_id for row in rows if row.native_id in queue])
+    return deleted
 
 
 def open_allocations(store: Store, workflow_id: int) -> list[AllocationRow]:

@@ -370,7 +370,7 @@ RESTORE = _workflows(
 )
 DELETE = _workflows(
     "delete",
-    "operations.workflows:delete_workflows",
+    "operations.allocation_control:delete_workflows",
     events=(),
     commands=("delete", "workflows delete"),
     help="Delete workflows and all their data",
