@@ -13,7 +13,9 @@ from textual.pilot import Pilot
 
 from tests.raw_sql import execute
 from tests.tui.driving import ENVIRON, Workspace, screen, screen_text, sees, until
+from torc_tui.errors import StoreError
 from torc_tui.model import Job
+from torc_tui.operations import sweep as sweep_values
 from torc_tui.status import JobStatus
 from torc_tui.store import event_log, user_data
 from torc_tui.tui.jobs.job_table import marked_jobs
@@ -308,6 +310,46 @@ async def test_export(story: SweepStory, tmp_path: Path) -> None:
         app.screen.field.value = str(tmp_path / "no" / "where.csv")
         await pilot.press("enter")
         await until(pilot, sees(pilot, "cannot write"))
+
+
+async def test_a_failed_reading_is_repeated_after_an_event(
+    story: SweepStory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+    read = sweep_values.read_values
+
+    def refuse(*arguments: Any) -> SweepValues:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise StoreError("the disk is on fire")
+        return read(*arguments)
+
+    monkeypatch.setattr(sweep_values, "read_values", refuse)
+    async with story.app().run_test(size=(200, 40), notifications=True) as pilot:
+        await until(pilot, sees(pilot, "prep"))
+        await pilot.press("7", "7")
+        await until(pilot, sees(pilot, "Heat map"))
+        await pilot.press("v")
+        await until(pilot, sees(pilot, "the disk is on fire"))
+        pane = screen(pilot).tabs.pane
+        pane.every_second(time.time())
+        assert len(calls) == 1, "an error is shown once"
+        story.write(7, {"loss": 9.5})
+        await until(pilot, sees(pilot, "9.5", "0.125"))
+
+
+async def test_all_figures_can_be_hidden(story: SweepStory) -> None:
+    async with story.app().run_test(size=(200, 40)) as pilot:
+        await opened(pilot, "v")
+        await until(pilot, sees(pilot, "0.125"))
+        await pilot.press("+", "enter")
+        await until(pilot, lambda: not column(pilot, ".loss"))
+        story.write(7, {"loss": 9.5})
+        story.end(7, "job_failed")
+        pane = screen(pilot).tabs.pane
+        await until(pilot, lambda: pane.reader.sweep.jobs[7].status is S.FAILED)
+        await until(pilot, lambda: not pane.reader.is_reading)
+        assert pane.reader.sweep.figures == []
 
 
 async def test_a_workflow_without_parameters(tmp_path: Path) -> None:

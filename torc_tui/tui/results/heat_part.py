@@ -89,7 +89,7 @@ class HeatPart(CommandNode, Vertical):
         """Return the widget that gets the focus."""
         return self.canvas if self._of is None or self.pair is not None else self.empty
 
-    def every_second(self, now: float) -> None:
+    def update(self, now: float) -> None:
         """Update a stale map, unless that took long a short time ago."""
         if self.is_stale and now >= self._fresh_until:
             self.show()

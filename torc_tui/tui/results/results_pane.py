@@ -77,8 +77,8 @@ class ResultsPane(ResultsTable):
         self.reader.request()
         if self.shown == "sweep":
             self.sweep.every_second()
-        else:
-            self.heat.every_second(now)
+        elif not self.reader.is_reading:
+            self.heat.update(now)
 
     def job_changed(self) -> None:
         """Show the marks of the job table."""
@@ -94,8 +94,11 @@ class ResultsPane(ResultsTable):
         else:
             self.sweep.changed(job_ids)
         self.heat.is_stale = True
-        if self.shown == "heat" and job_ids is None:
-            self.heat.show()
+        if self.shown == "heat":
+            if job_ids is None:
+                self.heat.show()
+            else:
+                self.heat.update(self._host.model.now)
         self._show_bar()
 
     # -- views -------------------------------------------------------------------------------------

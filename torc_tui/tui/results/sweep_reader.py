@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence, Set
 
 from torc_tui.model import Event, Json
+from torc_tui.tui.feed.reader import ReadError
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_table import WorkflowHost
@@ -34,7 +35,8 @@ class SweepReader:
         self.view: WorkflowView | None = None
         self._unread: set[int] | None = None
         """Jobs to read; None: all."""
-        self._is_reading = False
+        self.is_reading = False
+        self._has_failed = False
         self.sweeps: list[Sweep] = []
         self.sweep: Sweep | None = None
 
@@ -62,7 +64,7 @@ class SweepReader:
         self._read_anew()
 
     def _read_anew(self) -> None:
-        self._unread, self._is_reading = None, False
+        self._unread, self.is_reading, self._has_failed = None, False, False
 
     def show_figures(self, figures: Sequence[str]) -> None:
         """Show these figures as columns, and remember them for the group."""
@@ -88,6 +90,7 @@ class SweepReader:
 
     def note(self, changed: Set[int], events: Sequence[Event]) -> None:
         """Note which jobs are to be read after these events."""
+        self._has_failed = False
         if self._unread is None:
             return
         self._unread |= changed
@@ -101,15 +104,16 @@ class SweepReader:
     def request(self) -> None:
         """Read what has changed, unless an answer is still to come."""
         sweep, unread = self.sweep, self._unread
-        if sweep is None or self._is_reading or unread == set():
+        if sweep is None or self.is_reading or self._has_failed or unread == set():
             return
         ids = sweep.ids if unread is None else sorted(unread.intersection(sweep.ids))
         self._unread = set()
         if not ids:
             return
-        self._is_reading = True
+        self.is_reading = True
         # Until figures were found or chosen, every reading looks for them.
-        figures = self._chosen(sweep) or (sweep.figures or None)
+        chosen = self._chosen(sweep)
+        figures = chosen if chosen is not None else (sweep.figures or None)
 
         def read(source: FeedReader) -> SweepValues:
             from torc_tui.operations.sweep import read_values
@@ -119,12 +123,18 @@ class SweepReader:
         def take(values: SweepValues) -> None:
             self._take(sweep, values, None if unread is None else set(ids))
 
-        self._pane.ask("sweep", read, take, slow=len(ids) > MANY)
+        self._pane.ask("sweep", read, take, self._refuse, slow=len(ids) > MANY)
+
+    def _refuse(self, error: ReadError) -> None:
+        """Show why nothing was read; all is read after the next event."""
+        self._read_anew()
+        self._has_failed = True
+        self._pane.torc.show_error(error)
 
     def _take(self, sweep: Sweep, values: SweepValues, ids: set[int] | None) -> None:
         if sweep is not self.sweep:
             return
-        self._is_reading = False
+        self.is_reading = False
         if ids is not None and list(values.figures) != sweep.figures:
             ids = self._unread = None  # the first figures appeared: look them up in all records
             sweep.figures = list(values.figures)
