@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torc_tui.model import Event, Job, ResourceRequirements, Workflow
+from torc_tui.operations.core_lacks import CoreLacks
 from torc_tui.operations.request_lacks import Lack, RequestLacks
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
@@ -139,6 +140,18 @@ def test_ready_job_without_reading() -> None:
     assert said(rows, 3)["why"] == ""
     rows.reasons.request_lacks = RequestLacks(((),), {1: Lack()})
     assert said(rows, 3)["why"] == "next in line"
+
+
+def test_missing_cores_are_named() -> None:
+    rows = JobRows(view())
+    rows.view.nodes.add(7)
+    lack = because(Kind.CORES, requested=2, free=1, total=4)
+    for bound, words in (
+        (CoreLacks(True, {}, {1: lack}), "core"),
+        (CoreLacks(True, {3: False}, {1: lack}), "next"),
+    ):
+        rows.reasons.request_lacks = RequestLacks(((),), {1: Lack()}, None, bound)
+        assert words in said(rows, 3)["why"]
 
 
 def test_retried_attempt_is_not_reported() -> None:

@@ -19,8 +19,7 @@ from torc_tui.plan.changes import key_of
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.records import fields
 from torc_tui.status import FINISHED, FOLLOWING, STARTABLE, JobStatus
-from torc_tui.store import queries, relations, run_context, runner_liveness, sql, workflows
-from torc_tui.store.compute_nodes import is_on_this_machine
+from torc_tui.store import queries, relations, run_context, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.feed import list_events
 from torc_tui.views import why as views
@@ -41,11 +40,6 @@ class JobFacts:
         """Return what requests lack, read when it is first needed."""
         return request_lacks(self.store, self.workflow.id, self.requirements, MachineReader())
 
-    @cached_property
-    def _context(self) -> run_context.RunContext:
-        with self.store.read() as conn:
-            return run_context.read(conn, self.workflow.id)
-
     def of(self, job_id: int) -> views.Facts | None:
         """Return the facts about a job; None if it no longer exists."""
         try:
@@ -56,8 +50,6 @@ class JobFacts:
         lack = Lack()
         if job.status is JobStatus.READY:
             lack = self.lacks.of(job_id, job.requirement_id) or lack
-            if not lack.now and not lack.never:
-                lack = Lack(self._cores(job))
         may_miss = job.status in (JobStatus.READY, JobStatus.FAILED)
         return views.Facts(
             job=job,
@@ -75,23 +67,6 @@ class JobFacts:
             recovering=self._recovering(job),
             unserved=self.lacks.unserved(job.labels) if job.status is JobStatus.READY else None,
         )
-
-    def _cores(self, job: Job) -> tuple[Reason, ...]:
-        """Return the lack of cores for a bound job, if a runner on this machine could start it."""
-        with self.store.read() as conn:
-            row = conn.one(sql.JOB_SETTING, job_id=job.id)
-        if row is None or self._context.option(row.options, "cpu_bind") != "cores":
-            return ()
-        active = runner_liveness.runners(self.store, workflow_id=self.workflow.id)
-        if not any(is_on_this_machine(runner.location) for runner in active):
-            return ()
-        from torc_tui.resources.core_ledger import CoreLedger  # few workflows bind jobs
-        from torc_tui.resources.cpu_cores import number_of_cores, read_cores
-
-        cores = read_cores()
-        number = number_of_cores(cores, self.requirements[job.requirement_id].num_cpus)
-        lack = CoreLedger(self.store.url, cores).shortfall(number)
-        return () if lack is None else (lack,)
 
     def attempts(self, job_id: int) -> tuple[int, int | None] | None:
         """Return the attempt of a job and the maximum number of attempts; None without the job."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui.model import Machine, ResourceRequirements
 from torc_tui.operations import next_job
@@ -33,8 +33,12 @@ from torc_tui.resources.labels import serves
 from torc_tui.resources.pool import Pool
 from torc_tui.status import JobStatus
 from torc_tui.store import runner_liveness, sql, workflows
+from torc_tui.store.compute_nodes import is_on_this_machine
 from torc_tui.store.database import Store
 from torc_tui.store.runner_liveness import ActiveRunner
+
+if TYPE_CHECKING:
+    from torc_tui.operations.core_lacks import CoreLacks
 
 
 class Lack(NamedTuple):
@@ -52,10 +56,14 @@ class RequestLacks:
     lacks: Mapping[int, Lack]
     next_job: NextJob | None = None
     """The job for which resources are reserved."""
+    cores: CoreLacks | None = None
+    """The lack of cores of jobs that are bound to cores."""
 
     def of(self, job_id: int, requirement_id: int) -> Lack | None:
         """Return the lack of a ready job; None if it is unknown."""
         lack = self.lacks.get(requirement_id)
+        if lack == Lack() and self.cores is not None:
+            return Lack(self.cores.of(job_id, requirement_id))
         if self.next_job is None or self.next_job.job_id != job_id or not (lack and lack.now):
             return lack
         return Lack((*lack.now, self.next_job.reason))
@@ -115,7 +123,12 @@ def request_lacks(
             if best is None or _worse(best) > _worse(found):
                 lacks[key] = found
     labels = tuple(tuple(runner.labels or ()) for runner in runners)
-    return RequestLacks(labels, lacks, first)
+    cores = None
+    if any(is_on_this_machine(runner.location) for runner in runners):
+        from torc_tui.operations.core_lacks import core_lacks
+
+        cores = core_lacks(store, workflow_id, requirements)
+    return RequestLacks(labels, lacks, first, cores)
 
 
 class _RunnerLacks:

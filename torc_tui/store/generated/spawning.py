@@ -43,6 +43,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "status:status options:json"),
     "NUMBER_OF_JOBS": ("SELECT count(*) AS number FROM job WHERE job.workflow_id = ?1 AND NOT "
         "job.removed", "workflow_id", "number"),
+    "OWN_BINDINGS": ("SELECT job.id, job.options FROM job WHERE job.workflow_id = ?1 AND "
+        "job.status = 2 AND job.options LIKE '%\"cpu_bind\"%'", "workflow_id", "id "
+        "options:json"),
     "SET_ORIGIN": ("UPDATE job SET spawned_by=?1, spawn=?2, edited=?3 WHERE job.id = ?4",
         "spawned_by spawn:json edited:json id"),
     "SET_PATTERNS": ("UPDATE job SET patterns=?1 WHERE job.id = ?2", "patterns:json id"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Text, delete, func, or_, select
 
-from torc_tui.status import NOT_STARTED
+from torc_tui.status import NOT_STARTED, JobStatus
 from torc_tui.store.schema import dependency, job, result, workflow
 from torc_tui.store.statements.terms import (
     among,
@@ -55,6 +55,14 @@ JOBS_WITH_PATTERNS = pick(
     among(job.c.status, NOT_STARTED),
     ~job.c.removed,
 )
+OWN_BINDINGS = pick(
+    job,
+    "id options",
+    _own,
+    job.c.status == int(JobStatus.READY),
+    job.c.options.like('%"cpu_bind"%'),
+)
+"""The ready jobs that decide whether they are bound to cores."""
 _near, _far = dependency.alias("d"), dependency.alias("m")
 JOINS = pick(job, "id name status options").where(
     among(job.c.status, NOT_STARTED),
