@@ -396,6 +396,16 @@ async def test_stderr_tail_in_the_overview(story: Story) -> None:
         await until(pilot, lambda: "End of standard error" not in screen_text(pilot))
 
 
+async def test_output_of_a_completed_job(story: Story) -> None:
+    story.file(FIRST, "o").write_text("".join(f"epoch {number}\n" for number in range(99)))
+    story.run(FIRST)
+    async with story.app().run_test(size=(160, 60)) as pilot:
+        await until(pilot, sees(pilot, "first"))
+        story.end(FIRST, 0)
+        await until(pilot, sees(pilot, "Command", "End of standard output", "epoch 98"))
+        assert "standard error" not in screen_text(pilot)
+
+
 async def test_stdout_tail_in_the_overview(story: Story) -> None:
     story.file(FIRST, "e").touch()
     story.file(FIRST, "o").write_text("only here\n")

@@ -76,17 +76,21 @@ def job_page(facts: JobPageInput, width: int) -> LinkedLines:
         _add_neighbors(out, "Dependents", details.after, details.after_count, facts.jobs, width)
         out.add(*_reads_and_writes(details.io, width))
         out.add(*_command(details.record, width))
+    if details is not None and job.status is JobStatus.COMPLETED and details.stdout_tail:
+        out.add([], *_tail(heading("End of standard output"), details.stdout_tail, "muted"))
     return out.fit(width - 1)
 
 
 def _output_tail(details: Details) -> list[Line]:
     if details.stderr_tail:
-        head, lines, style = heading("End of standard error"), details.stderr_tail, "stderr"
-    elif details.stdout_tail:
+        return _tail(heading("End of standard error"), details.stderr_tail, "stderr")
+    if details.stdout_tail:
         head = heading("End of standard output", ("  standard error is empty", "faint"))
-        lines, style = details.stdout_tail, "text"
-    else:
-        return []
+        return _tail(head, details.stdout_tail, "text")
+    return []
+
+
+def _tail(head: Line, lines: Sequence[str], style: str) -> list[Line]:
     return [head, *([("  ", ""), (line, style)] for line in lines), []]
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 DETAILS_TICKS = 3
 """Ticks that a newly selected job waits for its details before it is shown without them."""
-TAIL_LINES = 6
-"""Lines of the standard error or output of a failed job."""
+TAIL_LINES, COMPLETED_LINES = 6, 12
+"""Lines of the output of a failed job and of a completed job, where they are the last part."""
 REREAD = 5000
 """Jobs of a group whose use of resources is read again while they run."""
 READ = 200
@@ -246,9 +246,10 @@ def read_details(store: Store, job_id: int) -> Details:
     record = queries.get_job(store, job_id)
     before, after = relations.dependencies(store, job_id), relations.dependents(store, job_id)
     io = relations.job_io(store, job_id)
-    troubled = JobStatus.from_word(str(record["status"])) in TROUBLED
-    tail = stderr_tail.of_job(store, job_id, TAIL_LINES) if troubled else None
-    troubled = troubled and tail is None
+    status = JobStatus.from_word(str(record["status"]))
+    tail = stderr_tail.of_job(store, job_id, TAIL_LINES) if status in TROUBLED else None
+    lines = COMPLETED_LINES if status is JobStatus.COMPLETED else TAIL_LINES
+    shows_output = status is JobStatus.COMPLETED or (status in TROUBLED and tail is None)
     wanted = ListSelection(job_id=job_id, reverse=True, limit=50)
     results = queries.list_results(store, record["workflow_id"], wanted)
     return Details(
@@ -259,7 +260,7 @@ def read_details(store: Store, job_id: int) -> Details:
         after=sorted(after, key=lambda one: attention(one.status))[:READ],
         after_count=len(after),
         stderr_tail=() if tail is None else tail.lines,
-        stdout_tail=stderr_tail.stdout_of_job(store, job_id, TAIL_LINES) if troubled else (),
+        stdout_tail=stderr_tail.stdout_of_job(store, job_id, lines) if shows_output else (),
         warnings=[sentence(one) for one in warnings_of(store, record["workflow_id"], job_id)],
         io={
             "files in": [str(one["path"]) for one in io.input_files],
