@@ -223,7 +223,10 @@ def plan_lines(
 ) -> list[str]:
     """Return one line for each kind of request, and for the jobs that get none."""
     kinds = Counter(_request_words(one) for one in planned.wanted)
-    lines = [f"{count(number, 'allocation')} of {words}" for words, number in kinds.items()]
+    lines = [
+        f"{count(number, 'allocation')} of {words}{' each' if number > 1 else ''}"
+        for words, number in kinds.items()
+    ]
     known = [start for start in starts or () if start is not None]
     if known:
         lines.append(f"estimated start in {duration(max(min(known) - time.time(), 0.0))}")
