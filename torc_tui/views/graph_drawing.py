@@ -169,7 +169,8 @@ class GraphDrawing:
         return window.runs()
 
     def _label(self, node: GraphNode) -> str:
-        label = shorten(one_line(node.label).translate(JOINERS), _LABEL_WIDTH, mark=self.cut_mark)
+        name = one_line(node.label).translate(JOINERS)
+        label = shorten(name, _LABEL_WIDTH, "middle", self.cut_mark)
         if node.kind in ("job", "more") and node.count > 1:
             label += f" {'x' if self.plain else '×'}{node.count}"
         return label

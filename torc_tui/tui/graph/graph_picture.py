@@ -189,5 +189,7 @@ class GraphCanvas(LineCanvas):
         """Scroll the selected box into view, and paint it."""
         picture = self.drawing
         if isinstance(picture, GraphPicture) and picture.selected is not None:
-            self.show_area(*picture.drawing.cell(picture.selected))
+            box, room = picture.drawing.box(picture.selected.node), self.scrollable_content_region
+            whole = box.w <= room.width and box.h <= room.height
+            self.show_area(*(box if whole else picture.drawing.cell(picture.selected)))
         self.redraw()
