@@ -50,7 +50,10 @@ def test_errors(torc: Any, ran: None, place: Path) -> None:
         assert found.code == code and message in found.err
     (place / "plain.yaml").write_text('jobs: [{name: a, command: "true"}]')
     assert torc("create", "plain.yaml").code == 0
-    assert "no job with parameters" in torc("results", "sweep", 2).err
+    assert torc("results", "sweep", 2).err == "No jobs.\n"
+    assert torc("results", "sweep", 2, "-f", "json").json == []
+    found = torc("results", "sweep", 2, "a")
+    assert found.code == 2 and "no job group 'a' with parameters" in found.err
     (place / "two.yaml").write_text(
         SPEC + '  - {name: "b_{i}", command: "true", parameters: {i: "1:2"}}'
     )

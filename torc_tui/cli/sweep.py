@@ -29,7 +29,11 @@ def sweep(call: Call) -> None:
     """List the jobs of one group."""
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
-    found = _chosen(sweeps_of(workflows.snapshot(call.store, workflow_id).jobs), options.group)
+    sweeps = sweeps_of(workflows.snapshot(call.store, workflow_id).jobs)
+    if not sweeps and options.group is None:
+        call.show_list("jobs", list(_SHOWN.values()), [])
+        return
+    found = _chosen(sweeps, options.group)
     values = read_values(call.store, found.ids, _figures(options.path))
     if options.path is None:
         every = [offer.path for offer in values.offers]
@@ -54,8 +58,6 @@ def _chosen(sweeps: list[Sweep], name: str | None) -> Sweep:
     known = {one.name: one for one in sweeps}
     if name in known:
         return known[name]
-    if not known:
-        raise NotFound("the workflow has no job with parameters")
     if name is None:
         if len(known) == 1:
             return sweeps[0]
@@ -64,5 +66,5 @@ def _chosen(sweeps: list[Sweep], name: str | None) -> Sweep:
             hint=f"name one of them: {listed(list(known))}",
         )
     near = nearest(name, known)
-    hint = f"did you mean {near}?" if near else f"job groups: {listed(list(known))}"
+    hint = f"did you mean {near}?" if near else f"job groups: {listed(list(known)) or 'none'}"
     raise NotFound(f"there is no job group {name!r} with parameters", hint=hint)

@@ -28,7 +28,7 @@ _FIXED = (
     TableColumn("memory", "peak mem", 9, minimum=8, importance=4, align="right"),
     TableColumn("exit", "exit", 5, minimum=4, importance=6, align="right"),
     TableColumn("attempt", "attempt", 8, importance=8, align="right"),
-    TableColumn("name", "job", 24, minimum=10, importance=7, grow=1),
+    TableColumn("name", "job", 14, minimum=10, importance=7, grow=1),
 )
 _SIGN = TableColumn("sign", "", 1, importance=0, sortable=False)
 
