@@ -57,6 +57,8 @@ def test_every_command_line(
             line += " --quiet --max-parallel-jobs 1 --time-limit 5"
         if command.names[0] == "wait":
             line += " --timeout 0"
+        if command.names[0] == "database serve":
+            line += " --pg-bin /nowhere"
         if command.names[0] == "events monitor":
             line += " --duration 0"
         monkeypatch.setattr("sys.stdin", io.StringIO(""))

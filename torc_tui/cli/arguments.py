@@ -135,6 +135,13 @@ def _positive(value: str) -> int:
     return number
 
 
+def _port(value: str) -> int:
+    number = _count(value)
+    if not 1024 <= number <= 65535:
+        raise ValueError
+    return number
+
+
 def _cpus(value: str) -> float:
     from torc_tui.workflow_file.size_checks import cpus
     from torc_tui.workflow_file.values import InvalidValue
@@ -230,6 +237,7 @@ def _factor(value: str) -> float:
 COUNT = _checked(_count, "a whole number from 0")
 CPUS = _checked(_cpus, "a number of CPUs such as 2 or 0.5")
 POSITIVE = _checked(_positive, "a whole number greater than 0")
+PORT = _checked(_port, "a port from 1024 to 65535")
 INTEGER = _checked(_integer, "a whole number")
 SECONDS = _checked(_number_to(MOST_SECONDS), "a number of seconds")
 GIB = _checked(_number_to(MOST_GIB), f"a number of GiB from 0 to {MOST_GIB}")
@@ -250,6 +258,7 @@ _METAVARS: dict[Callable[[str], Any], str] = {
     COUNT: "N",
     CPUS: "N",
     POSITIVE: "N",
+    PORT: "PORT",
     INTEGER: "N",
     SECONDS: "SECONDS",
     GIB: "GIB",

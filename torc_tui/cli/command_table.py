@@ -33,6 +33,7 @@ from torc_tui.cli.arguments import (
     OFFSET,
     ORDER,
     PERCENT,
+    PORT,
     POSITIVE,
     RECORD,
     RUNTIME,
@@ -1399,6 +1400,11 @@ CLUSTER_COMMANDS = (
     ),
 )
 
+SERVER_DIRECTORY = arg(
+    "--directory DIR",
+    "password, copies and address, in a directory that all machines see",
+    complete="directory",
+)
 _NEW_FILE = arg("file", "new file", complete="file")
 
 PROGRAM_COMMANDS = (
@@ -1423,6 +1429,37 @@ PROGRAM_COMMANDS = (
         "database:recover",
         "Copy what can be read of a damaged database into a new one",
         (_NEW_FILE,),
+        formats=TEXT,
+    ),
+    CliCommand(
+        ("database serve",),
+        "database_server:serve",
+        "Run a PostgreSQL server for your workflows on several machines",
+        (
+            SERVER_DIRECTORY,
+            arg("--data DIR", "data, on a local disk", complete="directory"),
+            arg("--host NAME", "name by which other machines reach this one"),
+            arg("--port", "port (default: made from your user id)", type=PORT),
+            arg("--pg-bin DIR", "programs of PostgreSQL", complete="directory"),
+            arg("--dump-every", "time between copies (default: 10 minutes)", type=RUNTIME),
+            flag("--fast-commits", "do not wait for the disk; a crash of the host loses commits"),
+            flag("--from-dump", "start from the copy although the last server did not stop"),
+            flag("--detach", "return when the server answers"),
+        ),
+        formats=TEXT,
+    ),
+    CliCommand(
+        ("database stop",),
+        "database_server:stop",
+        "Stop the server of `torc database serve`",
+        (SERVER_DIRECTORY,),
+        formats=TEXT,
+    ),
+    CliCommand(
+        ("database status",),
+        "database_server:status",
+        "Show where the server of `torc database serve` runs",
+        (SERVER_DIRECTORY,),
         formats=TEXT,
     ),
     CliCommand(("config show",), "config:show", "Show every setting and its origin"),
@@ -1495,7 +1532,7 @@ GROUPS = {
     "slurm": "Allocations of a cluster: preview, status, watch, pause, cancel, logs …",
     "hpc": "The cluster: partitions",
     "gpu": "GPUs of this machine that are set aside",
-    "database": "The database: check, backup, recover",
+    "database": "The database: check, backup, recover, serve …",
     "config": "Settings: show, paths, init, validate",
 }
 """First words of commands of two words, with their help."""
