@@ -25,7 +25,7 @@ def test_output(small: int, programs: Path, command: Any, encoding: str) -> None
         if not argument.flags[0].startswith("-")
         and argument.flags[0] not in ("workflows", "file", "shell", "state")
     )
-    if command.names[0] in ("run", "wait"):
+    if command.names[0] in ("run", "wait", "events monitor", "slurm watch"):
         line += " --help"
     done = subprocess.run(
         [str(programs / "torc"), *command.names[0].split(), *line.split()],

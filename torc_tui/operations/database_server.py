@@ -26,6 +26,7 @@ from torc_tui.operations.postgresql_programs import last_message, run_program
 from torc_tui.operations.server_files import ADMIN, DATABASE, USER, ServerFiles, ServerRecord
 from torc_tui.resources.machine_identity import hostname
 from torc_tui.resources.process_identity import process_started
+from torc_tui.store import server_admin
 from torc_tui.store.connect import connect_postgresql
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ class DatabaseServer:
             self._wait_until_ready()
             if is_new:
                 self._create_database()
-            self._admit(clients=True)
+            with self._connected("postgres") as connection:
+                server_admin.admit(connection, USER)
         except BaseException:
             self._terminate()
             raise
@@ -213,22 +215,10 @@ class DatabaseServer:
 
     def _create_database(self) -> None:
         with self._connected("postgres") as connection:
-            password = self._files.get_password()
-            connection.execute(f"CREATE ROLE {USER} NOLOGIN PASSWORD '{password}'")
-            connection.execute(f"CREATE DATABASE {DATABASE} OWNER {USER}")
+            server_admin.create_database(connection, DATABASE, USER, self._files.get_password())
         if self._files.dump.exists():
             words = ("--no-owner", f"--role={USER}", "-d", DATABASE)
             self._run("pg_restore", *words, str(self._files.dump))
-
-    def _admit(self, *, clients: bool) -> None:
-        """Let clients connect; or let none, and end the connections of those there are."""
-        with self._connected("postgres") as connection:
-            connection.execute(f"ALTER ROLE {USER} {'LOGIN' if clients else 'NOLOGIN'}")
-            if not clients:
-                connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    f" WHERE usename = '{USER}'"
-                )
 
     # -- while it runs
 
@@ -240,7 +230,7 @@ class DatabaseServer:
     def dump(self) -> bool:
         """Copy the database into the directory, unless nothing has changed since the last time."""
         with self._connected(DATABASE) as connection:
-            (position,) = connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()
+            position = server_admin.log_position(connection)
         if position == self._dumped:
             return False
         made = self._files.directory / "torc.dump.new"
@@ -256,7 +246,9 @@ class DatabaseServer:
         if self.has_ended or self._record is None:
             return
         try:
-            self._admit(clients=False)  # what they stored after the dump would not be in it
+            with self._connected("postgres") as connection:
+                # What clients stored after the dump would not be in it.
+                server_admin.expel(connection, USER)
             self.dump()
             self._files.save(self._record._replace(stopped_at=time.time()))
         finally:
