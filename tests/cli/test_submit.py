@@ -98,3 +98,12 @@ def test_groups_are_paused_and_resumed(torc: Any, place: Path, cluster: Path) ->
     assert "queue group 'main' is paused" in torc("slurm", "status", "1").err
     assert torc("slurm", "resume", "1").code == 0
     assert "paused" not in torc("slurm", "status", "1").err
+
+
+def test_wait_knows_of_allocations(torc: Any, place: Path, cluster: Path) -> None:
+    torc("create", "w.yaml")
+    torc("init", "1")
+    missing = "workflow 1 has no active runner"
+    assert missing in torc("wait", "1", "--timeout", "0.1").err
+    torc("submit", "1", "--no-watch")
+    assert missing not in torc("wait", "1", "--timeout", "0.1").err

@@ -115,7 +115,10 @@ def wait(call: Call) -> int:
             feed.wait(min(left, _LONGEST_WAIT))
             workflow = workflows.get_workflow(call.store, workflow.id)
             if not (
-                warned or is_complete(workflow.counts) or active_runners(call.store, workflow.id)
+                warned
+                or is_complete(workflow.counts)
+                or active_runners(call.store, workflow.id)
+                or _is_submitted(call, workflow.id)
             ):
                 print_stderr(without_runner(workflow.id))
                 warned = True
@@ -126,6 +129,15 @@ def wait(call: Call) -> int:
     elif is_complete(workflow.counts):
         output.line(f"Workflow {workflow.id} ({workflow.name}) {workflow.state}")
     return _exit_status(workflow)
+
+
+def _is_submitted(call: Call, workflow_id: int) -> bool:
+    """Return whether an allocation is open, or a process requests them."""
+    from torc_tui.store import allocations
+
+    with call.store.read() as conn:
+        watched = allocations.lease(conn, f"allocator:{workflow_id}") is not None
+        return watched or bool(allocations.open_of(conn, workflow_id))
 
 
 def _exit_status(workflow: Workflow) -> int:
