@@ -162,6 +162,8 @@ async def press_all(
         opens = command.id == "activate" and isinstance(base, WorkflowsScreen)
         if opens or command.id in EXTERNAL | LATER | {"back", "palette"}:
             continue
+        # A refusal of the previous key may come late.
+        await until(pilot, lambda: not app.reader.is_busy and not app.inbox)
         done.clear()
         app.clear_notifications()
         await pilot.pause(PAUSE)

@@ -203,7 +203,7 @@ class Finder(Overlay[K], Generic[K]):
 
     DEFAULT_CSS = """
     Finder { align: center top; }
-    Finder > .box { width: 90; height: 70%; margin: 2 0 0 0; }
+    Finder > .box { width: 120; height: 70%; margin: 2 0 0 0; }
     Finder.-small > .box { height: 96%; margin: 0; }
     Finder Input { border: none; height: 1; padding: 0; background: $surface; }
     Finder VirtualTable { height: 1fr; background: $surface; }
