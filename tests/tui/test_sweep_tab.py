@@ -256,6 +256,14 @@ async def test_heat_map_keys(story: SweepStory) -> None:
         await until(pilot, lambda: pane.sweep.table.order == [8, 9])
 
 
+async def test_a_long_path_leaves_room_for_the_parameters(story: SweepStory) -> None:
+    for job in LOSSES:
+        story.write(job, {"k" * 300: 0.5})
+    async with story.app().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "v", "v")
+        await until(pilot, sees(pilot, ".kkk", "…  by lr (rows) and d (columns)"))
+
+
 async def test_heat_map_follows_the_run(story: SweepStory) -> None:
     async with story.app().run_test(size=(200, 40)) as pilot:
         pane = await opened(pilot, "v", "v")

@@ -28,6 +28,7 @@ from torc_tui.tui.widgets.painted import StatusLine
 from torc_tui.views.heat_map import AGGREGATIONS, HeatMap, Pair, heat_map, pairs
 from torc_tui.views.status_bar import MOST_TELLING
 from torc_tui.views.sweep import Sweep
+from torc_tui.views.text_cells import shorten
 from torc_tui.wording import status_counts
 
 UPDATE_SHARE = 20
@@ -159,8 +160,8 @@ class HeatPart(CommandNode, Vertical):
 
     def _title(self, heat: HeatMap) -> list[Span]:
         rows, columns = map(sanitize, heat.pair)
-        name = title_of(heat.column)
-        spans: list[Span] = [(sanitize(name), "header-strong")]
+        name = shorten(sanitize(title_of(heat.column)), max(12, self.size.width // 2))
+        spans: list[Span] = [(name, "header-strong")]
         if heat.is_aggregated or heat.aggregation != "mean":
             of = "number of values" if heat.aggregation == "count" else heat.aggregation
             spans.append((f"  {of} of each cell", "header"))
