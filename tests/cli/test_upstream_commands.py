@@ -114,6 +114,16 @@ def test_results_with_logs(torc: Any, small: int) -> None:
     assert "Stdout" in torc("results", "list", small, "--include-logs", "--wide").out
 
 
+def test_bundle_and_analyze_logs(torc: Any, small: int, place: Path) -> None:
+    torc("run", small, "-q")
+    (place / "bundles").mkdir()
+    for options in (["-o", "torc_output", "--bundle-dir", "bundles"], ["-o", "bundles"]):
+        assert torc("logs", "bundle", small, *options).code == 0
+        (place / "bundles" / f"wf{small}.tar.gz").unlink()
+    assert torc("logs", "bundle", small).code == 0 and Path(f"wf{small}.tar.gz").exists()
+    assert torc("logs", "analyze", "torc_output", "--workflow-id", small).code == 0
+
+
 def test_diagnose_and_reconcile(torc: Any, small: int) -> None:
     torc("init", small)
     assert torc("workflows", "diagnose", small).out == torc("why", "-w", small).out

@@ -96,7 +96,9 @@ def bundle(call: Call) -> None:
     logs = chosen_logs(
         call.store, workflow_id, failed=options.failed, group=options.group, every_attempt=True
     )
-    path = Path(options.output or f"wf{workflow_id}.tar.gz")
+    path = Path(options.output or ".")
+    if path.is_dir():
+        path /= f"wf{workflow_id}.tar.gz"
     number = write_bundle(call.store, workflow_id, logs, path)
     record = {"workflow_id": workflow_id, "path": str(path), "logs": number}
     call.done(record, f"Wrote {count(number, 'log')} of workflow {workflow_id} to {path}")

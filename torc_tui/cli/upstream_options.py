@@ -43,6 +43,7 @@ OPTIONS: Mapping[str, Mapping[str, str | NoEffect]] = {
         "--sample-interval-seconds": _VALUE,
     },
     "init": _AT_ONCE,
+    "logs": {"--bundle-dir": "--output", "--output-dir": _VALUE, "--workflow-id": "--workflow"},
     "reinit": _AT_ONCE,
     "rerun": {
         "--workflow-id": "--workflow",
