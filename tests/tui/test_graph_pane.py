@@ -90,6 +90,18 @@ async def test_arrows_walk_along_links(story: Workspace) -> None:
             await until(pilot, lambda name=name: selected(pilot) == name, f"{key} to {name}")  # type: ignore[misc]  # a default value
 
 
+async def test_the_footer_has_one_entry_for_the_arrows(story: Workspace) -> None:
+    """It stands for an arrow that leads to a box, and is left out where none does."""
+    async with story.app().run_test(size=(100, 60)) as pilot:
+        await open_graph(pilot)
+        found = [one.id for one in screen(pilot).available() if one.id.startswith("graph-")]
+        assert found == ["graph-down", "graph-ancestors"]
+        assert screen_text(pilot).count("walk") == 1
+        await pilot.press("a")
+        await until(pilot, lambda: "train_{i}" not in screen_text(pilot))
+        await until(pilot, lambda: "walk" not in screen_text(pilot))
+
+
 async def test_arrows_walk_through_an_opened_group(story: Workspace) -> None:
     async with story.app().run_test(size=(100, 60)) as pilot:
         await open_graph(pilot)

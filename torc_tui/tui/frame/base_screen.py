@@ -150,16 +150,21 @@ class TorcScreen(CommandNode, Screen[None]):
         return command.id == "next-pane" and (in_text or len(self.focus_chain) < 2)
 
     def available(self) -> list[AppCommand]:
-        """Return the commands for the footer: those with a handler that would do something now."""
+        """Return the commands for the footer: those with a handler that would do something now.
+
+        The first of these in a row stands for the row.
+        """
         here = contexts(self)
         keymap, handlers = self.torc.keymap, self.torc.handlers_here()
-        return [
-            command
-            for command in footer(here)
-            if command.id in handlers
-            and not self.is_idle(command)
-            and any(keymap.find(key, here) is command for key in keymap.keys(command.id))
-        ]
+        found: dict[object, AppCommand] = {}
+        for command in footer(here):
+            if (
+                command.id in handlers
+                and not self.is_idle(command)
+                and any(keymap.find(key, here) is command for key in keymap.keys(command.id))
+            ):
+                found.setdefault(command.row or command.id, command)
+        return list(found.values())
 
     def show_keys(self) -> None:
         """Update the footer."""

@@ -9,7 +9,7 @@ from torc_tui.tui.frame.command import hidden as _hidden
 TAB_COMMANDS: tuple[AppCommand, ...] = (
     # -- graph
     *(_hidden(f"graph-{arrow}", "walk", f"Select the box {side}, along a link or beside this one",
-              "graph", arrow, vim=f"{key}  {arrow}", footer=8 if arrow == "left" else 0,
+              "graph", arrow, vim=f"{key}  {arrow}", footer=8,
               row=("graph-left", "graph-right")) for key, arrow, side in ARROWS),
     _c("graph-zoom-in", "zoom in", "Show more detail in the boxes", "graph", "+"),
     _c("graph-zoom-out", "zoom out", "Show less detail in the boxes", "graph", "-"),

@@ -35,7 +35,7 @@ from torc_tui.views.graph_fit import GraphShape, fit_drawing
 from torc_tui.views.graph_grid import Room
 from torc_tui.views.graph_model import JobGraph
 from torc_tui.views.graph_scene import GraphNode, Scene
-from torc_tui.views.graph_walk import next_in_turn
+from torc_tui.views.graph_walk import STEPS, next_in_turn, walk
 from torc_tui.views.workflow_view import WorkflowView
 
 ROOMY = 8
@@ -318,6 +318,10 @@ class GraphPane(Pane):
     def _name_idle(self) -> None:
         """Leave the commands out of the footer that would do nothing."""
         node, idle = self._selected_node(), set()
+        if self.picture is not None:
+            drawing, spot = self.picture.drawing, self.picture.selected
+            dead = (heading for heading in STEPS if walk(drawing, spot, heading) is None)
+            idle |= {f"graph-{heading}" for heading in dead}
         if node is None or node.count == 1:
             idle.add("graph-expand")
         if node is None:
