@@ -139,7 +139,11 @@ def test_cancel(user: Submitter) -> None:
     assert answer["canceled_slurm_jobs"] == 2 and answer["errors"] == []
     wait_for(lambda: not user.open_jobs(), lambda: str(user.open_jobs()), interval=0.05)
     assert time.monotonic() - began < 15.0
-    assert set(user.site.statuses().values()) == {"canceled"}
+    wait_for(
+        lambda: set(user.site.statuses().values()) == {"canceled"},
+        lambda: str(user.site.statuses()),
+        interval=0.1,
+    )
 
 
 def test_two_watchers(user: Submitter) -> None:
