@@ -51,3 +51,15 @@ def test_paused(bench: Make) -> None:
     pause_workflow(it.outside, it.workflow_id)
     other.step([], 5.0)
     assert it.status() == {"a": "terminated"}
+
+
+def test_canceled(bench: Make) -> None:
+    """A runner that is stopped because its workflow is canceled leaves no interrupted jobs."""
+    from torc_tui.operations.workflows import cancel_workflow
+
+    it = bench(HANDLED)
+    it.step()
+    it.engine.stop()
+    cancel_workflow(it.outside, it.workflow_id)
+    it.step()
+    assert it.status() == {"a": "canceled"}

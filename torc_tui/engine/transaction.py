@@ -21,9 +21,9 @@ from torc_tui.engine.placer import Placed, Placer
 from torc_tui.engine.state import RunnerState
 from torc_tui.lifecycle.decide import CANCEL
 from torc_tui.lifecycle.fingerprint import Fingerprint
-from torc_tui.model import AttemptKey, Event, Exited, Measured, NotStarted, Started
+from torc_tui.model import AttemptKey, Cause, Event, Exited, Measured, NotStarted, Started
 from torc_tui.reasons import Kind, Reason, because, decode
-from torc_tui.records import dataclass, field
+from torc_tui.records import dataclass, field, replace
 from torc_tui.status import TROUBLED, JobStatus
 from torc_tui.store import fingerprints, run_context, scheduling, sql, workflows
 from torc_tui.store.connection import Connection
@@ -152,7 +152,7 @@ class StepTransaction:
             self._ends.judge(
                 conn,
                 state.in_flight[report.key.job_id],
-                report,
+                self._with_cancellation(report),
                 outputs.get(report.key, _NO_OUTPUTS),
                 is_ending=state.stopping is not None,
             )
@@ -175,6 +175,12 @@ class StepTransaction:
                 check = outputs.get(one.exited.key, _NO_OUTPUTS)
                 scheduling.set_file_times(conn, check.times)
                 self._record(conn, one.exited, self._seen.get(one.exited.key))
+
+    def _with_cancellation(self, report: Exited) -> Exited:
+        """Return the end of a job of a canceled workflow, whose runner may be stopped for that."""
+        if report.cause is Cause.STOPPED and self._state.shared.is_canceled:
+            return replace(report, cause=Cause.CANCELED)
+        return report
 
     def _record_series(self, conn: Connection) -> None:
         """Record the measures over time of attempts that have ended, and of some that run."""
