@@ -88,12 +88,12 @@ class WorkflowsScreen(TorcScreen):
         before = self.rows.records
         now = self.rows.records = {workflow.id: workflow for workflow in listed.workflows}
         self.table.empty = self.rows.nothing(self.torc.keymap.key)
-        if not now:
-            self.table.refresh()
         self.rows.measure()
         self.table.layout_of_columns.made_for = NEVER
         self.table.changed({key for key in now if before.get(key) != now[key]})
         self.table.reorder()
+        if not self.table.order:
+            self.table.refresh()  # its sentence is another one now
         if self.at is not None and now:
             self.table.select(self.at)
             self.at = None
