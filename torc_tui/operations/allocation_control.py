@@ -18,11 +18,14 @@ from torc_tui.operations.allocation_updates import look_at, record_look
 from torc_tui.operations.submit_options import SubmitOptions
 from torc_tui.quoting import nearest
 from torc_tui.reasons import Reason
-from torc_tui.store import allocations
+from torc_tui.store import allocations, sql
 from torc_tui.store.allocations import AllocationRow
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import append
 from torc_tui.wording import listed
+
+_RUNNER_SECONDS = 3.0
+"""How long canceling a workflow waits for its runners."""
 
 
 def cancel_allocations(
@@ -58,13 +61,28 @@ def cancel_workflow(
 ) -> CanceledWorkflow:
     """Cancel everything that has not finished, and all allocations of the workflow."""
     jobs = workflow_operations.cancel_workflow(store, workflow_id, force=force, actor=actor)
-    if not open_allocations(store, workflow_id):
+    number = len(open_allocations(store, workflow_id))
+    if not number:
         return CanceledWorkflow(jobs)
+    _wait_for_runners(store, workflow_id)
     try:
-        done = cancel_allocations(store, this_cluster(), workflow_id)
+        cancel_allocations(store, this_cluster(), workflow_id)
     except TorcError as error:
         return CanceledWorkflow(jobs, 0, (f"allocations were not canceled: {error.message}",))
-    return CanceledWorkflow(jobs, len(done))
+    return CanceledWorkflow(jobs, number)
+
+
+def _wait_for_runners(store: Store, workflow_id: int) -> None:
+    """Let runners cancel their jobs before their allocations are canceled under them.
+
+    A runner that the cluster stops records its jobs as interrupted, not as canceled.
+    """
+    end = time.monotonic() + _RUNNER_SECONDS
+    while time.monotonic() < end:
+        with store.read() as conn:
+            if not conn.rows(sql.HELD_IN_ALLOCATIONS, workflow_id=workflow_id):
+                return
+        time.sleep(0.1)
 
 
 def delete_workflows(
