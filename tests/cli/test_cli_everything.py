@@ -59,6 +59,8 @@ def test_every_command_line(
             line += " --timeout 0"
         if command.names[0] == "database serve":
             line += " --pg-bin /nowhere"
+        if command.names[0] == "slurm watch":
+            line += " --help"  # it waits until all jobs have finished
         if command.names[0] == "events monitor":
             line += " --duration 0"
         monkeypatch.setattr("sys.stdin", io.StringIO(""))
