@@ -155,9 +155,9 @@ async def test_commands_and_handlers_are_the_same(story: Story) -> None:
         app.open_list(new_from="")
         await until(pilot, lambda: isinstance(app.screen, NewWorkflow) and app.screen.is_mounted)
         found |= handled(app)
-    # Those of the tabs Rerun and Results are handled only where they have rows or parameters; their
+    # Those of the tabs Rerun, Results and Files need rows, parameters or a file of several kinds; their
     # own tests have some.
-    own = {"failures", "plan", "results", "sweep", "heat"}
+    own = {"failures", "plan", "results", "sweep", "heat", "files"}
     others = {command.id for command in COMMANDS if {*command.where} <= own}
     assert found | others == set(BY_ID)
 
