@@ -623,7 +623,7 @@ def test_a_template_changes_no_value(text: str) -> None:
     after.merge(tomllib.loads(found), "after")
     assert before.values == {key: after.values[key] for key in before.values}
     used = tomllib.loads(re.sub(r"(?m)^# (\w+ = )", r"\1", with_template("", "torc.toml")))
-    assert set(used) == {"database", "safe_directories", "client", "notify", "tui"}
+    assert set(used) == {"database", "safe_directories", "client", "notify", "tui", "cluster"}
     assert set(used["client"]["run"]) >= {"num_cpus", "gpu_foreign"}
 
 

@@ -29,6 +29,7 @@ def reasons(site: Site) -> set[str]:
     return {sentence(reason) for (text,) in rows if (reason := decode(text))}
 
 
+@pytest.mark.long
 def test_lost_node(site: Site) -> None:
     """A node loses its power: the other runner starts its jobs again, without a retry."""
     jobs = [f"j{n}" for n in range(6)]

@@ -79,6 +79,7 @@ def test_signal_race(site: Site, start: str) -> None:
     assert Counter(one[0] for one in site.attempts() if one[1] == "completed") == Counter(jobs)
 
 
+@pytest.mark.long
 def test_leaving(site: Site) -> None:
     """A runner leaves an allocation whose node cannot run what is left, the others go on."""
     requests = [

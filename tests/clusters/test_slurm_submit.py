@@ -87,6 +87,7 @@ def user(site: Site) -> Iterator[Submitter]:
     submitter.close()
 
 
+@pytest.mark.long
 def test_staged_pipeline(user: Submitter) -> None:
     """Three stages with different requests finish without any other command."""
     works = [job(f"work_{n}", "sleep 1", resource_requirements="work") for n in range(8)]
@@ -105,6 +106,7 @@ def test_staged_pipeline(user: Submitter) -> None:
     wait_for(lambda: not user.open_jobs(), "no allocation is left", interval=0.1)
 
 
+@pytest.mark.long
 def test_lost_node(user: Submitter) -> None:
     """A node that loses its power costs its jobs an attempt, and no command."""
     works = [job(f"work_{n}", "sleep 4", resource_requirements="work") for n in range(4)]
@@ -116,6 +118,7 @@ def test_lost_node(user: Submitter) -> None:
     assert set(counted(user.site, "end").values()) == {1}
 
 
+@pytest.mark.long
 def test_futile_allocations(user: Submitter) -> None:
     """Allocations in which no job can start are requested twice, then no more."""
     user.set("PROLOGUE", "echo no runner here; exit 0")
@@ -214,6 +217,7 @@ def test_job_that_fits_no_partition(user: Submitter) -> None:
     user.site.wait_for_status("completed", 1)
 
 
+@pytest.mark.long
 def test_silent_controller(user: Submitter) -> None:
     """A controller that does not answer is an error of the environment; nothing is lost."""
     number = user.site.create(

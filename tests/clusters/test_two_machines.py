@@ -72,6 +72,7 @@ def finish(process: subprocess.Popen[str]) -> str:
     return output
 
 
+@pytest.mark.long
 def test_share(start: Start, tmp_path: Path, postgresql_url: str) -> None:
     """Both machines work on the jobs, none of which runs twice."""
     jobs = [f"j{n}" for n in range(40)]

@@ -223,7 +223,7 @@ async def restore(
 @pytest.mark.parametrize(
     "state",
     [
-        pytest.param(state, marks=() if state in ("running", "failed") else pytest.mark.long)
+        pytest.param(state, marks=() if state == "running" else pytest.mark.long)
         for state in STATES
         if state != "empty"
     ],
@@ -280,7 +280,13 @@ async def test_keys_of_sweeps(tmp_path: Path, done: list[str], view: str) -> Non
     place.store.close()
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(one, marks=() if one in ("empty", "failed") else pytest.mark.long)
+        for one in STATES
+    ],
+)
 async def test_keys_of_the_list(tmp_path: Path, done: list[str], state: str) -> None:
     place = EveryKeyStory(tmp_path, state)
     async with place.app(workflow_id=None).run_test(size=(120, 36), notifications=True) as pilot:

@@ -188,6 +188,7 @@ async def test_other_views(story: Story) -> None:
 async def test_walk_through_a_directory(story: Story) -> None:
     async with story.app().run_test(size=(160, 45)) as pilot:
         await open_file(pilot, "figures")
+        await until(pilot, lambda: view(pilot).has_content_focus)
         await until(pilot, sees(pilot, "sub/", "1 entry"))
         await pilot.press("enter")
         await until(pilot, sees(pilot, "deep.txt", "part of     figures"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
@@ -193,6 +194,22 @@ def test_a_shared_gpu_has_several_lanes() -> None:
     ]  # fmt: skip
 
 
+Zone = Callable[[str], None]
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Zone]:
+    """Set the time zone of this process for one test."""
+
+    def choose(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield choose
+    monkeypatch.undo()
+    time.tzset()
+
+
 @pytest.mark.parametrize(
     ("step", "shown"),
     [
@@ -204,17 +221,15 @@ def test_a_shared_gpu_has_several_lanes() -> None:
         (3600, "08:00"),
     ],
 )
-def test_labels(monkeypatch: pytest.MonkeyPatch, step: float, shown: str) -> None:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
+def test_labels(zone: Zone, step: float, shown: str) -> None:
+    zone("UTC")
     assert label(BEGIN + 10.25, step) == shown
     assert label(BEGIN + 16 * 3600, 3600) == "01-16"
 
 
 @pytest.mark.parametrize("cell", [0.001, 0.1, 1.0, 7.0, 400.0, 100_000.0])
-def test_ticks_are_round_and_apart(monkeypatch: pytest.MonkeyPatch, cell: float) -> None:
-    monkeypatch.setenv("TZ", "Asia/Kolkata")  # five hours and a half ahead
-    time.tzset()
+def test_ticks_are_round_and_apart(zone: Zone, cell: float) -> None:
+    zone("Asia/Kolkata")  # five hours and a half ahead
     found = ticks(TimeScale(BEGIN, cell), range(200))
     assert 3 <= len(found) <= 15
     step = step_of(cell)
