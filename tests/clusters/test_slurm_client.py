@@ -115,9 +115,7 @@ def test_silence_is_no_refusal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
     bin_with(tmp_path, monkeypatch, sbatch=script, scontrol="exit 1")
-    monkeypatch.setattr(
-        commands.run_command, "__kwdefaults__", {"text": "", "environ": None, "timeout": 1.0}
-    )
+    monkeypatch.setattr(commands, "TIMEOUT_SECONDS", 0.5)
     with pytest.raises(ClusterSilent):
         Slurm().submit(REQUEST)
 

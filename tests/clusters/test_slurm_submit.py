@@ -135,7 +135,9 @@ def test_futile_allocations(user: Submitter) -> None:
 def test_cancel(user: Submitter) -> None:
     """Canceling a workflow leaves no allocation in the queue."""
     works = [job(f"work_{n}", "sleep 100", resource_requirements="work") for n in range(16)]
-    user.submit(workflow(*works, resource_requirements=[{**WORK, "runtime": "PT10M"}]))
+    user.submit(
+        workflow(*works, resource_requirements=[{**WORK, "runtime": "PT10M"}]), "--no-watch"
+    )
     user.site.wait_for_status("running", 2)
     began = time.monotonic()
     answer = json.loads(user.site.torc("cancel", "1", "-f", "json"))
@@ -167,7 +169,7 @@ def test_refused_request(user: Submitter) -> None:
     )
     (user.site.folder / "w.yaml").write_text(text)
     done = subprocess.run(
-        [TORC, "submit", "w.yaml", "--yes"],
+        [TORC, "submit", "w.yaml", "--yes", "--no-watch"],
         env=user.site.slurm.environment,
         cwd=user.site.folder,
         capture_output=True,

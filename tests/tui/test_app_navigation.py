@@ -350,7 +350,16 @@ async def test_unreadable_database(tmp_path: Path) -> None:
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("size", [(200, 60), (80, 24), (40, 10), (5, 3), (1, 1)])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param((200, 60), marks=pytest.mark.long),
+        (80, 24),
+        (40, 10),
+        pytest.param((5, 3), marks=pytest.mark.long),
+        (1, 1),
+    ],
+)
 async def test_sizes_and_resize(story: Story, size: tuple[int, int]) -> None:
     story.initialize()
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:

@@ -370,9 +370,15 @@ async def test_a_workflow_without_parameters(tmp_path: Path) -> None:
             assert "Heat map" not in screen_text(pilot)
 
 
-@pytest.mark.parametrize("environ", [{}, {"NO_COLOR": "1"}, {"COLORTERM": "", "TERM": "xterm"},
-                                     {"TERM": "linux", "LANG": "C", "COLORTERM": ""}],
-                         ids=["color", "mono", "16", "ascii"])  # fmt: skip
+@pytest.mark.parametrize(
+    "environ",
+    [
+        pytest.param({}, id="color"),
+        pytest.param({"NO_COLOR": "1"}, id="mono", marks=pytest.mark.long),
+        pytest.param({"COLORTERM": "", "TERM": "xterm"}, id="16", marks=pytest.mark.long),
+        pytest.param({"TERM": "linux", "LANG": "C", "COLORTERM": ""}, id="ascii"),
+    ],
+)
 async def test_sizes(story: SweepStory, environ: Mapping[str, str]) -> None:
     app = story.app(environ=ENVIRON | environ)
     async with app.run_test(size=(200, 60)) as pilot:
