@@ -60,9 +60,10 @@ SYSTEM = {"benchmarks", "examples", "gpu", "robust", "storms", "triage"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of the directories above, which a quick run leaves out."""
+    """Mark the tests of the directories above and those with Slurm; a quick run leaves them out."""
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).parts[0] in SYSTEM:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in SYSTEM or item.get_closest_marker("slurm"):
             item.add_marker(pytest.mark.system)
 
 

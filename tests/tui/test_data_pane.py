@@ -30,6 +30,8 @@ from torc_tui.tui.widgets.dialogs import Ask, TextDialog
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.wording import readable
 
+pytestmark = pytest.mark.system
+
 SPEC = """
 name: lab
 user_data:

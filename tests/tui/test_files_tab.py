@@ -26,6 +26,8 @@ from torc_tui.tui.files.files_pane import FilesPane
 from torc_tui.tui.files.read_file import DiskState
 from torc_tui.tui.look.text_layout import line_width
 
+pytestmark = pytest.mark.system
+
 SPEC = """
 name: pipeline
 files:

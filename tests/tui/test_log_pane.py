@@ -23,6 +23,8 @@ from torc_tui.tui.logs.log_search import LogSearch
 from torc_tui.tui.logs.log_view import LogView
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 
+pytestmark = pytest.mark.system
+
 SPEC = """
 name: pipeline
 jobs:

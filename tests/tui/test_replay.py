@@ -19,6 +19,8 @@ from torc_tui.tui.workflows.replay_controller import ReplayController
 from torc_tui.tui.workflows.tab_host import TABS
 from torc_tui.wording import time_of_day
 
+pytestmark = pytest.mark.system
+
 S = JobStatus
 BEGIN = 1_800_000_000.0
 SPEC = """

@@ -28,6 +28,8 @@ from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.views.heat_map import HeatMap, heat_map
 from torc_tui.views.sweep import PARAMETER, JobValues, Sweep, SweepValues, sweeps_of
 
+pytestmark = pytest.mark.system
+
 S = JobStatus
 SPEC = """
 name: search
