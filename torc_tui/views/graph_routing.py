@@ -83,8 +83,8 @@ class _Gap:
     def tracks(self) -> tuple[dict[tuple[int, int], int], int]:
         """Return the track, from 0, of each pair of units whose link turns, and their number."""
         for _ in range(_ATTEMPTS):
-            track, count, stuck = self._assign()
-            if not self._move_entries(stuck):
+            track, count, stuck, behind = self._assign()
+            if not (self._move_entries(stuck) or self._move_entries(behind)):
                 break
         found = {
             (above, below): at
@@ -94,8 +94,11 @@ class _Gap:
         }
         return found, count
 
-    def _assign(self) -> tuple[dict[int, int], int, list[int]]:
-        """Return the tracks, their number, and the buses that waited for each other's tracks."""
+    def _assign(self) -> tuple[dict[int, int], int, list[int], list[int]]:
+        """Return the tracks, their number, and the buses that waited for each other's tracks.
+
+        The first of these buses got tracks all the same; the others waited behind one of them.
+        """
         spans = self._spans()
         later = self._later(spans)
         waiting = dict.fromkeys(spans, 0)
@@ -107,20 +110,22 @@ class _Gap:
         track: dict[int, int] = {}
         taken: list[list[tuple[int, int]]] = []
         stuck: list[int] = []
+        behind: list[int] = []
         while len(track) < len(spans):
             if ready:
                 bus = ready.pop(0)
             else:
-                left = (bus for bus in spans if bus not in track)
+                left = [bus for bus in spans if bus not in track]
                 bus = min(left, key=lambda bus: (waiting[bus], spans[bus]))
                 stuck.append(bus)
+                behind += left
             track[bus] = _take(taken, least[bus], spans[bus])
             for other in sorted(later.get(bus, ())):
                 least[other] = max(least[other], track[bus] + 1)
                 waiting[other] -= 1
                 if not waiting[other] and other not in track:
                     ready.append(other)
-        return track, len(taken), stuck
+        return track, len(taken), stuck, behind
 
     def _spans(self) -> dict[int, tuple[int, int]]:
         """Return the cells between which each bus runs across, where it does."""
