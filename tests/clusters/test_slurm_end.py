@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from torc_tui.clusters import slurm
+from torc_tui.clusters import commands, slurm
 
 INSIDE = {"SLURM_JOB_ID": "3", "SLURMD_NODENAME": "n1"}
 
@@ -51,7 +51,7 @@ def test_no_squeue(tmp_path: Path) -> None:
 
 def test_slow_squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The wrapper script is killed; a child that keeps its output open delays nothing."""
-    monkeypatch.setattr(slurm, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(commands, "TIMEOUT_SECONDS", 0.2)
     environ = squeue(tmp_path, 'sleep 600 & echo $! > "${0%/*}/pid"; wait; echo "3|7"')
     assert end_of(environ) is None
     pid = tmp_path / "pid"

@@ -11,9 +11,6 @@ from collections.abc import Mapping
 
 from torc_tui.clusters.inside import ClusterAllocation, read_allocation
 
-TIMEOUT_SECONDS = 10.0
-"""Time limit of a Slurm command."""
-
 
 def current_allocation(environ: Mapping[str, str]) -> ClusterAllocation | None:
     """Return the allocation in which this process runs, with its end if Slurm reports it."""
@@ -37,7 +34,7 @@ def _memory_of_step(found: ClusterAllocation, environ: Mapping[str, str]) -> int
     if not (step.isascii() and step.isdigit()):
         return None
     command = ["scontrol", "-o", "show", "step", f"{found.native_id}.{step}"]
-    for line in _lines_of(command, {**environ, "LC_ALL": "C"}):
+    for line in _lines_of(command, environ):
         granted = re.search(r"\bTRES=(\S+)", line)
         if line.startswith(f"StepId={found.native_id}.{step} ") and granted:
             amounts = dict(part.partition("=")[::2] for part in granted[1].split(","))
@@ -62,8 +59,8 @@ def _end_of(native_id: str, environ: Mapping[str, str]) -> float | None:
     Some sites print other lines first.
     """
     command = ["squeue", "-h", "-j", native_id, "-o", "%A|%e"]
-    for line in _lines_of(command, {**environ, "LC_ALL": "C", "SLURM_TIME_FORMAT": "%s"}):
-        number, _, end = line.strip().partition("|")
+    for line in _lines_of(command, environ):
+        number, _, end = line.partition("|")
         if number == native_id and end.isascii() and end.isdigit() and len(end) < 12:
             return float(end) or None
     return None
@@ -71,21 +68,11 @@ def _end_of(native_id: str, environ: Mapping[str, str]) -> float | None:
 
 def _lines_of(command: list[str], environ: Mapping[str, str]) -> list[str]:
     """Return the lines that a command prints; none if it cannot be run or takes too long."""
-    import subprocess  # most runners do not run in an allocation
-    from tempfile import TemporaryFile
+    # Most runners do not run in an allocation.
+    from torc_tui.clusters.base import ClusterSilent
+    from torc_tui.clusters.commands import clean_environ, run_command
 
-    with TemporaryFile() as output:  # a pipe could be held open by a child of a wrapper script
-        try:
-            subprocess.run(
-                command,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.DEVNULL,
-                timeout=TIMEOUT_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return []
-        output.seek(0)
-        return output.read().decode(errors="replace").splitlines()
+    try:
+        return run_command(command, environ=clean_environ(environ)).lines
+    except ClusterSilent:
+        return []
