@@ -81,7 +81,10 @@ def status(call: Call) -> int:
     files = _files(call)
     record = files.record()
     if record is None:
-        raise NotFound(f"no server was started from {files.directory}")
+        raise NotFound(
+            f"no server was started from {files.directory}",
+            hint="`torc database serve` starts one",
+        )
     state = "stopped" if record.stopped_at else "running" if answers(record) else "not answering"
     dumped_at = files.dump.stat().st_mtime if files.dump.exists() else None
     found = {

@@ -19,6 +19,9 @@ from torc_tui.resources.partitions import Partition
 class ClusterSilent(TorcError):
     """The batch system did not answer: whether it did what was asked is unknown."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="try again; `sinfo` shows whether the cluster answers")
+
 
 class ClusterRefused(Refused):
     """The batch system refused a request; the message has its own words."""

@@ -188,7 +188,7 @@ class FilesPane(Pane):
         file, view = self.chosen, self.file_view
         if file is None:
             self._path = ""
-            view.nothing("" if self.rows.files else "No job of this workflow declares a file.")
+            view.nothing("" if self.rows.files else "`files` in the workflow file declares files.")
         elif file != view.file:
             view.begin(file)
             self._read(file.place)
