@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +109,46 @@ def test_wait_knows_of_allocations(torc: Any, place: Path, cluster: Path) -> Non
     assert missing in torc("wait", "1", "--timeout", "0.1").err
     torc("submit", "1", "--no-watch")
     assert missing not in torc("wait", "1", "--timeout", "0.1").err
+
+
+def started(place: Path, word: str) -> None:
+    """Let the allocation have started 100 s ago, and end now."""
+    now = int(time.time())
+    (place / "queue").write_text(f"7|{word}|{now - 100}|{now}|n1|x|None\n")
+
+
+def test_usage_without_accounting(torc: Any, place: Path, cluster: Path) -> None:
+    torc("submit", "w.yaml", "--no-watch")
+    started(place, "COMPLETED")
+    torc("slurm", "status", "1")
+    answer = torc("slurm", "usage", "1", "-f", "json").json
+    [one] = answer["allocations"]
+    assert (one["native_id"], one["elapsed"], one["source"]) == ("7", 100.0, "torc")
+    assert answer["total"]["idle_share"] == 1.0
+    answer = torc("slurm", "usage", "1")
+    assert "0.03 node hours, 0.03 CPU hours, 100 % not held by any job" in answer.out
+    answer = torc("slurm", "sacct", "1")
+    assert answer.code == 2 and "`torc slurm usage` shows" in answer.err
+
+
+def test_usage_by_the_accounting(torc: Any, place: Path, cluster: Path) -> None:
+    row = "7|torc-wf1|COMPLETED|0:0|200|2|1|00:50.0|100K|cpu=2,mem=1M,node=1|n1"
+    (cluster / "sacct").write_text(f"#!/bin/bash\necho '{row}'\n")
+    torc("submit", "w.yaml", "--no-watch")
+    started(place, "COMPLETED")
+    torc("slurm", "status", "1")
+    [one] = torc("slurm", "usage", "1", "-f", "json").json["allocations"]
+    assert (one["elapsed"], one["cpus"], one["source"]) == (200.0, 2, "accounting")
+    assert one["cpu_efficiency"] == 0.125
+    [record] = torc("slurm", "sacct", "1", "-f", "json").json
+    assert (record["id"], record["cpu_time"], record["memory"]) == ("7", 50.0, 1 << 20)
+    torc("slurm", "sacct", "1", "--save-json", "-o", "out")
+    assert json.loads((place / "out/sacct_wf1.json").read_text()) == [record]
+
+
+def test_accounting_of_nothing(torc: Any, place: Path, cluster: Path) -> None:
+    torc("create", "w.yaml")
+    answer = torc("slurm", "sacct", "1")
+    assert answer.code == 2 and "has no allocation that Slurm knows" in answer.err
+    assert torc("slurm", "usage", "1", "-f", "json").json["allocations"] == []
+    assert torc("slurm", "sacct", "1", "-o", "x").code == 2

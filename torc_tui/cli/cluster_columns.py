@@ -22,6 +22,14 @@ def _left(record: Record) -> object:
     return duration(end - time.time())
 
 
+def _percent(key: str) -> Callable[[Record], object]:
+    return shown(key, lambda share: f"{share * 100:.0f} %")
+
+
+def _hours(key: str) -> Callable[[Record], object]:
+    return shown(key, lambda hours: f"{hours:.2f}")
+
+
 ALLOCATIONS = (
     ID,
     OutputColumn("Slurm", "native_id"),
@@ -56,4 +64,32 @@ PARTITIONS = (
     OutputColumn("CPUs", "cpus"),
     OutputColumn("Memory", shown("memory", size)),
     OutputColumn("GPUs", _json_or_none("gpus"), some=True),
+)
+ALLOCATION_USE = (
+    ID,
+    OutputColumn("Slurm", "native_id"),
+    OutputColumn("Group", "queue_group", 4, cut="middle"),
+    OutputColumn("State", "state", 3),
+    OutputColumn("Nodes", "nodes", 2),
+    OutputColumn("CPUs", "cpus", 2),
+    OutputColumn("Elapsed", shown("elapsed", duration)),
+    OutputColumn("Node hours", _hours("node_hours")),
+    OutputColumn("CPU hours", _hours("cpu_hours"), 3),
+    OutputColumn("CPU used", _percent("cpu_efficiency")),
+    OutputColumn("Peak memory", shown("peak_memory", size), 3),
+    OutputColumn("Memory used", _percent("memory_efficiency")),
+    OutputColumn("Idle", _percent("idle_share")),
+    OutputColumn("Jobs", "jobs", 2),
+)
+ACCOUNT_RECORDS = (
+    OutputColumn("Slurm", "id"),
+    OutputColumn("Name", "name", 3, cut="middle"),
+    OutputColumn("State", "state"),
+    OutputColumn("Exit", "exit_code", 2),
+    OutputColumn("Nodes", "nodelist", 2),
+    OutputColumn("CPUs", "cpus", 2),
+    OutputColumn("Elapsed", shown("elapsed", duration)),
+    OutputColumn("CPU time", shown("cpu_time", duration)),
+    OutputColumn("Peak memory", shown("peak_memory", size)),
+    OutputColumn("Memory", shown("memory", size), 2),
 )

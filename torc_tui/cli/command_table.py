@@ -1391,6 +1391,18 @@ CLUSTER_COMMANDS = (
         (_ALLOCATION,),
         TEXT,
     ),
+    _list("slurm usage", "slurm_usage:usage", "Show how well the allocations were used"),
+    CliCommand(
+        ("slurm sacct",),
+        "slurm_usage:sacct",
+        "Show what the accounting of Slurm knows of the allocations",
+        (
+            WORKFLOW,
+            flag("--save-json", "write the records to sacct_wfID.json instead"),
+            arg("-o --output-dir DIR", "where --save-json writes", complete="directory"),
+        ),
+        LIST,
+    ),
     CliCommand(
         ("hpc partitions",),
         "slurm:partitions",

@@ -82,6 +82,27 @@ class SeenAllocation(NamedTuple):
     ends_at: float | None = None
 
 
+class AccountRecord(NamedTuple):
+    """A line of the accounting: an allocation, or with ``step`` one of its steps.
+
+    ``elapsed`` and ``cpu_time`` are in seconds; ``cpus``, ``memory`` (bytes) and ``nodes`` are what
+    was granted on all nodes; ``peak_memory`` (bytes) is of the task that used most. None: unknown.
+    """
+
+    native_id: str
+    step: str
+    name: str
+    state: str
+    exit_code: str
+    elapsed: float
+    cpus: int | None
+    nodes: int | None
+    cpu_time: float | None
+    peak_memory: int | None
+    memory: int | None
+    nodelist: str = ""
+
+
 class Cluster(Protocol):
     """A batch system."""
 
@@ -105,6 +126,12 @@ class Cluster(Protocol):
 
     def ended(self, ids: Collection[str]) -> Mapping[str, SeenAllocation]:
         """Return what the accounting knows of these allocations; nothing if there is none."""
+
+    def accounts(self, ids: Collection[str]) -> list[AccountRecord]:
+        """Return what the accounting knows of allocations and their steps.
+
+        Raise ClusterRefused if the batch system has no accounting.
+        """
 
     def estimate(self, request: AllocationRequest) -> float | None:
         """Return when the request would start; None if that is unknown."""

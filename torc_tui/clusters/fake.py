@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from torc_tui.clusters.base import (
+    AccountRecord,
     AllocationRequest,
     ClusterRefused,
     ClusterSilent,
@@ -45,6 +46,7 @@ class FakeCluster:
         self.is_cut_off = False
         self.starts_at: float | None = None
         self.has_accounting = False
+        self.account_records: list[AccountRecord] = []
         self.requests: dict[str, AllocationRequest] = {}
         self.calls: dict[str, int] = {}
         self._partitions = list(partitions)
@@ -99,6 +101,13 @@ class FakeCluster:
         """Return ended allocations if the test turned the accounting on."""
         self._called("ended")
         return {one: self._ended[one] for one in ids if self.has_accounting and one in self._ended}
+
+    def accounts(self, ids: Collection[str]) -> list[AccountRecord]:
+        """Return the records that the test gave; refuse if the accounting is off."""
+        self._called("accounts")
+        if not self.has_accounting:
+            raise ClusterRefused("the fake cluster has no accounting")
+        return [one for one in self.account_records if one.native_id in ids]
 
     def estimate(self, request: AllocationRequest) -> float | None:
         """Return the estimate that the test gave."""

@@ -9,8 +9,9 @@ import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 
-from torc_tui.clusters import slurm_output
+from torc_tui.clusters import slurm_accounts, slurm_output
 from torc_tui.clusters.base import (
+    AccountRecord,
     AllocationRequest,
     ClusterRefused,
     ClusterSilent,
@@ -88,6 +89,19 @@ class Slurm:
         except ClusterSilent:
             return {}
         return {} if done.code else slurm_output.accounts(done.lines)
+
+    def accounts(self, ids: Collection[str]) -> list[AccountRecord]:
+        """Return what the accounting knows of allocations and their steps."""
+        if not ids:
+            return []
+        fields = ",".join(slurm_accounts.FIELDS)
+        done = run_command(["sacct", "-n", "-P", "-o", fields, "-j", ",".join(ids)])
+        if done.code:
+            raise ClusterRefused(
+                f"Slurm has no accounting to show: {done.message}",
+                hint="`torc slurm usage` shows what torc itself has measured",
+            )
+        return slurm_accounts.read_accounts(done.lines)
 
     def estimate(self, request: AllocationRequest) -> float | None:
         """Return when the request would start; None if that is unknown."""

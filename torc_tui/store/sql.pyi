@@ -214,6 +214,10 @@ class EndedAttemptsRow(NamedTuple):
     output_dir: str | None; compute_node_id: int | None; stdio: str | None
 def ENDED_ATTEMPTS(*, workflow_id: int) -> EndedAttemptsRow: ...
 def ENDED_ATTEMPTS_OF_JOB(*, job_id: int) -> EndedAttemptsRow: ...
+class EndedInAllocationsRow(NamedTuple):
+    allocation_id: int; compute_node_id: int | None; started_at: float; ended_at: float
+    cpu_time: float | None; peak_memory: int | None; allocation: str | None
+def ENDED_IN_ALLOCATIONS(*, workflow_id: int) -> EndedInAllocationsRow: ...
 class EndsBeforeRow(NamedTuple):
     name: str; data: str
 def ENDS_BEFORE(*, job_id: int) -> EndsBeforeRow: ...
@@ -662,6 +666,10 @@ class RunningAttemptsRow(NamedTuple):
     id: int; attempt_id: int; compute_node_id: int | None; status: JobStatus
     started_at: float | None; allocation: str | None
 def RUNNING_ATTEMPTS(*, workflow_id: int) -> RunningAttemptsRow: ...
+class RunningInAllocationsRow(NamedTuple):
+    allocation_id: int; compute_node_id: int | None; started_at: float | None
+    allocation: str | None
+def RUNNING_IN_ALLOCATIONS(*, workflow_id: int) -> RunningInAllocationsRow: ...
 class RunContextRow(NamedTuple):
     name: str; run_id: int; directory: str; env: str; execution_config: str
     use_pending_failed: bool; require_user_data: bool; settings: str

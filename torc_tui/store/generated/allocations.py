@@ -31,6 +31,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "ends_at ended_at jobs_started stdout actor settings:json"),
     "DROP_LEASE": ("DELETE FROM lease WHERE lease.name = ?1 AND lease.holder = ?2", "name "
         "holder"),
+    "ENDED_IN_ALLOCATIONS": ("SELECT compute_node.allocation_id AS allocation_id, "
+        "result.compute_node_id, result.started_at, result.ended_at, result.cpu_time, "
+        "result.peak_memory, result.allocation FROM result JOIN compute_node ON compute_node.id "
+        "= result.compute_node_id WHERE result.workflow_id = ?1 AND compute_node.allocation_id "
+        "IS NOT NULL", "workflow_id", "allocation_id compute_node_id started_at ended_at "
+        "cpu_time peak_memory allocation:json"),
     "HELD_IN_ALLOCATIONS": ("SELECT compute_node.allocation_id AS allocation_id, count(*) AS "
         "number FROM job JOIN compute_node ON compute_node.id = job.compute_node_id WHERE "
         "job.workflow_id = ?1 AND job.status IN (3, 4) AND compute_node.allocation_id IS NOT "
@@ -79,6 +85,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "compute_node.allocation_id IS NOT NULL ORDER BY compute_node.id", "workflow_id", "id "
         "hostname node_name allocation_id num_cpus memory gpus:json ends_at heartbeat_at "
         "started_at"),
+    "RUNNING_IN_ALLOCATIONS": ("SELECT compute_node.allocation_id AS allocation_id, "
+        "job.compute_node_id, job.started_at, job.allocation FROM job JOIN compute_node ON "
+        "compute_node.id = job.compute_node_id WHERE job.workflow_id = ?1 AND job.status = 4 "
+        "AND compute_node.allocation_id IS NOT NULL", "workflow_id", "allocation_id "
+        "compute_node_id started_at allocation:json"),
     "SCHEDULE_ACTIONS": ("SELECT action.id, action.trigger_type, action.job_ids, "
         "action.settings, action.executed_run_id FROM action WHERE action.workflow_id = ?1 AND "
         "action.action_type = 'schedule_nodes' ORDER BY action.id", "workflow_id", "id "

@@ -14,6 +14,7 @@ from torc_tui.store.statements.terms import (
     Bulk,
     ByDialect,
     among,
+    columns,
     given,
     of_workflow,
     param,
@@ -73,8 +74,29 @@ STARTED_IN_ALLOCATION = select(
     ).label("number")
 )
 """How many attempts started in an allocation."""
+_of_node = required("allocation_id", compute_node.c.allocation_id)
+ENDED_IN_ALLOCATIONS = (
+    select(
+        _of_node,
+        *columns(result, "compute_node_id started_at ended_at cpu_time peak_memory allocation"),
+    )
+    .select_from(result)
+    .join(compute_node, compute_node.c.id == result.c.compute_node_id)
+    .where(of_workflow(result), compute_node.c.allocation_id.is_not(None))
+)
+"""The attempts that ran in allocations, with what they held and used."""
+RUNNING_IN_ALLOCATIONS = (
+    select(_of_node, *columns(job, "compute_node_id started_at allocation"))
+    .select_from(job)
+    .join(compute_node, compute_node.c.id == job.c.compute_node_id)
+    .where(
+        of_workflow(job),
+        among(job.c.status, {JobStatus.RUNNING}),
+        compute_node.c.allocation_id.is_not(None),
+    )
+)
 HELD_IN_ALLOCATIONS = (
-    select(required("allocation_id", compute_node.c.allocation_id), func.count().label("number"))
+    select(_of_node, func.count().label("number"))
     .select_from(job)
     .join(compute_node, compute_node.c.id == job.c.compute_node_id)
     .where(
