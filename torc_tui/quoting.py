@@ -6,10 +6,11 @@ Every message that repeats a name, a value or a pattern does so through this mod
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+from torc_tui.lazy_regex import regex
+
+CONTROL = regex(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Characters that a name cannot hold: control characters, line breaks and lone surrogates."""
 
 HINT_LENGTH = 300

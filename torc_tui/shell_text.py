@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Literal, NamedTuple
 
-_HEREDOC = re.compile(r"<<(-?)[ \t]*(?:'([^'\n]+)'|\"([^\"\n]+)\"|(\\?)([A-Za-z_][\w.-]*))")
-_ORDINARY = re.compile(r"[^\\$\"'`#()<\n]+")
-_ORDINARY_QUOTED = re.compile(r"[^\\$\"`]+")
-_ARITHMETIC = re.compile(r"\(\([^()]*(?:\([^()]*\)[^()]*)*\)\)|\[\[.*?\]\]", re.DOTALL)
-_ARRAY = re.compile(r"=\([^()]*\)")
+from torc_tui.lazy_regex import regex
+
+_HEREDOC = regex(r"<<(-?)[ \t]*(?:'([^'\n]+)'|\"([^\"\n]+)\"|(\\?)([A-Za-z_][\w.-]*))")
+_ORDINARY = regex(r"[^\\$\"'`#()<\n]+")
+_ORDINARY_QUOTED = regex(r"[^\\$\"`]+")
+_ARITHMETIC = regex(r"\(\([^()]*(?:\([^()]*\)[^()]*)*\)\)|\[\[.*?\]\]", re.DOTALL)
+_ARRAY = regex(r"=\([^()]*\)")
 HIDDEN = "\0"
 """Stands for a character that `plain_text` hides."""
 

@@ -9,26 +9,27 @@ from __future__ import annotations
 
 import re
 
+from torc_tui.lazy_regex import regex
 from torc_tui.quoting import quoted
 
-_MEMORY = re.compile(r"(\d{1,19})\s*([kmgt]?)", re.IGNORECASE)
+_MEMORY = regex(r"(\d{1,19})\s*([kmgt]?)", re.IGNORECASE)
 _SHIFT = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _MEMORY_LIMIT = 1 << 60
-_PER_CENT = re.compile(r"(\d{1,3})\s*%")
+_PER_CENT = regex(r"(\d{1,3})\s*%")
 LEAST_GPU_MEMORY = 16 << 20
 """The smallest request of GPU memory: less is a forgotten unit."""
-_FACTOR = re.compile(r"[x×*]\s*(\d{1,6}(?:\.\d{1,6})?)", re.IGNORECASE)
+_FACTOR = regex(r"[x×*]\s*(\d{1,6}(?:\.\d{1,6})?)", re.IGNORECASE)
 MOST_FACTOR = 100
 
 _NUMBER = r"(\d{1,12}(?:[.,]\d{1,9})?)"
-_DURATION = re.compile(
+_DURATION = regex(
     rf"P(?:{_NUMBER}Y)?(?:{_NUMBER}M)?(?:{_NUMBER}W)?(?:{_NUMBER}D)?"
     rf"(?:T(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?",
     re.IGNORECASE,
 )
 _SECONDS = (31_557_600, 2_629_800, 604_800, 86_400, 3_600, 60, 1)
-_SHORT = re.compile(r"(\d+)\s*(s|sec|m|min|h|d)[a-z]*", re.IGNORECASE)
-_CLOCK = re.compile(r"(\d{1,4}):(\d{2}):(\d{2})")
+_SHORT = regex(r"(\d+)\s*(s|sec|m|min|h|d)[a-z]*", re.IGNORECASE)
+_CLOCK = regex(r"(\d{1,4}):(\d{2}):(\d{2})")
 
 
 def parse_memory(text: str | int) -> int:

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
 
-from torc_tui.patterns.automaton import Automaton, TooComplex
-from torc_tui.patterns.syntax import Unreadable, is_regular, read_tree, work
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torc_tui.patterns.automaton import Automaton
 
 MAX_CHARACTERS = 100_000
 """Largest length of a pattern."""
@@ -41,6 +43,8 @@ class Pattern:
 
     def __init__(self, text: str, *, ignore_case: bool = False) -> None:
         """Compile a pattern; raise PatternError if it is not valid."""
+        from torc_tui.patterns.syntax import Unreadable, read_tree, work  # few commands need it
+
         self.text = text
         flags = re.IGNORECASE if ignore_case else 0
         compiled = _compile(text, flags)
@@ -60,6 +64,12 @@ class Pattern:
         bits = self._work.search_bits(len(name))
         if bits <= _QUICK_BITS:
             return self._search(name) is not None
+        return self._search_slowly(name, bits)
+
+    def _search_slowly(self, name: str, bits: float) -> bool:
+        from torc_tui.patterns.automaton import Automaton, TooComplex
+        from torc_tui.patterns.syntax import is_regular
+
         if not is_regular(self._tree):
             if bits <= _ALLOWED_BITS:
                 return self._search(name) is not None

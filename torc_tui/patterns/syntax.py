@@ -10,6 +10,7 @@ import re
 from math import inf, log2
 from typing import NamedTuple
 
+from torc_tui.lazy_regex import regex
 from torc_tui.records import dataclass
 
 
@@ -67,7 +68,7 @@ _ESCAPE = (
     r"\\(?:N\{[^}]*\}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}"
     r"|0[0-7]{0,2}|[1-3][0-7]{2}|[1-9][0-9]?|.)"
 )
-_TOKEN = re.compile(
+_TOKEN = regex(
     rf"(?P<set>{_CLASS})|(?P<escape>{_ESCAPE})|(?P<comment>\(\?\#[^)]*\))"
     r"|(?P<backreference>\(\?P=[^)]*\))"
     r"|(?P<flags>\(\?(?P<only>[a-zA-Z]+)\))"

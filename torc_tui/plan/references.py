@@ -22,19 +22,19 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from torc_tui.lazy_regex import regex
 from torc_tui.model import JobSpec, Script
 from torc_tui.patterns import Pattern
 from torc_tui.plan.dependencies import Flow
 from torc_tui.plan.names import PlanProblems, key_of
 from torc_tui.quoting import nearest, quoted
-from torc_tui.shell_text import QuoteContext, shell_parts
 
 Section = Literal["files", "user_data"]
 Direction = Literal["input", "output"]
 
-_CANDIDATE = re.compile(r"\$\{(user-data|[A-Za-z_]+)\.((?:\$\{\w+\}|[^}])*)(\}?)")
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*|[0-9])|\(\(([\w\s+*/%-]+)\)\))")
-_BRACED = re.compile(r"\$\{\w+\}")
+_CANDIDATE = regex(r"\$\{(user-data|[A-Za-z_]+)\.((?:\$\{\w+\}|[^}])*)(\}?)")
+_VARIABLE = regex(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*|[0-9])|\(\(([\w\s+*/%-]+)\)\))")
+_BRACED = regex(r"\$\{\w+\}")
 _SECTIONS = ("files", "user_data")
 _DIRECTIONS = ("input", "output")
 _SHOWN = 80
@@ -204,6 +204,8 @@ def _is_escaped(text: str, start: int) -> bool:
 
 def _inside_quotes(text: str, tokens: dict[int, int]) -> set[int]:
     """Return the starts of the tokens inside double quotes, backquotes or here-documents."""
+    from torc_tui.shell_text import QuoteContext, shell_parts  # most commands quote no token
+
     return {
         part.start
         for part in shell_parts(text, tokens)

@@ -8,10 +8,10 @@ recomputed for all jobs when the requirements change.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torc_tui.lazy_regex import regex
 from torc_tui.model import FailureHandler, ResourceRequirements
 from torc_tui.records import replace
 from torc_tui.resources.ranking import rank
@@ -22,7 +22,7 @@ from torc_tui.store.encoding import dumps, loads
 from torc_tui.store.plan_rows import ADDED, REQUIREMENT_FIELDS, encode_rules
 from torc_tui.store.workflows import read_requirements
 
-_NUMBERED = re.compile(r"job(\d{1,9})")
+_NUMBERED = regex(r"job(\d{1,9})")
 
 
 def add_jobs(

@@ -7,20 +7,20 @@ or that stands outside all quotes of a command.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from torc_tui.errors import Problem
+from torc_tui.lazy_regex import regex
 from torc_tui.model import Json
 from torc_tui.quoting import HINT_LENGTH, nearest, quoted, shorten
 from torc_tui.shell_text import plain_text
 from torc_tui.workflow_file.document import List, Map
 
-_BRACES = re.compile(
+_BRACES = regex(
     r"\{\{(?P<escaped>[A-Za-z_][\w-]*)\}\}|(?<!\$)\{(?P<name>[A-Za-z_]\w*)(?::[^{}\s]*)?\}"
 )
-_DOUBLE_QUOTED = re.compile(r'"((?:\\.|[^"\\])*)"')
-_PROGRAM = re.compile(r"(?:\s-\w*[ce]|\b(?:awk|gawk|mawk|jq|sed|perl)(?:\s+-\S+)*)\s*$")
+_DOUBLE_QUOTED = regex(r'"((?:\\.|[^"\\])*)"')
+_PROGRAM = regex(r"(?:\s-\w*[ce]|\b(?:awk|gawk|mawk|jq|sed|perl)(?:\s+-\S+)*)\s*$")
 """Text before a quoted program, which has a meaning for braces itself."""
 
 _KEYS = {"jobs": ("name", "command"), "files": ("name", "path")}

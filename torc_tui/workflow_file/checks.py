@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from torc_tui.lazy_regex import regex
 from torc_tui.model import Json
 from torc_tui.patterns import Pattern, PatternError
 from torc_tui.quoting import quoted, wrong_name
@@ -32,7 +32,7 @@ Check = Callable[[Json], Json]
 MADE: dict[Check, tuple[Any, ...]] = {}
 """Checks created by functions of this module -> name and arguments of the function."""
 INTEGER_LIMIT = 2**31 - 1
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = regex(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def made(check: Check, *arguments: Any) -> Check:

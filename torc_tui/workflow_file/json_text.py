@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torc_tui.errors import Problem, SpecSyntaxError
+from torc_tui.lazy_regex import regex
 from torc_tui.model import Json
 from torc_tui.workflow_file.document import (
     MAX_DEPTH,
@@ -26,12 +27,12 @@ from torc_tui.workflow_file.document import (
 if TYPE_CHECKING:
     from torc_tui.json_errors import JsonError
 
-_TOKEN = re.compile(
+_TOKEN = regex(
     r""""[^"\\]*(?:\\.[^"\\]*)*"|'[^'\\]*(?:\\.[^'\\]*)*'"""
     r"""|//[^\n\r\u2028\u2029]*|/\*.*?\*/|[{}\[\],:]|[^\s{}\[\],:"'/]+""",
     re.DOTALL,
 )
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = regex(r"\\u[dD][89a-fA-F]")
 _SMALL = 20_000
 
 

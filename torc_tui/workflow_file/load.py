@@ -16,6 +16,7 @@ from posixpath import splitext
 from typing import TYPE_CHECKING, BinaryIO
 
 from torc_tui.errors import Problem, SpecError, SpecSyntaxError
+from torc_tui.lazy_regex import regex
 from torc_tui.model import WorkflowSpec
 from torc_tui.quoting import nearest, quoted, shorten
 from torc_tui.records import replace
@@ -42,7 +43,7 @@ _READERS = {
 
 _MAX_SIZE = 256 << 20
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_LIKE_KDL = re.compile(r'^\s*(?:name|job|file|user_data|parameters)\s+(?:"|\w+=|\{)', re.MULTILINE)
+_LIKE_KDL = regex(r'^\s*(?:name|job|file|user_data|parameters)\s+(?:"|\w+=|\{)', re.MULTILINE)
 
 
 def load(path: str | Path, values: Mapping[str, str] | None = None) -> WorkflowSpec:

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from torc_tui.lazy_regex import regex
 from torc_tui.model import Json, Value
 from torc_tui.quoting import quoted
 from torc_tui.workflow_file.document import List
@@ -20,15 +21,13 @@ from torc_tui.workflow_file.values import INTEGER, NUMBER, InvalidValue, as_writ
 LIMIT = 1_000_000
 """Largest number of values, and of combinations, in one file; more are considered a mistake."""
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+NAME = regex(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 _SLIP = "[0-9OolI]"
-_NEARLY_NUMBER = re.compile(rf"[-+]?{_SLIP}+(?:\.{_SLIP}*)?(?:[eE][-+]?{_SLIP}+)?")
+_NEARLY_NUMBER = regex(rf"[-+]?{_SLIP}+(?:\.{_SLIP}*)?(?:[eE][-+]?{_SLIP}+)?")
 """A number, or a mistyped number: the letter O for 0, l or I for 1."""
 
-_ITEM = re.compile(
-    r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^,]*?))\s*(?:,|$)""", re.DOTALL
-)
+_ITEM = regex(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^,]*?))\s*(?:,|$)""", re.DOTALL)
 _TOLERANCE = "1e-10"
 
 ReadText = Callable[[str], str]

@@ -8,9 +8,9 @@ continues the name of a key, with a hint.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection
 
+from torc_tui.lazy_regex import regex
 from torc_tui.model import Json, Value
 from torc_tui.quoting import nearest, quoted
 
@@ -50,9 +50,9 @@ def suggestion(value: Json, words: Collection[str], otherwise: str | None = None
     return f"did you mean {quoted(near)}?" if near is not None else otherwise
 
 
-INTEGER = re.compile(r"[-+]?\d{1,18}")
-NUMBER = re.compile(r"[-+]?(?:\d{1,18}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][-+]?\d{1,2})?")
-SURROGATE = re.compile(r"[\ud800-\udfff]")
+INTEGER = regex(r"[-+]?\d{1,18}")
+NUMBER = regex(r"[-+]?(?:\d{1,18}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][-+]?\d{1,2})?")
+SURROGATE = regex(r"[\ud800-\udfff]")
 
 
 def string(value: Json) -> str:

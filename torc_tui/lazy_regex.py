@@ -1,0 +1,37 @@
+"""Compile regular expressions at their first use.
+
+Compiling the constants of the modules that every command imports takes longer than their import;
+most commands use few of them.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_METHODS = ("search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer")
+
+
+class _LazyRegex:
+    """Stands for a compiled pattern; keeps its methods as attributes once it is compiled."""
+
+    def __init__(self, text: str, flags: int) -> None:
+        self.pattern = text
+        self._flags = flags
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # asked for by copy and pickle
+            raise AttributeError(name)
+        compiled = re.compile(self.pattern, self._flags)
+        for method in _METHODS:
+            setattr(self, method, getattr(compiled, method))
+        return getattr(compiled, name)
+
+
+def regex(text: str, flags: int = 0) -> re.Pattern[str]:
+    """Return a pattern like `re.compile`, which is compiled at its first use."""
+    lazy: Any = _LazyRegex(text, flags)
+    return lazy  # type: ignore[no-any-return]  # it has all that is used of a pattern
