@@ -103,6 +103,8 @@ def _store(root: Path, lines: int) -> Cost:
         child = subprocess.Popen(
             command, cwd=folder, env=environment(folder), stdin=producer.stdout, stderr=error
         )
+        assert producer.stdout is not None
+        producer.stdout.close()  # otherwise the producer would wait for ever to write the rest
         stored = min(lines, MOST_UNFINISHED)  # reading pauses then, and no job ends
         while _read(folder, "SELECT count(*) FROM job") < stored:
             if time.perf_counter() - began > DEADLINE or child.poll() is not None:

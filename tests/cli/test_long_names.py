@@ -39,14 +39,43 @@ def test_long_names_work(torc: Any, place: Path, name: str) -> None:
     assert torc("rerun", f"1/{name}", "-y").code == 0
 
 
-@pytest.mark.parametrize("key", ["name", "jobs", "files", "user_data"])
-def test_longer_names_in_a_file(torc: Any, place: Path, key: str) -> None:
-    write(place, "x")
-    spec = json.loads((place / "w.json").read_text())
-    (spec if key == "name" else spec[key][0])["name"] = TOO_LONG
+ENTRIES: dict[str, dict[str, Any]] = {
+    "workflow": {"name": TOO_LONG},
+    "job": {"jobs": [{"name": TOO_LONG, "command": "x"}]},
+    "earlier name": {"jobs": [{"name": "a", "command": "x", "was": TOO_LONG}]},
+    "label": {"jobs": [{"name": "a", "command": "x", "labels": [TOO_LONG]}]},
+    "file": {"files": [{"name": TOO_LONG, "path": "p"}]},
+    "record": {"user_data": [{"name": TOO_LONG}]},
+    "undeclared record": {
+        "jobs": [{"name": "a", "command": f"x ${{user_data.output.{TOO_LONG}}}"}]
+    },
+    "requirements": {"resource_requirements": [{"name": TOO_LONG, "num_cpus": 1, "memory": "1m"}]},
+    "inline requirements": {
+        "jobs": [{"name": "a", "command": "x", "resource_requirements": {"name": TOO_LONG}}]
+    },
+    "failure handler": {"failure_handlers": [{"name": TOO_LONG, "rules": [{"exit_codes": [1]}]}]},
+    "scheduler": {"slurm_schedulers": [{"name": TOO_LONG, "account": "x"}]},
+}
+"""What brings a name -> keys of a workflow file."""
+
+
+@pytest.mark.parametrize("kind", ENTRIES)
+def test_longer_names_in_a_file(torc: Any, place: Path, kind: str) -> None:
+    spec = {"name": "w", "jobs": [{"name": "b", "command": "x"}]} | ENTRIES[kind]
     (place / "w.json").write_text(json.dumps(spec))
     answer = torc("validate", "w.json")
     assert answer.code == 2 and WORDS in answer.err and TOO_LONG not in answer.err
+
+
+@pytest.mark.parametrize("section", ["files", "user_data", "resource_requirements", "jobs"])
+def test_longer_names_in_an_export(torc: Any, place: Path, section: str) -> None:
+    write(place, "x")
+    torc("create", "w.json")
+    document = torc("workflows", "export", 1).json
+    document[section][0]["name"] = TOO_LONG
+    (place / "e.json").write_text(json.dumps(document))
+    answer = torc("workflows", "import", "e.json")
+    assert answer.code == 2 and WORDS in answer.err
 
 
 def test_longer_names_after_expansion(torc: Any, place: Path) -> None:
@@ -67,6 +96,12 @@ def test_longer_names_after_expansion(torc: Any, place: Path) -> None:
         ("user-data", "update", "x", "-w", "1", "-n", TOO_LONG),
         ("files", "create", "1", "-n", TOO_LONG, "-p", "y"),
         ("spawn", "w.json", "--lineage", TOO_LONG),
+        ("jobs", "create", "1", "-n", TOO_LONG, "--command", "x"),
+        ("jobs", "update", "1", "--label", TOO_LONG),
+        ("user-data", "create", "1", "-n", TOO_LONG),
+        ("resource-requirements", "create", "1", "-n", TOO_LONG),
+        ("run", "1", "--label", TOO_LONG),
+        ("workflows", "import", "w.json", "--name", TOO_LONG),
     ],
     ids=lambda words: " ".join(words[:2]),
 )

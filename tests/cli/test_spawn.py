@@ -67,6 +67,15 @@ def test_lineage_goes_on(torc: Any, place: Path) -> None:
     assert (place / "log").read_text() == "g0 0\nit 1\nit 2\nit 3\nit 4\n"
 
 
+def test_lineage_whose_record_has_too_long_a_name(torc: Any, place: Path) -> None:
+    command = fragment(place) + " --state 1 --lineage " + "l" * 995
+    write(place, [{"name": "p", "command": f"{command}; test $? = 2"}])
+    assert torc("run", "w.json", "-q").code == 0
+    assert "has 1,003 characters; a name may have at most 1,000" in logs(place)
+    assert "give the lineage a shorter name with --lineage" in logs(place)
+    assert torc("user-data", "list", 1, "-f", "json").json == []
+
+
 def test_limit_of_generations(torc: Any, place: Path) -> None:
     (place / "chain.sh").write_text(
         'torc spawn - <<END\n{"jobs": [{"name": "g$((TORC_GENERATION + 1))",'

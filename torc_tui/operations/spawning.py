@@ -23,7 +23,7 @@ from torc_tui.operations.appending import Appended, append_plan
 from torc_tui.operations.known_parts import read_known_parts
 from torc_tui.operations.new_dependents import join_edges, pattern_edges
 from torc_tui.plan.fragment import check, digest, resolve_fragment
-from torc_tui.quoting import quoted
+from torc_tui.quoting import quoted, wrong_name
 from torc_tui.status import HELD, JobStatus
 from torc_tui.store import spawned, sql, user_data
 from torc_tui.store.connection import Connection
@@ -242,6 +242,10 @@ class _Spawning:
         if not self.spec.jobs:
             data["generation"] = self.generation - 1
         name, caller = f"lineage_{self.lineage}", self.caller
+        wrong = wrong_name(name)
+        if wrong is not None:
+            hint = "give the lineage a shorter name with --lineage"
+            raise Refused(f"the name of the record {quoted(name)} {wrong}", hint=hint)
         found = self.conn.one(sql.USER_DATA_BY_NAME, workflow_id=caller.workflow_id, name=name)
         number = found.id if found is not None else self._new_record(name)
         job = (caller.job_id, caller.run_id, caller.attempt_id)

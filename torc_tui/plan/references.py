@@ -27,7 +27,7 @@ from torc_tui.model import JobSpec, Script
 from torc_tui.patterns import Pattern
 from torc_tui.plan.dependencies import Flow
 from torc_tui.plan.names import PlanProblems, key_of
-from torc_tui.quoting import nearest, quoted
+from torc_tui.quoting import nearest, quoted, wrong_name
 
 Section = Literal["files", "user_data"]
 Direction = Literal["input", "output"]
@@ -127,6 +127,10 @@ def _add(match: re.Match[str], found: ScannedText) -> None:
     if section in _SECTIONS and direction in _DIRECTIONS and dot:
         if not closed or not _is_name(name):
             found.errors.append(_invalid(match.group(), name))
+        elif (wrong := wrong_name(name)) is not None:
+            found.errors.append(
+                Fault(f"the name in the token {_shown(match.group())} {wrong}", None)
+            )
         else:
             found.tokens.append(Token(match.start(), match.end(), section, direction, name))  # type: ignore[arg-type]  # both were compared above
     elif section in _SECTIONS and not dot:

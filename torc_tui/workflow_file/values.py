@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 from torc_tui.lazy_regex import regex
 from torc_tui.model import Json, Value
-from torc_tui.quoting import nearest, quoted
+from torc_tui.quoting import nearest, quoted, wrong_name
 
 
 class InvalidValue(Exception):
@@ -74,6 +74,9 @@ def label(value: Json) -> str:
         raise InvalidValue(
             f"{quoted(checked)} is not a valid label", "labels cannot contain commas"
         )
+    wrong = wrong_name(checked)
+    if wrong is not None:
+        raise InvalidValue(f"{quoted(checked)} {wrong}")
     return checked
 
 
