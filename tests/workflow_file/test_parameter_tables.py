@@ -60,6 +60,10 @@ def test_rows_become_jobs_in_order(
     assert all(a.startswith(b) for a, b in zip(found, expected, strict=True)), found
 
 
+def test_a_cell_may_be_long() -> None:
+    assert read_table("t.csv", f"m\n{'x' * 200_000}\n").rows == [("x" * 200_000,)]
+
+
 def test_only_newlines_end_lines() -> None:
     """JSON may contain the other line separators of Unicode unescaped."""
     table = read_table("t.jsonl", '{"m": "a\u2028b"}\r\n{"m": "\x85c"}')
@@ -81,6 +85,8 @@ def test_values_keep_their_type(tmp_path: Path) -> None:
         ("t.csv", 'm,lr,n\n"a\nb",1,2\n\nb\n', "row 2 (line 5) has 1 cell; the header has 3"),
         ("t.csv", "m,lr,m\na,1,2\n", "header has the column 'm' twice"),
         ("t.csv", "m,,n\na,1,2\n", "header: a column has no name"),
+        ("t.csv", "m;n\na;1\n", "columns must be separated by commas (found ';' between"),
+        ("t.csv", "m\tn\na\t1\n", "columns must be separated by commas (found '\\t' between"),
         ("t.csv", 'm,lr,n\na,"1"2,3\n', "row 1 (line 2) is not valid CSV"),
         ("t.csv", 'm,lr,n\na,1,2\nb,1,"2\n', "row 2 (line 3) is not valid CSV"),
         ("t.csv", "m,lr,n\na,\0,2\n", "row 1 (line 2): a value holds a NUL character"),

@@ -184,9 +184,29 @@ def test_unfit_format_warning() -> None:
 
 
 @pytest.mark.parametrize(
+    ("form", "told"), [("5", 1), (">5", 1), (",", 1), ("03", 1), ("%", 1), ("+d", 1), ("", 0)]
+)
+def test_formats_of_other_languages_are_left_out(form: str, told: int) -> None:
+    found = spec(f"- {{name: 'j_{{i:{form}}}', command: c, parameters: {{i: [1, x]}}}}")
+    assert [job.name for job in found.jobs] == ["j_1", "j_x"]
+    assert [problem.kind for problem in found.warnings] == ["format-ignored"] * told
+
+
+def test_a_name_may_not_be_blank() -> None:
+    with pytest.raises(SpecError, match="a name is empty after its parameters are filled in"):
+        spec("- {name: '{i}', command: c, parameters: {i: ['  ']}}")
+
+
+def test_only_ascii_digits_are_numbers() -> None:
+    found = spec("- {name: 'j_{i}', command: c, parameters: {i: '١:٣'}}")
+    assert [job.name for job in found.jobs] == ["j_١:٣"]
+
+
+@pytest.mark.parametrize(
     ("template", "texts"),
     [
         ("plain", None),
+        ("{i: 1} {i:d[i]} {i:'x'} {i!r}", None),
         ("${HOME} {a,b} {print} {} {j} ${i} ${i:-1} { i }", None),
         ("awk '{print $1}'", None),
         ("{i}", ["1", "10"]),

@@ -124,7 +124,7 @@ def _check_names(names: Sequence[str]) -> None:
     if CONTROL.search("".join(names)) or max(map(len, names), default=0) > MOST_NAME:
         name, wrong = next((one, found) for one in names if (found := wrong_name(one)))
         raise InvalidValue(f"the name {quoted(name)} {wrong}")
-    if "" in names:
+    if not all(map(str.strip, names)):
         raise InvalidValue("a name is empty after its parameters are filled in")
 
 

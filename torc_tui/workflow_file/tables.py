@@ -85,6 +85,14 @@ def _check_names(names: Sequence[str], where: str) -> None:
             raise InvalidValue(f"{where} has the column {quoted(name)} twice")
 
 
+def _check_separator(header: Sequence[str], where: str) -> None:
+    """Refuse a header whose only column holds the separators of other formats."""
+    found = next((one for one in ";\t|" if one in header[0]), None)
+    if len(header) == 1 and found is not None:
+        hint = f"found {quoted(found)} between the columns"
+        raise InvalidValue(f"{where}: columns must be separated by commas", hint)
+
+
 def _value(given: Json) -> Value:
     if isinstance(given, str):
         return string(given)
@@ -98,6 +106,7 @@ def _value(given: Json) -> Value:
 
 
 def _csv_rows(text: str, file: str) -> Rows:
+    csv.field_size_limit(max(len(text), csv.field_size_limit()))
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     header: list[str] = []
     number = 0
@@ -108,6 +117,7 @@ def _csv_rows(text: str, file: str) -> Rows:
             if not header:
                 header = cells
                 _check_names(header, f"{file}, header")
+                _check_separator(header, f"{file}, header")
             elif cells:  # an empty line has no cells
                 number += 1
                 if len(cells) != len(header):

@@ -18,6 +18,8 @@ from torc_tui.workflow_file.values import number_of, printed
 _FORM = regex(r"(?:0(?P<width>\d{0,3}))?(?:\.(?P<digits>\d{1,2}))?(?P<kind>[a-zA-Z])")
 _INTEGER_KINDS = "dxXob"
 _FLOAT_KINDS = "eEfFgG"
+_FORMS = r"[-+<>^=#,_.0-9]*[a-zA-Z%?]?"
+"""Formats of Rust and Python; those that do not fit are left out of the text, with a warning."""
 QUOTE = "q"
 """The format that quotes a value for the shell."""
 
@@ -95,7 +97,7 @@ class ParameterRows:
         self._values = dict(zip(self.names, zip(*rows, strict=True), strict=True)) if rows else {}
         self._slots: dict[tuple[str, str], list[str]] = {}
         self._columns: dict[str, list[str] | None] = {}
-        self._find = placeholder(self.names, "[0-9.]*[a-zA-Z]")
+        self._find = placeholder(self.names, _FORMS)
 
     def __len__(self) -> int:
         """Return the number of combinations."""

@@ -50,8 +50,8 @@ def suggestion(value: Json, words: Collection[str], otherwise: str | None = None
     return f"did you mean {quoted(near)}?" if near is not None else otherwise
 
 
-INTEGER = regex(r"[-+]?\d{1,18}")
-NUMBER = regex(r"[-+]?(?:\d{1,18}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][-+]?\d{1,2})?")
+INTEGER = regex(r"[-+]?[0-9]{1,18}")
+NUMBER = regex(r"[-+]?(?:[0-9]{1,18}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][-+]?[0-9]{1,2})?")
 SURROGATE = regex(r"[\ud800-\udfff]")
 
 
