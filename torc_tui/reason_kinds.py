@@ -63,9 +63,9 @@ class Kind(StrEnum):
     # No runner serves jobs with these `labels`, or `this` one does not.
     LABELS = "labels", "labels this"
     # A runner without a heartbeat for `quiet` seconds; what is lost is proven to be gone.
-    RUNNER_SILENT = "runner_silent", "runner hostname quiet"
-    RUNNER_EXPIRED = "runner_expired", "runner hostname quiet"
-    RUNNER_LOST = "runner_lost", "runner hostname quiet workflow"
+    RUNNER_SILENT = "runner_silent", "runner hostname quiet native_id"
+    RUNNER_EXPIRED = "runner_expired", "runner hostname quiet native_id"
+    RUNNER_LOST = "runner_lost", "runner hostname quiet workflow native_id"
     WAITS = "waits", "jobs more"
     WAITS_FOR_TURN = "waits_for_turn", "ahead"
     ATTEMPT = "attempt", "number of delay"
@@ -110,6 +110,14 @@ class Kind(StrEnum):
     UNKNOWN_PARTITION = "unknown_partition", "name"
     SEVERAL_NODES = "several_nodes", "requested"
     WALLTIME_TOO_SHORT = "walltime_too_short", "requested limit"
+    # Which allocation a job waits for. `reason` is that of the cluster, `starts_at` its estimate;
+    # `far`: not within a day.
+    ALLOCATION_QUEUED = "allocation_queued", "allocation native_id reason starts_at far"
+    ALLOCATION_STARTS = "allocation_starts", "allocation native_id nodes"  # without a runner yet
+    NO_ALLOCATION = "no_allocation", "workflow watched"  # `watched`: a process requests the next
+    WALLTIME_LEFT = "walltime_left", "requested nodes left"  # `left` seconds on each of the `nodes`
+    # Where a job runs. `quiet` seconds without a heartbeat; `state` is what the cluster reports.
+    RUNS_ON = "runs_on", "node native_id quiet state"
     ALLOCATION_LIMIT = "allocation_limit", "name limit"  # `name` is that of the limit
     GROUP_PAUSED = "group_paused", "group cause workflow"  # `cause`: a reason, None: by a user
     GROUP_WAITS = "group_waits", "seconds"  # until the next request of the group
@@ -180,5 +188,7 @@ class Kind(StrEnum):
 ABOUT_ALLOCATIONS = (
     *(Kind.NO_PARTITION, Kind.UNKNOWN_PARTITION, Kind.SEVERAL_NODES, Kind.WALLTIME_TOO_SHORT),
     *(Kind.ALLOCATION_LIMIT, Kind.GROUP_PAUSED, Kind.GROUP_WAITS, Kind.FUTILE, Kind.GROUP_REFUSED),
+    *(Kind.ALLOCATION_QUEUED, Kind.ALLOCATION_STARTS, Kind.NO_ALLOCATION, Kind.WALLTIME_LEFT),
+    Kind.RUNS_ON,
 )
-"""Why jobs get no allocation of a cluster."""
+"""Why jobs get no allocation of a cluster, which one they wait for, and where they run."""

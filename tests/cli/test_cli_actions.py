@@ -35,7 +35,8 @@ def test_every_action_has_a_command(action: UserAction) -> None:
 @pytest.mark.parametrize("action", CATALOG, ids=by_id)
 def test_shell_lines(action: UserAction) -> None:
     """The shell line of an action is one that the command line understands."""
-    line = shell_line(action, workflow=3, workflows=3, jobs="1 2", record=7, argument=5, runner=4)
+    line = shell_line(action, workflow=3, workflows=3, jobs="1 2", record=7, argument=5, runner=4,
+                      allocation=6, group="gpu")  # fmt: skip
     words = (line or "").replace(" NAME", " x").replace(" N", " 2").replace("JSON", "{}").split()
     name = next(" ".join(words[1:end]) for end in (3, 2) if " ".join(words[1:end]) in BY_NAME)
     command = BY_NAME[name]

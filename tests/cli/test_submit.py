@@ -152,3 +152,23 @@ def test_accounting_of_nothing(torc: Any, place: Path, cluster: Path) -> None:
     assert answer.code == 2 and "has no allocation that Slurm knows" in answer.err
     assert torc("slurm", "usage", "1", "-f", "json").json["allocations"] == []
     assert torc("slurm", "sacct", "1", "-o", "x").code == 2
+
+
+def test_status_and_why_name_allocations(torc: Any, place: Path, cluster: Path) -> None:
+    torc("submit", "w.yaml", "--no-watch")
+    answer = torc("status", "1")
+    assert "Allocations: 1 queued\n" in answer.out
+    assert "no process requests more allocations; `torc submit 1` starts one" in answer.out
+    record = torc("status", "1", "-f", "json").json
+    assert [one["native_id"] for one in record["allocations"]] == ["7"]
+    assert (record["paused_queue_groups"], record["allocations_are_requested"]) == ({}, False)
+    answer = torc("why", "a")
+    assert "Slurm 7 is queued (Priority, no estimate)" in answer.out
+    assert "torc run" not in answer.out + answer.err
+    (place / "queue").write_text("7|RUNNING|N/A|N/A|n1||None\n")
+    assert "Slurm 7 has started on n1; its runner starts now" in torc("why", "a").out
+    answer = torc("resources")
+    assert "Allocations of workflow 1: 1 starting" in answer.out
+    assert "Allocations" not in torc("resources", "--host").out
+    torc("slurm", "pause", "1", "main")
+    assert "`torc slurm resume 1 main` continues" in torc("status", "1").out

@@ -168,7 +168,8 @@ def test_rows(action: UserAction) -> None:
     assert len(action.help) <= 80
     assert action.question.endswith("?") and not action.done.endswith(".")
     assert action.confirm is None or action.confirm.reason.endswith(".")
-    line = shell_line(action, workflow=3, workflows=3, jobs="1 2", record=7, argument=5)
+    line = shell_line(action, workflow=3, workflows=3, jobs="1 2", record=7, argument=5,
+                      allocation=6, group="gpu")  # fmt: skip
     assert line is None or (line.startswith("torc ") and "{" not in line)
 
 

@@ -15,7 +15,8 @@ from typing import Any
 from torc_tui import settings
 from torc_tui.cli import output, targets
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, Failure, print_stderr, without_runner
+from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, Failure, print_stderr
+from torc_tui.cli.runner_hint import without_runner
 from torc_tui.errors import UsageError
 from torc_tui.model import Workflow
 from torc_tui.operations.user_action import (
@@ -271,7 +272,7 @@ def _note_missing_runners(call: Call, ids: Sequence[int]) -> None:
     jobs = [queries.get_job(call.store, job_id) for job_id in ids]
     for workflow_id in sorted({int(job["workflow_id"]) for job in jobs}):
         if not active_runners(call.store, workflow_id):
-            print_stderr(without_runner(workflow_id))
+            print_stderr(without_runner(call.store, workflow_id))
 
 
 def _set_flag(action: UserAction, result: Any) -> dict[str, Any]:

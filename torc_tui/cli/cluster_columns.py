@@ -30,6 +30,10 @@ def _hours(key: str) -> Callable[[Record], object]:
     return shown(key, lambda hours: f"{hours:.2f}")
 
 
+def _gpus_held(record: Record) -> object:
+    return f"{record['gpus_held']}/{record['num_gpus']}" if record["num_gpus"] else None
+
+
 ALLOCATIONS = (
     ID,
     OutputColumn("Slurm", "native_id"),
@@ -54,6 +58,19 @@ ALLOCATION_NODES = (
     OutputColumn("GPUs", "num_gpus", 3),
     OutputColumn("Left", shown("walltime_left", duration)),
     OutputColumn("Heartbeat", shown("heartbeat_at", lambda at: ago(time.time() - at)), 2),
+)
+NODE_USE = (
+    OutputColumn("Node", "node", cut="middle"),
+    OutputColumn("Slurm", "native_id", 2),
+    OutputColumn("Jobs", "jobs"),
+    OutputColumn("CPUs", lambda record: f"{record['cpus_held']}/{record['num_cpus']}"),
+    OutputColumn(
+        "Memory",
+        lambda record: f"{size(record['memory_held_bytes'])}/{size(record['memory_bytes'])}",
+        2,
+    ),
+    OutputColumn("GPUs", _gpus_held, 2, some=True),
+    OutputColumn("Left", shown("seconds_left", duration)),
 )
 PARTITIONS = (
     NAME,

@@ -537,7 +537,8 @@ WORKFLOW_COMMANDS = (
     CliCommand(
         ("resources",),
         "resources:resources",
-        "Show the resources of this machine and the jobs that hold them",
+        "Show the resources of this machine and of allocations, and the jobs that hold them",
+        (flag("--host", "only this machine"),),
     ),
     CliCommand(
         ("gpu avoid",),
@@ -1343,20 +1344,8 @@ CLUSTER_COMMANDS = (
         TEXT,
         changes=True,
     ),
-    CliCommand(
-        ("slurm pause",),
-        "slurm:pause",
-        "Request no more allocations for queue groups",
-        (_QUEUE_GROUPS,),
-        changes=True,
-    ),
-    CliCommand(
-        ("slurm resume",),
-        "slurm:resume",
-        "Request allocations for queue groups again",
-        (_QUEUE_GROUPS,),
-        changes=True,
-    ),
+    _of(catalog.PAUSE_GROUP, "slurm:pause", _QUEUE_GROUPS),
+    _of(catalog.RESUME_GROUP, "slurm:resume", _QUEUE_GROUPS),
     CliCommand(
         ("slurm schedule-nodes",),
         "slurm:schedule_nodes",
@@ -1365,21 +1354,18 @@ CLUSTER_COMMANDS = (
             WORKFLOW,
             arg("-n --number --num-allocations N", "how many", type=POSITIVE, default=1),
             arg("--scheduler NAME", "Slurm scheduler of the workflow file"),
+            arg("--like ALLOCATION", "with the size of this allocation", type=POSITIVE),
             arg("-m --max-parallel-jobs", "run at most N jobs at once on a node", type=POSITIVE),
             NO_PROMPTS,
         ),
         changes=True,
     ),
-    CliCommand(
-        ("slurm cancel",),
+    _of(
+        catalog.CANCEL_ALLOCATION,
         "slurm:cancel",
-        "Cancel allocations",
-        (
-            arg("ids ALLOCATION", "ids of allocations", nargs="*", type=POSITIVE),
-            OF_WORKFLOW,
-            NO_PROMPTS,
-        ),
-        changes=True,
+        arg("ids ALLOCATION", "ids of allocations", nargs="*", type=POSITIVE),
+        OF_WORKFLOW,
+        NO_PROMPTS,
     ),
     CliCommand(
         ("slurm logs",), "slurm:logs", "Print the log of an allocation", (_ALLOCATION,), TEXT

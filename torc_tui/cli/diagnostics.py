@@ -139,11 +139,6 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-def without_runner(workflow_id: int) -> str:
-    """Return that a workflow has no runner, and what to do."""
-    return f"workflow {workflow_id} has no active runner; start one with `torc run {workflow_id}`"
-
-
 def after_failure(workflow_id: int) -> str:
     """Return what to do about the failed jobs of a workflow."""
     return (

@@ -9,8 +9,9 @@ import sys
 
 from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import note, without_runner
+from torc_tui.cli.diagnostics import note
 from torc_tui.cli.job_filters import statuses_of
+from torc_tui.cli.runner_hint import without_runner
 from torc_tui.cli.user_data_fast import file_bytes, standard_input
 from torc_tui.errors import UsageError
 from torc_tui.status import JobStatus
@@ -103,7 +104,7 @@ def add(call: Call) -> None:
     record = {"workflow_id": workflow_id, "job_id": job_id, "name": name, "command": command}
     call.done(record, f"Added {name} (job {job_id}) to workflow {workflow_id}")
     if not (call.json or active_runners(call.store, workflow_id)):
-        note(without_runner(workflow_id))
+        note(without_runner(call.store, workflow_id))
 
 
 def commands_of(path: str) -> list[str]:

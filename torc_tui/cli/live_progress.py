@@ -21,7 +21,6 @@ from torc_tui.cli.run_messages import (
     notice_line,
     printable,
     stopping_line,
-    unschedulable_lines,
 )
 from torc_tui.engine.report import Observer, UnschedulableJob
 from torc_tui.errors import StoreError
@@ -65,7 +64,7 @@ class Live(Observer):
 
     def unschedulable(self, never: Sequence[UnschedulableJob]) -> None:
         """Print the jobs that cannot run here."""
-        self._paint(time.time(), unschedulable_lines(never))
+        self._paint(time.time(), self.messages.unschedulable(never))
 
     def events(self, events: Sequence[Event]) -> None:
         """Draw again; the events themselves are read from the database."""

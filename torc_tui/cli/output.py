@@ -125,13 +125,19 @@ def path(value: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def unschedulable(jobs: Sequence[Any]) -> list[str]:
-    """Return lines about unschedulable jobs (job_id, name, reason), one for each reason."""
+def unschedulable(jobs: Sequence[Any], *, in_allocation: bool = False) -> list[str]:
+    """Return lines about unschedulable jobs (job_id, name, reason), one for each reason.
+
+    What one allocation cannot run, another can.
+    """
     from torc_tui.wording import count, listed, sentence
 
     groups: dict[str, list[Any]] = {}
     for job in jobs:
-        groups.setdefault(sentence(job.reason), []).append(job)
+        text = sentence(job.reason)
+        if in_allocation:
+            text = f"left to other allocations: {'; '.join(map(sentence, job.reason['lacks']))}"
+        groups.setdefault(text, []).append(job)
     lines = []
     for reason, same in list(groups.items())[:_LISTED]:
         if len(same) == 1:

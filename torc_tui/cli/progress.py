@@ -25,7 +25,6 @@ from torc_tui.cli.run_messages import (
     notice_line,
     printable,
     stopping_line,
-    unschedulable_lines,
 )
 from torc_tui.engine.report import Observer, UnschedulableJob
 from torc_tui.errors import StoreError
@@ -39,12 +38,17 @@ from torc_tui.wording import sentence, time_of_day
 
 @contextmanager
 def watcher(
-    store: Store, workflow: Workflow, output_dir: str | None, *, quiet: bool
+    store: Store,
+    workflow: Workflow,
+    output_dir: str | None,
+    *,
+    quiet: bool,
+    in_allocation: bool = False,
 ) -> Iterator[Observer]:
     """Return the observer that fits standard output; its drawing is removed at the end."""
     folder = output_dir or output_folder(workflow.directory)
     output = RunOutput(sys.stdout, TerminalFallback(workflow, folder))
-    messages = RunMessages(store, workflow, folder)
+    messages = RunMessages(store, workflow, folder, in_allocation=in_allocation)
     try:
         if quiet:
             yield _Quiet(output)
@@ -120,7 +124,7 @@ class Lines(Observer):
 
     def unschedulable(self, never: Sequence[UnschedulableJob]) -> None:
         """Print the jobs that cannot run here."""
-        self._print(unschedulable_lines(never))
+        self._print(self.messages.unschedulable(never))
 
     def events(self, events: Sequence[Event]) -> None:
         """Print the events that have a message."""

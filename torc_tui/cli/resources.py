@@ -1,4 +1,4 @@
-"""Show the resources of this machine, what is free, and which jobs hold the rest.
+"""Show the resources of this machine and of allocations, and which jobs hold them.
 
 Input: the system, the GPUs, the database. Output: a few lines and two tables, or JSON.
 """
@@ -6,7 +6,7 @@ Input: the system, the GPUs, the database. Output: a few lines and two tables, o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
@@ -14,15 +14,18 @@ from torc_tui.operations.machine_state import MachineReader, MachineState, Other
 from torc_tui.reasons import Reason
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.resources.gpus import DEFAULT_RULES
-from torc_tui.store import queries
+from torc_tui.store import queries, sql
 from torc_tui.wording import sentence, size
 from torc_tui.wording.gpu_sentences import gpu_process, hidden_memory
+
+if TYPE_CHECKING:
+    from torc_tui.operations.cluster_state import ClusterState
 
 Record = dict[str, Any]
 
 
 def resources(call: Call) -> None:
-    """Print the resources of this machine."""
+    """Print the resources of this machine, and of the nodes in allocations."""
     from torc_tui.resources.detect import detect_machine
     from torc_tui.resources.gpu_service import read_once
 
@@ -47,10 +50,44 @@ def resources(call: Call) -> None:
         "other_databases": [_other(host, one) for one in other_use(host.others)],
         "notices": [sentence(one) for one in host.notices],
     }
+    clusters = [] if call.options.host else _clusters(call)
+    if not call.options.host:
+        record["allocations"] = [_cluster_record(one) for one in clusters]
     if call.json:
         output.json_value(record)
     else:
         _print(record)
+        _print_clusters(clusters)
+
+
+def _clusters(call: Call) -> list[ClusterState]:
+    """Return the allocations of all workflows that have open ones."""
+    from torc_tui.cli.cluster_reading import read_cluster_now
+
+    if call.missing_store is not None:
+        return []
+    with call.store.read() as conn:
+        ids = [row.workflow_id for row in conn.rows(sql.WORKFLOWS_WITH_ALLOCATIONS)]
+    found = [read_cluster_now(call, workflow_id) for workflow_id in ids]
+    return [one for one in found if one is not None]
+
+
+def _cluster_record(cluster: ClusterState) -> Record:
+    from torc_tui.operations.cluster_summary import node_record, state_record
+
+    nodes = [node_record(cluster, one) for one in cluster.places]
+    return {"workflow_id": cluster.workflow_id, **state_record(cluster), "nodes": nodes}
+
+
+def _print_clusters(clusters: list[ClusterState]) -> None:
+    """Print what the allocations of each workflow have, and what jobs hold of it."""
+    from torc_tui.cli.cluster_columns import NODE_USE
+    from torc_tui.operations.cluster_summary import node_record, summary
+
+    for cluster in clusters:
+        output.line("")
+        output.line(f"Allocations of workflow {cluster.workflow_id}: {summary(cluster)}")
+        output.table(NODE_USE, [node_record(cluster, one) for one in cluster.places])
 
 
 def _print(record: Record) -> None:

@@ -174,7 +174,10 @@ def run_here(
 
     refuse_own_job(call, workflow.id, "run")
     quiet = call.options.quiet or call.json or is_idle
-    with watcher(call.store, workflow, options.output_dir, quiet=quiet) as observer:
+    in_allocation = options.allocation is not None
+    with watcher(
+        call.store, workflow, options.output_dir, quiet=quiet, in_allocation=in_allocation
+    ) as observer:
         report = run_workflow(call.store, workflow.id, options, wrap(observer))
     if stale and not report.exit_code:
         report.jobs_code = EXIT_STALE
@@ -183,7 +186,7 @@ def run_here(
         if call.json:
             output.json_value(record_of(report, workflow))
         elif not call.options.quiet and not (is_idle and report.exit_code in (0, EXIT_STALE)):
-            _print_report(call.store, report, workflow, summary)
+            _print_report(call.store, report, workflow, summary, in_allocation=in_allocation)
         elif call.options.quiet and report.exit_code:
             print_stderr(f"torc: {summary}")
         sys.stdout.flush()
@@ -288,12 +291,14 @@ def _summary(report: RunReport, workflow: Workflow, *, is_idle: bool) -> str:
     return f"Workflow {workflow.id} ({workflow.name}) {_outcome(report)}: {', '.join(counts)}"
 
 
-def _print_report(store: Store, report: RunReport, workflow: Workflow, summary: str) -> None:
+def _print_report(
+    store: Store, report: RunReport, workflow: Workflow, summary: str, *, in_allocation: bool
+) -> None:
     output.line(summary)
     _print_failed_jobs(store, report, workflow)
     for action in report.failed_actions[:_LISTED]:
         output.line(f"  {sentence(action['reason'])}")
-    for text in output.unschedulable(report.unschedulable):
+    for text in output.unschedulable(report.unschedulable, in_allocation=in_allocation):
         output.line(f"  {text}")
     sys.stdout.flush()
     for text in output.holds(report.holds, workflow.id):

@@ -35,7 +35,10 @@ JOB_MESSAGES = frozenset([*_ENDS, *WARNINGS, "job_started", RECOVERING])
 class RunMessages:
     """The messages of one run. It counts the failures that it has reported."""
 
-    def __init__(self, store: Store, workflow: Workflow, folder: str) -> None:
+    def __init__(
+        self, store: Store, workflow: Workflow, folder: str, *, in_allocation: bool = False
+    ) -> None:
+        self.in_allocation = in_allocation
         self.store = store
         self.workflow = workflow
         self.folder = folder
@@ -52,8 +55,13 @@ class RunMessages:
             f"Running workflow {self.workflow.id} ({printable(self.workflow.name)}), run {run_id},"
             f" on {printable(machine.hostname)}: {machine.num_cpus} CPUs,"
             f" {size(machine.memory)}{gpus}",
-            *unschedulable_lines(never),
+            *self.unschedulable(never),
         ]
+
+    def unschedulable(self, never: Sequence[UnschedulableJob]) -> list[str]:
+        """Return lines about jobs that cannot run here."""
+        lines = unschedulable(never, in_allocation=self.in_allocation)
+        return [printable(text, 1000) for text in lines]
 
     def of_job(self, event: Event, name: str) -> list[str]:
         """Return a line about an event of `JOB_MESSAGES`, and error output if the job failed."""
@@ -100,11 +108,6 @@ class RunMessages:
             ids = self.workflow.id, job_id, self.run_id, attempt
             path = f"{log_files.attempt_stem(self.folder, *ids)}.e"
         return [] if path is None else [f"    {line}" for line in tail(path, _STDERR_LINES)]
-
-
-def unschedulable_lines(never: Sequence[UnschedulableJob]) -> list[str]:
-    """Return lines about jobs that cannot run here."""
-    return [printable(text, 1000) for text in unschedulable(never)]
 
 
 def notice_line(event: Event) -> str:

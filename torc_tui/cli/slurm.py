@@ -14,6 +14,7 @@ from torc_tui.errors import NotFound, TorcError, UsageError
 from torc_tui.store import allocations, sql
 from torc_tui.store.prepared import record
 from torc_tui.wording import count, listed, sentence
+from torc_tui.wording.cluster_sentences import slurm_reason
 
 if TYPE_CHECKING:
     from torc_tui.clusters.base import Cluster
@@ -25,11 +26,17 @@ def status(call: Call) -> None:
     refresh(call, workflow_id)
     with call.store.read() as conn:
         rows = [record(row) for row in allocations.all_of(conn, workflow_id)]
+        started = {
+            row["id"]: allocations.jobs_started(conn, row["id"])
+            for row in rows
+            if row["state"] in _OPEN
+        }
         groups = allocations.submission(conn, workflow_id).get("groups", {})
     if not call.options.all:
         rows = [row for row in rows if row["state"] in _OPEN] or rows[-_LAST:]
     for row in rows:
-        row["note"] = _note_of(row.get("reason") or "")
+        row["jobs_started"] = started.get(row["id"], row["jobs_started"])
+        row["note"] = slurm_reason(row.get("reason") or "") or None
     call.show_list("allocations", columns.ALLOCATIONS, rows)
     if not call.json and call.format == "table":
         from torc_tui.reasons import Kind, because, decode
@@ -44,15 +51,6 @@ def status(call: Call) -> None:
 _OPEN = ("requested", "queued", "running")
 _LAST = 10
 """Ended allocations that are listed if none is open."""
-_STUCK = (
-    *("PartitionTimeLimit", "PartitionNodeLimit", "PartitionConfig", "QOSMaxJobsPerUserLimit"),
-    *("AssocGrp", "JobHeld", "BadConstraints", "ReqNodeNotAvail"),
-)
-"""Reasons of Slurm with which an allocation does not start by itself."""
-
-
-def _note_of(reason: str) -> str | None:
-    return "will not start by itself" if reason.startswith(_STUCK) else None
 
 
 def refresh(call: Call, workflow_id: int) -> None:
@@ -164,23 +162,25 @@ def _done(call: Call, workflow_id: int, groups: list[str], verb: str) -> None:
 
 def schedule_nodes(call: Call) -> int:
     """Request allocations by hand."""
-    from torc_tui.operations.allocation_actions import fixed_allocation
+    from torc_tui.operations.allocation_actions import (
+        fixed_allocation,
+        request_by_hand,
+        request_like,
+    )
     from torc_tui.operations.allocation_demand import read_demand
-    from torc_tui.operations.allocation_requests import Requester
 
-    options, cluster = call.options, _cluster()
+    options = call.options
     workflow_id = call.workflow_id(options.workflow)
-    now = time.time()
-    demand = read_demand(call.store, cluster, workflow_id, now)
-    one = fixed_allocation(demand, options.scheduler)
-    one = one._replace(max_parallel_jobs=options.max_parallel_jobs)
-    requester = Requester(call.store, cluster, demand.workflow, demand.schedulers, call.actor)
-    results = []
-    for _ in range(options.number):
-        results.append(requester.request(one, now, by_hand=True))
-        error = results[-1].refused or results[-1].silent
-        if error is not None:
-            raise error
+    if options.like is not None:
+        results = request_like(call.store, options.like, options.number, actor=call.actor)
+    else:
+        cluster = _cluster()
+        demand = read_demand(call.store, cluster, workflow_id, time.time())
+        one = fixed_allocation(demand, options.scheduler)
+        one = one._replace(max_parallel_jobs=options.max_parallel_jobs)
+        results = request_by_hand(
+            call.store, cluster, demand, one, options.number, actor=call.actor
+        )
     ids = [result.native_id for result in results if result.native_id]
     call.done(
         {

@@ -13,7 +13,8 @@ from torc_tui import settings
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.create import given_values
-from torc_tui.cli.diagnostics import note, print_stderr, without_runner
+from torc_tui.cli.diagnostics import note, print_stderr
+from torc_tui.cli.runner_hint import without_runner
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import Json, Plan, Workflow
 from torc_tui.operations.workflow_changes import WorkflowChanges
@@ -86,7 +87,7 @@ def _note_runner(call: Call, workflow_id: int) -> None:
     from torc_tui.store import runner_liveness
 
     if not runner_liveness.runners(call.store, workflow_id=workflow_id):
-        print_stderr(without_runner(workflow_id))
+        print_stderr(without_runner(call.store, workflow_id))
 
 
 def workflow_from(call: Call, path: str) -> int:

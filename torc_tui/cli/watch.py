@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, print_stderr, without_runner
+from torc_tui.cli.diagnostics import FAILED, OK, print_stderr
 from torc_tui.cli.progress import watcher
 from torc_tui.cli.recover import (
     print_recovery,
@@ -21,6 +21,7 @@ from torc_tui.cli.recover import (
     refuse_inside_hook,
     rules_of,
 )
+from torc_tui.cli.runner_hint import without_runner
 from torc_tui.cli.targets import refuse_own_job
 from torc_tui.engine.report import Observer
 from torc_tui.model import Event
@@ -131,7 +132,7 @@ class _Watch:
         if self.call.options.recover:
             return not self._recover(is_finished=is_finished)
         if not is_finished:
-            print_stderr(without_runner(self.workflow.id))
+            print_stderr(without_runner(self.call.store, self.workflow.id))
         return True
 
     def _recover(self, *, is_finished: bool) -> bool:

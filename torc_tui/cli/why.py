@@ -13,7 +13,9 @@ from typing import Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import after_failure, print_stderr, without_runner
+from torc_tui.cli.cluster_reading import read_cluster_now
+from torc_tui.cli.diagnostics import after_failure, print_stderr
+from torc_tui.cli.runner_hint import without_runner
 from torc_tui.cli.targets import is_pattern
 from torc_tui.operations import stderr_tail
 from torc_tui.operations.job_facts import JobFacts
@@ -42,6 +44,7 @@ def why(call: Call) -> None:
     else:
         job_ids = [call.job_id(job, workflow)]
     workflow_id = int(queries.get_job(call.store, job_ids[0])["workflow_id"])
+    read_cluster_now(call, workflow_id)
     facts = JobFacts(call.store, workflow_id)
     chains = {job_id: views.explain(job_id, facts.of) for job_id in job_ids}
     with call.store.read() as conn:
@@ -64,7 +67,7 @@ def why(call: Call) -> None:
     for warning in absent:
         output.line(f"warning: {warning}")
     if any(_contains(chain, Kind.NO_RUNNER) for chain in chains.values()):
-        print_stderr(without_runner(workflow_id))
+        print_stderr(without_runner(call.store, workflow_id))
     failed = [job_id for job_id, chain in chains.items() if chain.status in TROUBLED]
     if len(failed) == 1:
         print_stderr(_next_step(chains[failed[0]].status, failed[0], workflow_id))

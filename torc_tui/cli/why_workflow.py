@@ -10,9 +10,12 @@ from typing import NamedTuple
 
 from torc_tui.cli import failures, output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import after_failure, print_stderr, without_runner
+from torc_tui.cli.cluster_reading import read_cluster_now
+from torc_tui.cli.diagnostics import after_failure, print_stderr
+from torc_tui.cli.runner_hint import without_runner
 from torc_tui.cli.runners import print_absent
 from torc_tui.model import Workflow
+from torc_tui.operations.cluster_summary import state_record, summary
 from torc_tui.operations.failures import failure_groups
 from torc_tui.operations.job_facts import JobFacts
 from torc_tui.status import NOT_STARTED, TROUBLED, JobStatus, number_of
@@ -37,6 +40,7 @@ class _Waiting(NamedTuple):
 
 def explain_workflow(call: Call, workflow_id: int) -> None:
     """Print why jobs of a workflow failed, and why its other jobs wait."""
+    cluster = read_cluster_now(call, workflow_id)
     facts = JobFacts(call.store, workflow_id)
     workflow = facts.workflow
     waiting = _waiting(call, facts)
@@ -54,6 +58,7 @@ def explain_workflow(call: Call, workflow_id: int) -> None:
                 "waiting": [{**one._asdict(), "status": one.status.word} for one in waiting],
                 "held": [{**reason.to_json(), "number": number} for reason, number in held],
                 "runners_not_alive": [reason.to_json() for reason in absent],
+                **({} if cluster is None else state_record(cluster)),
             }
         )
         return
@@ -65,9 +70,11 @@ def explain_workflow(call: Call, workflow_id: int) -> None:
         output.line(f"  {text}")
     for text in failures.summary_lines(call.store, workflow_id, groups):
         output.line(f"  {text}")
+    if cluster is not None:
+        output.line(f"  Allocations: {summary(cluster)}")
     print_absent(absent)
-    if workflow.counts.get(JobStatus.READY) and not facts.lacks.runners:
-        print_stderr(without_runner(workflow_id))
+    if cluster is None and workflow.counts.get(JobStatus.READY) and not facts.lacks.runners:
+        print_stderr(without_runner(call.store, workflow_id))
     elif number_of(workflow.counts, TROUBLED):
         print_stderr(after_failure(workflow_id))
 

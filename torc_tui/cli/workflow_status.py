@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, after_failure, print_stderr, without_runner
+from torc_tui.cli.cluster_reading import read_cluster_now
+from torc_tui.cli.diagnostics import FAILED, OK, after_failure, print_stderr
+from torc_tui.cli.runner_hint import without_runner
 from torc_tui.cli.runners import print_absent
 from torc_tui.model import Workflow
+from torc_tui.operations.cluster_summary import state_record, summary, trouble
 from torc_tui.operations.runners import active_runners
 from torc_tui.status import (
     SETTLED,
@@ -25,6 +28,7 @@ from torc_tui.store.feed import warnings_by_job
 from torc_tui.wording import count, duration, sentence, time_range
 
 if TYPE_CHECKING:
+    from torc_tui.operations.cluster_state import ClusterState
     from torc_tui.operations.request_lacks import Unschedulable
 
 NOT_FINISHED = 3
@@ -39,6 +43,7 @@ _LONGEST_WAIT = 5.0
 def status(call: Call) -> int:
     """Print the status of a workflow."""
     workflow = _workflow(call)
+    cluster = read_cluster_now(call, workflow.id)
     never, all_of_them = _unschedulable(call, workflow)
     record = _status_record(call, workflow, never)
     with call.store.read() as conn:
@@ -46,8 +51,9 @@ def status(call: Call) -> int:
         held = workflows.holds(conn, workflow.id)
         record["held_jobs"] = sum(number for _, number in held)
         record["suspended_jobs"] = workflows.suspended(conn, workflow.id)
-    unserved = _unserved(call, workflow)
-    record["unserved_ready_labels"] = unserved
+    record["unserved_ready_labels"] = _unserved(call, workflow)
+    if cluster is not None:
+        record |= state_record(cluster)
     warnings = warnings_by_job(call.store, workflow.id)
     record["jobs_with_warnings"] = [
         {"job_id": job_id, "name": name, "warnings": list(map(sentence, found))}
@@ -60,25 +66,38 @@ def status(call: Call) -> int:
             record["held"] = [{**reason.to_json(), "number": number} for reason, number in held]
         output.json_value(record)
     else:
-        _print_status(workflow, record, stuck=all_of_them)
-        failed: list[str] = []
-        if number_of(workflow.counts, TROUBLED):
-            from torc_tui.cli.failures import summary_lines
-            from torc_tui.operations.failures import failure_groups
-
-            groups = failure_groups(call.store, workflow.id)
-            failed = summary_lines(call.store, workflow.id, groups)
-        for text in [*failed, *output.unschedulable(never), *output.holds(held, workflow.id)]:
-            output.line(f"  {text}")
-        for labels, number in unserved.items():
-            lack = "no active runner has all of them"
-            output.line(f"  {count(number, 'ready job')} with the labels {labels}: {lack}")
-        for text in output.warnings(record["jobs_with_warnings"]):
-            output.line(f"  {text}")
+        _print_status(workflow, record, stuck=all_of_them, cluster=cluster)
+        lines = [*output.unschedulable(never), *output.holds(held, workflow.id)]
+        _print_troubles(call, workflow, record, lines, cluster)
         print_absent(absent)
         if workflow.state is WorkflowState.FAILED:
             print_stderr(after_failure(workflow.id))
     return _exit_status(workflow) if call.options.exit_status else OK
+
+
+def _print_troubles(
+    call: Call,
+    workflow: Workflow,
+    record: dict[str, Any],
+    lines: list[str],
+    cluster: ClusterState | None,
+) -> None:
+    """Print what failed, what cannot start, and what users should know about other jobs."""
+    failed: list[str] = []
+    if number_of(workflow.counts, TROUBLED):
+        from torc_tui.cli.failures import summary_lines
+        from torc_tui.operations.failures import failure_groups
+
+        groups = failure_groups(call.store, workflow.id)
+        failed = summary_lines(call.store, workflow.id, groups)
+    found = [*failed, *lines]
+    for labels, number in record["unserved_ready_labels"].items():
+        lack = "no active runner has all of them"
+        found.append(f"{count(number, 'ready job')} with the labels {labels}: {lack}")
+    if cluster is not None and not is_complete(workflow.counts):
+        found += trouble(cluster)
+    for text in [*found, *output.warnings(record["jobs_with_warnings"])]:
+        output.line(f"  {text}")
 
 
 def is_complete_(call: Call) -> int:
@@ -120,7 +139,7 @@ def wait(call: Call) -> int:
                 or active_runners(call.store, workflow.id)
                 or _is_submitted(call, workflow.id)
             ):
-                print_stderr(without_runner(workflow.id))
+                print_stderr(without_runner(call.store, workflow.id))
                 warned = True
     finally:
         feed.close()
@@ -133,11 +152,8 @@ def wait(call: Call) -> int:
 
 def _is_submitted(call: Call, workflow_id: int) -> bool:
     """Return whether an allocation is open, or a process requests them."""
-    from torc_tui.store import allocations
-
-    with call.store.read() as conn:
-        watched = allocations.lease(conn, f"allocator:{workflow_id}") is not None
-        return watched or bool(allocations.open_of(conn, workflow_id))
+    cluster = read_cluster_now(call, workflow_id)
+    return cluster is not None and (cluster.is_watched or bool(cluster.open))
 
 
 def _exit_status(workflow: Workflow) -> int:
@@ -218,7 +234,9 @@ def _eta(call: Call, workflow: Workflow, now: float) -> list[float] | None:
     return None if eta is None else [round(eta.low, 3), round(eta.high, 3)]
 
 
-def _print_status(workflow: Workflow, record: dict[str, Any], *, stuck: bool) -> None:
+def _print_status(
+    workflow: Workflow, record: dict[str, Any], *, stuck: bool, cluster: ClusterState | None
+) -> None:
     total, finished = record["total_jobs"], record["finished_jobs"]
     counts = [f"{number} {word}" for word, number in record["jobs_by_status"].items() if number]
     if suspended := record["suspended_jobs"]:
@@ -227,14 +245,16 @@ def _print_status(workflow: Workflow, record: dict[str, Any], *, stuck: bool) ->
     if workflow.ignored:
         counts.append(f"{count(workflow.ignored, 'failure')} ignored")
     eta = record["eta_seconds"]
+    where = "on this machine" if cluster is None else "in an allocation"
     output.fields(
         [
             ("Workflow", f"{workflow.id} ({workflow.name})"),
             ("Run ID", workflow.run_id),
-            ("State", f"{workflow.state}{': no job can start on this machine' if stuck else ''}"),
+            ("State", f"{workflow.state}{f': no job can start {where}' if stuck else ''}"),
             ("Jobs", f"{jobs}: {', '.join(counts)}" if counts else jobs),
             ("Elapsed", _shown(record["elapsed_seconds"])),
             ("ETA", None if eta is None else time_range(*eta)),
+            ("Allocations", None if cluster is None else summary(cluster)),
         ]
     )
 

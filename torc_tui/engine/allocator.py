@@ -168,6 +168,7 @@ class Allocator:
             return claim_actions(self._store, demand, at), True
         plan = allocation_demand.plan(demand)
         done.unserved = plan.unserved
+        allocation_control.save_unserved(self._store, self._workflow_id, plan.unserved)
         done.canceled = list(plan.surplus)
         return list(plan.wanted), False
 

@@ -9,16 +9,21 @@ Invariant: an action is claimed in the database before its allocations are reque
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
+from torc_tui.clusters.base import Cluster
+from torc_tui.clusters.choice import this_cluster
 from torc_tui.errors import UsageError
-from torc_tui.operations.allocation_demand import WorkflowDemand
+from torc_tui.operations.allocation_demand import WorkflowDemand, read_demand
+from torc_tui.operations.allocation_requests import Requester, RequestResult
 from torc_tui.quoting import nearest
 from torc_tui.resources.demand_records import WantedAllocation
 from torc_tui.resources.partitions import NodeShape, usable
 from torc_tui.status import BEGUN, FINISHED
-from torc_tui.store import run_context, sql
+from torc_tui.store import allocations, run_context, sql
+from torc_tui.store.allocations import AllocationRow
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import append
@@ -107,5 +112,59 @@ def fixed_allocation(demand: WorkflowDemand, scheduler: str | None) -> WantedAll
         gpus=rules.gpus or 0,
         gpu_type="",
         walltime=walltime,
+        jobs={},
+    )
+
+
+# -- by hand ---------------------------------------------------------------------------------------
+
+
+def request_by_hand(
+    store: Store,
+    cluster: Cluster,
+    demand: WorkflowDemand,
+    wanted: WantedAllocation,
+    number: int,
+    *,
+    actor: str | None = None,
+) -> list[RequestResult]:
+    """Request a number of equal allocations; raise the error of the first that fails."""
+    requester = Requester(store, cluster, demand.workflow, demand.schedulers, actor)
+    results = []
+    for _ in range(number):
+        results.append(requester.request(wanted, time.time(), by_hand=True))
+        error = results[-1].refused or results[-1].silent
+        if error is not None:
+            raise error
+    return results
+
+
+def request_like(
+    store: Store, allocation_id: int, number: int, *, actor: str | None = None
+) -> list[RequestResult]:
+    """Request more allocations like one of a workflow."""
+    with store.read() as conn:
+        found = allocations.get(conn, allocation_id)
+    cluster = this_cluster()
+    demand = read_demand(store, cluster, found["workflow_id"], time.time())
+    (row,) = [row for row in demand.rows if row.id == allocation_id]
+    return request_by_hand(store, cluster, demand, _like(row), number, actor=actor)
+
+
+def _like(row: AllocationRow) -> WantedAllocation:
+    settings = allocations.settings_of(row)
+    gpus: dict[str, int] = json.loads(row.gpus) if row.gpus else {}
+    kind, each = next(iter(gpus.items()), ("", 0))
+    return WantedAllocation(
+        group=row.queue_group or "default",
+        scheduler=row.scheduler,
+        labels=tuple(settings.get("labels", ())),
+        partition=settings.get("partition"),
+        nodes=row.nodes or 1,
+        cpus=row.cpus or 1,
+        memory=row.memory,
+        gpus=each,
+        gpu_type=kind,
+        walltime=row.walltime or _WALLTIME,
         jobs={},
     )

@@ -17,7 +17,8 @@ from torc_tui.operations import workflows as workflow_operations
 from torc_tui.operations.allocation_updates import look_at, record_look
 from torc_tui.operations.submit_options import SubmitOptions
 from torc_tui.quoting import nearest
-from torc_tui.reasons import Reason
+from torc_tui.reasons import Kind, Reason
+from torc_tui.resources.demand_records import UnservedJobs
 from torc_tui.store import allocations, sql
 from torc_tui.store.allocations import AllocationRow
 from torc_tui.store.database import Store
@@ -46,6 +47,15 @@ def cancel_allocations(
     cluster.cancel([row.native_id for row in chosen if row.native_id])
     record_look(store, workflow_id, look_at(store, cluster, [workflow_id], time.time()))
     return [row.id for row in chosen]
+
+
+def cancel_allocation(store: Store, allocation_id: int, *, actor: str | None = None) -> None:
+    """Cancel one allocation; refused if it has ended."""
+    with store.read() as conn:
+        found = allocations.get(conn, allocation_id)
+    canceled = cancel_allocations(store, this_cluster(), found["workflow_id"], [allocation_id])
+    if not canceled:
+        raise Refused(f"cannot cancel allocation {allocation_id}: it has ended")
 
 
 class CanceledWorkflow(NamedTuple):
@@ -133,8 +143,32 @@ def save_options(store: Store, workflow_id: int, options: SubmitOptions) -> None
         allocations.save_submission(conn, workflow_id, stored)
 
 
+def save_unserved(store: Store, workflow_id: int, unserved: Collection[UnservedJobs]) -> None:
+    """Store why requests get no allocation, for those who cannot ask the cluster.
+
+    Reasons that pass by themselves, and paused groups, which are stored anyway, are left out.
+    """
+    passing = (Kind.GROUP_WAITS, Kind.GROUP_PAUSED)
+    found = {
+        str(one.requirement_id): {"reason": one.reason.to_json(), "never": one.never}
+        for one in unserved
+        if one.reason.kind not in passing
+    }
+    with store.read() as conn:
+        if allocations.submission(conn, workflow_id).get("unserved", {}) == found:
+            return
+    with store.write() as conn:
+        stored = allocations.submission(conn, workflow_id)
+        allocations.save_submission(conn, workflow_id, {**stored, "unserved": found})
+
+
 def pause_group(
-    store: Store, workflow_id: int, group: str, cause: Reason | None, *, actor: str | None = None
+    store: Store,
+    workflow_id: int,
+    group: str,
+    cause: Reason | None = None,
+    *,
+    actor: str | None = None,
 ) -> None:
     """Request no more allocations for a group; ``cause`` is None if a user wants it."""
     _set_group(store, workflow_id, group, {"paused": True}, cause, actor)

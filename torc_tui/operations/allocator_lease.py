@@ -15,6 +15,7 @@ from torc_tui.resources.process_identity import process_started
 from torc_tui.store import allocations
 from torc_tui.store.allocations import Lease
 from torc_tui.store.compute_nodes import this_location
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.runner_liveness import process_runs
 
@@ -29,7 +30,7 @@ class AllocatorLease:
         self, store: Store, workflow_id: int, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._store = store
-        self._name = f"allocator:{workflow_id}"
+        self._name = _name_of(workflow_id)
         self._monotonic = monotonic
         self._seen: tuple[Lease, float] | None = None
         pid = os.getpid()
@@ -60,6 +61,16 @@ class AllocatorLease:
         if self._seen is None or self._seen[0] != known:
             self._seen = known, now
         return now - self._seen[1] >= LEASE_SECONDS
+
+
+def is_watched(conn: Connection, workflow_id: int) -> bool:
+    """Return whether a process requests the allocations of a workflow, as far as known here."""
+    known = allocations.lease(conn, _name_of(workflow_id))
+    return known is not None and not _is_gone(known.holder)
+
+
+def _name_of(workflow_id: int) -> str:
+    return f"allocator:{workflow_id}"
 
 
 def _is_gone(holder: str) -> bool:

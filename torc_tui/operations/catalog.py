@@ -45,6 +45,8 @@ _PLACES: dict[Target, tuple[str, str, str, tuple[str, ...]]] = {
     Target.WORKFLOW: ("workflow", "workflows", "{workflow}", _WORKFLOWS),
     Target.WORKFLOWS: ("workflow", "workflows", "{workflows}", _WORKFLOWS),
     Target.RUNNER: ("runner", "compute-nodes", "{runner}", _WORKFLOWS),
+    Target.ALLOCATION: ("allocation", "slurm", "{allocation}", ("allocations",)),
+    Target.QUEUE_GROUP: ("queue-group", "slurm", "{group}", ("allocations",)),
     Target.RECORD: ("data", "user-data", "{record}", _DATA),
     Target.NOTHING: ("data", "user-data", "{workflow}", _DATA),
 }
@@ -70,6 +72,8 @@ _jobs = partial(_action, Target.JOBS)
 _workflow = partial(_action, Target.WORKFLOW)
 _workflows = partial(_action, Target.WORKFLOWS)
 _runner = partial(_action, Target.RUNNER)
+_allocation = partial(_action, Target.ALLOCATION)
+_queue_group = partial(_action, Target.QUEUE_GROUP)
 _record = partial(_action, Target.RECORD)
 
 RETRY = _jobs(
@@ -437,6 +441,59 @@ DROP = _runner(
     done="Dropped {runner}",
     flags=(Flag("force", "force", "also if it is alive: its running jobs are killed"),),
     confirm=Confirmation("Its jobs run again, or fail if the workflow file says so."),
+)
+CANCEL_ALLOCATION = _allocation(
+    "cancel",
+    "operations.allocation_control:cancel_allocation",
+    events=("allocation_ended",),
+    help="Cancel allocations",
+    done="Canceled {allocation}",
+    title="cancel allocation",
+    refusal="it has ended",
+    confirm=Confirmation("Its running jobs are stopped, and run again in another allocation."),
+    keys=("x",),
+    footer=3,
+)
+MORE_NODES = _allocation(
+    "request",
+    "operations.allocation_actions:request_like",
+    id="allocation-more",
+    commands=(),
+    events=("allocation_requested",),
+    help="Request more allocations like this one",
+    question="Request {argument} more like {allocation}?",
+    done="Requested {argument} more like {allocation}",
+    shell="torc slurm schedule-nodes {workflow} --like {allocation} -n {argument}",
+    title="more nodes",
+    argument=ActionArgument("number", int, "how many allocations"),
+    keys=("+",),
+    footer=4,
+)
+PAUSE_GROUP = _queue_group(
+    "pause",
+    "operations.allocation_control:pause_group",
+    events=("queue_group_paused",),
+    help="Request no more allocations for queue groups",
+    question="Pause queue group {group}?",
+    done="Paused queue group {group}: no more allocations are requested",
+    shell="torc slurm pause {workflow} {group}",
+    title="pause",
+    sets=("is_paused", True),
+    keys=("p",),
+    footer=5,
+)
+RESUME_GROUP = _queue_group(
+    "resume",
+    "operations.allocation_control:resume_group",
+    events=("queue_group_resumed",),
+    help="Request allocations for queue groups again",
+    question="Resume queue group {group}?",
+    done="Resumed queue group {group}",
+    shell="torc slurm resume {workflow} {group}",
+    title="resume group",
+    sets=("is_paused", False),
+    keys=("p",),
+    footer=5,
 )
 SYNC_STATUS = _workflow(
     "synchronize",

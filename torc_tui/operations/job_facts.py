@@ -13,6 +13,7 @@ from typing import Any
 from torc_tui.errors import NotFound
 from torc_tui.lifecycle.failure_policy import CHANGING
 from torc_tui.model import EdgeKind, Job, Workflow
+from torc_tui.operations.cluster_state import ClusterState, read_cluster
 from torc_tui.operations.machine_state import MachineReader
 from torc_tui.operations.request_lacks import Lack, RequestLacks, request_lacks
 from torc_tui.plan.changes import key_of
@@ -38,7 +39,9 @@ class JobFacts:
     @cached_property
     def lacks(self) -> RequestLacks:
         """Return what requests lack, read when it is first needed."""
-        return request_lacks(self.store, self.workflow.id, self.requirements, MachineReader())
+        return request_lacks(
+            self.store, self.workflow.id, self.requirements, MachineReader(), self._cluster
+        )
 
     def of(self, job_id: int) -> views.Facts | None:
         """Return the facts about a job; None if it no longer exists."""
@@ -59,14 +62,29 @@ class JobFacts:
             never=lack.never,
             paused=self.workflow.is_paused,
             canceled=self.workflow.is_canceled,
-            runners=self.lacks.runners if job.status in STARTABLE else None,
+            runners=self._runners if job.status in STARTABLE else None,
             attempts=self._attempts(job),
             missing_inputs=self._missing(job_id) if may_miss else (),
             grown=grown_of(record),
             planned=_planned(record),
             recovering=self._recovering(job),
             unserved=self.lacks.unserved(job.labels) if job.status is JobStatus.READY else None,
+            place=self._place(record) if job.status is JobStatus.RUNNING else None,
         )
+
+    @property
+    def _runners(self) -> int | None:
+        """Return the number of runners; None if allocations bring them."""
+        return None if self.lacks.waits else self.lacks.runners
+
+    @cached_property
+    def _cluster(self) -> ClusterState | None:
+        return read_cluster(self.store, self.workflow.id)
+
+    def _place(self, record: dict[str, Any]) -> Reason | None:
+        """Return on which node of the cluster a job runs."""
+        cluster = self._cluster
+        return None if cluster is None else cluster.place_of(record["compute_node_id"])
 
     def attempts(self, job_id: int) -> tuple[int, int | None] | None:
         """Return the attempt of a job and the maximum number of attempts; None without the job."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui.model import Machine, ResourceRequirements
 from torc_tui.operations import next_job
+from torc_tui.operations.cluster_state import ClusterState, read_cluster
 from torc_tui.operations.machine_state import (
     MachineReader,
     MachineState,
@@ -21,7 +22,7 @@ from torc_tui.operations.machine_state import (
 )
 from torc_tui.operations.next_job import NextJob
 from torc_tui.reasons import Kind, Reason, because
-from torc_tui.records import dataclass
+from torc_tui.records import dataclass, replace
 from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.explain import Shortfall
 from torc_tui.resources.explain import explain as shortfalls_of
@@ -42,10 +43,15 @@ if TYPE_CHECKING:
 
 
 class Lack(NamedTuple):
-    """The resources that a request lacks: in use ``now``, or available on no runner."""
+    """The resources that a request lacks: in use ``now``, or available on no runner.
+
+    ``ends``: it lacks nothing but time; the runners that could serve it, and the seconds that each
+    has left.
+    """
 
     now: tuple[Reason, ...] = ()
     never: tuple[Reason, ...] = ()
+    ends: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,10 @@ class RequestLacks:
     """The job for which resources are reserved."""
     cores: CoreLacks | None = None
     """The lack of cores of jobs that are bound to cores."""
+    waits: tuple[Reason, ...] = ()
+    """What jobs wait for that no runner serves, if the workflow was submitted to a cluster."""
+    open_labels: tuple[tuple[str, ...], ...] = ()
+    """The labels of each open allocation."""
 
     def of(self, job_id: int, requirement_id: int) -> Lack | None:
         """Return the lack of a ready job; None if it is unknown."""
@@ -80,6 +90,8 @@ class RequestLacks:
         """
         if any(serves(own, labels) for own in self.labels) or not (labels or self.labels):
             return None
+        if any(serves(own, labels) for own in self.open_labels):
+            return self.waits[0]
         return because(Kind.LABELS, labels=tuple(labels))
 
 
@@ -88,20 +100,17 @@ def request_lacks(
     workflow_id: int,
     requirements: Mapping[int, ResourceRequirements],
     machine: MachineReader | MachineState,
+    cluster: ClusterState | None = None,
 ) -> RequestLacks:
     """Return the lacks that keep ready jobs with these requirements (by id) from starting.
 
     A request lacks nothing if one of the runners can serve it. Without a runner, only requests that
     this machine can never serve are known. ``machine`` is a reading, or the reader that makes one
-    if a request needs GPUs.
+    if a request needs GPUs. ``cluster`` has the allocations of the workflow, if it was submitted.
     """
     runners = runner_liveness.runners(store, workflow_id=workflow_id)
     if not runners:
-        here = this_machine(requirements.values())
-        lacks = {
-            key: Lack(never=_reasons(never_of(one, here))) for key, one in requirements.items()
-        }
-        return RequestLacks((), lacks)
+        return _without_runner(requirements, cluster)
     state: MachineState | None = None
     if isinstance(machine, MachineState):
         state = machine
@@ -109,7 +118,7 @@ def request_lacks(
         runner.location == machine.location for runner in runners
     ):
         state = machine.read(store, load=False)
-    lacks = {}
+    lacks: dict[int, Lack] = {}
     first: NextJob | None = None
     for runner in runners:
         is_here = runner.location == machine.location
@@ -117,18 +126,61 @@ def request_lacks(
         first = first or one.next_job
         for key, request in requirements.items():
             found = one.of(key, request)
-            if is_here and not found.never:
+            if is_here and found.now:
                 found = _with_others(found, state, store)
             best = lacks.get(key)
-            if best is None or _worse(best) > _worse(found):
+            if best is not None and best.ends and found.ends:
+                lacks[key] = Lack(ends=(*best.ends, *found.ends))
+            elif best is None or _worse(best) > _worse(found):
                 lacks[key] = found
+    lacks = {key: _of_cluster(cluster, key, requirements[key], lack) for key, lack in lacks.items()}
     labels = tuple(tuple(runner.labels or ()) for runner in runners)
     cores = None
     if any(is_on_this_machine(runner.location) for runner in runners):
         from torc_tui.operations.core_lacks import core_lacks
 
         cores = core_lacks(store, workflow_id, requirements)
-    return RequestLacks(labels, lacks, first, cores)
+    return _with_waits(RequestLacks(labels, lacks, first, cores), cluster)
+
+
+def _without_runner(
+    requirements: Mapping[int, ResourceRequirements], cluster: ClusterState | None
+) -> RequestLacks:
+    """Return what requests lack of this machine, or of the allocations that will run them."""
+    if cluster is None:
+        here = this_machine(requirements.values())
+        found = {
+            key: Lack(never=_reasons(never_of(one, here))) for key, one in requirements.items()
+        }
+        return RequestLacks((), found)
+    nowhere = Lack(never=(because(Kind.NO_RUNNER),))
+    found = {key: _of_cluster(cluster, key, one, nowhere) for key, one in requirements.items()}
+    return _with_waits(RequestLacks((), found), cluster)
+
+
+def _with_waits(lacks: RequestLacks, cluster: ClusterState | None) -> RequestLacks:
+    if cluster is None:
+        return lacks
+    return replace(lacks, waits=cluster.waits(None), open_labels=cluster.labels)
+
+
+def _of_cluster(
+    cluster: ClusterState | None, key: int, request: ResourceRequirements, lack: Lack
+) -> Lack:
+    """Return what a request lacks, with the allocations that it waits for.
+
+    What no present runner can serve, the next allocation can.
+    """
+    late: tuple[Reason, ...] = ()
+    if lack.ends:
+        nodes, left = zip(*lack.ends, strict=True)
+        late = (because(Kind.WALLTIME_LEFT, requested=request.runtime, nodes=nodes, left=left),)
+    if cluster is None:
+        return Lack(late) if late else lack
+    if lack.never or late:
+        never = cluster.never(key)
+        return Lack(never=(never,)) if never else Lack((*late, *cluster.waits(key)))
+    return Lack((*lack.now, *cluster.coming(key))) if lack.now else lack
 
 
 class _RunnerLacks:
@@ -144,6 +196,7 @@ class _RunnerLacks:
         self._now = time.time()
         self._pool = pool
         self._whole = machine_of(runner)
+        self._name, self._ends_at = runner.name, runner.ends_at
         self._problem = None if state is None else state.gpu_problem
         own = [one for one in held if one.node_id == runner.node_id]
         limit = runner.options.get("max_parallel_jobs")
@@ -166,6 +219,9 @@ class _RunnerLacks:
             passes = first.reservation.lets_pass(request, self._now)
             pool.reserved = frozenset() if passes else first.reservation.gpus
             pool.reserved_for = first.name
+        left = None if self._ends_at is None else float(int(self._ends_at - self._now))
+        if request.runtime and left is not None and request.runtime > left:
+            return Lack(ends=((self._name, left),))
         found = _reasons(shortfalls_of(request, pool))
         pool.reserved = frozenset()
         return Lack((self._limit, *found) if self._full else found)
@@ -205,7 +261,8 @@ def unschedulable_jobs(store: Store, workflow_id: int) -> tuple[list[Unschedulab
     requested = {one.requirement_id: requirements[one.requirement_id] for one in ready}
     if not requested:
         return [], False
-    lacks = request_lacks(store, workflow_id, requested, MachineReader()).lacks
+    cluster = read_cluster(store, workflow_id)
+    lacks = request_lacks(store, workflow_id, requested, MachineReader(), cluster).lacks
     never = {
         key: because(Kind.UNSCHEDULABLE, lacks=lack.never)
         for key, lack in lacks.items()
@@ -225,7 +282,8 @@ def unserved_labels(
 ) -> dict[str, int]:
     """Return the labels of jobs that no runner takes, with the number of jobs.
 
-    Only jobs that are not held and have one of the statuses count.
+    Only jobs that are not held and have one of the statuses count. Labels that an open allocation
+    has are served.
     """
     with store.read() as conn:
         left = conn.rows(sql.REMAINING_JOBS, workflow_id=workflow_id)
@@ -233,9 +291,12 @@ def unserved_labels(
     if not labeled:
         return {}
     active = runner_liveness.runners(store, workflow_id=workflow_id)
+    cluster = read_cluster(store, workflow_id)
     found: dict[str, int] = {}
     for one in labeled:
         labels = json.loads(one.labels or "[]")
+        if cluster is not None and any(serves(own, labels) for own in cluster.labels):
+            continue
         if not any(serves(runner.labels or (), labels) for runner in active):
             key = ",".join(labels)
             found[key] = found.get(key, 0) + one.number
@@ -243,7 +304,7 @@ def unserved_labels(
 
 
 def _worse(lack: Lack) -> int:
-    return 2 if lack.never else 1 if lack.now else 0
+    return 3 if lack.never else 2 if lack.ends else 1 if lack.now else 0
 
 
 def _reasons(shortfalls: Collection[Shortfall]) -> tuple[Reason, ...]:

@@ -40,6 +40,10 @@ class Target(StrEnum):
     """Ids of workflows."""
     RUNNER = "runner"
     """The id of a runner."""
+    ALLOCATION = "allocation"
+    """The id of an allocation."""
+    QUEUE_GROUP = "queue group"
+    """The id of a workflow and the name of one of its queue groups, as two arguments."""
     RECORD = "record"
     """The id or name of a record. The function gets a connection instead of the store."""
     NOTHING = "nothing"
@@ -72,8 +76,9 @@ class Flag(NamedTuple):
 class UserAction(NamedTuple):
     """One action of a user: a row of the catalog.
 
-    The texts may contain ``{jobs}``, ``{workflow}``, ``{workflows}``, ``{runner}``, ``{record}``
-    and ``{argument}``. ``refusal`` may contain ``{standing}`` (``has already failed``) and
+    The texts may contain ``{jobs}``, ``{workflow}``, ``{workflows}``, ``{runner}``,
+    ``{allocation}``, ``{group}``, ``{record}`` and ``{argument}``. ``refusal`` may contain
+    ``{standing}`` (``has already failed``) and
     ``{status}`` of a job, and ``{running}`` (``2 jobs are running``) of a workflow.
     """
 
@@ -266,6 +271,8 @@ def shell_line(action: UserAction, **values: object) -> str | None:
         return None
     words = {"workflow": "ID", "workflows": "ID", "jobs": "JOB", "runner": "RUNNER"}
     words |= {
+        "allocation": "ALLOCATION",
+        "group": "GROUP",
         "record": "RECORD",
         "argument": action.argument.name.upper() if action.argument else "N",
     }

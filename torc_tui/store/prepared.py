@@ -37,6 +37,11 @@ class StatementRow(tuple):  # type: ignore[type-arg] # the values of one row hav
     def _asdict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._fields}
 
+    def _replace(self, **changes: Any) -> StatementRow:
+        """Return the row with other values, as the database would have them."""
+        values = zip(self._fields, self, strict=True)
+        return type(self)(changes.get(name, value) for name, value in values)
+
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={value!r}" for name, value in self._asdict().items())
         return f"{type(self).__name__}({values})"

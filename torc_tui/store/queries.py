@@ -245,6 +245,15 @@ def get_compute_node(store: Store, node_id: int) -> Record:
     return _node(_one(store, sql.COMPUTE_NODE, "compute node", node_id=node_id))
 
 
+def place_of_runner(store: Store, node_id: int | None) -> Record | None:
+    """Return the host, the node and the allocation of a runner, also of one that has ended."""
+    if node_id is None:
+        return None
+    with store.read() as conn:
+        row = conn.one(sql.PLACE_OF_RUNNER, node_id=node_id)
+    return None if row is None else record(row)
+
+
 def _node(row: sql.ComputeNodeRow) -> Record:
     return record(row) | {
         "memory_gb": round(row.memory_bytes / (1 << 30), 3),

@@ -11,6 +11,7 @@ Never: a decision by host name, except for rows of versions that did not record 
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -87,6 +88,7 @@ def report(node: Node, known: LivenessVerdict, quiet: float) -> Reason | None:
         "runner": node.id,
         "hostname": node.hostname,
         "quiet": float(int(quiet)),
+        "native_id": (json.loads(node.options).get("allocation") or {}).get("native_id"),
     }
     if known.is_lost:
         return because(Kind.RUNNER_LOST, workflow=node.workflow_id, **named)
@@ -225,6 +227,19 @@ class ActiveRunner(NamedTuple):
     labels: list[str] | None = None
     started_at: float = 0.0
     heartbeat_at: float = 0.0
+    node_name: str | None = None
+    allocation_id: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the name of the node, or of the host."""
+        return self.node_name or self.hostname
+
+    @property
+    def ends_at(self) -> float | None:
+        """Return when its jobs must have ended, None without a limit."""
+        end: float | None = self.options.get("end_time")
+        return end
 
 
 def holdings(store: Store, location: str) -> list[Holding]:

@@ -44,7 +44,7 @@ class Facts:
     jobs that start first. ``looked`` is False while the shortfalls are unknown. ``unserved`` is set
     if no runner takes jobs with these labels. ``grown`` says by how much retries have increased the
     request of the job, ``planned`` which changes apply after this attempt, ``recovering`` whether
-    its recovery script runs.
+    its recovery script runs. ``place`` says where a running job runs, if not here.
     """
 
     job: Job
@@ -64,6 +64,7 @@ class Facts:
     planned: Reason | None = None
     recovering: Reason | None = None
     unserved: Reason | None = None
+    place: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,8 @@ class _Explainer:
         if status in STARTABLE:
             out += map(_node, self.new_stops(_stops(facts)))
         out += [_node(because(Kind.MISSING_INPUT, name=name)) for name in facts.missing_inputs]
-        out += [_node(one) for one in (facts.grown, facts.planned) if one is not None]
+        more = (facts.place, facts.grown, facts.planned)
+        out += [_node(one) for one in more if one is not None]
         return [node for node in out if node.text]
 
     def blockers(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from torc_tui.reasons import Kind, Reason
-from torc_tui.wording.quantities import count, duration, size
+from torc_tui.wording.quantities import count, duration, listed, size, start_time
 
 
 def _paused(reason: Reason) -> str:
@@ -44,6 +44,104 @@ def _no_partition(reason: Reason) -> str:
     return f"needs {words(requested or 0)}, the largest nodes have {words(largest)}{where}"
 
 
+REASONS_OF_SLURM: Mapping[str, str] = {
+    "Priority": "other jobs have a higher priority",
+    "Resources": "waits until nodes are free",
+    "Dependency": "waits for an earlier allocation",
+    "BeginTime": "its start time has not been reached",
+    "Licenses": "waits for a license",
+    "Reservation": "waits for its reservation",
+    "Cleaning": "its nodes are being prepared",
+    "Prolog": "its nodes are being prepared",
+    "NodeDown": "a node that it needs is down",
+    "ReqNodeNotAvail": "a node that it needs is not available",
+    "PartitionDown": "its partition is down",
+    "PartitionTimeLimit": "its walltime is above the limit of the partition",
+    "PartitionNodeLimit": "its nodes are above the limit of the partition",
+    "PartitionConfig": "the partition does not allow it",
+    "BadConstraints": "no node can meet its constraints",
+    "JobHeldUser": "held by a user",
+    "JobHeldAdmin": "held by an administrator",
+    "QOSMaxJobsPerUserLimit": "you have as many jobs as the QOS allows",
+}
+"""What the common reasons of Slurm mean."""
+_STUCK = (
+    *("PartitionTimeLimit", "PartitionNodeLimit", "PartitionConfig", "QOSMaxJobsPerUserLimit"),
+    *("AssocGrp", "JobHeld", "BadConstraints", "ReqNodeNotAvail"),
+)
+"""Beginnings of reasons with which an allocation does not start by itself."""
+
+
+def slurm_reason(reason: str) -> str:
+    """Return what a reason of Slurm means; "" if that is unknown."""
+    words = REASONS_OF_SLURM.get(reason.split(",")[0].split(" ")[0], "")
+    stuck = "will not start by itself" if reason.startswith(_STUCK) else ""
+    return "; ".join(filter(None, (words, stuck)))
+
+
+def slurm_name(native_id: str | None, allocation: int | None) -> str:
+    """Return the name of an allocation: the id that Slurm gave, or ours before that."""
+    return f"Slurm {native_id}" if native_id else f"allocation {allocation}"
+
+
+def _queued(reason: Reason) -> str:
+    words = reason["reason"] or ("" if reason["native_id"] else "requested")
+    stuck = "will not start by itself" if words.startswith(_STUCK) else ""
+    estimate = reason["starts_at"]
+    when = f"est. {start_time(estimate, far=bool(reason['far']))}" if estimate else "no estimate"
+    about = ", ".join(filter(None, (words, stuck or when)))
+    return f"{slurm_name(reason['native_id'], reason['allocation'])} is queued ({about})"
+
+
+def _starts(reason: Reason) -> str:
+    name = slurm_name(reason["native_id"], reason["allocation"])
+    where = f" on {reason['nodes']}" if reason["nodes"] else ""
+    return f"{name} has started{where}; its runner starts now"
+
+
+def _no_allocation(reason: Reason) -> str:
+    if reason["watched"]:
+        return "waits for an allocation, which is requested soon"
+    command = f"`torc submit {reason['workflow']}`"
+    return f"waits for an allocation, and no process requests one: {command} continues"
+
+
+def _walltime_left(reason: Reason) -> str:
+    nodes, left = reason["nodes"] or (), reason["left"] or ()
+    ends = [
+        f"{node} has {duration(max(0.0, seconds))}" + (" left" if place == 0 else "")
+        for place, (node, seconds) in enumerate(zip(nodes, left, strict=True))
+    ]
+    requested = duration(reason["requested"] or 0)
+    return f"requests a runtime of {requested}; {listed(ends, 4)}"
+
+
+def _runs_on(reason: Reason) -> str:
+    where = f" (Slurm {reason['native_id']})" if reason["native_id"] else ""
+    text = f"runs on {reason['node']}{where}"
+    if reason["quiet"] is None:
+        return text
+    text += f", no heartbeat for {duration(reason['quiet'])}"
+    state = reason["state"]
+    if state is None:
+        return text
+    if state == "running":
+        return f"{text}; Slurm says that it runs; once Slurm ends it, the job runs on another node"
+    return f"{text}; its allocation has ended ({ended_words(state)}): it will run on another node"
+
+
+_OUTCOMES = {
+    "walltime": "walltime reached",
+    "node_failed": "node failure",
+    "vanished": "unknown to Slurm",
+}
+
+
+def ended_words(outcome: str) -> str:
+    """Return the outcome of an allocation in words."""
+    return _OUTCOMES.get(outcome, outcome)
+
+
 CLUSTER_SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.NO_PARTITION: _no_partition,
     Kind.UNKNOWN_PARTITION: lambda reason: (
@@ -63,6 +161,11 @@ CLUSTER_SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.GROUP_WAITS: lambda reason: (
         f"this queue group requests no more for {duration(reason['seconds'] or 0)}"
     ),
+    Kind.ALLOCATION_QUEUED: _queued,
+    Kind.ALLOCATION_STARTS: _starts,
+    Kind.NO_ALLOCATION: _no_allocation,
+    Kind.WALLTIME_LEFT: _walltime_left,
+    Kind.RUNS_ON: _runs_on,
     Kind.FUTILE: lambda reason: _detailed(
         f"{count(reason['number'] or 0, 'allocation')} ended without starting a job", reason
     ),

@@ -25,6 +25,9 @@ def notice_sentences(
         return f"{jobs} {'held' if reason['reason'] is None else sentence(reason['reason'])}"
 
     return {
+        Kind.RUNNER_SILENT: _no_heartbeat,
+        Kind.RUNNER_EXPIRED: _runner_expired,
+        Kind.RUNNER_LOST: _runner_lost,
         Kind.SCRIPT_FAILED: _script_failed,
         Kind.RECOVERING: lambda reason: f"its recovery script runs, see {reason['log']}",
         Kind.NOT_GROWN: _not_grown,
@@ -170,3 +173,25 @@ def _grown(reason: Reason) -> str:
             was = "" if before is None else f" instead of {amount_of(resource, before)}"
             parts.append(f"{amount_of(resource, after)} of {resource.replace('_', ' ')}{was}")
     return f"requests {listed(parts)}"
+
+
+def _no_heartbeat(reason: Reason) -> str:
+    quiet = duration(reason["quiet"] or 0)
+    return f"{_runner_name(reason)}: no heartbeat for {quiet}"
+
+
+def _runner_name(reason: Reason) -> str:
+    slurm = f" (Slurm {reason['native_id']})" if reason["native_id"] else ""
+    return f"runner {reason['runner']} on {reason['hostname']}{slurm}"
+
+
+def _runner_expired(reason: Reason) -> str:
+    command = f"`torc compute-nodes drop {reason['runner']}`"
+    return f"{_no_heartbeat(reason)}; if it is lost, free its jobs with {command}"
+
+
+def _runner_lost(reason: Reason) -> str:
+    runner = f"{_runner_name(reason)} is lost"
+    if reason["native_id"]:
+        return f"{runner}; runners in other allocations take over its jobs"
+    return f"{runner}; `torc run {reason['workflow']}` takes over its jobs"

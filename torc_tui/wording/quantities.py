@@ -185,6 +185,13 @@ def time_of_day(at: float, *, milliseconds: bool = False) -> str:
     return local.isoformat(timespec="milliseconds" if milliseconds else "seconds")[11:]
 
 
+def start_time(at: float, *, far: bool = False) -> str:
+    """Return when something will start, ``14:20``; with the date if that is ``far`` away."""
+    from datetime import datetime
+
+    return f"{datetime.fromtimestamp(at):{'%m-%d %H:%M' if far else '%H:%M'}}"
+
+
 def countdown(seconds: float) -> str:
     """Return the time until something, in whole seconds during the last minute."""
     return f"{ceil(seconds)} s" if seconds <= 60 else duration(seconds)

@@ -238,21 +238,6 @@ def _resumed(reason: Reason) -> str:
     return f"the previous attempt was interrupted: {detail}"
 
 
-def _no_heartbeat(reason: Reason) -> str:
-    quiet = duration(reason["quiet"] or 0)
-    return f"runner {reason['runner']} on {reason['hostname']}: no heartbeat for {quiet}"
-
-
-def _runner_expired(reason: Reason) -> str:
-    command = f"`torc compute-nodes drop {reason['runner']}`"
-    return f"{_no_heartbeat(reason)}; if it is lost, free its jobs with {command}"
-
-
-def _runner_lost(reason: Reason) -> str:
-    runner = f"runner {reason['runner']} on {reason['hostname']} is lost"
-    return f"{runner}; `torc run {reason['workflow']}` takes over its jobs"
-
-
 def _labels(reason: Reason) -> str:
     labels = reason["labels"] or ()
     if not labels:
@@ -306,9 +291,6 @@ _SENTENCES: Mapping[Kind, str | Callable[[Reason], str]] = {
     Kind.SUSPENDED: "suspended",
     Kind.NO_RUNNER: "no runner",
     Kind.LABELS: _labels,
-    Kind.RUNNER_SILENT: _no_heartbeat,
-    Kind.RUNNER_EXPIRED: _runner_expired,
-    Kind.RUNNER_LOST: _runner_lost,
     Kind.WAITS: _waits,
     Kind.WAITS_FOR_TURN: _waits_for_turn,
     Kind.ATTEMPT: _attempt,

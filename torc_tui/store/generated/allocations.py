@@ -37,6 +37,14 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "= result.compute_node_id WHERE result.workflow_id = ?1 AND compute_node.allocation_id "
         "IS NOT NULL", "workflow_id", "allocation_id compute_node_id started_at ended_at "
         "cpu_time peak_memory allocation:json"),
+    "ENDED_IN_OPEN_ALLOCATIONS": ("SELECT compute_node.allocation_id AS allocation_id, count(*) "
+        "AS number FROM result JOIN compute_node ON compute_node.id = result.compute_node_id "
+        "JOIN allocation ON allocation.id = compute_node.allocation_id WHERE result.workflow_id "
+        "= ?1 AND allocation.state IN ('requested', 'queued', 'running') GROUP BY "
+        "compute_node.allocation_id", "workflow_id", "allocation_id number"),
+    "HELD_BY_RUNNERS": ("SELECT job.compute_node_id AS compute_node_id, job.allocation FROM job "
+        "WHERE job.workflow_id = ?1 AND job.status IN (3, 4) AND job.compute_node_id IS NOT "
+        "NULL ORDER BY job.id", "workflow_id", "compute_node_id allocation:json"),
     "HELD_IN_ALLOCATIONS": ("SELECT compute_node.allocation_id AS allocation_id, count(*) AS "
         "number FROM job JOIN compute_node ON compute_node.id = job.compute_node_id WHERE "
         "job.workflow_id = ?1 AND job.status IN (3, 4) AND compute_node.allocation_id IS NOT "
@@ -57,6 +65,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         None, "stdout": None, "stderr": None, "actor": None, "settings": None}),
     "INSERT_LEASE": ("INSERT INTO lease (name, holder, counter) VALUES (?1, ?2, 1) ON CONFLICT "
         "(name) DO NOTHING", "name holder"),
+    "JOINED_ALLOCATIONS": ("SELECT compute_node.allocation_id AS allocation_id FROM "
+        "compute_node WHERE compute_node.workflow_id = ?1 AND compute_node.allocation_id IS NOT "
+        "NULL GROUP BY compute_node.allocation_id", "workflow_id", "allocation_id"),
     "LEASE": ("SELECT lease.holder, lease.counter FROM lease WHERE lease.name = ?1", "name",
         "holder counter"),
     "OPEN_ALLOCATIONS": ("SELECT allocation.id, allocation.workflow_id, allocation.run_id, "
@@ -71,6 +82,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "engine cluster native_id queue_group scheduler state outcome reason nodes nodelist "
         "cpus memory gpus:json walltime submitted_at starts_at started_at ends_at ended_at "
         "jobs_started stdout actor settings:json"),
+    "PLACE_OF_RUNNER": ("SELECT compute_node.hostname, compute_node.node_name, "
+        "compute_node.allocation_id, allocation.native_id FROM compute_node LEFT OUTER JOIN "
+        "allocation ON allocation.id = compute_node.allocation_id WHERE compute_node.id = ?1",
+        "node_id", "hostname node_name allocation_id native_id"),
     "READY_REQUESTS": ("SELECT job.scheduler, job.requirement_id, job.labels, count(*) AS "
         "number FROM job WHERE job.workflow_id = ?1 AND job.status = 2 AND NOT job.held GROUP "
         "BY job.scheduler, job.requirement_id, job.labels ORDER BY job.requirement_id",
@@ -119,6 +134,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "WHERE allocation.id = ?11 AND allocation.state IN ('requested', 'queued', 'running')",
         "state outcome reason nodelist starts_at started_at ends_at ended_at jobs_started "
         "settings:json allocation_id"),
+    "WORKFLOWS_WITH_ALLOCATIONS": ("SELECT allocation.workflow_id FROM allocation WHERE "
+        "allocation.state IN ('requested', 'queued', 'running') GROUP BY allocation.workflow_id "
+        "ORDER BY allocation.workflow_id", "", "workflow_id"),
 }
 # statements that differ for PostgreSQL
 POSTGRESQL: dict[str, str] = {

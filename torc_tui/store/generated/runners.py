@@ -67,18 +67,20 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "compute_node.hostname, coalesce(compute_node.location, compute_node.hostname) AS "
         "location, compute_node.pid, compute_node.num_cpus, compute_node.memory, "
         "compute_node.gpus, compute_node.options, compute_node.labels, compute_node.started_at, "
-        "compute_node.heartbeat_at FROM compute_node WHERE compute_node.is_active AND "
-        "coalesce(compute_node.location, compute_node.hostname) = ?1 ORDER BY compute_node.id",
-        "location", "node_id workflow_id hostname location pid num_cpus memory gpus:json "
-        "options:json labels:json started_at heartbeat_at"),
+        "compute_node.heartbeat_at, compute_node.node_name, compute_node.allocation_id FROM "
+        "compute_node WHERE compute_node.is_active AND coalesce(compute_node.location, "
+        "compute_node.hostname) = ?1 ORDER BY compute_node.id", "location", "node_id "
+        "workflow_id hostname location pid num_cpus memory gpus:json options:json labels:json "
+        "started_at heartbeat_at node_name allocation_id"),
     "RUNNERS_OF_WORKFLOW": ("SELECT compute_node.id AS node_id, compute_node.workflow_id, "
         "compute_node.hostname, coalesce(compute_node.location, compute_node.hostname) AS "
         "location, compute_node.pid, compute_node.num_cpus, compute_node.memory, "
         "compute_node.gpus, compute_node.options, compute_node.labels, compute_node.started_at, "
-        "compute_node.heartbeat_at FROM compute_node WHERE compute_node.is_active AND "
-        "compute_node.workflow_id = ?1 ORDER BY compute_node.id", "workflow_id", "node_id "
-        "workflow_id hostname location pid num_cpus memory gpus:json options:json labels:json "
-        "started_at heartbeat_at"),
+        "compute_node.heartbeat_at, compute_node.node_name, compute_node.allocation_id FROM "
+        "compute_node WHERE compute_node.is_active AND compute_node.workflow_id = ?1 ORDER BY "
+        "compute_node.id", "workflow_id", "node_id workflow_id hostname location pid num_cpus "
+        "memory gpus:json options:json labels:json started_at heartbeat_at node_name "
+        "allocation_id"),
     "SAVE_HOST_VALUE": ("INSERT INTO meta (\"key\", value) VALUES (?1, ?2) ON CONFLICT "
         "(\"key\") DO UPDATE SET value = excluded.value", "key value"),
     "SET_NODE_GPUS": ("UPDATE compute_node SET gpus=?1 WHERE compute_node.id = ?2", "gpus:json "

@@ -33,6 +33,12 @@ _COLUMNS = (
 INSERT_ALLOCATION = Bulk(allocation)
 ALLOCATIONS = pick(allocation, _COLUMNS, of_workflow(allocation)).order_by(allocation.c.id)
 OPEN_ALLOCATIONS = ALLOCATIONS.where(_is_open)
+WORKFLOWS_WITH_ALLOCATIONS = (
+    select(allocation.c.workflow_id)
+    .where(_is_open)
+    .group_by(allocation.c.workflow_id)
+    .order_by(allocation.c.workflow_id)
+)
 ALLOCATION = pick(allocation, f"{_COLUMNS} script", _one)
 SET_SCRIPT = update(allocation).where(_one).values(given(allocation, "script stdout settings"))
 SET_SUBMITTED = (
@@ -106,6 +112,37 @@ HELD_IN_ALLOCATIONS = (
     )
     .group_by(compute_node.c.allocation_id)
 )
+HELD_BY_RUNNERS = (
+    select(required("compute_node_id", job.c.compute_node_id), job.c.allocation)
+    .where(of_workflow(job), among(job.c.status, HELD), job.c.compute_node_id.is_not(None))
+    .order_by(job.c.id)
+)
+"""What each job holds, and of which runner."""
+ENDED_IN_OPEN_ALLOCATIONS = (
+    select(required("allocation_id", compute_node.c.allocation_id), func.count().label("number"))
+    .select_from(result)
+    .join(compute_node, compute_node.c.id == result.c.compute_node_id)
+    .join(allocation, allocation.c.id == compute_node.c.allocation_id)
+    .where(of_workflow(result), _is_open)
+    .group_by(compute_node.c.allocation_id)
+)
+"""How many attempts have ended in each allocation that is open."""
+JOINED_ALLOCATIONS = (
+    select(required("allocation_id", compute_node.c.allocation_id))
+    .where(of_workflow(compute_node), compute_node.c.allocation_id.is_not(None))
+    .group_by(compute_node.c.allocation_id)
+)
+"""The allocations in which a runner began, also if none is active any more."""
+PLACE_OF_RUNNER = (
+    select(
+        *columns(compute_node, "hostname node_name allocation_id"),
+        allocation.c.native_id,
+    )
+    .select_from(compute_node)
+    .outerjoin(allocation, allocation.c.id == compute_node.c.allocation_id)
+    .where(compute_node.c.id == param("node_id"))
+)
+"""Where a runner runs or ran, also if it is no longer active."""
 RUNNERS_IN_ALLOCATIONS = (
     pick(
         compute_node,

@@ -125,6 +125,7 @@ _runners = (
         *columns(compute_node, "id:node_id workflow_id hostname"),
         _location.label("location"),
         *columns(compute_node, "pid num_cpus memory gpus options labels started_at heartbeat_at"),
+        *columns(compute_node, "node_name allocation_id"),
     )
     .where(compute_node.c.is_active)
     .order_by(compute_node.c.id)

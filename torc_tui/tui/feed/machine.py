@@ -16,11 +16,14 @@ from torc_tui.reasons import Reason
 from torc_tui.records import dataclass
 
 if TYPE_CHECKING:
+    from torc_tui.operations.cluster_state import ClusterState
     from torc_tui.operations.machine_state import MachineReader, MachineState
     from torc_tui.operations.request_lacks import RequestLacks
     from torc_tui.store.database import Store
     from torc_tui.store.runner_liveness import ActiveRunner
 
+COUNTED_EVERY = 5.0
+"""Seconds between two counts of the jobs that ran in allocations."""
 HIGH = 0.9
 """A meter is highlighted from this share on."""
 _GIB = 1 << 30
@@ -101,7 +104,8 @@ class MachineReading(NamedTuple):
 
     ``request_lacks`` is what ready jobs of the workflow on screen lack, None where none is ready;
     ``elsewhere`` are its runners on other machines; ``dead`` the ids of its runners that are lost;
-    ``reports`` are about its runners that are not alive.
+    ``reports`` are about its runners that are not alive; ``cluster`` has its allocations, None if
+    it was never submitted to a cluster.
     """
 
     host: MachineState
@@ -109,6 +113,7 @@ class MachineReading(NamedTuple):
     elsewhere: Sequence[ActiveRunner]
     dead: frozenset[int] = frozenset()
     reports: Sequence[Reason] = ()
+    cluster: ClusterState | None = None
 
 
 class MachineHistory:
@@ -123,9 +128,14 @@ class MachineHistory:
         self.own_cpu = Ring(capacity)
         self.own_memory = Ring(capacity)
         """The parts of the jobs of this database."""
+        self.cluster: ClusterState | None = None
+        self.held_cpus = Ring(capacity)
+        self.held_memory = Ring(capacity)
+        """Shares of the nodes in allocations that jobs hold."""
         self.gpus: dict[str, Ring] = {}
         self._capacity = capacity
         self._reader: MachineReader | None = None  # used by the reader thread only
+        self._counted: ClusterState | None = None  # the same
 
     def read(
         self,
@@ -143,11 +153,26 @@ class MachineHistory:
         host = self._reader.read(store)
         if workflow_id is None:
             return MachineReading(host, None, ())
-        lacking = request_lacks(store, workflow_id, requirements, host) if requirements else None
+        cluster = self._read_cluster(store, workflow_id)
+        lacking = None
+        if requirements:
+            lacking = request_lacks(store, workflow_id, requirements, host, cluster)
         runners = runner_liveness.runners(store, workflow_id=workflow_id)
         elsewhere = [one for one in runners if one.location != self._reader.location]
         dead, reports = _not_alive(store, workflow_id) if runners else (frozenset[int](), ())
-        return MachineReading(host, lacking, elsewhere, dead, reports)
+        return MachineReading(host, lacking, elsewhere, dead, reports, cluster)
+
+    def _read_cluster(self, store: Store, workflow_id: int) -> ClusterState | None:
+        """Return the allocations of a workflow; their jobs are counted again from time to time."""
+        from torc_tui.operations.cluster_state import read_cluster
+
+        counted = self._counted
+        if counted is not None and counted.workflow_id == workflow_id:
+            found = read_cluster(store, workflow_id, known=counted)
+            if found is None or found.at - counted.at < COUNTED_EVERY:
+                return found
+        self._counted = read_cluster(store, workflow_id)
+        return self._counted
 
     def take(self, news: MachineReading) -> None:
         """Add a reading."""
@@ -162,9 +187,27 @@ class MachineHistory:
         share = 100 / max(host.machine.memory, 1)
         self.memory.append(host.at, share * host.memory_used)
         self.own_memory.append(host.at, share * min(host.own.memory, host.memory_used))
+        self._take_cluster(news.cluster)
         for gpu in host.machine.gpus:
             ring = self.gpus.setdefault(gpu.uuid, Ring(self._capacity))
             ring.append(host.at, gpu.utilization)
+
+    def _take_cluster(self, cluster: ClusterState | None) -> None:
+        known, self.cluster = self.cluster, cluster
+        if known is not None and (cluster is None or cluster.workflow_id != known.workflow_id):
+            self.held_cpus, self.held_memory = Ring(self._capacity), Ring(self._capacity)
+        if cluster is not None and cluster.places:
+            from torc_tui.operations.cluster_summary import room_of
+
+            room = room_of(cluster.places)
+            self.held_cpus.append(cluster.at, 100 * room.cpus_held / max(room.cpus, 1))
+            self.held_memory.append(cluster.at, 100 * room.memory_held / max(room.memory, 1))
+
+    def runs_here(self, workflow_id: int) -> bool:
+        """Return whether this host runs jobs of a workflow, or nothing else does."""
+        if self.cluster is None or self.host is None:
+            return True
+        return any(one.workflow_id == workflow_id for one in self.host.runners)
 
     def meters(self) -> tuple[Meter, ...]:
         """Return the meters of the header: the use of this machine by all users."""

@@ -31,7 +31,7 @@ class HeaderState:
     ``lost`` is why the database cannot be read, None while it can. ``parts`` are counts with their
     styles, for the bar. ``watches`` counts what the user will be notified of. ``orphaned`` means
     that jobs are marked as running and no runner watches them. ``absent`` names a runner without a
-    heartbeat.
+    heartbeat. ``room`` and ``queue`` are about the allocations of the workflow.
     """
 
     title: str
@@ -50,6 +50,8 @@ class HeaderState:
     note: str = ""
     orphaned: bool = False
     absent: str = ""
+    room: str = ""
+    queue: str = ""
 
 
 class HeaderBar(Painted):
@@ -147,6 +149,10 @@ def _failed(state: HeaderState) -> str:
 
 def _surroundings(state: HeaderState) -> list[Item]:
     items: list[Item] = []
+    if state.room:
+        items.append((3, [(state.room, "load")]))
+    if state.queue:
+        items.append((5, [(state.queue, "pending")]))
     for place, meter in enumerate(state.meters):
         style = "load-high" if meter.high else "load"
         items.append((8 + place, [(f"{meter.name} ", ""), (f"{meter.used}/{meter.total}", style)]))

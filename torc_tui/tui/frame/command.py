@@ -42,6 +42,7 @@ CONTEXTS = {
     "failures": "Failures",
     "plan": "Rerun plan",
     "runners": "Runners",
+    "allocations": "Allocations",
     "new": "New workflow",
     "split": "Panes",
     "overlay": "Dialogs",

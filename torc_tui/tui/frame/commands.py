@@ -192,7 +192,8 @@ COMMANDS: tuple[AppCommand, ...] = (
     _c("all-users", "all users", "Show the workflows of all users, or only yours", "workflows",
        "U"),
     # -- actions on workflows
-    *_of_catalog(Target.WORKFLOW, Target.WORKFLOWS, Target.RUNNER),
+    *_of_catalog(Target.WORKFLOW, Target.WORKFLOWS, Target.RUNNER, Target.ALLOCATION,
+                 Target.QUEUE_GROUP),
     _c("workflow-run-options", "run with options",
        "Start a runner with labels, or with a part of the machine", "workflow workflows",
        writes=True, shell="torc run ID --detach --label LABEL"),

@@ -118,6 +118,13 @@ class RunnerPort(Protocol):
         """Stop, resize or drop a runner of the workflow."""
 
 
+class AllocationPort(Protocol):
+    """What the list of allocations needs."""
+
+    def run(self, command: str, allocation_id: int) -> None:
+        """Open or cancel an allocation, request more, or pause its queue group."""
+
+
 class MarkedRows(Protocol):
     """A job table."""
 
@@ -139,6 +146,10 @@ class PaneHost(HasApp, Protocol):
     @property
     def runner_commands(self) -> RunnerPort:
         """Return the commands of single runners."""
+
+    @property
+    def allocation_commands(self) -> AllocationPort:
+        """Return the commands of single allocations."""
 
     @property
     def view(self) -> WorkflowView | None:

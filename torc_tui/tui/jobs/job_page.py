@@ -28,6 +28,7 @@ from torc_tui.views.resource_use import GroupUse
 from torc_tui.views.run_progress import Durations
 from torc_tui.views.status_bar import MOST_TELLING
 from torc_tui.wording import clock, elapsed, exit_code, listed, moment, sentence, size
+from torc_tui.wording.cluster_sentences import slurm_name
 
 if TYPE_CHECKING:
     from torc_tui.lifecycle.rerun_plan import JobVerdict
@@ -175,6 +176,7 @@ def _process(job: Job, details: Details, gpus: Mapping[str, int]) -> list[Line]:
     if running and record.get("pid"):
         text = f"{record['pid']} of runner {record.get('compute_node_id')}"
         lines.append(labeled("process", (text, "text")))
+    lines += _place(details.place)
     last: Record = details.results[0] if details.results else {}
     allocation = (record if running else last).get("allocation") or (0, 0, ())
     if allocation[2]:
@@ -183,6 +185,15 @@ def _process(job: Job, details: Details, gpus: Mapping[str, int]) -> list[Line]:
         )
         lines.append(labeled("GPUs" if running else "used GPUs", (names, "accent")))
     return lines
+
+
+def _place(place: Record | None) -> list[Line]:
+    """Return the node and the allocation; on a single machine they say nothing."""
+    if place is None or place["allocation_id"] is None:
+        return []
+    name = sanitize(slurm_name(place["native_id"], place["allocation_id"]))
+    node = sanitize(place["node_name"] or place["hostname"])
+    return [labeled("node", (node, "text"), (f"  {name}", "muted"))]
 
 
 def _device(uuid: str, share: int, memory: int, gpus: Mapping[str, int]) -> str:

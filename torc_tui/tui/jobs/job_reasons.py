@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torc_tui.model import EdgeKind, Job
-from torc_tui.reasons import Kind
+from torc_tui.reasons import Kind, Reason
 from torc_tui.records import replace
 from torc_tui.status import FOLLOWING, JobStatus
 from torc_tui.views.why import Blocker, Facts, explain, reason_of, why
@@ -19,6 +19,7 @@ from torc_tui.views.why import lines as chain_lines
 from torc_tui.views.workflow_view import WorkflowView
 
 if TYPE_CHECKING:
+    from torc_tui.operations.cluster_state import ClusterState
     from torc_tui.operations.request_lacks import RequestLacks
     from torc_tui.store.relations import Dependency
 
@@ -33,6 +34,8 @@ class JobReasons:
         self.unexplained: set[int] = set()
         """Jobs whose dependencies are not known yet."""
         self.request_lacks: RequestLacks | None = None
+        self.cluster: ClusterState | None = None
+        """The allocations of a workflow that was submitted to a cluster."""
         self.dead: frozenset[int] = frozenset()
         """Lost runners: active in the database, without a process."""
         self.wanted: set[int] = set()
@@ -95,8 +98,9 @@ class JobReasons:
             blockers=self._blockers(job_id),
             paused=workflow.is_paused,
             canceled=workflow.is_canceled,
-            runners=len(self.view.nodes - self.dead),
+            runners=len(self.view.nodes - self.dead) if self.cluster is None else None,
             attempts=self._most_attempts(job),
+            place=self._place(job),
         )
         if job.status is not JobStatus.READY:
             return found
@@ -108,6 +112,12 @@ class JobReasons:
         assert lack is not None  # it was just looked up
         unserved = self.request_lacks.unserved(job.labels)
         return replace(found, shortfalls=lack.now, never=lack.never, unserved=unserved)
+
+    def _place(self, job: Job) -> Reason | None:
+        """Return on which node of the cluster a job runs."""
+        if self.cluster is None or job.status is not JobStatus.RUNNING:
+            return None
+        return self.cluster.place_of(job.compute_node_id)
 
     def _blockers(self, job_id: int) -> list[Blocker]:
         jobs, blockers = self.view.jobs, []

@@ -252,7 +252,9 @@ def read_details(store: Store, job_id: int) -> Details:
     shows_output = status is JobStatus.COMPLETED or (status in TROUBLED and tail is None)
     wanted = ListSelection(job_id=job_id, reverse=True, limit=50)
     results = queries.list_results(store, record["workflow_id"], wanted)
+    ran_on = record["compute_node_id"] or (results[0]["compute_node_id"] if results else None)
     return Details(
+        place=queries.place_of_runner(store, ran_on),
         record=record,
         results=results,
         before=sorted(before, key=lambda one: attention(one.status))[:READ],

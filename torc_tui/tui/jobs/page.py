@@ -28,7 +28,7 @@ class Details:
 
     ``before`` and ``after`` are the first of ``before_count`` and ``after_count`` jobs.
     ``stderr_tail`` is the end of the standard error of a job that failed; ``stdout_tail`` that of
-    its standard output if standard error is empty.
+    its standard output if standard error is empty. ``place`` is where its last attempt runs or ran.
     """
 
     record: Record
@@ -40,6 +40,7 @@ class Details:
     io: Mapping[str, Sequence[str]] = field(default_factory=dict)
     stderr_tail: Sequence[str] = ()
     stdout_tail: Sequence[str] = ()
+    place: Record | None = None
     warnings: Sequence[str] = ()
 
     def until(self, moment: float | None) -> Details:

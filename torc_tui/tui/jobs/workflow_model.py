@@ -25,6 +25,7 @@ from torc_tui.views.workflow_view import JOB_FLAGS, WorkflowView
 from torc_tui.wording import time_range
 
 if TYPE_CHECKING:
+    from torc_tui.operations.cluster_state import ClusterState
     from torc_tui.store.relations import Dependency
 
 ASKED_AT_ONCE = 200
@@ -66,6 +67,7 @@ class WorkflowModel:
     def load(self, view: WorkflowView) -> None:
         """Load a snapshot; groups stay folded as they were."""
         before, self.rows = self.rows, JobRows(view, now=self.now)
+        self.rows.reasons.cluster = before.reasons.cluster
         if self.loaded:
             self.rows.keep_folds(before)
         self.loaded, self.gone = True, None
@@ -101,6 +103,12 @@ class WorkflowModel:
         lost, reasons.dead = dead - reasons.dead, dead
         return bool(lost) and bool(self.view.count(*HELD))
 
+    def take_cluster(self, cluster: ClusterState | None) -> bool:
+        """Store the allocations; return whether the workflow was submitted since."""
+        reasons = self.rows.reasons
+        before, reasons.cluster = reasons.cluster, cluster
+        return (before is None) is not (cluster is None)
+
     def take_request_lacks(self, news: MachineReading) -> set[int]:
         """Store what ready jobs lack; return the jobs whose reasons changed."""
         reasons = self.rows.reasons
@@ -123,8 +131,11 @@ class WorkflowModel:
 
     @property
     def has_runner(self) -> bool:
-        """Whether the workflow has an active runner, as far as known."""
-        return not self.loaded or bool(self.view.nodes - self.rows.reasons.dead)
+        """Whether the workflow has an active runner or will get one, as far as known."""
+        reasons = self.rows.reasons
+        cluster = reasons.cluster
+        is_served = cluster is not None and (cluster.is_watched or bool(cluster.open))
+        return not self.loaded or is_served or bool(self.view.nodes - reasons.dead)
 
     def reasons_of(self, job: Job) -> Sequence[Span]:
         """Return the known chain of reasons for the status of a job as styled lines."""

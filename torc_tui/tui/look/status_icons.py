@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from torc_tui.model import Job, Workflow
 from torc_tui.status import STARTABLE, JobStatus, WorkflowState
+from torc_tui.wording.cluster_sentences import ended_words
 
 
 class Sign(NamedTuple):
@@ -35,6 +36,23 @@ STATUS: dict[JobStatus, Sign] = {
 
 HELD = Sign("‖", "held", "warning")
 SUSPENDED = Sign("‖", "suspended", "warning")
+
+
+_ALLOCATIONS = {
+    "requested": Sign("◌", "requested", "pending"),
+    "queued": Sign("…", "queued", "pending"),
+    "running": Sign("▶", "running", "running"),
+    "refused": Sign("✖", "refused", "error"),
+    "done": Sign("✔", "done", "completed"),
+    "canceled": Sign("⊘", "canceled", "canceled"),
+    "walltime": Sign("■", "walltime", "terminated"),
+}
+
+
+def of_allocation(state: str, outcome: str | None) -> Sign:
+    """Return the sign of an allocation: of its state, or of how it ended."""
+    name = outcome or state
+    return _ALLOCATIONS.get(name) or Sign("✖", ended_words(name), "error")
 
 
 def of_job(job: Job) -> Sign:

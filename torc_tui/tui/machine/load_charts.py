@@ -55,12 +55,19 @@ def load_charts(
     ``capacity`` is the number of CPUs that jobs may hold together.
     """
     charts = (_cpu_chart(machine, capacity), _memory_chart(machine))
+    return two_charts(charts, machine, width, rows, braille)
+
+
+def two_charts(
+    charts: Sequence[LoadChart], machine: MachineHistory, width: int, rows: int, braille: bool
+) -> list[Line]:
+    """Return two charts in ``rows`` lines and two more."""
     if rows >= (NARROW_FROM if width < NARROW else STACKED_FROM):
         each = (rows - 3) // 2
-        upper, lower = (_draw(one, machine, width, each, braille) for one in charts)
+        upper, lower = (draw_chart(one, machine, width, each, braille) for one in charts)
         return [*upper, [], *lower, *([[]] if (rows - 3) % 2 else [])]
     room = (width - BETWEEN) // 2
-    left, right = (_draw(one, machine, room, rows, braille) for one in charts)
+    left, right = (draw_chart(one, machine, room, rows, braille) for one in charts)
     gap = (" " * BETWEEN, "")
     return [[*_padded(one, room), gap, *two] for one, two in zip(left, right, strict=True)]
 
@@ -93,7 +100,7 @@ def _legend(own: str, others: str) -> Line:
     return [(f"  █ jobs {own}", OWN), (f"  ░ others {others}", OTHERS)]
 
 
-def _draw(
+def draw_chart(
     chart: LoadChart, machine: MachineHistory, width: int, rows: int, braille: bool
 ) -> list[Line]:
     """Return a chart with its title and axes in ``rows`` lines and two more."""

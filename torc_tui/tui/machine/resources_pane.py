@@ -13,43 +13,23 @@ from torc_tui.tui.feed.machine import MachineHistory
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.look.terminal import shows_braille
+from torc_tui.tui.machine.cluster_charts import cluster_charts
+from torc_tui.tui.machine.cluster_part import ClusterPart
 from torc_tui.tui.machine.machine_sheet import draw
 from torc_tui.tui.machine.runner_rows import RunnerRows
-from torc_tui.tui.widgets.command_node import Handler
+from torc_tui.tui.machine.runner_table import RunnerTable
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
-from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 MOST_RUNNERS = 3
 """The list of runners takes at most this part of the height, as a divisor."""
-COMMANDS = ("runner-stop", "runners-resize", "runners-drop")
-"""What the keys of the list of runners do with the runner under the cursor."""
-
-
-class RunnerTable(VirtualTable):
-    """The runners of the workflow; its keys stop, resize and drop the one under the cursor."""
-
-    CONTEXTS: ClassVar[tuple[str, ...]] = ("runners", *VirtualTable.CONTEXTS)
-
-    def __init__(self, rows: RunnerRows, host: PaneHost) -> None:
-        super().__init__(rows, empty="")
-        self._host = host
-
-    def handlers(self) -> Mapping[str, Handler]:
-        of_list = {
-            name: handle for name, handle in super().handlers().items() if "mark" not in name
-        }
-        return {**of_list, **{name: self._handler(name) for name in COMMANDS}}
-
-    def _handler(self, command: str) -> Handler:
-        def handle() -> None:
-            if isinstance(self.cursor, int):
-                self._host.runner_commands.run(command, self.cursor)
-
-        return handle
 
 
 class ResourcesPane(Pane):
-    """The machine and the jobs that hold its resources; a click on a job selects it."""
+    """The machine and the jobs that hold its resources; a click on a job selects it.
+
+    For a workflow that was submitted to a cluster, its allocations and their nodes come first, and
+    this machine is shown only if something runs on it.
+    """
 
     NAME: ClassVar[str] = "resources"
     PER_JOB: ClassVar[bool] = False
@@ -60,8 +40,11 @@ class ResourcesPane(Pane):
         self.rows = RunnerRows()
         self.table = RunnerTable(self.rows, host)
         self.table.display = False
+        self.cluster = ClusterPart(host)
+        self.cluster.display = False
 
     def compose(self) -> ComposeResult:
+        yield self.cluster
         yield self.canvas
         yield self.table
 
@@ -78,10 +61,18 @@ class ResourcesPane(Pane):
         machine = self.torc.machine
         if machine.host is None or not self.size.width:
             return
-        taken = self._show_runners(machine, machine.host.at)
-        width, height = self.size.width - 1, self.size.height - taken
+        width, height = self.size.width - 1, self.size.height
+        taken = self.cluster.show(machine, width, height)
+        if not taken:
+            taken = self._show_runners(machine, machine.host.at)
+        else:
+            self.table.display = False
         braille = shows_braille(self.torc.environ)
-        lines, jobs = draw(machine, self.host.workflow_id, width, height, braille=braille)
+        workflow_id, rest = self.host.workflow_id, height - taken
+        if machine.runs_here(workflow_id):
+            lines, jobs = draw(machine, workflow_id, width, rest, braille=braille)
+        else:
+            lines, jobs = cluster_charts(machine, width, rest, braille=braille), {}
         self.canvas.set_drawing(TextDrawing(lines, jobs))
 
     def _show_runners(self, machine: MachineHistory, now: float) -> int:

@@ -33,6 +33,7 @@ from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.tab_bar import TabBar
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows import idle_commands
+from torc_tui.tui.workflows.allocation_actions import AllocationCommands
 from torc_tui.tui.workflows.exit_message import still_running
 from torc_tui.tui.workflows.job_actions import JobActions
 from torc_tui.tui.workflows.job_commands import JobCommands
@@ -86,6 +87,7 @@ class WorkflowScreen(TorcScreen):
         )
         self.workflow_actions = WorkflowActions(self)
         self.runner_commands = RunnerCommands(self)
+        self.allocation_commands = AllocationCommands(self)
         self.job_actions = JobActions(self, self.model, self.table)
         self.job_commands = JobCommands(self)
 

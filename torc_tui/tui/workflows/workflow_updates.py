@@ -21,6 +21,7 @@ from torc_tui.tui.jobs.plan_reader import PlanReader
 from torc_tui.tui.jobs.workflow_model import DependencyReader, ModelChanges, WorkflowModel, outcomes
 from torc_tui.tui.look.status_icons import STATES, STATUS, Sign
 from torc_tui.tui.look.text_layout import sanitize
+from torc_tui.tui.workflows.idle_commands import FINISHED
 from torc_tui.tui.workflows.tab_host import TabHost
 from torc_tui.views.status_bar import ORDER
 from torc_tui.views.workflow_view import WorkflowView
@@ -158,18 +159,27 @@ class WorkflowUpdates:
 
     def machine_read(self, news: MachineReading) -> None:
         screen, model = self._screen, self._model
+        if model.take_cluster(news.cluster):
+            screen.table.changed(set(model.view.jobs))
         if news.dead != model.rows.reasons.dead:
             if model.take_runners(news.dead):
-                key = screen.torc.keymap.key("workflow-run")
-                text = f"the runner of {model.view.workflow.name} stopped responding"
-                text += f"\n{key} starts another one, which continues its jobs"
-                screen.torc.notify(text, severity="error", timeout=10)
+                self._tell_lost_runner()
             screen.table.changed(set(model.view.jobs))
         model.reports = news.reports
         self.show_header()
         screen.filter.machine_read()
         self.reasons_changed(model.take_request_lacks(news))
         screen.tabs.update_visible(lambda pane: pane.machine_changed())
+
+    def _tell_lost_runner(self) -> None:
+        torc, model = self._screen.torc, self._model
+        text = f"the runner of {model.view.workflow.name} stopped responding"
+        if model.rows.reasons.cluster is None:
+            key = torc.keymap.key("workflow-run")
+            text += f"\n{key} starts another one, which continues its jobs"
+        else:
+            text += "\nits jobs continue in another allocation"
+        torc.notify(text, severity="error", timeout=10)
 
     def reasons_changed(self, jobs: set[int]) -> None:
         """Handle new reasons for the statuses of these jobs."""
@@ -243,13 +253,27 @@ def header_state(model: WorkflowModel, torc: AppPort) -> HeaderState:
         running=view.count(JobStatus.RUNNING),
         parts=(*parts, (waiting, "bar-rest")),
         eta=model.eta,
-        meters=torc.meters,
+        meters=torc.meters if torc.machine.runs_here(model.workflow_id) else (),
         lost=torc.lost,
         read_only=torc.read_only,
         orphaned=bool(view.running and dead) and not view.nodes - dead,
         watches=len(torc.watches),
         absent=_absent(model.reports),
+        **_cluster_words(model),
     )
+
+
+def _cluster_words(model: WorkflowModel) -> dict[str, str]:
+    """Return what the header says about allocations."""
+    cluster = model.rows.reasons.cluster
+    if cluster is None or model.view.state in FINISHED:
+        return {}
+    from torc_tui.operations.cluster_summary import queue_words, room_words
+
+    queue = queue_words(cluster)
+    if not (cluster.open or queue):
+        queue = "no allocation yet" if cluster.is_watched else "no allocation"
+    return {"room": room_words(cluster) if cluster.places else "", "queue": queue}
 
 
 def _absent(reports: Sequence[Reason]) -> str:

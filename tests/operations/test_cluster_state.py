@@ -1,0 +1,221 @@
+"""What commands and the app say about allocations: why jobs wait, where they run, what is wrong."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.test_allocator import STAGES, Site
+from tests.raw_sql import execute
+from torc_tui.clusters.fake import MAIN
+from torc_tui.model import Machine
+from torc_tui.operations import allocation_control as control
+from torc_tui.operations.cluster_state import ClusterState, read_cluster
+from torc_tui.operations.cluster_summary import queue_words, room_words, summary, trouble
+from torc_tui.operations.job_facts import JobFacts
+from torc_tui.operations.request_lacks import unschedulable_jobs
+from torc_tui.reasons import Kind, because
+from torc_tui.resources.allocation_states import AllocationOutcome
+from torc_tui.resources.partitions import NodeShape, Partition
+from torc_tui.status import JobStatus
+from torc_tui.store import compute_nodes, workflows
+from torc_tui.store.database import Store
+from torc_tui.tui.machine.allocation_rows import AllocationRows
+from torc_tui.tui.machine.cluster_part import heading_lines
+from torc_tui.views import why
+
+GB = 1 << 30
+GPUS = Partition("gpu", True, False, None, (NodeShape(2, 2, 4 * GB, (("", 2),)),))
+WORK = [f"work_{number}" for number in range(1, 5)]
+
+
+@pytest.fixture
+def site(store: Store, tmp_path: Path) -> Site:
+    found = Site(store, tmp_path, STAGES)
+    found.cluster._partitions = [MAIN, GPUS]
+    found.now = time.time()
+    return found
+
+
+def state(site: Site) -> ClusterState:
+    found = read_cluster(site.store, site.workflow_id)
+    assert found is not None
+    return found
+
+
+def join(site: Site, row: int, name: str = "n1", *, ends_in: float | None = None) -> int:
+    """Let a runner begin in an allocation."""
+    machine = Machine(hostname=name, num_cpus=2, memory=4 * GB)
+    options: dict[str, Any] = {"allocation_id": site.rows[row].id}
+    if ends_in is not None:
+        options["end_time"] = site.now + ends_in
+    process = process_on(name)
+    with site.store.write() as conn:
+        return compute_nodes.register(
+            conn, site.workflow_id, 1, process, machine, options, site.now
+        )[0]
+
+
+def process_on(name: str) -> compute_nodes.MachineProcess:
+    return compute_nodes.MachineProcess(
+        hostname=name, boot_id=name, pid=7, started=7, machine_id=name, node_name=name
+    )
+
+
+def run(site: Site, node: int, name: str) -> None:
+    with site.store.write() as conn:
+        execute(
+            conn,
+            f"UPDATE job SET status = {int(JobStatus.RUNNING)}, compute_node_id = {node},"
+            f" allocation = '[1,{GB},[]]', started_at = {site.now} WHERE name = '{name}'",
+        )
+
+
+def told(site: Site, name: str) -> list[str]:
+    """Return the lines of `torc why` about a job."""
+    jobs = {job.name: job.id for job in workflows.snapshot(site.store, site.workflow_id).jobs}
+    facts = JobFacts(site.store, site.workflow_id)
+    return [line.strip("├└│─ ") for line in why.lines(why.explain(jobs[name], facts.of))[1:]]
+
+
+def test_never_submitted(site: Site) -> None:
+    assert read_cluster(site.store, site.workflow_id) is None
+    assert told(site, "work_1") == ["no runner"]
+
+
+def test_queued_allocation_is_named(site: Site) -> None:
+    site.cluster.starts_at = site.now + 600
+    site.step()
+    site.step(30)
+    assert told(site, "work_1")[0].startswith("Slurm 1 is queued (Priority, est. ")
+    assert queue_words(state(site)).startswith("1 queued, est. ")
+    assert unschedulable_jobs(site.store, site.workflow_id) == ([], False)
+
+
+def test_reason_with_which_nothing_starts_is_marked(site: Site) -> None:
+    site.step()
+    with site.store.write() as conn:
+        execute(conn, "UPDATE allocation SET reason = 'PartitionTimeLimit'")
+    expected = "Slurm 1 is queued (PartitionTimeLimit, will not start by itself)"
+    assert told(site, "work_1") == [expected]
+
+
+def test_runner_without_gpus_does_not_judge_the_next_stage(site: Site) -> None:
+    """A runner of an earlier stage is still there; the allocation with GPUs is not yet."""
+    site.step()
+    site.cluster.start("1")
+    join(site, 0)
+    site.finish(*WORK)
+    site.finish("train", status=JobStatus.READY)
+    assert told(site, "train") == ["waits for an allocation, which is requested soon"]
+    site.step(30)
+    assert told(site, "train") == ["Slurm 2 is queued (no estimate)"]
+    assert unschedulable_jobs(site.store, site.workflow_id) == ([], False)
+
+
+def test_what_fits_no_partition_is_unschedulable(site: Site) -> None:
+    site.cluster._partitions = [MAIN]
+    site.finish(*WORK)
+    site.finish("train", status=JobStatus.READY)
+    site.step()
+    [line] = told(site, "train")
+    assert line.startswith("unschedulable: ")
+    never, all_of_them = unschedulable_jobs(site.store, site.workflow_id)
+    assert [one.name for one in never] == ["train"] and all_of_them
+
+
+def test_without_a_process_that_requests(site: Site) -> None:
+    site.step()
+    site.cluster.end("1", AllocationOutcome.CANCELED)
+    site.step(5)
+    site.allocator.release()
+    expected = "waits for an allocation, and no process requests one: `torc submit 1` continues"
+    assert told(site, "work_1") == [expected]
+
+
+def test_paused_group_is_named_with_the_way_out(site: Site) -> None:
+    site.step()
+    site.cluster.end("1", AllocationOutcome.CANCELED)
+    site.step(5)
+    cause = because(Kind.FUTILE, number=2, detail="no NVML")
+    control.pause_group(site.store, site.workflow_id, "main", cause)
+    expected = (
+        "queue group 'main' is paused: 2 allocations ended without starting a job (no NVML);"
+        " `torc slurm resume 1 main` continues"
+    )
+    assert told(site, "work_1") == [expected]
+    assert trouble(state(site)) == [expected]
+    control.resume_group(site.store, site.workflow_id, "main")
+    assert trouble(state(site)) == ["waits for an allocation, which is requested soon"]
+
+
+def test_missing_walltime(site: Site) -> None:
+    """A job lacks nothing but time: each runner says how much it has left."""
+    site.step()
+    site.cluster.start("1")
+    join(site, 0, "n1", ends_in=20.5)
+    join(site, 0, "n2", ends_in=31.5)
+    first, second = told(site, "work_1")
+    assert first.startswith("requests a runtime of 1 min; n1 has ")
+    assert " left and n2 has " in first
+    assert second == "waits for an allocation, which is requested soon"
+
+
+def test_running_job_names_node_and_allocation(site: Site) -> None:
+    site.step()
+    site.cluster.start("1", at=site.now)
+    node = join(site, 0)
+    run(site, node, "work_1")
+    assert told(site, "work_1") == ["runs on n1 (Slurm 1)"]
+    with site.store.write() as conn:
+        execute(conn, f"UPDATE compute_node SET heartbeat_at = {site.now - 40}")
+    [line] = told(site, "work_1")
+    assert line.startswith("runs on n1 (Slurm 1), no heartbeat for 4")
+    assert line.endswith(
+        "; Slurm says that it runs; once Slurm ends it, the job runs on another node"
+    )
+
+
+def test_allocation_runs_as_soon_as_its_runner_does(site: Site) -> None:
+    """The process that asks the cluster learns of the start some seconds later."""
+    site.step()
+    run(site, join(site, 0), "work_1")
+    now = state(site)
+    assert [(row.state, row.nodelist) for row in now.open] == [("running", "n1")]
+    assert summary(now) == "1/2 CPUs on 1 node" == room_words(now)
+    assert now.jobs_of(now.open[0]) == (1, 1)
+
+
+def test_loss_of_all_nodes(site: Site) -> None:
+    site.step()
+    site.cluster.start("1")
+    run(site, join(site, 0), "work_1")
+    site.cluster.end("1", AllocationOutcome.NODE_FAILED)
+    site.step(5)
+    site.allocator.release()
+    with site.store.write() as conn:
+        execute(conn, f"DELETE FROM allocation WHERE id > {site.rows[0].id}")
+    assert trouble(state(site)) == [
+        "no allocation is open; the last one ended: node failure (Slurm 1 on n1)",
+        "waits for an allocation, and no process requests one: `torc submit 1` continues",
+    ]
+
+
+def test_rows_of_the_tab(site: Site) -> None:
+    site.step()
+    site.cluster.start("1", at=site.now)
+    site.step(30)
+    run(site, join(site, 0), "work_1")
+    rows = AllocationRows()
+    rows.show(state(site))
+    [line] = rows.records.values()
+    assert (line.started, line.runs, line.is_paused) == (1, 1, False)
+    control.pause_group(site.store, site.workflow_id, "main")
+    rows.show(state(site))
+    assert [one.is_paused for one in rows.records.values()] == [True]
+    texts = ["".join(part for part, _ in line) for line in heading_lines(state(site), 200)]
+    assert texts[0] == " Allocations  1/2 CPUs on 1 node"
+    assert texts[1].startswith(" ⚠ queue group 'main' is paused; ")

@@ -1,0 +1,56 @@
+"""The allocations in the tab of the machine, with a cluster of which the test decides everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.test_allocator import STAGES
+from tests.tui.driving import Workspace, screen, sees, until
+from torc_tui.clusters.fake import FakeCluster
+from torc_tui.engine.allocator import Allocator
+from torc_tui.operations import allocation_actions, allocation_control, workflows
+from torc_tui.store import allocations
+
+
+@pytest.mark.asyncio
+async def test_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work, cluster = Workspace(tmp_path, STAGES), FakeCluster()
+    for module in (allocation_actions, allocation_control):
+        monkeypatch.setattr(module, "this_cluster", lambda: cluster)
+    workflows.initialize(work.store, work.workflow_id)
+    allocator = Allocator(work.store, cluster, work.workflow_id)
+    allocator.step()
+    allocator.step()
+
+    def groups() -> object:
+        with work.store.read() as conn:
+            return allocations.submission(conn, work.workflow_id).get("groups", {})
+
+    app = work.app()
+    async with app.run_test(size=(160, 40)) as pilot:
+        await until(pilot, sees(pilot, "work_1", "1 queued"))
+        await pilot.press("0")
+        await until(pilot, sees(pilot, "no allocation runs", "… queued (Priority)", "(this host)"))
+        assert not sees(pilot, "CPU slots")()
+        await pilot.press("0")
+        await pilot.press("enter")
+        await until(pilot, sees(pilot, "allocation 1 (Slurm 1) of main", "#SBATCH --nodes=1"))
+        await pilot.press("escape")
+        await pilot.press("p")
+        await until(pilot, sees(pilot, "‖", "queue group 'main' is paused", "main paused"))
+        assert groups() == {"main": {"paused": True}}
+        await pilot.press("p")
+        await until(pilot, lambda: "paused" not in str(groups()))
+        await pilot.press("+")
+        await until(pilot, sees(pilot, "Request how many more"))
+        await pilot.press("enter")
+        await until(pilot, lambda: len(cluster.requests) == 2)
+        assert app.last_line == "torc slurm schedule-nodes 1 --like 1 -n 1"
+        await pilot.press("x")
+        await until(pilot, sees(pilot, "Cancel allocation 1 (Slurm 1)?"))
+        await pilot.press("y")
+        await until(pilot, lambda: cluster.queue() == ["2"])
+        assert screen(pilot).model.has_runner
+    allocator.release()
