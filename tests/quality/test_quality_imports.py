@@ -17,7 +17,7 @@ BUDGETS = {
     "run w.yaml": 225,
     "status 1": 100,
     "jobs list 1": 90,
-    "why a -w 1": 120,
+    "why a -w 1": 122,
     "logs a -w 1": 90,
     "add -w 1 -- true": 105,
     "workflows list": 90,

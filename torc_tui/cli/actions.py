@@ -15,8 +15,7 @@ from typing import Any
 from torc_tui import settings
 from torc_tui.cli import output, targets
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, Failure, print_stderr
-from torc_tui.cli.runner_hint import without_runner
+from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, Failure, print_stderr, without_runner
 from torc_tui.errors import UsageError
 from torc_tui.model import Workflow
 from torc_tui.operations.user_action import (

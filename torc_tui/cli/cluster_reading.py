@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torc_tui.cli.call import Call
-from torc_tui.operations.cluster_state import read_cluster
+from torc_tui.operations.submitted import cluster_of
 
 if TYPE_CHECKING:
     from torc_tui.operations.cluster_state import ClusterState
@@ -16,10 +16,10 @@ def read_cluster_now(call: Call, workflow_id: int) -> ClusterState | None:
 
     As long as a process requests allocations, the database is up to date.
     """
-    found = read_cluster(call.store, workflow_id)
+    found = cluster_of(call.store, workflow_id)
     if found is None or found.is_watched or not found.open:
         return found
     from torc_tui.cli.slurm import refresh
 
     refresh(call, workflow_id)
-    return read_cluster(call.store, workflow_id)
+    return cluster_of(call.store, workflow_id)

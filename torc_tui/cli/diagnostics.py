@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from torc_tui.store.database import Store
+
 OK = 0
 FAILED = 1
 WRONG_USE = 2
@@ -137,6 +139,24 @@ def note(text: str) -> None:
     print_stderr(text)
     sys.stderr.write("\x1b[0m")
     sys.stderr.flush()
+
+
+def without_runner(store: Store, workflow_id: int) -> str:
+    """Return that a workflow has no runner, and what brings one: a command, or an allocation."""
+    from torc_tui.operations.submitted import cluster_of
+
+    cluster = cluster_of(store, workflow_id)
+    if cluster is None:
+        command = f"`torc run {workflow_id}`"
+        return f"workflow {workflow_id} has no active runner; start one with {command}"
+    from torc_tui.reasons import Kind
+    from torc_tui.wording import sentence
+
+    waits = cluster.waits(None)
+    has_way_out = any(one.kind in (Kind.GROUP_PAUSED, Kind.NO_ALLOCATION) for one in waits)
+    more = f"; `torc slurm status {workflow_id}` lists the allocations"
+    words = "; ".join(map(sentence, waits))
+    return f"workflow {workflow_id} has no active runner: {words}{'' if has_way_out else more}"
 
 
 def after_failure(workflow_id: int) -> str:

@@ -9,9 +9,8 @@ import sys
 
 from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import note
+from torc_tui.cli.diagnostics import note, without_runner
 from torc_tui.cli.job_filters import statuses_of
-from torc_tui.cli.runner_hint import without_runner
 from torc_tui.cli.user_data_fast import file_bytes, standard_input
 from torc_tui.errors import UsageError
 from torc_tui.status import JobStatus

@@ -13,9 +13,8 @@ from typing import Any
 from torc_tui.cli import output
 from torc_tui.cli.actions import changes_of, decide, print_refusals
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, note, print_stderr
+from torc_tui.cli.diagnostics import FAILED, OK, note, print_stderr, without_runner
 from torc_tui.cli.job_filters import chosen_jobs, filter_of
-from torc_tui.cli.runner_hint import without_runner
 from torc_tui.errors import Refused, TorcError, UsageError
 from torc_tui.lifecycle.failure_classes import FailureClass, Recovery, RecoveryRules
 from torc_tui.lifecycle.failure_policy import CHANGING

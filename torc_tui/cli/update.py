@@ -13,8 +13,7 @@ from torc_tui import settings
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.create import given_values
-from torc_tui.cli.diagnostics import note, print_stderr
-from torc_tui.cli.runner_hint import without_runner
+from torc_tui.cli.diagnostics import note, print_stderr, without_runner
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import Json, Plan, Workflow
 from torc_tui.operations.workflow_changes import WorkflowChanges

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, print_stderr
+from torc_tui.cli.diagnostics import FAILED, OK, print_stderr, without_runner
 from torc_tui.cli.progress import watcher
 from torc_tui.cli.recover import (
     print_recovery,
@@ -21,7 +21,6 @@ from torc_tui.cli.recover import (
     refuse_inside_hook,
     rules_of,
 )
-from torc_tui.cli.runner_hint import without_runner
 from torc_tui.cli.targets import refuse_own_job
 from torc_tui.engine.report import Observer
 from torc_tui.model import Event

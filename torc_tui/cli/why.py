@@ -14,8 +14,7 @@ from typing import Any
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.cluster_reading import read_cluster_now
-from torc_tui.cli.diagnostics import after_failure, print_stderr
-from torc_tui.cli.runner_hint import without_runner
+from torc_tui.cli.diagnostics import after_failure, print_stderr, without_runner
 from torc_tui.cli.targets import is_pattern
 from torc_tui.operations import stderr_tail
 from torc_tui.operations.job_facts import JobFacts

@@ -6,16 +6,14 @@ Input: a workflow. Output: one line per reason, or JSON.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.cli import failures, output
 from torc_tui.cli.call import Call
 from torc_tui.cli.cluster_reading import read_cluster_now
-from torc_tui.cli.diagnostics import after_failure, print_stderr
-from torc_tui.cli.runner_hint import without_runner
+from torc_tui.cli.diagnostics import after_failure, print_stderr, without_runner
 from torc_tui.cli.runners import print_absent
 from torc_tui.model import Workflow
-from torc_tui.operations.cluster_summary import state_record, summary
 from torc_tui.operations.failures import failure_groups
 from torc_tui.operations.job_facts import JobFacts
 from torc_tui.status import NOT_STARTED, TROUBLED, JobStatus, number_of
@@ -23,6 +21,9 @@ from torc_tui.store import runner_liveness, sql, workflows
 from torc_tui.views import why
 from torc_tui.views.why import Facts
 from torc_tui.wording import count, standing, status_counts, with_timestamps
+
+if TYPE_CHECKING:
+    from torc_tui.operations.cluster_state import ClusterState
 
 _SAMPLES = 100
 """How many jobs of one request are read to find a job that is not held."""
@@ -58,7 +59,7 @@ def explain_workflow(call: Call, workflow_id: int) -> None:
                 "waiting": [{**one._asdict(), "status": one.status.word} for one in waiting],
                 "held": [{**reason.to_json(), "number": number} for reason, number in held],
                 "runners_not_alive": [reason.to_json() for reason in absent],
-                **({} if cluster is None else state_record(cluster)),
+                **_allocations(cluster),
             }
         )
         return
@@ -71,12 +72,22 @@ def explain_workflow(call: Call, workflow_id: int) -> None:
     for text in failures.summary_lines(call.store, workflow_id, groups):
         output.line(f"  {text}")
     if cluster is not None:
+        from torc_tui.operations.cluster_summary import summary
+
         output.line(f"  Allocations: {summary(cluster)}")
     print_absent(absent)
     if cluster is None and workflow.counts.get(JobStatus.READY) and not facts.lacks.runners:
         print_stderr(without_runner(call.store, workflow_id))
     elif number_of(workflow.counts, TROUBLED):
         print_stderr(after_failure(workflow_id))
+
+
+def _allocations(cluster: ClusterState | None) -> dict[str, Any]:
+    if cluster is None:
+        return {}
+    from torc_tui.operations.cluster_summary import state_record
+
+    return state_record(cluster)
 
 
 def _heading(workflow: Workflow) -> str:

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.cluster_reading import read_cluster_now
-from torc_tui.cli.diagnostics import FAILED, OK, after_failure, print_stderr
-from torc_tui.cli.runner_hint import without_runner
+from torc_tui.cli.diagnostics import FAILED, OK, after_failure, print_stderr, without_runner
 from torc_tui.cli.runners import print_absent
 from torc_tui.model import Workflow
-from torc_tui.operations.cluster_summary import state_record, summary, trouble
 from torc_tui.operations.runners import active_runners
 from torc_tui.status import (
     SETTLED,
@@ -53,6 +51,8 @@ def status(call: Call) -> int:
         record["suspended_jobs"] = workflows.suspended(conn, workflow.id)
     record["unserved_ready_labels"] = _unserved(call, workflow)
     if cluster is not None:
+        from torc_tui.operations.cluster_summary import state_record
+
         record |= state_record(cluster)
     warnings = warnings_by_job(call.store, workflow.id)
     record["jobs_with_warnings"] = [
@@ -95,6 +95,8 @@ def _print_troubles(
         lack = "no active runner has all of them"
         found.append(f"{count(number, 'ready job')} with the labels {labels}: {lack}")
     if cluster is not None and not is_complete(workflow.counts):
+        from torc_tui.operations.cluster_summary import trouble
+
         found += trouble(cluster)
     for text in [*found, *output.warnings(record["jobs_with_warnings"])]:
         output.line(f"  {text}")
@@ -245,7 +247,11 @@ def _print_status(
     if workflow.ignored:
         counts.append(f"{count(workflow.ignored, 'failure')} ignored")
     eta = record["eta_seconds"]
-    where = "on this machine" if cluster is None else "in an allocation"
+    where, allocations = "on this machine", None
+    if cluster is not None:
+        from torc_tui.operations.cluster_summary import summary
+
+        where, allocations = "in an allocation", summary(cluster)
     output.fields(
         [
             ("Workflow", f"{workflow.id} ({workflow.name})"),
@@ -254,7 +260,7 @@ def _print_status(
             ("Jobs", f"{jobs}: {', '.join(counts)}" if counts else jobs),
             ("Elapsed", _shown(record["elapsed_seconds"])),
             ("ETA", None if eta is None else time_range(*eta)),
-            ("Allocations", None if cluster is None else summary(cluster)),
+            ("Allocations", allocations),
         ]
     )
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import time
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torc_tui.errors import NotFound
 from torc_tui.lifecycle.failure_policy import CHANGING
 from torc_tui.model import EdgeKind, Job, Workflow
-from torc_tui.operations.cluster_state import ClusterState, read_cluster
 from torc_tui.operations.machine_state import MachineReader
 from torc_tui.operations.request_lacks import Lack, RequestLacks, request_lacks
+from torc_tui.operations.submitted import cluster_of
 from torc_tui.plan.changes import key_of
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.records import fields
@@ -24,6 +24,9 @@ from torc_tui.store import queries, relations, run_context, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.feed import list_events
 from torc_tui.views import why as views
+
+if TYPE_CHECKING:
+    from torc_tui.operations.cluster_state import ClusterState
 
 
 class JobFacts:
@@ -79,7 +82,7 @@ class JobFacts:
 
     @cached_property
     def _cluster(self) -> ClusterState | None:
-        return read_cluster(self.store, self.workflow.id)
+        return cluster_of(self.store, self.workflow.id)
 
     def _place(self, record: dict[str, Any]) -> Reason | None:
         """Return on which node of the cluster a job runs."""

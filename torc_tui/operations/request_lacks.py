@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui.model import Machine, ResourceRequirements
 from torc_tui.operations import next_job
-from torc_tui.operations.cluster_state import ClusterState, read_cluster
 from torc_tui.operations.machine_state import (
     MachineReader,
     MachineState,
@@ -21,6 +20,7 @@ from torc_tui.operations.machine_state import (
     machine_of,
 )
 from torc_tui.operations.next_job import NextJob
+from torc_tui.operations.submitted import cluster_of
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.records import dataclass, replace
 from torc_tui.resources.detect import detect_machine
@@ -39,6 +39,7 @@ from torc_tui.store.database import Store
 from torc_tui.store.runner_liveness import ActiveRunner
 
 if TYPE_CHECKING:
+    from torc_tui.operations.cluster_state import ClusterState
     from torc_tui.operations.core_lacks import CoreLacks
 
 
@@ -261,7 +262,7 @@ def unschedulable_jobs(store: Store, workflow_id: int) -> tuple[list[Unschedulab
     requested = {one.requirement_id: requirements[one.requirement_id] for one in ready}
     if not requested:
         return [], False
-    cluster = read_cluster(store, workflow_id)
+    cluster = cluster_of(store, workflow_id)
     lacks = request_lacks(store, workflow_id, requested, MachineReader(), cluster).lacks
     never = {
         key: because(Kind.UNSCHEDULABLE, lacks=lack.never)
@@ -291,7 +292,7 @@ def unserved_labels(
     if not labeled:
         return {}
     active = runner_liveness.runners(store, workflow_id=workflow_id)
-    cluster = read_cluster(store, workflow_id)
+    cluster = cluster_of(store, workflow_id)
     found: dict[str, int] = {}
     for one in labeled:
         labels = json.loads(one.labels or "[]")

@@ -20,6 +20,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.encoding import dumps
 from torc_tui.store.event_log import append
 from torc_tui.store.prepared import StatementRow, record
+from torc_tui.store.workflows import submission_key
 
 if TYPE_CHECKING:
     AllocationRow = sql.AllocationsRow
@@ -175,14 +176,14 @@ def settings_of(row: AllocationRow) -> dict[str, Any]:
 
 def submission(conn: Connection, workflow_id: int) -> dict[str, Any]:
     """Return what was stored about the submission of a workflow; nothing before the first one."""
-    text = conn.value(sql.HOST_VALUE, key=_key(workflow_id))
+    text = conn.value(sql.HOST_VALUE, key=submission_key(workflow_id))
     found: dict[str, Any] = json.loads(text) if text else {}
     return found
 
 
 def save_submission(conn: Connection, workflow_id: int, values: Mapping[str, Any]) -> None:
     """Store what was submitted for a workflow, and how its queue groups stand."""
-    conn.execute(sql.SAVE_HOST_VALUE, key=_key(workflow_id), value=dumps(values))
+    conn.execute(sql.SAVE_HOST_VALUE, key=submission_key(workflow_id), value=dumps(values))
 
 
 def database_id(conn: Connection) -> str:
@@ -194,10 +195,6 @@ def database_id(conn: Connection) -> str:
         found = uuid.uuid4().hex
         conn.execute(sql.SAVE_HOST_VALUE, key="uuid", value=found)
     return found
-
-
-def _key(workflow_id: int) -> str:
-    return f"submission:{workflow_id}"
 
 
 # -- the lease -------------------------------------------------------------------------------------

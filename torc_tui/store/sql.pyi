@@ -894,6 +894,9 @@ def VALUES_WRITTEN_BY(*, job_ids: str, max_length: int) -> ValuesWrittenByRow: .
 class WaitsForRow(NamedTuple):
     id: int | None
 def WAITS_FOR(*, producer: int, consumer: int) -> WaitsForRow: ...
+class WasSubmittedRow(NamedTuple):
+    found: bool | None
+def WAS_SUBMITTED(*, workflow_id: int, key: str) -> WasSubmittedRow: ...
 class WithResultsRow(NamedTuple):
     id: int
 def WITH_RESULTS(*, job_ids: str) -> WithResultsRow: ...

@@ -301,3 +301,17 @@ def job_names(store: Store, job_ids: Iterable[int]) -> dict[int, str]:
     with store.read() as conn:
         rows = conn.rows(sql.JOB_NAMES, job_ids=dumps(list(job_ids)))
     return {row.id: row.name for row in rows}
+
+
+# -- submission to a cluster -----------------------------------------------------------------------
+
+
+def submission_key(workflow_id: int) -> str:
+    """Return the key under which the database holds what was submitted for a workflow."""
+    return f"submission:{workflow_id}"
+
+
+def was_submitted(conn: Connection, workflow_id: int) -> bool:
+    """Return whether a workflow was ever submitted to a cluster."""
+    key = submission_key(workflow_id)
+    return bool(conn.value(sql.WAS_SUBMITTED, workflow_id=workflow_id, key=key))

@@ -91,6 +91,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job_id", "attempt_id"),
     "TRANSFER_JOB": ("UPDATE job SET compute_node_id=?1 WHERE job.id = ?2 AND job.status IN (3, "
         "4)", "compute_node_id job_id"),
+    "WAS_SUBMITTED": ("SELECT (EXISTS (SELECT allocation.id FROM allocation WHERE "
+        "allocation.workflow_id = ?1)) OR (EXISTS (SELECT meta.\"key\" FROM meta WHERE "
+        "meta.\"key\" = ?2)) AS found", "workflow_id key", "found:boolean"),
     "WORKFLOW_OF_NODE": ("SELECT compute_node.workflow_id FROM compute_node WHERE "
         "compute_node.id = ?1", "node_id", "workflow_id"),
 }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from torc_tui.status import HELD, JobStatus
-from torc_tui.store.schema import compute_node, job, meta, result, workflow
+from torc_tui.store.schema import allocation, compute_node, job, meta, result, workflow
 from torc_tui.store.statements.terms import (
     Bulk,
     ByDialect,
@@ -53,6 +53,13 @@ def _save(insert: Any) -> Any:
 
 HOST_VALUE = pick(meta, "value").where(meta.c.key == param(meta.c.key))
 SAVE_HOST_VALUE = ByDialect(_save(sqlite.insert), _save(postgresql.insert))
+WAS_SUBMITTED = select(
+    or_(
+        select(allocation.c.id).where(of_workflow(allocation)).exists(),
+        select(meta.c.key).where(meta.c.key == param(meta.c.key)).exists(),
+    ).label("found")
+)
+"""Whether a workflow has allocations, or what was submitted for it is stored under ``key``."""
 SET_NODE_GPUS = change(compute_node, "gpus", _one)
 NODE_ORDERS = pick(compute_node, "is_active stop_requested num_cpus memory options").where(_one)
 WORKFLOW_OF_NODE = select(compute_node.c.workflow_id).where(_one)

@@ -164,14 +164,14 @@ class MachineHistory:
 
     def _read_cluster(self, store: Store, workflow_id: int) -> ClusterState | None:
         """Return the allocations of a workflow; their jobs are counted again from time to time."""
-        from torc_tui.operations.cluster_state import read_cluster
+        from torc_tui.operations.submitted import cluster_of
 
         counted = self._counted
         if counted is not None and counted.workflow_id == workflow_id:
-            found = read_cluster(store, workflow_id, known=counted)
+            found = cluster_of(store, workflow_id, known=counted)
             if found is None or found.at - counted.at < COUNTED_EVERY:
                 return found
-        self._counted = read_cluster(store, workflow_id)
+        self._counted = cluster_of(store, workflow_id)
         return self._counted
 
     def take(self, news: MachineReading) -> None:
