@@ -6,9 +6,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,16 +39,21 @@ class Answer:
 Torc = Callable[..., Answer]
 
 
+def _set_user(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Use the home, the database and the ledger of a folder, and no other settings."""
+    for name in [name for name in os.environ if name.startswith(("TORC_", "XDG_"))]:
+        patch.delenv(name)
+    patch.setenv("HOME", str(folder / "home"))
+    patch.setenv("USER", "ada")
+    patch.setenv("TORC_DATABASE", str(folder / "store.db"))
+    patch.setenv("TORC_GPU_LEDGER", str(folder / "ledger"))
+    patch.setenv("PYTHONPATH", str(ROOT))
+
+
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory; settings of the user who runs the tests have no effect."""
-    for name in [name for name in os.environ if name.startswith(("TORC_", "XDG_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("USER", "ada")
-    monkeypatch.setenv("TORC_DATABASE", str(tmp_path / "store.db"))
-    monkeypatch.setenv("TORC_GPU_LEDGER", str(tmp_path / "ledger"))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    _set_user(monkeypatch, tmp_path)
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -129,10 +137,26 @@ files:
 """
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with a workflow of two jobs, initialized."""
+    folder = tmp_path_factory.mktemp("small")
+    (folder / "small.yaml").write_text(SMALL)
+    with pytest.MonkeyPatch.context() as patch:
+        _set_user(patch, folder)
+        patch.chdir(folder)
+        assert main(["create", "small.yaml"]) == main(["init", "1"]) == 0
+    return folder / "store.db"
+
+
 @pytest.fixture
-def small(torc: Torc, place: Path) -> int:
-    """The id of a workflow of two jobs, initialized."""
+def small(prepared: Path, place: Path) -> int:
+    """The id of a workflow of two jobs, initialized, as if it were created in ``place``."""
     (place / "small.yaml").write_text(SMALL)
-    number: int = torc("create", "small.yaml", "-f", "json").json["id"]
-    assert torc("init", number).code == 0
-    return number
+    shutil.copy(prepared, os.environ["TORC_DATABASE"])
+    with closing(sqlite3.connect(os.environ["TORC_DATABASE"])) as connection, connection:
+        connection.execute(
+            "UPDATE workflow SET directory = ?, real_path = ?",
+            (str(place), str(place / "small.yaml")),
+        )
+    return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from torc_tui.cli.command_table import COMMANDS
+from torc_tui.cli.main import main
 
 LATIN = "caf\udce9"
 """What Python makes of the bytes of `café` in Latin-1."""
@@ -17,7 +19,7 @@ LATIN = "caf\udce9"
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.names[0])
-def test_output(small: int, programs: Path, command: Any, encoding: str) -> None:
+def test_output(small: int, monkeypatch: pytest.MonkeyPatch, command: Any, encoding: str) -> None:
     """Every command prints in every encoding; tables have frames of ASCII there."""
     line = " ".join(
         "1" if argument.flags[0] in ("job", "jobs", "record", "id", "workflow", "what") else "x"
@@ -27,14 +29,18 @@ def test_output(small: int, programs: Path, command: Any, encoding: str) -> None
     )
     if command.names[0] in ("run", "wait", "events monitor", "slurm watch"):
         line += " --help"
-    done = subprocess.run(
-        [str(programs / "torc"), *command.names[0].split(), *line.split()],
-        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    text = (done.stdout + done.stderr).decode(encoding)
+    if command.names[0] == "database serve":
+        line += " --pg-bin /nowhere"
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict") for _ in "oe"]
+    monkeypatch.setattr("sys.stdout", streams[0])
+    monkeypatch.setattr("sys.stderr", streams[1])
+    main([*command.names[0].split(), *line.split()])
+    text = ""
+    for stream in streams:
+        stream.flush()
+        text += stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    assert text
     assert "internal error" not in text and "Traceback" not in text
     assert "\\u256d" not in text
 

@@ -189,8 +189,11 @@ jobs:
 
 
 @pytest.mark.parametrize(("if_fails", "code"), [("retry", 0), ("fail", 1)])
-def test_script_that_hangs(torc: Torc, place: Path, if_fails: str, code: int) -> None:
+def test_script_that_hangs(
+    torc: Torc, place: Path, monkeypatch: pytest.MonkeyPatch, if_fails: str, code: int
+) -> None:
     """It is killed after its timeout, and the rule decides whether the job is retried."""
+    monkeypatch.setattr("torc_tui.engine.scripts.KILL_SECONDS", 0.5)
     (place / "w.yaml").write_text(HANGING.replace("IF_FAILS", if_fails))
     began = time.monotonic()
     done = torc("run", "w.yaml")

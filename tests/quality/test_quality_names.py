@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 PRODUCT = Path(__file__).resolve().parents[2] / "torc_tui"
 AVOIDED = {"say", "tell", "told", "said", "want", "complain", "burst"}
 
 
-def nodes() -> Iterator[tuple[ast.AST, str]]:
-    """Yield the syntax nodes of the product, each with its place."""
+@cache
+def named() -> list[tuple[ast.AST, str, str]]:
+    """Return the syntax nodes of the product that define a name: node, name and place."""
+    found = []
     for path in [*PRODUCT.rglob("*.py"), *PRODUCT.rglob("*.pyi")]:
         for node in ast.walk(ast.parse(path.read_text())):
-            yield node, f"{path.relative_to(PRODUCT)}:{getattr(node, 'lineno', 1)}"
+            if name := name_of(node):
+                place = f"{path.relative_to(PRODUCT)}:{getattr(node, 'lineno', 1)}"
+                found.append((node, name, place))
+    return found
 
 
 def name_of(node: ast.AST) -> str:
@@ -33,13 +38,13 @@ def name_of(node: ast.AST) -> str:
 def test_class_names() -> None:
     """Every class of the product has a unique name, even inside another class."""
     places: dict[str, list[str]] = defaultdict(list)
-    for node, place in nodes():
+    for node, name, place in named():
         if isinstance(node, ast.ClassDef):
-            places[node.name].append(place)
+            places[name].append(place)
     assert len(places) > 500
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 def test_avoided_names() -> None:
-    found = [place for node, place in nodes() if name_of(node).strip("_").lower() in AVOIDED]
+    found = [place for _, name, place in named() if name.strip("_").lower() in AVOIDED]
     assert found == []

@@ -120,7 +120,7 @@ def test_resumed_without_a_runner(shell: Any, runner: Any, until: Any) -> None:
 
 LIMITED = """
 name: l
-resource_requirements: [{name: short, num_cpus: 1, runtime: PT9S}]
+resource_requirements: [{name: short, num_cpus: 1, runtime: PT6S}]
 jobs:
   - {name: a, command: 'echo $$ > pid; while [ ! -e go ]; do sleep 0.05; done', resource_requirements: short}
 """
@@ -138,7 +138,7 @@ def test_the_runtime_stops(shell: Any, until: Any, kills: bool) -> None:
     if kills:
         shell.kill(runner)
         runner = shell.start("run", "1")
-    until(lambda: time.monotonic() - since > 9.5, "the runtime is over")
+    until(lambda: time.monotonic() - since > 6.5, "the runtime is over")
     assert state(pid) == "T"
     (shell.folder / "go").touch()
     shell.run("jobs", "resume", "1/a")
