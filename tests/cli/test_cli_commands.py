@@ -82,6 +82,18 @@ def test_unschedulable_jobs_have_a_warning(torc: Any, place: Path) -> None:
     ]
 
 
+def test_missing_scripts_have_a_warning(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(
+        "jobs:\n  - {name: 'a{i}', command: python t.py, parameters: {i: '1:4'}}\n"
+        "  - {name: b, command: bash b.sh}\n"
+    )
+    answer = torc("validate", "w.yaml")
+    assert answer.code == 0
+    where = f"which does not exist in '{place}'"
+    assert f"w.yaml:2: 4 jobs run 't.py', {where} ('a1', 'a2', 'a3' and 1 more)\n" in answer.err
+    assert f"w.yaml:3: job 'b' runs 'b.sh', {where}\n" in answer.err
+
+
 def test_all_errors_of_a_file(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text(
         "name: w\njobs:\n - {name: a, comand: x}\n - {name: b, command: x, depends_on: [c]}\n"

@@ -111,6 +111,7 @@ COMMANDS: Mapping[str, str] = {
     **dict.fromkeys(("slurm " + name for name in ["sacct", "stats", "usage"]), _ACCOUNTS),
     "slurm parse-logs": "`torc slurm logs` prints the log of an allocation",
     "monitor-node": f"{_MEASURED}; `torc resources` shows this machine",
+    "jobs list-by-status": "`torc status ID` counts jobs by status, `torc jobs list -s` lists them",
     "plot-resources": "`torc plot` draws the use of resources from the database",
     "remote": "start `torc run ID` on each machine; all use the database in a shared directory or"
     " PostgreSQL",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from torc_tui.errors import Problem
 from torc_tui.model import NOWHERE, FileSpec, Machine, Plan, SourceLocation, UserDataSpec
+from torc_tui.operations.missing_scripts import missing_scripts
 from torc_tui.plan.names import listing
 from torc_tui.quoting import quoted, shorten
 from torc_tui.resources.explain import never
@@ -53,7 +54,18 @@ def local_warnings(plan: Plan, folder: str, machine: Machine) -> list[Problem]:
         names = (f"{quoted(file.name)} ({shorten(file.path)})" for file in missing)
         message = f"files that jobs read do not exist and no job writes them: {listed(names, 5)}"
         found.append(_warning(plan, message, missing[0].source, "path", "missing-file"))
-    return [*found, *_never(plan, machine)]
+    return [*found, *_missing_scripts(plan, folder), *_never(plan, machine)]
+
+
+def _missing_scripts(plan: Plan, folder: str) -> list[Problem]:
+    found = []
+    for script, jobs in missing_scripts(plan, folder).items():
+        one = len(jobs) == 1
+        who = f"job {quoted(jobs[0].name)} runs" if one else f"{count(len(jobs), 'job')} run"
+        more = "" if one else f" ({listing((job.name for job in jobs), 3)})"
+        message = f"{who} {quoted(script)}, which does not exist in {quoted(folder, 200)}{more}"
+        found.append(_warning(plan, message, jobs[0].source, "command", "missing-script"))
+    return found
 
 
 def _never(plan: Plan, machine: Machine) -> list[Problem]:
