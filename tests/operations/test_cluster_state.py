@@ -10,12 +10,14 @@ import pytest
 
 from tests.engine.test_allocator import STAGES, Site
 from tests.raw_sql import execute
+from torc_tui.cli.diagnostics import after_failure, command_to_run, without_runner
 from torc_tui.clusters.fake import MAIN
 from torc_tui.model import Machine
 from torc_tui.operations import allocation_control as control
 from torc_tui.operations.cluster_state import ClusterState, read_cluster
 from torc_tui.operations.cluster_summary import queue_words, room_words, summary, trouble
 from torc_tui.operations.job_facts import JobFacts
+from torc_tui.operations.machine_state import MachineState
 from torc_tui.operations.request_lacks import unschedulable_jobs
 from torc_tui.reasons import Kind, because
 from torc_tui.resources.allocation_states import AllocationOutcome
@@ -25,6 +27,8 @@ from torc_tui.store import compute_nodes, workflows
 from torc_tui.store.database import Store
 from torc_tui.tui.machine.allocation_rows import AllocationRows
 from torc_tui.tui.machine.cluster_part import heading_lines
+from torc_tui.tui.machine.node_rows import HOST, NodeRows
+from torc_tui.tui.widgets.table_model import Cell
 from torc_tui.views import why
 
 GB = 1 << 30
@@ -219,3 +223,37 @@ def test_rows_of_the_tab(site: Site) -> None:
     texts = ["".join(part for part, _ in line) for line in heading_lines(state(site), 200)]
     assert texts[0] == " Allocations  1/2 CPUs on 1 node"
     assert texts[1].startswith(" ⚠ queue group 'main' is paused; ")
+
+
+def test_silent_node_stands_out(site: Site) -> None:
+    site.step()
+    join(site, 0, "n10")
+    join(site, 0, "n2", ends_in=60.0)
+    with site.store.write() as conn:
+        execute(conn, f"UPDATE compute_node SET heartbeat_at = {site.now - 40} WHERE id = 1")
+    machine = Machine(hostname="login", num_cpus=8, memory=GB)
+    rows = NodeRows()
+    rows.show(state(site), MachineState(at=site.now, machine=machine, cpu_percent=(50.0,)))
+    texts = {
+        key: [cell_text(cell) for cell in rows.cells(key, rows.columns, [16] * len(rows.columns))]
+        for key in rows.keys(None, False)
+    }
+    assert list(texts) == [2, 1, HOST]  # n2 before n10, and this host
+    assert texts[1][0] == "⚠ n10" and texts[1][4].startswith("silent 0:4")
+    assert texts[2][0] == "n2" and texts[HOST][0] == "login (here)"
+    assert "no runner" in texts[HOST] and "GPUs held" not in [one.title for one in rows.columns]
+
+
+def cell_text(cell: Cell) -> str:
+    return cell[0] if isinstance(cell, tuple) else "".join(part for part, _ in cell)
+
+
+def test_advice_names_the_command_that_submits(site: Site) -> None:
+    assert command_to_run(site.store, 1) == "`torc run 1`"
+    assert "`torc run 1 --stale` runs" in after_failure(site.store, 1)
+    assert without_runner(site.store, 1).endswith("start one with `torc run 1`")
+    site.step()
+    assert command_to_run(site.store, 1) == "`torc submit 1`"
+    assert "`torc reinit 1` and `torc submit 1` run" in after_failure(site.store, 1)
+    expected = "Slurm 1 is queued (no estimate); `torc slurm status 1` lists the allocations"
+    assert without_runner(site.store, 1) == f"workflow 1 has no active runner: {expected}"

@@ -32,7 +32,7 @@ async def test_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with app.run_test(size=(160, 40)) as pilot:
         await until(pilot, sees(pilot, "work_1", "1 queued"))
         await pilot.press("0")
-        await until(pilot, sees(pilot, "no allocation runs", "… queued (Priority)", "(this host)"))
+        await until(pilot, sees(pilot, "no allocation runs", "… queued (Priority)", "(here)"))
         assert not sees(pilot, "CPU slots")()
         await pilot.press("0")
         await pilot.press("enter")
@@ -53,4 +53,7 @@ async def test_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         await pilot.press("y")
         await until(pilot, lambda: cluster.queue() == ["2"])
         assert screen(pilot).model.has_runner
+        await pilot.press("tab", "tab", "R")
+        await until(pilot, sees(pilot, "Where shall w run?", "A process requests its allocations."))
+        await pilot.press("escape")
     allocator.release()

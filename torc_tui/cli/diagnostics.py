@@ -159,12 +159,25 @@ def without_runner(store: Store, workflow_id: int) -> str:
     return f"workflow {workflow_id} has no active runner: {words}{'' if has_way_out else more}"
 
 
-def after_failure(workflow_id: int) -> str:
+def after_failure(store: Store, workflow_id: int) -> str:
     """Return what to do about the failed jobs of a workflow."""
-    return (
-        f"`torc failures {workflow_id}` lists the reasons;"
-        f" `torc run {workflow_id} --stale` runs the failed jobs again"
-    )
+    again = f"`torc run {workflow_id} --stale` runs"
+    if _was_submitted(store, workflow_id):
+        again = f"`torc reinit {workflow_id}` and `torc submit {workflow_id}` run"
+    return f"`torc failures {workflow_id}` lists the reasons; {again} the failed jobs again"
+
+
+def command_to_run(store: Store, workflow_id: int) -> str:
+    """Return the command that runs the ready jobs of a workflow where they ran before."""
+    verb = "submit" if _was_submitted(store, workflow_id) else "run"
+    return f"`torc {verb} {workflow_id}`"
+
+
+def _was_submitted(store: Store, workflow_id: int) -> bool:
+    from torc_tui.store import workflows
+
+    with store.read() as conn:
+        return workflows.was_submitted(conn, workflow_id)
 
 
 def print_notices() -> None:

@@ -332,4 +332,4 @@ def _print_failed_jobs(store: Store, report: RunReport, workflow: Workflow) -> N
         output.line(f"  {text}")
     sys.stdout.flush()
     if any(job["status"] == "failed" for job in ended) and not goes_nowhere(sys.stdout):
-        print_stderr(after_failure(workflow.id))
+        print_stderr(after_failure(store, workflow.id))

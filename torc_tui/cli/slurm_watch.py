@@ -104,13 +104,9 @@ class _StepPrinter:
 
 def start_watcher(call: Call, workflow_id: int) -> None:
     """Start ``torc slurm watch`` in the background; it ends with the workflow."""
-    from torc_tui.operations.runners import start_in_background
-    from torc_tui.store import workflows
+    from torc_tui.operations.runners import start_allocator
 
-    workflow = workflows.get_workflow(call.store, workflow_id)
-    started = start_in_background(
-        call.store, workflow, ("slurm", "watch", str(workflow_id)), f"allocator_wf{workflow_id}"
-    )
+    started = start_allocator(call.store, workflow_id)
     if call.json:
         return
     note(f"process {started.pid} requests more as jobs become ready; its log: {started.log}")

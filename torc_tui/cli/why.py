@@ -14,7 +14,7 @@ from typing import Any
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.cluster_reading import read_cluster_now
-from torc_tui.cli.diagnostics import after_failure, print_stderr, without_runner
+from torc_tui.cli.diagnostics import after_failure, command_to_run, print_stderr, without_runner
 from torc_tui.cli.targets import is_pattern
 from torc_tui.operations import stderr_tail
 from torc_tui.operations.job_facts import JobFacts
@@ -69,9 +69,10 @@ def why(call: Call) -> None:
         print_stderr(without_runner(call.store, workflow_id))
     failed = [job_id for job_id, chain in chains.items() if chain.status in TROUBLED]
     if len(failed) == 1:
-        print_stderr(_next_step(chains[failed[0]].status, failed[0], workflow_id))
+        status = chains[failed[0]].status
+        print_stderr(_next_step(status, failed[0], command_to_run(call.store, workflow_id)))
     elif failed:
-        print_stderr(after_failure(workflow_id))
+        print_stderr(after_failure(call.store, workflow_id))
 
 
 def diagnose(call: Call) -> None:
@@ -94,12 +95,12 @@ def _warnings(call: Call, workflow_id: int, job_id: int) -> list[str]:
     return [sentence(one) for one in warnings_of(call.store, workflow_id, job_id)]
 
 
-def _next_step(status: JobStatus | None, job_id: int, workflow_id: int) -> str:
+def _next_step(status: JobStatus | None, job_id: int, command: str) -> str:
     """Return what to do about a job that ended badly."""
     if status is JobStatus.PENDING_FAILED:
         decide = f"`torc jobs classify {job_id} retry` or `torc jobs classify {job_id} fail`"
         return f"{decide} decides about the job"
-    return f"`torc jobs retry {job_id}`, then `torc run {workflow_id}` runs the job again"
+    return f"`torc jobs retry {job_id}`, then {command} runs the job again"
 
 
 def _contains(node: views.Explanation, kind: Kind) -> bool:

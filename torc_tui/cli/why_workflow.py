@@ -79,7 +79,7 @@ def explain_workflow(call: Call, workflow_id: int) -> None:
     if cluster is None and workflow.counts.get(JobStatus.READY) and not facts.lacks.runners:
         print_stderr(without_runner(call.store, workflow_id))
     elif number_of(workflow.counts, TROUBLED):
-        print_stderr(after_failure(workflow_id))
+        print_stderr(after_failure(call.store, workflow_id))
 
 
 def _allocations(cluster: ClusterState | None) -> dict[str, Any]:

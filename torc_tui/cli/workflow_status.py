@@ -71,7 +71,7 @@ def status(call: Call) -> int:
         _print_troubles(call, workflow, record, lines, cluster)
         print_absent(absent)
         if workflow.state is WorkflowState.FAILED:
-            print_stderr(after_failure(workflow.id))
+            print_stderr(after_failure(call.store, workflow.id))
     return _exit_status(workflow) if call.options.exit_status else OK
 
 

@@ -61,6 +61,13 @@ def start_runner(
     return started
 
 
+def start_allocator(store: Store, workflow_id: int) -> Background:
+    """Start a process that requests allocations until a workflow has finished."""
+    workflow = workflows.get_workflow(store, workflow_id)
+    arguments = ("slurm", "watch", str(workflow_id))
+    return start_in_background(store, workflow, arguments, f"allocator_wf{workflow_id}")
+
+
 def start_in_background(
     store: Store,
     workflow: Workflow,

@@ -59,8 +59,11 @@ class ActivityPanel(FramedSide):
         if self._page.lines:
             self.canvas.set_drawing(TextDrawing(self._page.lines, self._page.links))
         else:
-            key = self._host.torc.keymap.key("workflow-run")
-            self.nothing.show("no job has run yet", f"{key} starts a runner")
+            torc = self._host.torc
+            next_step = f"{torc.keymap.key('workflow-run')} starts a runner"
+            if torc.machine.cluster is not None:
+                next_step = "the tab Machine shows the allocations"
+            self.nothing.show("no job has run yet", next_step)
         self._ask_tails(activity)
 
     def _ask_tails(self, activity: Activity) -> None:

@@ -50,6 +50,11 @@ class NodeLine(NamedTuple):
     quiet: float | None = None
     is_load: bool = False
 
+    @property
+    def is_silent(self) -> bool:
+        """Return whether the runner sent no heartbeat for too long."""
+        return self.quiet is not None and self.quiet >= LATE
+
 
 class NodeRows(ListRows):
     """The nodes by the ids of their runners; the last one is this host."""
@@ -93,7 +98,7 @@ def _host_line(host: MachineState) -> NodeLine:
     machine, load = host.machine, sum(host.cpu_percent) / 100
     gpus = host.gpu_states()
     return NodeLine(
-        name=f"{machine.hostname} (this host)",
+        name=f"{machine.hostname} (here)",
         native_id="",
         cpus=machine.num_cpus,
         cpus_held=round(load, 1),
@@ -109,7 +114,8 @@ def _host_line(host: MachineState) -> NodeLine:
 def _cell(line: NodeLine, column: str, width: int) -> Cell:
     match column:
         case "node":
-            return (sanitize(line.name), "muted" if line.is_load else "text")
+            name = sanitize(line.name)
+            return (f"⚠ {name}", "warning") if line.is_silent else (name, _text_style(line))
         case "slurm":
             return (sanitize(line.native_id), "muted")
         case "cpus":
@@ -122,24 +128,33 @@ def _cell(line: NodeLine, column: str, width: int) -> Cell:
             words = f"{line.gpus_held}/{line.gpus}"
             return _bar(line, line.gpus_held / line.gpus, words, width) if line.gpus else ("", "")
         case "time":
-            if line.is_load:
-                return ("no runner", "faint")
-            return time_bar(line.began, line.ends_at, line.at, width)
+            return _time(line, width)
         case "jobs":
             return (
                 (str(line.jobs), "running") if line.jobs else ("" if line.is_load else "0", "faint")
             )
     if line.quiet is None:
         return ("", "")
-    late = line.quiet >= LATE
-    return (f"{clock(line.quiet)} ago", "warning" if late else "faint")
+    return (f"{clock(line.quiet)} ago", "warning" if line.is_silent else "faint")
+
+
+def _time(line: NodeLine, width: int) -> Cell:
+    if line.is_load:
+        return ("no runner", "faint")
+    if line.is_silent:
+        return (f"silent {clock(line.quiet or 0.0)}", "warning")
+    return time_bar(line.began, line.ends_at, line.at, width)
+
+
+def _text_style(line: NodeLine) -> str:
+    return "muted" if line.is_load else "text"
 
 
 def _bar(line: NodeLine, share: float, words: str, width: int) -> list[Span]:
     room = width - len(words) - 1
     style = "muted" if line.is_load else "load"
     drawn = [*bar(min(1.0, share), room, style=style), (" ", "")] if room >= 3 else []
-    return [*drawn, (words, "muted" if line.is_load else "text")]
+    return [*drawn, (words, _text_style(line))]
 
 
 def _value(line: NodeLine, column: str) -> str | float | None:

@@ -260,7 +260,8 @@ class JobActions:
             if refused:
                 text += f"; {len(refused)} refused: {refused[0]}"
             if action.wants_runner and not self._model.has_runner:
-                text += f"\n{torc.keymap.key('workflow-run')} starts a runner"
+                key, cluster = torc.keymap.key("workflow-run"), self._model.rows.reasons.cluster
+                text += f"\n{key} {'starts a runner' if cluster is None else 'continues'}"
             return text
 
         shown = " ".join(map(str, ids[:IDS]))

@@ -60,17 +60,23 @@ def rerun_stale(torc: AppPort, workflow: Workflow, job_ids: Sequence[int] | None
 def rerun(torc: AppPort, workflow_id: int, only: Sequence[int] | None) -> None:
     """Begin a run of the stale jobs, or of ``only`` these; start a runner if there is none.
 
+    If the workflow was submitted to a cluster, allocations run the jobs.
+
     While other jobs run, the jobs in ``only`` join the present run.
     """
 
     def begin(store: Store, actor: str) -> tuple[int, Background | None]:
         from torc_tui.operations import runners
+        from torc_tui.operations.submitted import cluster_of
         from torc_tui.store import runner_liveness
 
         number = _begin(store, workflow_id, only, actor)
         if not number:
             raise Refused("no job is stale any more")
-        if runner_liveness.runners(store, workflow_id=workflow_id):
+        cluster = cluster_of(store, workflow_id)
+        if cluster is not None and not cluster.is_watched:
+            runners.start_allocator(store, workflow_id)
+        if cluster is not None or runner_liveness.runners(store, workflow_id=workflow_id):
             return number, None
         return number, runners.start_runner(store, workflow_id, actor=actor)
 
@@ -80,10 +86,18 @@ def rerun(torc: AppPort, workflow_id: int, only: Sequence[int] | None) -> None:
 
     torc.actions.run(
         begin,
-        line=f"torc run {workflow_id} --stale --detach" if only is None else None,
+        line=_line(torc, workflow_id) if only is None else None,
         report=lambda result: f"Rerunning {count(result[0], 'job')}",
         then=then,
     )
+
+
+def _line(torc: AppPort, workflow_id: int) -> str:
+    """Return the command line that reruns what is stale."""
+    cluster = torc.machine.cluster
+    if cluster is not None and cluster.workflow_id == workflow_id:
+        return f"torc reinit {workflow_id} && torc submit {workflow_id}"
+    return f"torc run {workflow_id} --stale --detach"
 
 
 def _begin(store: Store, workflow_id: int, only: Sequence[int] | None, actor: str) -> int:

@@ -6,7 +6,7 @@ Input: a workflow. Output: a question or a form where one is needed, and the run
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +15,7 @@ from torc_tui.operations.catalog import START
 from torc_tui.operations.user_action import shell_line
 from torc_tui.status import UNSETTLED, WorkflowState
 from torc_tui.tui.frame.ports import AppPort
+from torc_tui.tui.widgets.choice import Choice, Option
 from torc_tui.tui.widgets.dialogs import Form, FormField
 from torc_tui.tui.workflows.rerun_dialogs import rerun_stale
 from torc_tui.tui.workflows.runner_actions import (
@@ -24,10 +25,11 @@ from torc_tui.tui.workflows.runner_actions import (
     read_runners_of,
 )
 from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck
-from torc_tui.tui.workflows.workflow_questions import confirm
+from torc_tui.tui.workflows.workflow_questions import confirm, text_lines
 from torc_tui.wording import count, listed
 
 if TYPE_CHECKING:
+    from torc_tui.operations.cluster_state import ClusterState
     from torc_tui.operations.runners import Background
     from torc_tui.store.database import Store
 
@@ -43,18 +45,23 @@ OPTIONS = {
 
 
 class RunFacts(NamedTuple):
-    """The active runners, and the labels that none of them has, with the number of jobs."""
+    """The active runners, and the labels that none of them has, with the number of jobs.
+
+    ``cluster`` has the allocations of a workflow that was submitted to a cluster.
+    """
 
     runners: Sequence[RunnerSize]
     labels: Mapping[str, int]
+    cluster: ClusterState | None = None
 
 
 def read_facts(store: Store, workflow_id: int) -> RunFacts:
     """Return the facts for a new runner; called in the reader thread."""
     from torc_tui.operations.request_lacks import unserved_labels
+    from torc_tui.operations.submitted import cluster_of
 
     labels = unserved_labels(store, workflow_id, UNSETTLED)
-    return RunFacts(read_runners_of(store, workflow_id), labels)
+    return RunFacts(read_runners_of(store, workflow_id), labels, cluster_of(store, workflow_id))
 
 
 def start(torc: AppPort, workflow: Workflow) -> None:
@@ -77,10 +84,44 @@ def start(torc: AppPort, workflow: Workflow) -> None:
             confirm(torc, title, about, "Start another runner", partial(go, facts.labels))
         elif workflow.state in SETTLED_STATES:
             rerun_stale(torc, workflow)
+        elif facts.cluster is not None:
+            _ask_place(torc, workflow, facts.cluster, partial(go, facts.labels))
         else:
             go(facts.labels)
 
     torc.actions.read(lambda store, actor: read_facts(store, workflow.id), then=found)
+
+
+def _ask_place(
+    torc: AppPort, workflow: Workflow, cluster: ClusterState, run_here: Callable[[], None]
+) -> None:
+    """Ask whether a submitted workflow continues in allocations, or on this machine."""
+    request = Option("a", "Request allocations", "cluster")
+    options = [
+        *([] if cluster.is_watched else [request]),
+        Option("h", "Run on this machine", "here", danger=True),
+        Option("n", "Cancel", ""),
+    ]
+    about = ["It was submitted to a cluster."]
+    about += ["A process requests its allocations."] if cluster.is_watched else []
+
+    def take(chosen: str | None) -> None:
+        if chosen == "here":
+            run_here()
+        elif chosen == "cluster":
+            torc.actions.run(
+                lambda store, actor: _start_allocator(store, workflow.id),
+                line=f"torc submit {workflow.id}",
+                report=lambda _result: f"Allocations are requested for {workflow.name}",
+            )
+
+    torc.push(Choice(f"Where shall {workflow.name} run?", text_lines(about), options), take)
+
+
+def _start_allocator(store: Store, workflow_id: int) -> None:
+    from torc_tui.operations.runners import start_allocator
+
+    start_allocator(store, workflow_id)
 
 
 def ask_options(torc: AppPort, workflow: Workflow) -> None:

@@ -25,7 +25,7 @@ from torc_tui.tui.workflows.idle_commands import FINISHED
 from torc_tui.tui.workflows.tab_host import TabHost
 from torc_tui.views.status_bar import ORDER
 from torc_tui.views.workflow_view import WorkflowView
-from torc_tui.wording import sentence
+from torc_tui.wording import duration, sentence
 
 _QUIET = NOT_STARTED
 """Statuses that the bar shows as not done."""
@@ -280,5 +280,7 @@ def _absent(reports: Sequence[Reason]) -> str:
     """Return the first silent runner and since when."""
     for reason in reports:
         if reason.kind in (Kind.RUNNER_SILENT, Kind.RUNNER_EXPIRED):
+            if reason["native_id"]:  # the tab Machine shows the runner and the allocation
+                return f"{sanitize(reason['hostname'])} silent for {duration(reason['quiet'] or 0)}"
             return sanitize(sentence(because(Kind.RUNNER_SILENT, **dict(reason.arguments))))
     return ""
