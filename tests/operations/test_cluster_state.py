@@ -26,7 +26,7 @@ from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, workflows
 from torc_tui.store.database import Store
 from torc_tui.tui.machine.allocation_rows import AllocationRows
-from torc_tui.tui.machine.cluster_part import heading_lines
+from torc_tui.tui.machine.cluster_part import heading_lines, table_heights
 from torc_tui.tui.machine.node_rows import HOST, NodeRows
 from torc_tui.tui.widgets.table_model import Cell
 from torc_tui.views import why
@@ -114,7 +114,7 @@ def test_runner_without_gpus_does_not_judge_the_next_stage(site: Site) -> None:
     join(site, 0)
     site.finish(*WORK)
     site.finish("train", status=JobStatus.READY)
-    assert told(site, "train") == ["waits for an allocation, which is requested soon"]
+    assert told(site, "train") == ["an allocation is requested soon"]
     site.step(30)
     assert told(site, "train") == ["Slurm 2 is queued (no estimate)"]
     assert unschedulable_jobs(site.store, site.workflow_id) == ([], False)
@@ -136,7 +136,7 @@ def test_without_a_process_that_requests(site: Site) -> None:
     site.cluster.end("1", AllocationOutcome.CANCELED)
     site.step(5)
     site.allocator.release()
-    expected = "waits for an allocation, and no process requests one: `torc submit 1` continues"
+    expected = "no process requests an allocation: `torc submit 1` continues"
     assert told(site, "work_1") == [expected]
 
 
@@ -153,7 +153,7 @@ def test_paused_group_is_named_with_the_way_out(site: Site) -> None:
     assert told(site, "work_1") == [expected]
     assert trouble(state(site)) == [expected]
     control.resume_group(site.store, site.workflow_id, "main")
-    assert trouble(state(site)) == ["waits for an allocation, which is requested soon"]
+    assert trouble(state(site)) == ["an allocation is requested soon"]
 
 
 def test_missing_walltime(site: Site) -> None:
@@ -165,7 +165,7 @@ def test_missing_walltime(site: Site) -> None:
     first, second = told(site, "work_1")
     assert first.startswith("requests a runtime of 1 min; n1 has ")
     assert " left and n2 has " in first
-    assert second == "waits for an allocation, which is requested soon"
+    assert second == "an allocation is requested soon"
 
 
 def test_running_job_names_node_and_allocation(site: Site) -> None:
@@ -204,7 +204,7 @@ def test_loss_of_all_nodes(site: Site) -> None:
         execute(conn, f"DELETE FROM allocation WHERE id > {site.rows[0].id}")
     assert trouble(state(site)) == [
         "no allocation is open; the last one ended: node failure (Slurm 1 on n1)",
-        "waits for an allocation, and no process requests one: `torc submit 1` continues",
+        "no process requests an allocation: `torc submit 1` continues",
     ]
 
 
@@ -257,3 +257,43 @@ def test_advice_names_the_command_that_submits(site: Site) -> None:
     assert "`torc reinit 1` and `torc submit 1` run" in after_failure(site.store, 1)
     expected = "Slurm 1 is queued (no estimate); `torc slurm status 1` lists the allocations"
     assert without_runner(site.store, 1) == f"workflow 1 has no active runner: {expected}"
+
+
+def test_allocation_whose_runner_has_left_is_ending(site: Site) -> None:
+    """Slurm reports it as running for some seconds more; it is not one that starts."""
+    site.step()
+    site.cluster.start("1")
+    site.step(5)
+    node = join(site, 0)
+    with site.store.write() as conn:
+        execute(conn, f"UPDATE compute_node SET is_active = false WHERE id = {node}")
+    now = state(site)
+    assert (len(now.starting), [row.native_id for row in now.ending]) == (0, ["1"])
+    rows = AllocationRows()
+    rows.show(now)
+    assert cell_text(rows.cells(now.rows[0].id, rows.columns[2:3], [20])[0]) == "▷ ending"
+
+
+def test_nothing_is_wrong_with_a_finished_workflow(site: Site) -> None:
+    site.step()
+    site.cluster.end("1", AllocationOutcome.DONE)
+    site.step(5)
+    site.allocator.release()
+    assert len(heading_lines(state(site), 200)) > 1
+    assert len(heading_lines(state(site), 200, is_finished=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "room", "heights"),
+    [
+        ((3, 4), 20, (4, 5)),
+        ((3, 4), 9, (4, 5)),
+        ((3, 20), 12, (4, 8)),
+        ((20, 1), 12, (10, 2)),
+        ((20, 20), 12, (6, 6)),
+        ((0, 1), 12, (0, 2)),
+        ((20, 20), 1, (2, 2)),
+    ],
+)
+def test_heights_of_tables(rows: tuple[int, int], room: int, heights: tuple[int, int]) -> None:
+    assert table_heights(*rows, room) == heights

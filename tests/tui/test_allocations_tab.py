@@ -32,7 +32,7 @@ async def test_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with app.run_test(size=(160, 40)) as pilot:
         await until(pilot, sees(pilot, "work_1", "1 queued"))
         await pilot.press("0")
-        await until(pilot, sees(pilot, "no allocation runs", "… queued (Priority)", "(here)"))
+        await until(pilot, sees(pilot, "no node runs jobs", "… queued (Priority)", "(here)"))
         assert not sees(pilot, "CPU slots")()
         await pilot.press("0")
         await pilot.press("enter")

@@ -96,6 +96,14 @@ class ClusterState:
         return [row for row in self.rows if row.state == running and row.id not in self.joined]
 
     @property
+    def ending(self) -> list[AllocationRow]:
+        """Return the running allocations whose runners have left."""
+        active = {one.runner.allocation_id for one in self.nodes}
+        running = AllocationState.RUNNING.value
+        joined = [row for row in self.rows if row.state == running and row.id in self.joined]
+        return [row for row in joined if row.id not in active]
+
+    @property
     def places(self) -> list[NodeUse]:
         """Return the runners in allocations."""
         return [one for one in self.nodes if one.runner.allocation_id is not None]

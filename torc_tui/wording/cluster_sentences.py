@@ -101,9 +101,8 @@ def _starts(reason: Reason) -> str:
 
 def _no_allocation(reason: Reason) -> str:
     if reason["watched"]:
-        return "waits for an allocation, which is requested soon"
-    command = f"`torc submit {reason['workflow']}`"
-    return f"waits for an allocation, and no process requests one: {command} continues"
+        return "an allocation is requested soon"
+    return f"no process requests an allocation: `torc submit {reason['workflow']}` continues"
 
 
 def _walltime_left(reason: Reason) -> str:

@@ -42,6 +42,7 @@ _ALLOCATIONS = {
     "requested": Sign("◌", "requested", "pending"),
     "queued": Sign("…", "queued", "pending"),
     "running": Sign("▶", "running", "running"),
+    "ending": Sign("▷", "ending", "muted"),
     "refused": Sign("✖", "refused", "error"),
     "done": Sign("✔", "done", "completed"),
     "canceled": Sign("⊘", "canceled", "canceled"),

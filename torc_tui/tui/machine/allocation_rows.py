@@ -39,6 +39,7 @@ class AllocationLine(NamedTuple):
     runs: int
     at: float
     is_paused: bool
+    is_ending: bool = False
 
 
 class AllocationRows(ListRows):
@@ -52,9 +53,14 @@ class AllocationRows(ListRows):
         is_open = {state.value for state in OPEN}
         ended = [row for row in cluster.rows if row.state not in is_open]
         rows = [*cluster.open, *reversed(ended[-ENDED_SHOWN:])]
+        ending = {row.id for row in cluster.ending}
         self.records = {
             row.id: AllocationLine(
-                row, *cluster.jobs_of(row), cluster.at, row.queue_group in cluster.paused
+                row,
+                *cluster.jobs_of(row),
+                cluster.at,
+                is_paused=row.queue_group in cluster.paused,
+                is_ending=row.id in ending,
             )
             for row in rows
         }
@@ -69,7 +75,7 @@ def _cell(line: AllocationLine, column: str, width: int) -> Cell:
             words = sanitize(row.queue_group or "")
             return [(words, "muted"), (" ‖", "warning")] if line.is_paused else (words, "muted")
         case "state":
-            sign = of_allocation(row.state, row.outcome)
+            sign = of_allocation("ending" if line.is_ending else row.state, row.outcome)
             reason = _reason(row)
             return [(f"{sign.sign} {sign.word}", sign.style), (reason and f" ({reason})", "muted")]
         case "nodes":

@@ -33,11 +33,12 @@ def cluster_charts(
     if rows < least:
         return []
     room = room_of(cluster.places)
-    cpus: list[Line] = [
-        [("CPUs held ", "accent bold"), (f"{room.cpus_held:g} of {room.cpus:g}", "strong")]
-    ]
-    memory = part_of(size(room.memory_held), size(room.memory))
-    memories: list[Line] = [[("Memory held ", "accent bold"), (memory, "strong")]]
+    words = "no node", "no node"
+    if room.nodes:
+        memory = part_of(size(room.memory_held), size(room.memory))
+        words = f"{room.cpus_held:g} of {room.cpus:g}", memory
+    cpus: list[Line] = [[("CPUs held ", "accent bold"), (words[0], "strong")]]
+    memories: list[Line] = [[("Memory held ", "accent bold"), (words[1], "strong")]]
     charts = (
         LoadChart(cpus, machine.held_cpus, machine.held_cpus, ("100 %", "50 %")),
         LoadChart(memories, machine.held_memory, machine.held_memory, ("100 %", "50 %")),

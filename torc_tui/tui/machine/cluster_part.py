@@ -21,8 +21,6 @@ from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
-LARGEST = 3
-"""Each of the tables takes at most this part of the height, as a divisor."""
 ROOMY = 24
 """Lines from which on an empty one stands between the tables."""
 COMMANDS = ("allocation-cancel", "allocation-more", "queue-group-pause")
@@ -73,42 +71,56 @@ class ClusterPart(Vertical):
         yield self.allocations
         yield self.nodes
 
-    def show(self, machine: MachineHistory, width: int, height: int) -> int:
+    def show(self, machine: MachineHistory, width: int, height: int, *, is_finished: bool) -> int:
         """Show a reading in a pane of that size; return the lines that are taken."""
         cluster, host = machine.cluster, machine.host
         self.display = cluster is not None
         if cluster is None or host is None:
             return 0
-        lines = heading_lines(cluster, width)
+        lines = heading_lines(cluster, width, is_finished=is_finished)
         self.heading.styles.height = len(lines)
         self.heading.set_drawing(TextDrawing(lines))
-        taken = len(lines)
-        rows = self.allocations.rows
-        assert isinstance(rows, AllocationRows)
-        rows.show(cluster)
-        taken += _fit(self.allocations, len(rows.records), height)
-        nodes = self.nodes.rows
-        assert isinstance(nodes, NodeRows)
+        allocations, nodes = self.allocations.rows, self.nodes.rows
+        assert isinstance(allocations, AllocationRows) and isinstance(nodes, NodeRows)
+        allocations.show(cluster)
         nodes.show(cluster, host)
         gap = 1 if height >= ROOMY else 0
         self.nodes.styles.margin = (gap, 0, 0, 0)
-        return taken + gap + _fit(self.nodes, len(nodes.records), height)
+        room = height - len(lines) - gap
+        if machine.runs_here(cluster.workflow_id):
+            room = room * 2 // 3  # the rest is for this machine
+        first, second = table_heights(len(allocations.records), len(nodes.records), room)
+        _resize(self.allocations, first)
+        _resize(self.nodes, second)
+        return len(lines) + gap + first + second
 
 
-def _fit(table: VirtualTable, rows: int, height: int) -> int:
-    """Give a table the lines that it needs, up to a part of the pane; return their number."""
-    lines = min(rows + 1, max(3, height // LARGEST)) if rows else 0
-    table.display = rows > 0
+def table_heights(first: int, second: int, room: int) -> tuple[int, int]:
+    """Return the lines of two tables with so many rows: what they need, or a fair part each."""
+    needed = [rows + 1 if rows else 0 for rows in (first, second)]
+    half = max(2, room // 2)
+    if sum(needed) <= room:
+        return needed[0], needed[1]
+    if needed[0] <= half:
+        return needed[0], min(needed[1], max(2, room - needed[0]))
+    if needed[1] <= half:
+        return min(needed[0], max(2, room - needed[1])), needed[1]
+    return half, max(2, room - half)
+
+
+def _resize(table: VirtualTable, lines: int) -> None:
+    table.display = lines > 0
     table.styles.height = lines
     table.set_rows(table.rows)  # the columns may have changed, too
-    return lines
 
 
-def heading_lines(cluster: ClusterState, width: int) -> Sequence[Line]:
+def heading_lines(
+    cluster: ClusterState, width: int, *, is_finished: bool = False
+) -> Sequence[Line]:
     """Return the sum over the nodes, and what keeps allocations from being requested."""
-    words = room_words(cluster) if cluster.places else "no allocation runs"
+    words = room_words(cluster) if cluster.places else "no node runs jobs"
     lines: list[Line] = [[(" Allocations  ", "accent bold"), (words, "muted")]]
-    for text in trouble(cluster):
+    for text in () if is_finished else trouble(cluster):
         wrapped = broken([(f"⚠ {sanitize(text)}", "warning")], max(20, width - 3))
         lines += [[(" " if place == 0 else "   ", ""), *line] for place, line in enumerate(wrapped)]
     return lines

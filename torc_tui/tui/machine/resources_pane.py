@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from torc_tui.model import Event
+from torc_tui.status import is_complete
 from torc_tui.tui.feed.machine import MachineHistory
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
@@ -62,7 +63,9 @@ class ResourcesPane(Pane):
         if machine.host is None or not self.size.width:
             return
         width, height = self.size.width - 1, self.size.height
-        taken = self.cluster.show(machine, width, height)
+        workflow = self.host.workflow
+        is_finished = workflow is not None and is_complete(workflow.counts)
+        taken = self.cluster.show(machine, width, height, is_finished=is_finished)
         if not taken:
             taken = self._show_runners(machine, machine.host.at)
         else:
