@@ -119,6 +119,8 @@ class Kind(StrEnum):
     # Where a job runs. `quiet` seconds without a heartbeat; `state` is what the cluster reports.
     RUNS_ON = "runs_on", "node native_id quiet state"
     ALLOCATION_LIMIT = "allocation_limit", "name limit"  # `name` is that of the limit
+    ONE_NODE = "one_node"  # SQLite that no nodes have checked
+    DATABASE_UNFIT = "database_unfit", "detail"  # for the node that tried to use it
     GROUP_PAUSED = "group_paused", "group cause workflow"  # `cause`: a reason, None: by a user
     GROUP_WAITS = "group_waits", "seconds"  # until the next request of the group
     FUTILE = "futile", "number detail"  # allocations that ended without starting a job
@@ -189,6 +191,6 @@ ABOUT_ALLOCATIONS = (
     *(Kind.NO_PARTITION, Kind.UNKNOWN_PARTITION, Kind.SEVERAL_NODES, Kind.WALLTIME_TOO_SHORT),
     *(Kind.ALLOCATION_LIMIT, Kind.GROUP_PAUSED, Kind.GROUP_WAITS, Kind.FUTILE, Kind.GROUP_REFUSED),
     *(Kind.ALLOCATION_QUEUED, Kind.ALLOCATION_STARTS, Kind.NO_ALLOCATION, Kind.WALLTIME_LEFT),
-    Kind.RUNS_ON,
+    *(Kind.RUNS_ON, Kind.ONE_NODE, Kind.DATABASE_UNFIT),
 )
 """Why jobs get no allocation of a cluster, which one they wait for, and where they run."""

@@ -25,8 +25,40 @@ def path(small: int) -> Path:
 
 def test_intact_database(torc: Any, path: Path) -> None:
     answer = torc("database", "check")
-    assert (answer.code, answer.out) == (0, f"{path} is sound\n")
-    assert torc("database", "check", "-f", "json").json["problems"] == []
+    assert answer.code == 0 and answer.out.splitlines()[0] == f"{path} is sound"
+    record = torc("database", "check", "-f", "json").json
+    assert (record["problems"], record["journal"], record["several_nodes"]) == ([], "wal", False)
+
+
+def test_journal_for_several_hosts(torc: Any, small: int) -> None:
+    assert torc("database", "check", "--shared", "-f", "json").json["journal"] == "truncate"
+    assert torc("workflows", "list").code == 0
+    assert torc("database", "check", "-f", "json").json["journal"] == "truncate"
+    assert torc("database", "check", "--shared", "--database", "postgresql://x/y").code == 2
+
+
+PROBE = r"""#!/bin/bash
+SCRIPT=$(cat); echo 7
+for RANK in 0 1; do
+  SLURM_PROCID=$RANK SLURMD_NODENAME=n$RANK bash -c "${SCRIPT##*--kill-on-bad-exit=0 }" &
+done >/dev/null 2>&1
+"""
+
+
+def test_check_by_nodes(
+    torc: Any, path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = place / "bin"
+    folder.mkdir()
+    for name, text in {"sbatch": PROBE, "squeue": "#!/bin/sh\n", "scontrol": "#!/bin/sh\n"}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    answer = torc("database", "check", "--slurm")
+    assert answer.code == 0 and "n0 and n1 lock files on" in answer.out, answer.err
+    record = torc("database", "check", "-f", "json").json
+    assert record["several_nodes"] and record["nodes"]["hosts"] == ["n0", "n1"]
+    assert "n0 and n1 can use it together" in torc("database", "check").out
 
 
 def test_backup(torc: Any, path: Path, place: Path) -> None:

@@ -16,9 +16,10 @@ from torc_tui.engine.allocator import Allocator, AllocatorStep
 from torc_tui.errors import Refused
 from torc_tui.model import Machine
 from torc_tui.operations import allocation_control as control
-from torc_tui.operations import allocation_requests
+from torc_tui.operations import allocation_requests, database_check, shared_file
 from torc_tui.operations import workflows as operations
 from torc_tui.operations.allocator_lease import LEASE_SECONDS, AllocatorLease
+from torc_tui.operations.database_check import NodeCheck
 from torc_tui.operations.submit_options import SubmitOptions
 from torc_tui.plan.resolve import resolve
 from torc_tui.reasons import Kind
@@ -27,6 +28,7 @@ from torc_tui.status import JobStatus
 from torc_tui.store import allocations, compute_nodes, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.feed import list_events
+from torc_tui.store.opening import file_system
 from torc_tui.workflow_file.load import loads
 
 STAGES = """
@@ -110,6 +112,10 @@ MakeSite = Callable[..., Site]
 
 @pytest.fixture
 def make(store: Store, tmp_path: Path) -> MakeSite:
+    here = file_system(store.place)
+    with store.write() as conn:  # several nodes may use SQLite
+        systems = (here.id,) if here else ()
+        database_check.keep(conn, NodeCheck(0.0, ("n1", "n2"), None, systems))
     return lambda text=STAGES: Site(store, tmp_path, text)
 
 
@@ -485,3 +491,35 @@ def test_silence_is_an_error_with_words() -> None:
     cluster.silent = True
     with pytest.raises(ClusterSilent, match="does not answer"):
         cluster.look()
+
+
+# -- a database that no nodes have checked ---------------------------------------------------------
+
+
+LONG = """
+name: long
+resource_requirements: [{name: r, num_cpus: 2, runtime: PT10H}]
+jobs: [{name: "a_{i}", command: x, resource_requirements: r, parameters: {i: "1:90"}}]
+"""
+
+
+def test_unchecked_sqlite_gets_one_node(make: MakeSite) -> None:
+    site = make(LONG)
+    with site.store.write() as conn:
+        database_check.keep(conn, NodeCheck(0.0, (), "locks are bad"))
+    step = site.step()
+    is_sqlite = site.store.dialect == "sqlite"
+    assert sum(one.wanted.nodes for one in step.requested) == (1 if is_sqlite else 2)
+    reasons = {one.reason.kind for one in step.unserved}
+    assert reasons == {Kind.ONE_NODE if is_sqlite else Kind.ALLOCATION_LIMIT}
+
+
+def test_node_that_must_not_use_the_database(make: MakeSite) -> None:
+    site = make(STAGES)
+    if site.store.dialect != "sqlite":
+        return
+    [result] = site.step().requested
+    shared_file.report_unfit(site.store, result.allocation_id, "no locks on n1")
+    [(group, cause)] = site.step(10).paused.items()
+    assert (group, cause["detail"]) == ("main", "no locks on n1")
+    assert site.kinds()[-1] == "queue_group_paused"

@@ -13,8 +13,9 @@ from torc_tui.store import sql
 ROOT = Path(__file__).resolve().parents[2]
 STORE = ROOT / "torc_tui" / "store"
 ALLOWED = {"connect.py", "migrations.py", "opening.py", "database_repair.py", "server_admin.py"}
-"""Migrations describe earlier schemas; the others open, copy and administer what may have no tables
-of torc."""
+ALLOWED |= {"file_counter.py"}
+"""Migrations describe earlier schemas; the others open, copy, administer and try what may have no
+tables of torc."""
 SQL = re.compile(r"\"(?:SELECT|UPDATE|INSERT|DELETE FROM|ALTER TABLE|CREATE TABLE|WITH RECURSIVE) ")
 STATUS_NUMBER = re.compile(
     r"\bstatus[\"']?\s*(?:=|<>|!=|[<>]=?|(?:NOT\s+)?IN\b)\s*\(?\s*\d", re.IGNORECASE

@@ -32,7 +32,7 @@ from torc_tui.store import (
     workflows,
 )
 from torc_tui.store.database import Store
-from torc_tui.store.opening import network_file_system
+from torc_tui.store.opening import FileSystem, file_system, network_file_system
 
 OLD = Path(__file__).parent / "data" / "v1.db"
 
@@ -53,17 +53,88 @@ def test_the_journal_is_wal_on_a_local_disk(sqlite_store: Store) -> None:
 
 def test_no_wal_on_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"sqlite:///{tmp_path}/torc.db"
-    Store.open(url).close()
     monkeypatch.setattr(database, "network_file_system", lambda path: "nfs4")
     store = Store.open(url)
     assert (
         store.connection().raw.execute("PRAGMA journal_mode").fetchone()[0] == "truncate"
-        and store.network == "nfs4"
+        and store.journal == "truncate"
     )
     assert not Path(f"{tmp_path}/torc.db-wal").exists()
     with store.write() as conn:
         assert conn.allocate("job") == 1
     store.close()
+
+
+def _journal(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as raw:
+        return str(raw.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+def test_journal_stands_in_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host for which the file is local does not choose WAL again for those that share it."""
+    path = tmp_path / "torc.db"
+    with monkeypatch.context() as on_network:
+        on_network.setattr(database, "network_file_system", lambda path: "nfs4")
+        Store.open(str(path)).close()
+    store = Store.open(str(path))
+    raw = store.connection().raw
+    assert store.journal == "truncate"
+    assert raw.execute("PRAGMA synchronous").fetchone()[0] == 2
+    assert raw.execute("PRAGMA journal_mode").fetchone()[0] == "truncate"
+    store.close()
+    assert _journal(path) != "wal"
+
+
+def test_wal_is_refused_on_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "torc.db"
+    Store.open(str(path)).close()
+    monkeypatch.setattr(database, "network_file_system", lambda path: "nfs4")
+    for read_only in (False, True):
+        with pytest.raises(StoreUnavailable, match=r"a journal for one host .* is on nfs4"):
+            Store.open(str(path), read_only=read_only)
+    opening.share_journal(str(path))
+    assert _journal(path) != "wal"
+    store = Store.open(str(path))
+    assert store.journal == "truncate"
+    store.close()
+
+
+def test_journal_in_use_is_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "torc.db"
+    monkeypatch.setattr(connect, "BUSY_SECONDS", 0.05)
+    store = Store.open(str(path))
+    with store.read() as conn:
+        assert conn.rows(sql.WORKFLOW_EXISTS, workflow_id=1) == []
+        with pytest.raises(StoreUnavailable):
+            opening.share_journal(str(path))
+    store.close()
+    assert _journal(path) == "wal"
+
+
+@pytest.mark.parametrize(
+    ("before", "network", "after"),
+    [("wal", None, "wal"), ("delete", None, "truncate"), ("wal", "nfs4", "truncate")],
+)
+def test_journal_of_earlier_versions(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: str,
+    network: str | None,
+    after: str,
+) -> None:
+    path = tmp_path / "torc.db"
+    Store.open(str(path)).close()
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("DELETE FROM meta WHERE key = 'journal'")
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute(f"PRAGMA journal_mode = {before}")
+    monkeypatch.setattr(database, "network_file_system", lambda path: network)
+    store = Store.open(str(path))
+    assert store.journal == after
+    store.close()
+    with closing(sqlite3.connect(path)) as raw:
+        [found] = raw.execute("SELECT value FROM meta WHERE key = 'journal'").fetchall()
+    assert found == (after,)
 
 
 MOUNTS = r"""
@@ -98,6 +169,15 @@ def test_network_file_systems_are_known(tmp_path: Path, path: str, kind: str | N
     mounts.write_text(MOUNTS)
     assert network_file_system(path, str(mounts)) == kind
     assert network_file_system(path, str(tmp_path / "none")) is None
+
+
+def test_file_system_has_an_id(tmp_path: Path) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(MOUNTS)
+    assert file_system("/home/x", str(mounts)) == FileSystem("nfs4", "server:/home")
+    found = file_system("/mnt/with space/x", str(mounts))
+    assert found is not None and found.id == "cifs://server/share"
+    assert file_system("/x", str(tmp_path / "none")) is None
 
 
 def _make(path: Path, text: bytes) -> Path:
@@ -389,7 +469,7 @@ def test_concurrent_journal_change(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
         monkeypatch.setattr(time, "sleep", sleep)
         with closing(connect.connect_sqlite(path)) as raw:
-            opening._choose_journal(raw, network=False)
+            opening.set_journal(raw, "wal")
             assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert pauses == [opening._JOURNAL_PAUSE]
 

@@ -1405,9 +1405,24 @@ SERVER_DIRECTORY = arg(
 )
 _NEW_FILE = arg("file", "new file", complete="file")
 
+_JOB = (
+    arg("-A --account", "account of the job for --slurm"),
+    arg("--partition", "partition of the job for --slurm"),
+    arg("--qos", "QOS of the job for --slurm"),
+)
+
 PROGRAM_COMMANDS = (
     CliCommand(
-        ("database check",), "database:check", "Check the database for damage", formats=TEXT
+        ("database check",),
+        "database:check",
+        "Check the database for damage, or whether nodes can use it",
+        (
+            flag("--slurm", "let nodes of the cluster try locks, or the connection to the server"),
+            flag("--shared", "first give an SQLite file a journal for several hosts"),
+            *_JOB,
+            arg("--timeout", "how long to wait for the nodes (default: 10 minutes)", type=RUNTIME),
+        ),
+        formats=TEXT,
     ),
     CliCommand(
         ("database ping", "ping"),

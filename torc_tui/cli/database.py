@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from typing import Any
 
 from torc_tui import settings
 from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, print_stderr
 from torc_tui.cli.global_options import NO_SERVER
-from torc_tui.errors import UsageError
+from torc_tui.errors import StoreError, UsageError
 from torc_tui.redaction import redact
 from torc_tui.store.connect import no_database, resolve
 from torc_tui.store.database import Store
-from torc_tui.wording import count
+from torc_tui.wording import count, listed, moment
 
 
 def check(call: Call) -> int:
     """Print whether the database is sound; exit code 1 if it is not."""
-    from torc_tui.store import database_repair
-
     url = settings.database_url(call.database)
     dialect, place = resolve(url)
-    if dialect == "sqlite":
-        if not os.path.exists(place):  # noqa: PTH110
-            raise no_database(place)
-        problems = database_repair.check(place)
-    else:
-        Store.open(url, read_only=True).close()
-        problems = database_repair.check_server(place)
-    record = {"database": redact(place), "sound": not problems, "problems": problems}
+    if dialect == "sqlite" and not os.path.exists(place):  # noqa: PTH110
+        raise no_database(place)
+    if call.options.shared:
+        _share(place, dialect)
+    if call.options.slurm:
+        from torc_tui.cli.node_check import check_nodes
+
+        return check_nodes(call, dialect, place)
+    record = _condition(url, dialect, place)
+    problems = record["problems"]
     if call.json:
         output.json_value(record)
     elif problems:
@@ -40,7 +42,63 @@ def check(call: Call) -> int:
             print_stderr("  copy what can be read with `torc database recover FILE`")
     else:
         output.line(f"{redact(place)} is sound")
+        _print_file_facts(record)
     return FAILED if problems else OK
+
+
+def _condition(url: str, dialect: str, place: str) -> dict[str, Any]:
+    """Return the problems of a database, and for a file what is known of its file system."""
+    from torc_tui.store import database_repair
+
+    if dialect == "sqlite":
+        problems, facts = database_repair.check(place), _file_facts(place)
+    else:
+        Store.open(url, read_only=True).close()
+        problems, facts = database_repair.check_server(place), {}
+    return {"database": redact(place), "sound": not problems, "problems": problems, **facts}
+
+
+def _share(place: str, dialect: str) -> None:
+    from torc_tui.store.opening import share_journal
+
+    if dialect != "sqlite":
+        raise UsageError(f"--shared is about SQLite, and {redact(place)} is not a file")
+    share_journal(place)
+
+
+def _file_facts(place: str) -> dict[str, Any]:
+    """Return on which file system a database is, and what nodes have found out about it."""
+    from torc_tui.operations import database_check
+    from torc_tui.store.opening import file_system
+
+    found = file_system(place)
+    facts: dict[str, Any] = {
+        "file_system": found and found.kind,
+        "is_network": found is not None and found.is_network,
+    }
+    with suppress(StoreError):
+        store = Store.open(f"sqlite:///{place}", read_only=True)
+        try:
+            with store.read() as conn:
+                nodes = database_check.stored(conn)
+                facts |= {
+                    "journal": store.journal,
+                    "nodes": nodes and nodes._asdict(),
+                    "several_nodes": database_check.passed(conn, place),
+                }
+        finally:
+            store.close()
+    return facts
+
+
+def _print_file_facts(record: dict[str, Any]) -> None:
+    kind = "network" if record.get("is_network") else "local"
+    if record.get("file_system"):
+        journal = f", journal {record['journal']}" if record.get("journal") else ""
+        output.line(f"it is on {record['file_system']} ({kind} file system){journal}")
+    if record.get("several_nodes"):
+        nodes = record["nodes"]
+        output.line(f"{listed(nodes['hosts'])} can use it together ({moment(nodes['at'])})")
 
 
 def ping(call: Call) -> None:

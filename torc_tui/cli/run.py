@@ -60,6 +60,8 @@ def run(call: Call) -> int:
     if options.allocation is not None and (workflow.is_canceled or workflow.is_archived):
         note(f"workflow {workflow_id} was {'canceled' if workflow.is_canceled else 'archived'}")
         return 0
+    if not _may_use_database(call, options):
+        return EXIT_UNSUCCESSFUL
     stale = _make_ready(call, workflow)
     is_idle = _is_finished(workflows.get_workflow(call.store, workflow_id))
     if given.tui or (given.detach and not is_idle):
@@ -71,6 +73,22 @@ def run(call: Call) -> int:
     if options.allocation is not None:  # the results of the jobs are in the database
         return EXIT_UNSUCCESSFUL if report.has_broken_off else 0
     return report.exit_code
+
+
+def _may_use_database(call: Call, options: RunOptions) -> bool:
+    """Return whether this node may use the database; report it if not."""
+    if call.store.dialect != "sqlite" or "SLURMD_NODENAME" not in os.environ:
+        return True
+    from torc_tui.operations.shared_file import report_unfit, why_unfit
+
+    problem = why_unfit(call.store)
+    if problem is None:
+        return True
+    if options.allocation is None:
+        raise Refused(problem, hint="check the database first: `torc database check --slurm`")
+    report_unfit(call.store, options.allocation, problem)
+    print_stderr(problem)
+    return False
 
 
 def _refuse_file_options(call: Call) -> None:

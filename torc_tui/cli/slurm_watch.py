@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
+from torc_tui.cli.demand_text import unserved_lines
 from torc_tui.cli.diagnostics import INTERRUPTED, OK, note, print_stderr
-from torc_tui.cli.submit import unserved_lines
 from torc_tui.wording import count, listed, sentence, time_of_day
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from torc_tui.operations.allocation_requests import Requester, RequestResult
 from torc_tui.operations.allocation_updates import look_at, record_look
 from torc_tui.operations.allocator_lease import AllocatorLease
 from torc_tui.operations.lost_runners import drop_runner
+from torc_tui.operations.shared_file import WatcherPresence, pause_unfit
 from torc_tui.reasons import Reason
 from torc_tui.records import dataclass, field
 from torc_tui.resources.allocation_states import OPEN, AllocationState
@@ -79,6 +80,7 @@ class Allocator:
         self._actor = actor
         self._clock = clock
         self._lease = AllocatorLease(store, workflow_id, monotonic)
+        self._presence = WatcherPresence(store)
         self._silences = 0
         self._requested_at: float | None = None
         self._look_seconds = settings.load().get("cluster.poll_seconds") or LOOK_SECONDS
@@ -105,6 +107,7 @@ class Allocator:
         ``wait`` returns after that many seconds, or earlier; the lease is renewed meanwhile.
         """
         try:
+            self._presence.take()
             while True:
                 done = self.step()
                 report(done)
@@ -118,6 +121,7 @@ class Allocator:
                         break
         finally:
             self.release()
+            self._presence.release()
 
     def _is_due(self, done: AllocatorStep) -> bool:
         """Return whether the database gives a reason to take the next step earlier."""
@@ -139,6 +143,8 @@ class Allocator:
         look = look_at(self._store, self._cluster, [self._workflow_id], at)
         done.ended = record_look(self._store, self._workflow_id, look)
         self._free_jobs(at)
+        if self._store.dialect == "sqlite":
+            done.paused |= pause_unfit(self._store, actor=self._actor)
         demand = read_demand(self._store, self._cluster, self._workflow_id, at)
         workflow = demand.workflow
         if workflow.is_canceled or workflow.is_archived or is_complete(workflow.counts):

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from torc_tui.clusters.base import Cluster
 from torc_tui.model import Workflow
+from torc_tui.operations import database_check
 from torc_tui.operations.submit_options import (
     SchedulerSettings,
     SubmitOptions,
@@ -36,6 +37,8 @@ FUTILE_ALLOCATIONS = 2
 """After so many allocations in a row without a started job, or refusals, a group is paused."""
 _DETAIL = 200
 """Characters of the last line of a log that are shown."""
+_OF_SLURM = ("srun: ", "slurmstepd: ")
+"""Lines about the exit code of a runner, which say nothing about the reason."""
 
 
 class WorkflowDemand(NamedTuple):
@@ -60,8 +63,12 @@ def read_demand(
     workflow_id: int,
     at: float,
     options: SubmitOptions | None = None,
+    database: Store | None = None,
 ) -> WorkflowDemand:
-    """Read what a plan needs; ``options`` replace those that were stored."""
+    """Read what a plan needs; ``options`` replace those that were stored.
+
+    ``database`` is the one that the runners will use, if it is not ``store``.
+    """
     partitions = cluster.partitions()
     with store.read() as conn:
         workflow = workflows.read_workflow(conn, workflow_id)
@@ -79,7 +86,7 @@ def read_demand(
         open=_open(rows, {one.allocation_id: one.number for one in held}, at),
         rules={name: one.rules for name, one in schedulers.items() if name is not None},
         defaults=schedulers[None].rules,
-        limits=options.limits,
+        limits=options.limits._replace(one_node=is_limited(database or store)),
         stopped=stopped_groups(workflow_id, of_run, groups, at),
         requested=len(of_run),
         node_hours=sum(_node_hours(row) for row in of_run),
@@ -91,6 +98,14 @@ def read_demand(
         default_runtime=options.runtime,
     )
     return WorkflowDemand(workflow, options, schedulers, rows, groups, given)
+
+
+def is_limited(store: Store) -> bool:
+    """Return whether only one node at a time may use the database."""
+    if store.dialect != "sqlite":
+        return False
+    with store.read() as conn:
+        return not database_check.passed(conn, store.place)
 
 
 def plan(demand: WorkflowDemand) -> DemandPlan:
@@ -262,6 +277,7 @@ def _last_words_of(row: AllocationRow) -> str | None:
     except OSError:
         return row.reason
     texts = [line.strip() for line in lines if line.strip()]
+    texts = [text for text in texts if not text.startswith(_OF_SLURM)] or texts
     return shorten(texts[-1], _DETAIL) if texts else row.reason
 
 

@@ -17,7 +17,8 @@ class DemandBudget:
         limits = given.limits
         self._limits = limits
         self._given = given
-        self._nodes = limits.max_nodes - sum(one.nodes for one in given.open)
+        self._most = min(limits.max_nodes, 1) if limits.one_node else limits.max_nodes
+        self._nodes = self._most - sum(one.nodes for one in given.open)
         self._number = limits.max_allocations - given.requested
         hours = limits.max_node_hours
         self._hours = inf if hours is None else hours - given.node_hours
@@ -33,6 +34,9 @@ class DemandBudget:
         stopped = self._given.stopped.get(group)
         if stopped is not None:
             self.refusals[group] = stopped
+            return 0
+        if self._limits.one_node and self._nodes < 1 <= self._limits.max_nodes:
+            self.refusals[group] = because(Kind.ONE_NODE)
             return 0
         own = inf if rules.max_nodes is None else rules.max_nodes - self._nodes_of[group]
         offers: list[tuple[float, str, float | None]] = [
@@ -58,4 +62,6 @@ class DemandBudget:
 
     def refuse(self, group: str, name: str, limit: float) -> None:
         """Note why a group gets nothing more."""
-        self.refusals[group] = because(Kind.ALLOCATION_LIMIT, name=name, limit=limit)
+        is_one = self._limits.one_node and limit > 1
+        limited = because(Kind.ALLOCATION_LIMIT, name=name, limit=limit)
+        self.refusals[group] = because(Kind.ONE_NODE) if is_one else limited

@@ -64,12 +64,16 @@ class OpenAllocation(NamedTuple):
 
 
 class DemandLimits(NamedTuple):
-    """How much may be requested; ``max_queued`` is for each queue group."""
+    """How much may be requested; ``max_queued`` is for each queue group.
+
+    ``one_node``: the database can be used by one node at a time.
+    """
 
     max_nodes: int = 10
     max_queued: int = 2
     max_allocations: int = 100
     max_node_hours: float | None = None
+    one_node: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

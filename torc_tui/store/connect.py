@@ -167,6 +167,16 @@ def connect_postgresql(conninfo: str) -> Dbapi:
         raise refused_connection(error, conninfo) from error
 
 
+def server_address(conninfo: str) -> tuple[str, int]:
+    """Return host and port of a server; ``localhost`` for one that a socket file reaches."""
+    import psycopg
+
+    known = psycopg.conninfo.conninfo_to_dict(conninfo)
+    host = str(known.get("host") or os.environ.get("PGHOST") or "localhost").partition(",")[0]
+    port = str(known.get("port") or os.environ.get("PGPORT") or 5432).partition(",")[0]
+    return "localhost" if host.startswith(("/", "@")) else host, int(port)
+
+
 def is_sqlite(connection: Dbapi) -> bool:
     """Return whether a connection is one of sqlite3."""
     return isinstance(connection, sqlite3.Connection)

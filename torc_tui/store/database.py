@@ -22,10 +22,10 @@ class Store:
     """An open database. One connection per thread, held until `close`; threads may share it."""
 
     def __init__(
-        self, dialect: str, place: str, *, read_only: bool, network: str | None = None
+        self, dialect: str, place: str, *, read_only: bool, journal: str | None = None
     ) -> None:
-        """Use `open`. ``network`` is the kind of the network file system of the file, if any."""
-        self.network = network
+        """Use `open`. ``journal`` is the kind of the journal of a file: ``wal`` or ``truncate``."""
+        self.journal = journal
         self.dialect = dialect
         self.place = place
         self.url = (
@@ -52,8 +52,8 @@ class Store:
             opening.prepare_postgresql(place, read_only=read_only)
             return cls(dialect, place, read_only=read_only)
         network = network_file_system(place)
-        opening.prepare_sqlite(place, read_only=read_only, network=network is not None)
-        return cls(dialect, place, read_only=read_only, network=network)
+        journal = opening.prepare_sqlite(place, read_only=read_only, network=network)
+        return cls(dialect, place, read_only=read_only, journal=journal)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -171,7 +171,7 @@ class Store:
         raw.execute("PRAGMA cache_size = -32768")  # KiB: a workflow of 100,000 jobs stays in memory
         raw.execute("PRAGMA temp_store = MEMORY")
         raw.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: each time the disk is waited for
-        if self.network and not self.read_only:
+        if self.journal == "truncate" and not self.read_only:
             raw.execute("PRAGMA journal_mode = TRUNCATE")
             raw.execute("PRAGMA synchronous = FULL")  # NORMAL is safe with WAL alone
         return raw

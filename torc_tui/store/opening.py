@@ -1,10 +1,10 @@
 """Create a database, or migrate an older one, when it is opened.
 
-Input: a path or a conninfo. Output: a database of the current version, or one clear error. Files on
-network file systems, where WAL does not work, are recognized here.
+Input: a path or a conninfo. Output: a database of the current version, or one clear error.
 
 Invariants: a SQLite file is copied before it is migrated. Nothing is migrated while a runner of the
-older version is alive.
+older version is alive. The kind of the journal is stored in the database, and every program that
+opens the file uses it: hosts that see the file on different file systems would not agree.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui import settings
 from torc_tui.errors import SchemaMismatch, StoreUnavailable
@@ -33,8 +33,11 @@ LEASE_SECONDS = 60.0
 """A runner whose process cannot be seen counts as alive while its heartbeat is younger."""
 
 
-def prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
-    """Create or migrate the file, and choose the journal that fits its file system."""
+def prepare_sqlite(path: str, *, read_only: bool, network: str | None) -> str:
+    """Create or migrate the file; return the kind of its journal: ``wal`` or ``truncate``.
+
+    ``network`` is the kind of the network file system of the file, if any.
+    """
     fresh = not os.path.exists(path)  # noqa: PTH110
     if fresh and read_only:
         raise connect.no_database(path)
@@ -44,16 +47,23 @@ def prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
     try:
         version = connect.stored_version(raw, path)
         connect.check_version(raw, path, version, write=not read_only)
+        stored = None if version is None else _stored_journal(raw)
+        journal = stored or _new_journal(raw, is_empty=version is None, network=network)
+        if network and stored == "wal":
+            raise _not_shared(path, network)
         if not read_only:
-            _choose_journal(raw, network=network)
+            set_journal(raw, journal)
             if version is None or version < sql.VERSION:
                 _make(raw, path)
+            if stored is None:
+                raw.execute(f"INSERT OR IGNORE INTO meta VALUES ('journal', '{journal}')")
     except Exception as error:
         if driver_errors.is_driver_error(error):
             raise driver_errors.translate(error, path) from error
         raise
     finally:
         raw.close()
+    return journal
 
 
 def _create_file(path: str) -> None:
@@ -73,22 +83,68 @@ def _create_file(path: str) -> None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _choose_journal(raw: Dbapi, *, network: bool) -> None:
-    """Choose WAL on a local file system, and a plain journal on a network one.
+def _stored_journal(raw: Dbapi) -> str | None:
+    row = raw.execute("SELECT value FROM meta WHERE key = 'journal'").fetchone()
+    return row and str(row[0])
 
-    WAL needs memory that all users share. SQLite does not wait for a lock here: of two processes
-    that change the journal at the same time, one is refused at once.
+
+def _new_journal(raw: Dbapi, *, is_empty: bool, network: str | None) -> str:
+    """Return the kind of journal for a database that does not name one.
+
+    WAL needs memory that all users share, which a network file system does not offer. Earlier
+    versions stored no kind: a file without WAL was in use on such a file system.
     """
-    wanted = "TRUNCATE" if network else "WAL"
+    if network or not (is_empty or _has_wal(raw)):
+        return "truncate"
+    return "wal"
+
+
+def _has_wal(raw: Dbapi) -> bool:
+    return bool(raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal")
+
+
+def _not_shared(path: str, network: str) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"the database {driver_errors.shown(path)} has a journal for one host (WAL), and is on"
+        f" {network}, where other hosts may write it",
+        hint="`torc database check --shared` changes the journal, while no other program uses it",
+    )
+
+
+def set_journal(raw: Dbapi, journal: str) -> None:
+    """Change the journal of a file, unless it has this kind.
+
+    SQLite does not wait for a lock here: of two processes that change the journal at the same time,
+    one is refused at once.
+    """
     deadline = time.monotonic() + connect.BUSY_SECONDS
-    while (raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal") == network:
+    while _has_wal(raw) != (journal == "wal"):
         try:
-            raw.execute(f"PRAGMA journal_mode = {wanted}")
+            raw.execute(f"PRAGMA journal_mode = {journal}")
             return
         except Exception as error:
             if not driver_errors.is_busy(error) or time.monotonic() > deadline:
                 raise
         time.sleep(_JOURNAL_PAUSE)
+
+
+def share_journal(path: str) -> None:
+    """Give a database a journal that several hosts can use; StoreUnavailable while it is in use."""
+    raw = connect.connect_sqlite(path)
+    try:
+        connect.checked(raw, path)
+        raw.execute("PRAGMA locking_mode = EXCLUSIVE")  # without the shared memory of WAL
+        set_journal(raw, "truncate")
+        raw.execute(
+            "INSERT INTO meta VALUES ('journal', 'truncate')"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+        )
+    except Exception as error:
+        if driver_errors.is_driver_error(error):
+            raise driver_errors.translate(error, path) from error
+        raise
+    finally:
+        raw.close()
 
 
 def prepare_postgresql(place: str, *, read_only: bool) -> None:
@@ -240,27 +296,55 @@ _ESCAPES = {"\\040": " ", "\\011": "\t", "\\012": "\n", "\\134": "\\"}
 """How the kernel writes special characters of a mount point."""
 
 
-def network_file_system(path: str, mounts: str = "/proc/self/mountinfo") -> str | None:
-    """Return the kind of network file system that holds ``path``.
+_MOUNTS = "/proc/self/mountinfo"
 
-    None stands for a local file system, and for a system without the list ``mounts``.
-    """
+
+class FileSystem(NamedTuple):
+    """A file system: its kind, such as ``nfs4``, and its source, such as ``server:/export``."""
+
+    kind: str
+    source: str
+
+    @property
+    def is_network(self) -> bool:
+        """Return whether other hosts may write the same files."""
+        return self.kind in NETWORK
+
+    @property
+    def id(self) -> str:
+        """Return the name by which a result for this file system is stored."""
+        return f"{self.kind}:{self.source}"
+
+
+def file_system(path: str, mounts: str = _MOUNTS) -> FileSystem | None:
+    """Return the file system that holds ``path``; None on a system without the list ``mounts``."""
     try:
         with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
             lines = file.readlines()
     except OSError:
         return None
     real = os.path.realpath(path)
-    longest, kind = -1, ""
+    longest, found = -1, None
     for line in lines:
         fields = line.split(" ")
         try:
-            point, found = fields[4], fields[fields.index("-", 6) + 1]
+            point, end = _plain(fields[4]), fields.index("-", 6)
+            kind, source = fields[end + 1], _plain(fields[end + 2])
         except (IndexError, ValueError):
             continue
-        for code, character in _ESCAPES.items():
-            point = point.replace(code, character)
         inside = point == "/" or real == point or real.startswith(point + "/")
         if inside and len(point) >= longest:  # a later mount hides an earlier one at this point
-            longest, kind = len(point), found
-    return kind if kind in NETWORK else None
+            longest, found = len(point), FileSystem(kind, source)
+    return found
+
+
+def _plain(text: str) -> str:
+    for code, character in _ESCAPES.items():
+        text = text.replace(code, character)
+    return text.rstrip("\n")
+
+
+def network_file_system(path: str, mounts: str = _MOUNTS) -> str | None:
+    """Return the kind of network file system that holds ``path``; None for a local one."""
+    found = file_system(path, mounts)
+    return found.kind if found is not None and found.is_network else None

@@ -156,6 +156,10 @@ CLUSTER_SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.ALLOCATION_LIMIT: lambda reason: (
         f"the limit {reason['name']} = {_plain(reason['limit'])} is reached"
     ),
+    Kind.ONE_NODE: lambda _reason: (
+        "with SQLite, one node at a time until `torc database check --slurm` has passed"
+    ),
+    Kind.DATABASE_UNFIT: lambda reason: str(reason["detail"]),
     Kind.GROUP_PAUSED: _paused,
     Kind.GROUP_WAITS: lambda reason: (
         f"this queue group requests no more for {duration(reason['seconds'] or 0)}"

@@ -70,6 +70,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "NULL GROUP BY compute_node.allocation_id", "workflow_id", "allocation_id"),
     "LEASE": ("SELECT lease.holder, lease.counter FROM lease WHERE lease.name = ?1", "name",
         "holder counter"),
+    "LEASES": ("SELECT lease.name, lease.holder, lease.counter FROM lease ORDER BY lease.name",
+        "", "name holder counter"),
     "OPEN_ALLOCATIONS": ("SELECT allocation.id, allocation.workflow_id, allocation.run_id, "
         "allocation.engine, allocation.cluster, allocation.native_id, allocation.queue_group, "
         "allocation.scheduler, allocation.state, allocation.outcome, allocation.reason, "

@@ -198,6 +198,7 @@ SCHEDULE_ACTIONS = (
 _lease = lease.c.name == param(lease.c.name)
 _holder = lease.c.holder == param(lease.c.holder)
 LEASE = pick(lease, "holder counter", _lease)
+LEASES = pick(lease, "name holder counter").order_by(lease.c.name)
 
 
 def _new(insert: Any) -> Any:

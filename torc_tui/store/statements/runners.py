@@ -70,6 +70,9 @@ ACTIVE_NODES = pick(
     compute_node.c.is_active,
     of_workflow(compute_node),
 ).order_by(compute_node.c.id)
+RUNNERS_ANYWHERE = pick(
+    compute_node, "id hostname node_name heartbeats", compute_node.c.is_active
+).order_by(compute_node.c.id)
 HELD_ATTEMPTS = pick(
     job,
     "id:job_id name attempt_id status pid process_started started_at stop_requested "

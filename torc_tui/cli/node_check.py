@@ -1,0 +1,69 @@
+"""Let nodes of the cluster check whether they can use the database.
+
+Exit code 1 if they cannot.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from torc_tui.cli import output
+from torc_tui.cli.call import Call
+from torc_tui.cli.diagnostics import FAILED, OK, note, print_stderr
+from torc_tui.clusters.choice import this_cluster
+from torc_tui.operations import database_check
+from torc_tui.operations.database_check import CheckRequest, NodeCheck
+from torc_tui.operations.node_probe import INCREMENTS
+from torc_tui.redaction import redact
+from torc_tui.store.connect import server_address
+from torc_tui.store.database import Store
+from torc_tui.wording import listed
+
+
+def check_nodes(call: Call, dialect: str, place: str) -> int:
+    """Run the check on nodes, keep its result, and print it."""
+    cluster, given = this_cluster(), call.options
+    wanted = CheckRequest(given.account, given.partition, given.qos)
+    if given.timeout is not None:
+        wanted = wanted._replace(timeout=given.timeout)
+    if sys.stderr.isatty():
+        note("waiting for nodes of the cluster; Ctrl-C cancels the check")
+    if dialect == "sqlite":
+        with_store = Store.open(f"sqlite:///{place}")
+        try:
+            found = database_check.check_locks(place, cluster, wanted)
+            with with_store.write() as conn:
+                database_check.keep(conn, found)
+        finally:
+            with_store.close()
+        good = (
+            f"{listed(found.hosts)} lock files on {place} against each other and counted to"
+            f" {2 * INCREMENTS}: several nodes can use it"
+        )
+    else:
+        host, port = server_address(place)
+        found = database_check.check_server(host, port, Path.cwd(), cluster, wanted)
+        good = f"{listed(found.hosts)} reaches the server at {host}:{port}"
+    return _print(call, found, place, dialect, good)
+
+
+def _print(call: Call, found: NodeCheck, place: str, dialect: str, good: str) -> int:
+    if call.json:
+        record = {"database": redact(place), "passed": found.problem is None, **found._asdict()}
+        output.json_value(record)
+    elif found.problem is None:
+        output.line(good)
+    else:
+        print_stderr(f"nodes cannot use {redact(place)}: {found.problem}")
+        print_stderr(f"  {_hint(found, dialect)}")
+    return OK if found.problem is None else FAILED
+
+
+def _hint(found: NodeCheck, dialect: str) -> str:
+    if dialect == "sqlite":
+        return "use PostgreSQL; `torc database serve` starts a server of your own"
+    good = [target.rpartition(":")[0] for target, error in found.reached.items() if error is None]
+    if good:
+        return f"use this host in the URL: {good[0]}"
+    return "start the server where nodes reach it, for instance with `torc database serve --slurm`"
