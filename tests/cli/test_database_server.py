@@ -191,3 +191,14 @@ def test_without_a_server(torc: Any, tmp_path: Path) -> None:
     (tmp_path / "server.json").write_text("{")
     answer = torc("database", "status", "--directory", str(tmp_path))
     assert answer.code == 1 and "server.json is damaged" in answer.err
+
+
+def test_stop_from_another_host(bench: Bench) -> None:
+    assert bench.serve("data").code == 0
+    record = bench.files.record()
+    assert record is not None
+    bench.files.save(record._replace(machine="elsewhere"))
+    answer = bench.stop()
+    assert answer.code == 0, answer
+    wait_for(lambda: process_started(record.pid) is None, "the server ends")
+    assert bench.status()["stopped_at"] is not None and bench.files.dump.exists()

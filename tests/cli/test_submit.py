@@ -172,3 +172,41 @@ def test_status_and_why_name_allocations(torc: Any, place: Path, cluster: Path) 
     assert "Allocations" not in torc("resources", "--host").out
     torc("slurm", "pause", "1", "main")
     assert "`torc slurm resume 1 main` continues" in torc("status", "1").out
+
+
+def test_partitions_that_fit(torc: Any, place: Path, cluster: Path) -> None:
+    rows = torc("hpc", "match", "w.yaml", "-f", "json").json
+    assert [(row["partition"], row["fits"], row["is_chosen"]) for row in rows] == [
+        ("main", True, True),
+        ("big", True, False),
+    ]
+    answer = torc("hpc", "match", "--gpus", 1, "--walltime", "PT2H", "-f", "json")
+    assert answer.code == 3
+    [main, big] = answer.json
+    assert "needs 1 GPU" in main["reason"] and "runs 2 h" in big["reason"]
+    assert torc("hpc", "match", "w.yaml", "--cpus", 1).code == 2
+    torc("create", "w.yaml")
+    assert torc("hpc", "match", "1", "-f", "json").json[0]["jobs"] == 1
+
+
+def test_mode_is_chosen_once(torc: Any, place: Path, cluster: Path) -> None:
+    torc("submit", "w.yaml", "--no-watch", "--mode", "auto")
+    answer = torc("submit", "1", "--dry-run", "-f", "json")
+    assert answer.code == 0 and answer.json["workflow_id"] == 1
+    answer = torc("slurm", "preview", "w.yaml", "--mode", "auto")
+    assert answer.code == 0 and "mode single" in answer.err
+
+
+def test_server_in_an_allocation(torc: Any, place: Path, cluster: Path) -> None:
+    """A server that does not start is reported with the last line of its log."""
+    script = "cat > $PLACE/script; echo no PostgreSQL here > $PLACE/srv/serve.log; echo 7"
+    (cluster / "sbatch").write_text(f"#!/bin/bash\nPLACE={place}\n{script}\n")
+    words = ("database", "serve", "--slurm", "--directory", place / "srv")
+    answer = torc(*words, "--walltime", "60")
+    assert answer.code == 2 and "--walltime must be at least 300 s" in answer.err
+    answer = torc(*words, "--port", 7777, "--fast-commits")
+    assert answer.code == 1
+    assert "Slurm job 7 ended without a server: no PostgreSQL here" in answer.err
+    request = (place / "script").read_text()
+    assert "--time=24:00:00" in request or "--time=1-00:00:00" in request
+    assert f"database serve --directory={place}/srv --port=7777 --fast-commits" in request

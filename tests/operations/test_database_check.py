@@ -21,7 +21,8 @@ from torc_tui.errors import TorcError
 from torc_tui.operations import database_check, node_probe, shared_file
 from torc_tui.operations import workflows as operations
 from torc_tui.operations.allocation_demand import is_limited
-from torc_tui.operations.database_check import CheckRequest, NodeCheck, locks_problem
+from torc_tui.operations.cluster_job import ClusterJobOptions
+from torc_tui.operations.database_check import NodeCheck, locks_problem
 from torc_tui.operations.node_probe import LockProbe, NodeAnswer
 from torc_tui.operations.shared_file import WatcherPresence, why_unfit
 from torc_tui.plan.resolve import resolve
@@ -71,7 +72,7 @@ class Nodes(FakeCluster):
 
 
 def test_file_system_without_locks(file: Store) -> None:
-    found = database_check.check_locks(file.place, Nodes(), CheckRequest(timeout=DEADLINE))
+    found = database_check.check_locks(file.place, Nodes(), ClusterJobOptions(timeout=DEADLINE))
     assert found.problem is not None and "both tasks ran on" in found.problem
     assert not list(Path(file.place).parent.glob(".torc-check-*"))
 
@@ -106,8 +107,8 @@ def test_verdict_on_locks(answers: list[NodeAnswer], log: str, problem: str | No
 
 def test_job_that_does_not_start(file: Store) -> None:
     cluster = FakeCluster()
-    with pytest.raises(TorcError, match=r"job of the check, 1, did not end within 0\.1 s"):
-        database_check.check_locks(file.place, cluster, CheckRequest(timeout=0.1))
+    with pytest.raises(TorcError, match=r"Slurm job 1 did not start or end within 0\.1 s"):
+        database_check.check_locks(file.place, cluster, ClusterJobOptions(timeout=0.1))
     assert cluster.calls["cancel"] == 1
 
 

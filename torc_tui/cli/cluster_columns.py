@@ -22,6 +22,10 @@ def _left(record: Record) -> object:
     return duration(end - time.time())
 
 
+def _fit(record: Record) -> object:
+    return "chosen" if record["is_chosen"] else "yes" if record["fits"] else "no"
+
+
 def _percent(key: str) -> Callable[[Record], object]:
     return shown(key, lambda share: f"{share * 100:.0f} %")
 
@@ -109,4 +113,11 @@ ACCOUNT_RECORDS = (
     OutputColumn("CPU time", shown("cpu_time", duration)),
     OutputColumn("Peak memory", shown("peak_memory", size)),
     OutputColumn("Memory", shown("memory", size), 2),
+)
+MATCHES = (
+    OutputColumn("Requirements", "resource_requirements", cut="middle"),
+    OutputColumn("Jobs", "jobs", 2, some=True),
+    OutputColumn("Partition", "partition"),
+    OutputColumn("Fits", _fit),
+    OutputColumn("Reason", "reason", 1, "right", some=True),
 )

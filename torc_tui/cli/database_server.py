@@ -18,35 +18,46 @@ from torc_tui import settings
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, print_stderr
-from torc_tui.errors import NotFound, Refused, TorcError
+from torc_tui.clusters.slurm import current_allocation
+from torc_tui.errors import NotFound, TorcError
 from torc_tui.operations.server_files import ServerFiles, ServerRecord
 from torc_tui.resources.machine_identity import hostname
 from torc_tui.resources.process_identity import process_started
 from torc_tui.wording import moment
 
 if TYPE_CHECKING:
+    from torc_tui.clusters.inside import ClusterAllocation
     from torc_tui.operations.database_server import ServerOptions
 
 _LOOK_SECONDS = 1.0
 _STOP_SECONDS = 180.0
+_SILENT_SECONDS = 30.0
+"""Time for which a server that cannot be reached is waited for: it may run nevertheless."""
 _START_SECONDS = 90.0
 _DUMP_SECONDS = 600.0
+_END_SECONDS = 120.0
+"""Time before the end of an allocation in which a server copies its database and stops."""
 
 
 def serve(call: Call) -> int:
     """Run a server until a signal arrives."""
+    if call.options.slurm:
+        from torc_tui.cli.server_allocation import serve_in_allocation
+
+        return serve_in_allocation(call, _files(call))
     if call.options.detach:
         return _detach(call)
     from torc_tui.operations.database_server import DatabaseServer
 
     files = _files(call)
-    server = DatabaseServer(files, _options(call))
-    with _signals() as stop_requested:
+    allocation = current_allocation(os.environ)
+    server = DatabaseServer(files, _options(call, allocation))
+    with _signals() as signaled:
         record = server.start(os.getpid())
-        _print_started(call, files, record)
+        print_started(call, files, record)
         every = call.options.dump_every or _DUMP_SECONDS
         next_dump = time.monotonic() + every
-        while not stop_requested.wait(_LOOK_SECONDS):
+        while not (signaled.wait(_LOOK_SECONDS) or _shall_stop(files, allocation)):
             if server.has_ended:
                 raise TorcError("PostgreSQL has ended", hint=f"its messages are in {files.log}")
             if time.monotonic() >= next_dump:
@@ -57,16 +68,21 @@ def serve(call: Call) -> int:
     return OK
 
 
+def _shall_stop(files: ServerFiles, allocation: ClusterAllocation | None) -> bool:
+    """Return whether a user wants the server to stop, or its allocation will end soon."""
+    ends_at = allocation.ends_at if allocation else None
+    return files.is_stop_requested() or (
+        ends_at is not None and time.time() >= ends_at - _END_SECONDS
+    )
+
+
 def stop(call: Call) -> None:
     """Stop the server; return when it has stopped."""
     files = _files(call)
     record = _running(files)
     if record.machine != hostname():
-        raise Refused(
-            f"the server runs on {record.machine}",
-            hint=f"ssh {record.machine} torc database stop",
-        )
-    if process_started(record.pid) is not None:
+        _stop_elsewhere(files, record)
+    elif process_started(record.pid) is not None:
         _stop_process(record.pid, lambda: _is_stopped(files))
     else:
         _stop_orphan(record)
@@ -101,6 +117,7 @@ def status(call: Call) -> int:
             [
                 ("Status", state),
                 ("Host", f"{record.host}, port {record.port}"),
+                ("Slurm", record.native_id),
                 ("URL", files.url(record)),
                 ("Data", record.data),
                 ("Started", moment(record.started_at)),
@@ -115,7 +132,7 @@ def _files(call: Call) -> ServerFiles:
     return ServerFiles(Path(given or f"{settings.data_dir()}/server").absolute())
 
 
-def _options(call: Call) -> ServerOptions:
+def _options(call: Call, allocation: ClusterAllocation | None) -> ServerOptions:
     from torc_tui.operations.database_server import ServerOptions, port_of
     from torc_tui.operations.postgresql_programs import find_programs
 
@@ -128,17 +145,20 @@ def _options(call: Call) -> ServerOptions:
         given.port or port_of(os.getuid()),
         given.fast_commits,
         given.from_dump,
+        allocation and allocation.native_id,
     )
 
 
-def _print_started(call: Call, files: ServerFiles, record: ServerRecord) -> None:
+def print_started(call: Call, files: ServerFiles, record: ServerRecord) -> None:
+    """Print where a server runs, and how to use it."""
     url = files.url(record)
     if call.json:
         output.json_value({"status": "running", **record._asdict(), "url": url})
     else:
         output.line(f"PostgreSQL runs on {record.host}, port {record.port}. Use it with")
         output.line(f"  export TORC_DATABASE='{url}'")
-        stop = "`torc database stop`" if call.options.detach else "Ctrl-C or `torc database stop`"
+        returns = call.options.detach or call.options.slurm
+        stop = "`torc database stop`" if returns else "Ctrl-C or `torc database stop`"
         output.line(f"{stop} stops it.")
     sys.stdout.flush()
 
@@ -165,6 +185,23 @@ def _stop_process(pid: int, is_stopped: Callable[[], bool]) -> None:
         time.sleep(0.05)
     if not is_stopped():
         raise TorcError(f"process {pid} ended before it had stopped the server")
+
+
+def _stop_elsewhere(files: ServerFiles, record: ServerRecord) -> None:
+    """Let the server on another host stop, and wait until it has."""
+    from torc_tui.operations.database_server import answers
+
+    limit = _STOP_SECONDS if answers(record) else _SILENT_SECONDS
+    files.request_stop()
+    end = time.monotonic() + limit
+    while not _is_stopped(files):
+        if time.monotonic() > end:
+            raise NotFound(
+                f"the server on {record.machine} did not stop within {limit:g} s",
+                hint=f"if {record.machine} is gone, start another one from the copy in"
+                f" {files.directory}: `torc database serve --from-dump`",
+            )
+        time.sleep(0.2)
 
 
 def _stop_orphan(record: ServerRecord) -> None:
@@ -199,7 +236,7 @@ def _detach(call: Call) -> int:
                 return code or FAILED
             time.sleep(0.05)
     process.returncode = 0  # it outlives this process
-    _print_started(call, files, record)
+    print_started(call, files, record)
     return OK
 
 

@@ -13,6 +13,7 @@ from torc_tui.wording import count, duration, sentence, size
 
 if TYPE_CHECKING:
     from torc_tui.operations.allocation_demand import WorkflowDemand
+    from torc_tui.operations.mode_choice import ModeChoice
     from torc_tui.resources.demand_records import DemandPlan, UnservedJobs, WantedAllocation
 
 
@@ -26,6 +27,17 @@ def cost_line(demand: WorkflowDemand, planned: DemandPlan) -> str:
     if limits.max_node_hours is not None:
         words.append(f"{limits.max_node_hours:g} node hours in all")
     return f"{', '.join(words)}; account: {account or 'default'}"
+
+
+def mode_words(found: ModeChoice, now: float) -> str:
+    """Return which mode was chosen, and when the cluster would start each of them."""
+    if found.pack is None and found.single is None:
+        return f"mode {found.mode}"
+    times = [
+        f"{name} {'unknown' if at is None else f'in {duration(max(at - now, 0.0))}'}"
+        for name, at in (("pack", found.pack), ("single", found.single))
+    ]
+    return f"mode {found.mode}; estimated start: {', '.join(times)}"
 
 
 def plan_lines(

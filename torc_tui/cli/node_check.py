@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, note, print_stderr
 from torc_tui.clusters.choice import this_cluster
+from torc_tui.errors import Refused
 from torc_tui.operations import database_check
-from torc_tui.operations.database_check import CheckRequest, NodeCheck
+from torc_tui.operations.cluster_job import ClusterJobOptions
+from torc_tui.operations.database_check import NodeCheck
 from torc_tui.operations.node_probe import INCREMENTS
+from torc_tui.operations.shared_file import report_unfit, why_unfit
 from torc_tui.redaction import redact
 from torc_tui.store.connect import server_address
 from torc_tui.store.database import Store
@@ -24,9 +28,7 @@ from torc_tui.wording import listed
 def check_nodes(call: Call, dialect: str, place: str) -> int:
     """Run the check on nodes, keep its result, and print it."""
     cluster, given = this_cluster(), call.options
-    wanted = CheckRequest(given.account, given.partition, given.qos)
-    if given.timeout is not None:
-        wanted = wanted._replace(timeout=given.timeout)
+    wanted = job_options(given)
     if sys.stderr.isatty():
         note("waiting for nodes of the cluster; Ctrl-C cancels the check")
     if dialect == "sqlite":
@@ -46,6 +48,27 @@ def check_nodes(call: Call, dialect: str, place: str) -> int:
         found = database_check.check_server(host, port, Path.cwd(), cluster, wanted)
         good = f"{listed(found.hosts)} reaches the server at {host}:{port}"
     return _print(call, found, place, dialect, good)
+
+
+def may_use_file(store: Store, allocation_id: int | None) -> bool:
+    """Return whether this node may use an SQLite file; report it to the allocator if not.
+
+    Raise Refused outside of the allocations that torc requests.
+    """
+    problem = why_unfit(store)
+    if problem is None:
+        return True
+    if allocation_id is None:
+        raise Refused(problem, hint="check the database first: `torc database check --slurm`")
+    report_unfit(store, allocation_id, problem)
+    print_stderr(problem)
+    return False
+
+
+def job_options(given: Any) -> ClusterJobOptions:
+    """Return where a job of torc runs, as the command line says."""
+    found = ClusterJobOptions(given.account, given.partition, given.qos)
+    return found if given.timeout is None else found._replace(timeout=given.timeout)
 
 
 def _print(call: Call, found: NodeCheck, place: str, dialect: str, good: str) -> int:

@@ -76,19 +76,11 @@ def run(call: Call) -> int:
 
 
 def _may_use_database(call: Call, options: RunOptions) -> bool:
-    """Return whether this node may use the database; report it if not."""
     if call.store.dialect != "sqlite" or "SLURMD_NODENAME" not in os.environ:
         return True
-    from torc_tui.operations.shared_file import report_unfit, why_unfit
+    from torc_tui.cli.node_check import may_use_file
 
-    problem = why_unfit(call.store)
-    if problem is None:
-        return True
-    if options.allocation is None:
-        raise Refused(problem, hint="check the database first: `torc database check --slurm`")
-    report_unfit(call.store, options.allocation, problem)
-    print_stderr(problem)
-    return False
+    return may_use_file(call.store, options.allocation)
 
 
 def _refuse_file_options(call: Call) -> None:

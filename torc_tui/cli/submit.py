@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.command_line import names_file
-from torc_tui.cli.demand_text import cost_line, demand_record, plan_lines, unserved_lines
+from torc_tui.cli.demand_text import (
+    cost_line,
+    demand_record,
+    mode_words,
+    plan_lines,
+    unserved_lines,
+)
 from torc_tui.cli.diagnostics import OK, note, print_stderr
 from torc_tui.errors import Refused, UsageError
 from torc_tui.operations.submit_options import SubmitOptions, options_from
@@ -41,8 +47,8 @@ def submit(call: Call) -> int:
         return preview(call)
     _check_partition(cluster, given.partition)
     workflow_id = _workflow(call)
-    options = options_of(call)
     if not given.keep_options:
+        options = _with_mode(call, cluster, workflow_id, options_of(call))
         control.save_options(call.store, workflow_id, options)
     _confirm(call, cluster, workflow_id)
     if given.watch:
@@ -65,6 +71,21 @@ def _check_partition(cluster: Cluster, name: str | None) -> None:
         raise UsageError(
             f"there is no partition '{name}'", hint=f"the partitions are {listed(names, 20)}"
         )
+
+
+def _with_mode(
+    call: Call, cluster: Cluster, workflow_id: int, options: SubmitOptions
+) -> SubmitOptions:
+    """Return options with the mode that the cluster would start first, if that is to be chosen."""
+    from torc_tui.operations.allocation_demand import read_demand
+    from torc_tui.operations.mode_choice import choose_mode
+
+    if options.mode != "auto":
+        return options
+    demand = read_demand(call.store, cluster, workflow_id, time.time(), options)
+    found = choose_mode(call.store, cluster, demand)
+    note(mode_words(found, time.time()))
+    return options._replace(mode=found.mode)
 
 
 def options_of(call: Call) -> SubmitOptions:
@@ -145,7 +166,7 @@ def preview(call: Call) -> int:
     _check_partition(cluster, call.options.partition)
     what = call.options.what
     if what is not None and names_file(what):
-        with _temporary_store(call, what) as (store, workflow_id):
+        with temporary_store(call, what) as (store, workflow_id):
             return _preview(call, cluster, store, workflow_id, of_file=True)
     return _preview(call, cluster, call.store, call.workflow_id(what), of_file=False)
 
@@ -153,13 +174,19 @@ def preview(call: Call) -> int:
 def _preview(call: Call, cluster: Cluster, store: Store, workflow_id: int, *, of_file: bool) -> int:
     from torc_tui.operations.allocation_demand import plan, read_demand
     from torc_tui.operations.allocation_requests import Requester
+    from torc_tui.operations.mode_choice import choose_mode
+    from torc_tui.records import replace
 
     chosen = options_of(call)
     stored = None if chosen == SubmitOptions() and not of_file else chosen
     database = None if call.missing_store is not None else call.store
     demand = read_demand(store, cluster, workflow_id, time.time(), stored, database)
-    planned = plan(demand)
     requester = Requester(store, cluster, demand.workflow, demand.schedulers, None)
+    if demand.options.mode == "auto":
+        found = choose_mode(store, cluster, demand)
+        demand = demand._replace(given=replace(demand.given, mode=found.mode))
+        note(mode_words(found, time.time()))
+    planned = plan(demand)
     starts = [cluster.estimate(requester.preview(one)) for one in planned.wanted[:_ESTIMATED]]
     if call.json:
         output.json_value(demand_record(demand, planned, starts, None if of_file else workflow_id))
@@ -175,7 +202,7 @@ _ESTIMATED = 2
 """Allocations of which the cluster is asked when they would start."""
 
 
-class _temporary_store:
+class temporary_store:
     """A database in a temporary directory with the workflow of a file, for a preview."""
 
     def __init__(self, call: Call, path: str) -> None:

@@ -12,17 +12,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torc_tui.clusters.base import AllocationRequest, Cluster, ClusterSilent
+from torc_tui.clusters.base import AllocationRequest, Cluster
 from torc_tui.errors import TorcError
 from torc_tui.operations import node_probe
+from torc_tui.operations.cluster_job import ClusterJobOptions, last_line, run_job
 from torc_tui.operations.node_probe import INCREMENTS, NodeAnswer
-from torc_tui.quoting import shorten
-from torc_tui.resources.allocation_states import AllocationState
 from torc_tui.resources.machine_identity import hostname
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
@@ -32,8 +31,6 @@ from torc_tui.store.opening import file_system
 _KEY = "node_check"
 _WALLTIME = 300.0
 _MEMORY = 256 << 20
-_LOOK_SECONDS = 5.0
-_POLL_SECONDS = 0.2
 
 
 class NodeCheck(NamedTuple):
@@ -48,15 +45,6 @@ class NodeCheck(NamedTuple):
     problem: str | None
     file_systems: tuple[str, ...] = ()
     reached: Mapping[str, str | None] = {}
-
-
-class CheckRequest(NamedTuple):
-    """Where the job of a check runs, and how long the caller waits for it in seconds."""
-
-    account: str | None = None
-    partition: str | None = None
-    qos: str | None = None
-    timeout: float = 600.0
 
 
 # -- what is stored --------------------------------------------------------------------------------
@@ -89,7 +77,7 @@ def keep(conn: Connection, found: NodeCheck) -> None:
 # -- the check -------------------------------------------------------------------------------------
 
 
-def check_locks(path: str, cluster: Cluster, wanted: CheckRequest) -> NodeCheck:
+def check_locks(path: str, cluster: Cluster, wanted: ClusterJobOptions) -> NodeCheck:
     """Let two nodes lock a file beside the database, and count in SQLite."""
     with _Directory(Path(path).parent) as directory:
         node_probe.prepare_locks(directory)
@@ -125,7 +113,7 @@ def locks_problem(answers: list[NodeAnswer], log: str) -> str | None:
 
 
 def check_server(
-    host: str, port: int, directory: Path, cluster: Cluster, wanted: CheckRequest
+    host: str, port: int, directory: Path, cluster: Cluster, wanted: ClusterJobOptions
 ) -> NodeCheck:
     """Let a node connect to a server, and to the other names of this host if it runs here."""
     targets = [(name, port) for name in server_names(host)]
@@ -199,68 +187,27 @@ class _Directory:
 
 
 def _run(
-    cluster: Cluster, wanted: CheckRequest, directory: Path, *, nodes: int
+    cluster: Cluster, wanted: ClusterJobOptions, directory: Path, *, nodes: int
 ) -> tuple[list[NodeAnswer], str]:
     """Run the probe on nodes; return their answers, and the last line that they printed."""
     log = directory / "log"
-    native_id = cluster.submit(
-        AllocationRequest(
-            name="torc-check",
-            comment="torc-check",
-            directory=str(directory),
-            output=str(log),
-            walltime=_WALLTIME,
-            runner=(sys.executable, "-m", "torc_tui.operations.node_probe", str(directory)),
-            nodes=nodes,
-            memory=_MEMORY,
-            account=wanted.account,
-            partition=wanted.partition,
-            qos=wanted.qos,
-        )
-    ).native_id
+    request = AllocationRequest(
+        name="torc-check",
+        comment="torc-check",
+        directory=str(directory),
+        output=str(log),
+        walltime=_WALLTIME,
+        runner=(sys.executable, "-m", "torc_tui.operations.node_probe", str(directory)),
+        nodes=nodes,
+        memory=_MEMORY,
+    )
 
     def answers() -> list[NodeAnswer]:
         return [node_probe.answer_of(directory, number) for number in range(nodes)]
 
-    try:
-        _wait(cluster, native_id, wanted.timeout, lambda: _are_done(answers()))
-    except BaseException:
-        with suppress(TorcError):
-            cluster.cancel([native_id])
-        raise
-    return answers(), _last_line(log)
+    run_job(cluster, request, wanted, lambda: _are_done(answers()))
+    return answers(), last_line(log)
 
 
 def _are_done(answers: list[NodeAnswer]) -> bool:
     return all(one.step == "done" for one in answers)
-
-
-def _wait(cluster: Cluster, native_id: str, timeout: float, is_done: Callable[[], bool]) -> None:
-    """Wait until the nodes have answered, or their job has ended."""
-    end = time.monotonic() + timeout
-    next_look = time.monotonic() + _LOOK_SECONDS
-    reason = "the cluster does not answer"
-    while not is_done():
-        now = time.monotonic()
-        if now > end:
-            raise TorcError(
-                f"the job of the check, {native_id}, did not end within {timeout:g} s ({reason})",
-                hint="try again with --timeout, or another --partition",
-            )
-        if now >= next_look:
-            next_look = now + _LOOK_SECONDS
-            with suppress(ClusterSilent):
-                seen = cluster.look().get(native_id)
-                if seen is None or seen.state is AllocationState.ENDED:
-                    return
-                reason = seen.reason or seen.word
-        time.sleep(_POLL_SECONDS)
-
-
-def _last_line(log: Path) -> str:
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    texts = [line.strip() for line in lines if line.strip()]
-    return shorten(texts[-1], 200) if texts else ""

@@ -46,6 +46,7 @@ class ServerOptions(NamedTuple):
 
     ``fast_commits`` does not wait for the disk at a commit: a crash of the host loses the last
     commits. ``from_dump`` allows to lose what the last server stored after its last dump.
+    ``native_id`` is that of the allocation in which this process runs.
     """
 
     programs: Path
@@ -54,6 +55,7 @@ class ServerOptions(NamedTuple):
     port: int
     fast_commits: bool = False
     from_dump: bool = False
+    native_id: str | None = None
 
 
 def port_of(user_id: int) -> int:
@@ -112,7 +114,9 @@ class DatabaseServer:
             str(options.data),
             self._data_id(),
             time.time(),
+            native_id=options.native_id,
         )
+        self._files.clear_stop()
         self._files.save(self._record)
         return self._record
 

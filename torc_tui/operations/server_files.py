@@ -6,6 +6,7 @@ Input: a directory that all hosts see. Output: these files in it, readable by th
     password      the password, in the format of ``.pgpass``
     torc.dump     a copy of the database; ``torc.dump.1`` is the one before
     server.log    messages of PostgreSQL
+    stop          not empty: the server shall stop
 
 The data is on a local disk and belongs to one host. Its id tells the data of the last server from
 older data that another host still has.
@@ -30,7 +31,7 @@ class ServerRecord(NamedTuple):
     """The server that was started last.
 
     Clients reach ``machine`` by the name ``host``. ``data_id`` names its data. ``stopped_at`` is
-    None while it runs, and after a crash.
+    None while it runs, and after a crash. ``native_id`` is that of the allocation in which it runs.
     """
 
     machine: str
@@ -41,6 +42,7 @@ class ServerRecord(NamedTuple):
     data_id: str
     started_at: float
     stopped_at: float | None = None
+    native_id: str | None = None
 
 
 class ServerFiles:
@@ -52,6 +54,7 @@ class ServerFiles:
         self.password = directory / "password"
         self.dump = directory / "torc.dump"
         self._record = directory / "server.json"
+        self._stop = directory / "stop"
 
     def make(self) -> None:
         """Create the directory, for its owner only."""
@@ -78,6 +81,22 @@ class ServerFiles:
     def save(self, record: ServerRecord) -> None:
         """Store the record; others see the old one or the new one."""
         self._replace(self._record, json.dumps(record._asdict(), indent=1) + "\n")
+
+    def request_stop(self) -> None:
+        """Let the server stop, on whatever host it runs."""
+        self._stop.write_text("stop\n", encoding="utf-8")
+
+    def clear_stop(self) -> None:
+        """Forget an earlier request; the file stays, so that other hosts find it at once."""
+        self._stop.touch(mode=0o600)
+        self._stop.write_text("", encoding="utf-8")
+
+    def is_stop_requested(self) -> bool:
+        """Return whether the server shall stop."""
+        try:
+            return bool(self._stop.read_text(encoding="utf-8"))
+        except OSError:
+            return False
 
     def get_password(self) -> str:
         """Return the password; one is generated for the first server."""
