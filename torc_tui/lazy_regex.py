@@ -7,11 +7,14 @@ most commands use few of them.
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
+_compile = re.compile
 _METHODS = ("search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer")
 
 
@@ -25,7 +28,7 @@ class _LazyRegex:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # asked for by copy and pickle
             raise AttributeError(name)
-        compiled = re.compile(self.pattern, self._flags)
+        compiled = _compile(self.pattern, self._flags)
         for method in _METHODS:
             setattr(self, method, getattr(compiled, method))
         return getattr(compiled, name)
@@ -35,3 +38,13 @@ def regex(text: str, flags: int = 0) -> re.Pattern[str]:
     """Return a pattern like `re.compile`, which is compiled at its first use."""
     lazy: Any = _LazyRegex(text, flags)
     return lazy  # type: ignore[no-any-return]  # it has all that is used of a pattern
+
+
+@contextmanager
+def compiled_late() -> Iterator[None]:
+    """Let a library that is imported here compile its own expressions at their first use."""
+    re.compile = regex  # type: ignore[assignment]  # a pattern may also be of bytes
+    try:
+        yield
+    finally:
+        re.compile = _compile

@@ -38,6 +38,7 @@ SLOW = {
     "importlib.metadata": "30 ms",
     "shutil": "2 ms",
     "tempfile": "3 ms",
+    "_hashlib": "3 ms, OpenSSL; _blake2 has the hash functions that we use",
 }
 """Modules that no hot command imports -> why."""
 ALLOWED = {"completions bash": ["subprocess"]}

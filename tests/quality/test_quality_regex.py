@@ -8,7 +8,7 @@ import pkgutil
 import re
 
 import torc_tui
-from torc_tui.lazy_regex import regex
+from torc_tui.lazy_regex import compiled_late, regex
 
 NOT_IMPORTED = ("torc_tui.tui", "torc_tui.store.generate", "torc_tui.store.statements")
 """Parts that import what is slow; they compile their expressions at once."""
@@ -38,3 +38,11 @@ def test_an_expression_works_like_a_compiled_one() -> None:
     assert word.sub("-", "Ab 1 c") == "- 1 -"
     assert word.groupindex == {"w": 1}
     assert copy.copy(word).fullmatch("Abc") is not None
+
+
+def test_libraries_compile_late() -> None:
+    with compiled_late():
+        late = re.compile("[a-c]+")
+    assert isinstance(late, type(regex("")))
+    assert late.match("abd")
+    assert isinstance(re.compile("[d-f]+"), re.Pattern)

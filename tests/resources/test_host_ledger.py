@@ -152,7 +152,7 @@ def test_garbage_counts_as_nothing(ledger: Callable[[str], Ledger]) -> None:
 
 
 RUNNER = """
-import os, random, sys, time
+import hashlib, os, random, sys, time
 from pathlib import Path
 folder, user, rounds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 from torc_tui.model import AttemptKey, Gpu, Machine, ResourceRequirements

@@ -11,7 +11,6 @@ belongs to the database whose results name it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -40,6 +39,8 @@ class Owner(NamedTuple):
     @property
     def log_id(self) -> str:
         """Return the id in names of logs."""
+        import hashlib  # it loads OpenSSL, and few directories have several owners
+
         text = f"{self.database}\0{self.inode}"
         return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:6]
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 import os
 import stat
 import time
+from _blake2 import blake2b  # that of hashlib, without OpenSSL
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from hashlib import blake2b
 from typing import Any, Protocol
 
 from torc_tui.lifecycle.fingerprint import DIRECTORY, RACY_NS, Check, FileState

@@ -20,13 +20,13 @@ Invariants
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shlex
 import stat
 import sys
+from _blake2 import blake2b  # that of hashlib, without OpenSSL
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -56,10 +56,11 @@ def command_directory() -> str | None:
 @cache
 def _directory_for(state_dir: str) -> str | None:
     launchers = {name: _launcher(function) for name, function in PROGRAMS.items()}
-    digest = hashlib.sha256("\0".join(launchers.values()).encode(errors="surrogateescape"))
+    texts = "\0".join(launchers.values()).encode(errors="surrogateescape")
+    digest = blake2b(texts, digest_size=8)
     for parent in _places(state_dir):
         try:
-            return str(_provide(parent, digest.hexdigest()[:16], launchers))
+            return str(_provide(parent, digest.hexdigest(), launchers))
         except OSError:
             continue
     return None
@@ -105,38 +106,43 @@ def _provide(parent: Path, name: str, launchers: dict[str, str]) -> Path:
     wanted = parent / name
     if _is_complete(wanted, launchers):
         return wanted
-    import shutil
-    import tempfile
-
-    made = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
+    made = _new_directory(parent, ".new-")
     try:
         for program, text in launchers.items():
             (made / program).write_text(text, encoding="utf-8", errors="surrogateescape")
             (made / program).chmod(0o700)
         _move_into_place(made, wanted, launchers)
     except BaseException:
+        import shutil  # slow, and rarely needed
+
         shutil.rmtree(made, ignore_errors=True)
         raise
     return wanted
 
 
 def _move_into_place(made: Path, wanted: Path, launchers: dict[str, str]) -> None:
-    import shutil
-    import tempfile
-
     try:
         made.rename(wanted)
         return
     except OSError:
+        import shutil  # slow, and rarely needed
+
         if _is_complete(wanted, launchers):  # another process was faster
             shutil.rmtree(made, ignore_errors=True)
             return
         if not os.path.lexists(wanted):
             raise
-    damaged = Path(tempfile.mkdtemp(prefix=".old-", dir=wanted.parent)) / wanted.name
+    damaged = _new_directory(wanted.parent, ".old-") / wanted.name
     wanted.rename(damaged)
     made.rename(wanted)
     shutil.rmtree(damaged.parent, ignore_errors=True)
+
+
+def _new_directory(parent: Path, prefix: str) -> Path:
+    """Make a directory for this user only, with a name that nobody can expect."""
+    made = parent / f"{prefix}{os.urandom(8).hex()}"
+    made.mkdir(0o700)
+    return made
 
 
 def _is_complete(directory: Path, launchers: dict[str, str]) -> bool:
@@ -181,6 +187,8 @@ def _password_file(url: str, password: str) -> str:
     settings.make_private(settings.state_dir())
     directory = Path(settings.state_dir(), "passwords")
     settings.make_private(str(directory))
+    import hashlib  # it loads OpenSSL, and few URLs have a password
+
     path = directory / hashlib.sha256(url.encode()).hexdigest()[:32]
     escaped = password.replace("\\", "\\\\").replace(":", "\\:")
     new = Path(f"{path}.{os.getpid()}")

@@ -7,7 +7,6 @@ slice: a container whose parent group has that name belongs to the attempt.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from functools import lru_cache
 
@@ -25,6 +24,8 @@ def attempt_tag(database: str, key: AttemptKey) -> str:
 @lru_cache(maxsize=8)
 def database_digest(url: str) -> str:
     """Return a hash of the URL of a database, without the password: other users can read it."""
+    import hashlib  # it loads OpenSSL, and only jobs with a GPU have a tag
+
     known = redact(url, [url]).encode(errors="surrogateescape")
     return hashlib.sha256(known).hexdigest()[:16]
 

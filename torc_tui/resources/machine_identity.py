@@ -6,10 +6,10 @@ The machine id is stored as a hash: systemd asks programs not to publish the id 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import time
+from _blake2 import blake2b  # that of hashlib, without OpenSSL
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def machine_id(root: Path = _ROOT) -> str:
     )
     if not found:
         return ""
-    return hashlib.blake2b(found.encode(), digest_size=12, person=b"torc-machine").hexdigest()
+    return blake2b(found.encode(), digest_size=12, person=b"torc-machine").hexdigest()
 
 
 def _id_of_files(root: Path) -> str:

@@ -151,7 +151,7 @@ def spec_hash(spec: WorkflowSpec) -> str | None:
     """Return a hash of the text of a workflow file and of its files with values."""
     if spec.text is None:
         return None
-    from hashlib import blake2b
+    from _blake2 import blake2b  # that of hashlib, without OpenSSL
 
     found = blake2b(spec.text.encode(), digest_size=16)
     for name, text in spec.value_files.items():

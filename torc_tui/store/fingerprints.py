@@ -9,8 +9,8 @@ recognized by its start.
 from __future__ import annotations
 
 import json
+from _blake2 import blake2b  # that of hashlib, without OpenSSL
 from collections.abc import Iterable, Mapping
-from hashlib import blake2b
 from operator import attrgetter
 from typing import Any
 

@@ -7,13 +7,11 @@ they multiply is bounded. Nothing here is recursive, so no text can exhaust the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
-import yaml
-
 from torc_tui.errors import Problem, SpecSyntaxError
+from torc_tui.lazy_regex import compiled_late, regex
 from torc_tui.model import Json
 from torc_tui.quoting import quoted
 from torc_tui.workflow_file.document import (
@@ -28,6 +26,9 @@ from torc_tui.workflow_file.document import (
 )
 from torc_tui.workflow_file.yaml_errors import yaml_error
 
+with compiled_late():  # only its scanner in Python uses them: 5 ms
+    import yaml
+
 _MAX_ALIASED = 64 << 20
 """Characters that aliases may stand for in one file."""
 
@@ -36,10 +37,10 @@ _WORDS: dict[str, Json] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_INT = re.compile(r"[-+]?[0-9]+")
-_BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_INFINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_INT = regex(r"[-+]?[0-9]+")
+_BASED = regex(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = regex(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_INFINITE = regex(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _TAG = "tag:yaml.org,2002:"
 _USUAL = ("true", "false")
 _SCALAR_WEIGHT = 8
