@@ -729,7 +729,10 @@ RELOAD_EVENTS = frozenset(
 
 @dataclass(slots=True)
 class Job:
-    """A row of the job table. It is not frozen, because views apply events to it."""
+    """A row of the job table. It is not frozen, because views apply events to it.
+
+    ``values`` are the parameters as JSON, or empty. They are parsed only where they are shown.
+    """
 
     id: int
     name: str

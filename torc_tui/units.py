@@ -1,4 +1,4 @@
-"""Convert sizes and durations between the texts of a workflow file and numbers.
+"""Convert sizes, durations and numbers to the texts of a workflow file, and back.
 
 Input: ``"16g"``, ``"PT1H30M"``. Output: bytes and seconds, or texts of the same numbers.
 ``parse_*`` raise ValueError with the message for the user, and with a hint as a second argument
@@ -202,3 +202,20 @@ def parse_gres(gres: object) -> int | None:
         if words[0] == "gpu":
             numbers.append(int(words[-1]) if len(words) > 1 and words[-1].isdigit() else 1)
     return sum(numbers) if numbers else None
+
+
+def shortest(value: float) -> str:
+    """Return a number as short as possible, without an exponent and without ``.0``."""
+    from decimal import Decimal
+
+    text = format(Decimal(repr(value)), "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def printed(value: int | float | str) -> str:
+    """Return a value as names and commands contain it."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) else shortest(value)

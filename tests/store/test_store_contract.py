@@ -44,7 +44,7 @@ def test_a_plan_comes_back_as_a_snapshot(store: Store, workflow_id: int) -> None
     assert (job.name, job.group, job.values, job.priority) == (
         "train_1",
         "train_{lr}",
-        "lr=1 mode=fast",
+        '{"lr":1,"mode":"fast"}',
         1,
     )
     assert job.status is JobStatus.UNINITIALIZED and job.held is False

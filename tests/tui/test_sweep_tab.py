@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -403,7 +404,7 @@ async def test_sizes(story: SweepStory, environ: Mapping[str, str]) -> None:
 
 def sweep_of(rows: int, columns: int, name: str = "a") -> Sweep:
     jobs = [
-        Job(row * columns + column + 1, "j", S.COMPLETED, "j", f"{name}={row} b={column}")
+        Job(row * columns + column + 1, "j", S.COMPLETED, "j", dumps({name: row, "b": column}))
         for row in range(rows)
         for column in range(columns)
     ]
@@ -491,7 +492,7 @@ def test_values_in_few_characters() -> None:
 def test_hostile_names() -> None:
     names = ["\x1b[31m" + "n" * 300, "مرحبا", "👩‍🚀" * 50]
     for name in names:
-        jobs = [Job(at, name, S.FAILED, name, f"p={name} q={at}") for at in (1, 2)]
+        jobs = [Job(at, name, S.FAILED, name, dumps({"p": name, "q": at})) for at in (1, 2)]
         sweep = sweeps_of(jobs)[0]
         rows = SweepRows()
         rows.show(sweep)

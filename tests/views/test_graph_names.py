@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from json import dumps
+
 import pytest
 
 from torc_tui.model import Artifact, EdgeKind, Job
@@ -38,7 +40,7 @@ def test_shared_name(names: list[str], parameters: list[dict[str, str]], name: s
 def test_a_data_box_bears_the_name_of_its_entry() -> None:
     rows = [(at, city) for at, city in enumerate(CITIES)]
     jobs = [
-        Job(10 + at, f"get_{city}", JobStatus.READY, "get_{source}", values=f"source={city}")
+        Job(10 + at, f"get_{city}", JobStatus.READY, "get_{source}", values=dumps({"source": city}))
         for at, city in rows
     ]
     jobs.append(Job(20, "merge", JobStatus.BLOCKED, "merge"))

@@ -30,20 +30,21 @@ NOW = 100.0
 
 
 def job(number: int, values: str, status: JobStatus = S.COMPLETED, **more: object) -> Job:
+    """Return a job with these parameters, in JSON without the braces."""
     ended = None if status in (S.READY, S.RUNNING) else 10.0 + number
     began = None if status is S.READY else 10.0
     row = {"started_at": began, "ended_at": ended, "return_code": 0 if ended else None}
-    return Job(number, f"fit_{number}", status, "fit_{lr}_{d}", values, **{**row, **more})  # type: ignore[arg-type]
+    return Job(number, f"fit_{number}", status, "fit_{lr}_{d}", f"{{{values}}}", **{**row, **more})  # type: ignore[arg-type]
 
 
 def grid() -> Sweep:
     """2 x 3 jobs without one: lr 0.1 and 1e-3, depth 2, 10 and 9."""
     jobs = [
-        job(1, "lr=0.1 d=2"),
-        job(2, "lr=0.1 d=10", S.FAILED, return_code=3),
-        job(3, "lr=1e-3 d=2"),
-        job(4, "lr=1e-3 d=9", S.RUNNING),
-        job(5, "lr=1e-3 d=10", S.READY),
+        job(1, '"lr":0.1,"d":2'),
+        job(2, '"lr":0.1,"d":10', S.FAILED, return_code=3),
+        job(3, '"lr":"1e-3","d":2'),
+        job(4, '"lr":"1e-3","d":9', S.RUNNING),
+        job(5, '"lr":"1e-3","d":10', S.READY),
     ]
     found = sweeps_of([Job(9, "prep", S.COMPLETED, "prep"), *jobs])
     assert [(one.name, one.parameters) for one in found] == [("fit_{lr}_{d}", ["lr", "d"])]
@@ -80,7 +81,7 @@ def test_columns_are_sorted_by_type_and_missing_values_come_last() -> None:
 
 
 def test_numbers_inside_of_texts_are_compared_as_numbers() -> None:
-    jobs = [job(at, f"m={text}") for at, text in enumerate(("v10", "v9", "3", "nan"), start=1)]
+    jobs = [job(at, f'"m":"{text}"') for at, text in enumerate(("v10", "v9", "3", "nan"), start=1)]
     assert sweeps_of(jobs)[0].ordered(PARAMETER + "m", NOW) == [3, 4, 2, 1]
 
 
@@ -100,7 +101,7 @@ def test_learning_of_changed_jobs_keeps_the_others() -> None:
 
 
 def test_csv() -> None:
-    jobs = [job(1, "status=a,b lr=1.50"), job(2, "status=c lr=007", S.READY)]
+    jobs = [job(1, '"status":"a,b","lr":"1.50"'), job(2, '"status":"c","lr":"007"', S.READY)]
     sweep = sweeps_of(jobs)[0]
     figures = {".ok": True, ".s": "\ud800\n"}
     sweep.learn(SweepValues({1: JobValues(5, figures)}, list(figures)), all_read=True)
@@ -133,7 +134,10 @@ def test_heat_map() -> None:
     ("aggregation", "value"), [("mean", 2.0), ("min", 1.0), ("max", 3.0), ("count", 2.0)]
 )
 def test_cells_with_several_jobs_are_aggregated(aggregation: str, value: float) -> None:
-    jobs = [job(at, f"a=1 b=2 seed={at}", S.FAILED if at == 3 else S.COMPLETED) for at in (1, 2, 3)]
+    jobs = [
+        job(at, f'"a":1,"b":2,"seed":{at}', S.FAILED if at == 3 else S.COMPLETED)
+        for at in (1, 2, 3)
+    ]
     sweep = sweeps_of(jobs)[0]
     assert pairs(sweep)[:2] == [("seed", "a"), ("seed", "b")]
     values = {1: JobValues(None, {".x": 1}), 2: JobValues(None, {".x": 3})}

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from torc_tui.errors import SpecError
 from torc_tui.model import Json, Value, WorkflowSpec
+from torc_tui.units import printed
 from torc_tui.workflow_file.document import List
 from torc_tui.workflow_file.load import loads
 from torc_tui.workflow_file.parameters import Allowance, values_of
 from torc_tui.workflow_file.templates import ParameterRows, formatted, substitute
-from torc_tui.workflow_file.values import InvalidValue, number_of, printed, typed
+from torc_tui.workflow_file.values import InvalidValue, number_of, typed
 
 
 def text_of(name: str) -> str:

@@ -108,22 +108,19 @@ def read_requirements(conn: Connection, workflow_id: int) -> dict[int, ResourceR
 
 def _jobs(rows: Iterable[sql.SnapshotJobsRow]) -> list[Job]:
     statuses = list(JobStatus)
-    shown: dict[str, str] = {}
+    shared: dict[str, str] = {}  # one text for jobs with equal parameters
     found = []
     for row in rows:
         # Unpacked at once, because a workflow may have 100,000 jobs.
         number, name, status, group, values, priority, held, attempt, requirement, unmet = row[:10]
         node, started, ended, code, reason, not_before, stop, hold, suspended, ignored = row[10:20]
-        text = ""
-        if values:
-            text = shown.get(values) or shown.setdefault(values, values_text(json.loads(values)))
         found.append(
             Job(
                 number,
                 name,
                 statuses[status],
                 group,
-                text,
+                shared.setdefault(values, values) if values else "",
                 priority,
                 bool(held),
                 attempt,
@@ -143,11 +140,6 @@ def _jobs(rows: Iterable[sql.SnapshotJobsRow]) -> list[Job]:
             )
         )
     return found
-
-
-def values_text(values: Mapping[str, Json]) -> str:
-    """Return the parameters of a job as one line: ``lr=0.1 seed=3``."""
-    return " ".join(f"{key}={value}" for key, value in values.items())
 
 
 _FIELDS = {field.name for field in fields(Workflow)}

@@ -1,6 +1,6 @@
 """Parse the parameters of a job for the columns and filters of the job table. Pure.
 
-Input: the values of a job in one text (``lr=0.1 model=resnet``). Output: texts and numbers.
+Input: the parameters of a job as JSON, as the database has them. Output: texts and numbers.
 """
 
 from __future__ import annotations
@@ -9,23 +9,30 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import islice
+from json import JSONDecoder
 from math import isnan
 
 from torc_tui.model import Job
+from torc_tui.units import printed
 
 MEASURED = 1000
 """Number of jobs whose values are measured."""
 _LONGEST_NUMBER = 20
 """Digits up to which numbers inside of texts are compared as numbers."""
+_decode = JSONDecoder().raw_decode
 _DIGITS = re.compile("[0-9]+")
-_BETWEEN = re.compile(r" (?=[A-Za-z_]\w*=)")
 
 
 @lru_cache(maxsize=4096)
 def parameters_of(values: str) -> Mapping[str, str]:
-    """Return the values of a job by the names of its parameters."""
-    pairs = (part.partition("=") for part in _BETWEEN.split(values))
-    return {name: value for name, equals, value in pairs if equals}
+    """Return the values of a job by the names of its parameters, as commands contain them."""
+    pairs = _decode(values)[0].items() if values else ()
+    return {name: printed(value) for name, value in pairs}
+
+
+def parameters_text(values: str) -> str:
+    """Return the parameters of a job as one line: ``lr=0.1 seed=3``."""
+    return " ".join(f"{name}={value}" for name, value in parameters_of(values).items())
 
 
 def parameter_names(jobs: Iterable[Job]) -> list[str]:

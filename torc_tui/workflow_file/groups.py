@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from torc_tui.errors import Problem
 from torc_tui.model import Json, Value
 from torc_tui.quoting import quoted, shorten
+from torc_tui.units import printed
 from torc_tui.workflow_file.document import Map
 from torc_tui.workflow_file.fields import FieldChecker, Fields
 from torc_tui.workflow_file.key_tables import KeyTable
 from torc_tui.workflow_file.parameters import NAME, Allowance, ReadText, combine, values_of
 from torc_tui.workflow_file.templates import ParameterRows, substitute
-from torc_tui.workflow_file.values import InvalidValue, printed, suggestion
+from torc_tui.workflow_file.values import InvalidValue, suggestion
 
 if TYPE_CHECKING:
     from torc_tui.workflow_file.tables import ParameterTable

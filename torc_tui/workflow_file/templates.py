@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from torc_tui.lazy_regex import regex
 from torc_tui.model import Json, Value
-from torc_tui.workflow_file.values import number_of, printed
+from torc_tui.units import printed
+from torc_tui.workflow_file.values import number_of
 
 _FORM = regex(r"(?:0(?P<width>\d{0,3}))?(?:\.(?P<digits>\d{1,2}))?(?P<kind>[a-zA-Z])")
 _INTEGER_KINDS = "dxXob"

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from torc_tui.lazy_regex import regex
 from torc_tui.model import Json, Value
 from torc_tui.quoting import nearest, quoted, wrong_name
+from torc_tui.units import printed, shortest
 
 
 class InvalidValue(Exception):
@@ -93,16 +94,6 @@ def as_written(value: Json, spelling: str | None) -> str:
     return string(value)
 
 
-def shortest(value: float) -> str:
-    """Return a number as short as possible, without an exponent and without ``.0``."""
-    from decimal import Decimal
-
-    text = format(Decimal(repr(value)), "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
-
-
 def typed(text: str) -> Value:
     """Return the number whose usual spelling is this text; otherwise the text itself."""
     number = number_of(text)
@@ -116,10 +107,3 @@ def number_of(value: Value) -> int | float | None:
     if INTEGER.fullmatch(value):
         return int(value)
     return float(value) if NUMBER.fullmatch(value) else None
-
-
-def printed(value: Value) -> str:
-    """Return a value as names and commands contain it."""
-    if isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, int) else shortest(value)

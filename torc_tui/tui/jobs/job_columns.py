@@ -12,7 +12,7 @@ from torc_tui.status import JobStatus
 from torc_tui.tui.look.text_layout import Span
 from torc_tui.tui.widgets.table_model import TableColumn
 from torc_tui.units import format_memory
-from torc_tui.views.job_parameters import parameters_of, place_of
+from torc_tui.views.job_parameters import parameters_of, parameters_text, place_of
 from torc_tui.wording import optional_sentence
 
 COLUMNS = (
@@ -145,7 +145,7 @@ def plain_cell(column: str, job: Job, requirement: ResourceRequirements | None) 
         case "priority":
             return (str(job.priority) if job.priority else "", "accent")
         case "values":
-            return (job.values, "faint")
+            return (parameters_text(job.values), "faint")
     if column.startswith(PARAMETER):
         return (parameters_of(job.values).get(column.removeprefix(PARAMETER), ""), "muted")
     return ("", "") if requirement is None else _requested(column, requirement)

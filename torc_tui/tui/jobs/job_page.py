@@ -24,6 +24,7 @@ from torc_tui.tui.jobs.page import (
 from torc_tui.tui.jobs.usage_table import attempts_table, group_table, usage_table
 from torc_tui.tui.look.status_icons import STATUS, SUSPENDED
 from torc_tui.tui.look.text_layout import Line, Span, fit, sanitize, width_of
+from torc_tui.views.job_parameters import parameters_text
 from torc_tui.views.resource_use import GroupUse
 from torc_tui.views.run_progress import Durations
 from torc_tui.views.status_bar import MOST_TELLING
@@ -105,7 +106,7 @@ def _title(job: Job) -> list[Line]:
     if job.group and job.group != job.name:
         about.append((f" of {sanitize(job.group)}", "faint"))
     if job.values:
-        about.append((f" · {sanitize(job.values)}", "muted"))
+        about.append((f" · {sanitize(parameters_text(job.values))}", "muted"))
     if job.priority:
         about.append((f" · priority {job.priority}", "accent"))
     if job.labels:
