@@ -76,6 +76,15 @@ def test_the_chart_covers_a_finished_run() -> None:
     assert " Longest jobs" in lines
 
 
+def test_the_chart_moves_by_whole_columns() -> None:
+    """Between two steps of 5 s, nothing but the times of running jobs is repainted."""
+    jobs = [job(n, JobStatus.COMPLETED, NOW - n - 1, NOW - n) for n in range(180)]
+    activity = Activity(view(job(999, JobStatus.RUNNING, NOW - 9), *jobs))
+    pages = [activity.page(PanelRoom(60, 20), now).lines for now in (NOW, NOW + 4, NOW + 5)]
+    assert pages[0][2:] == pages[1][2:] != pages[2][2:]
+    assert "180 jobs in 3 min 5 s" in "".join(text for text, _ in pages[0][3])
+
+
 @pytest.mark.parametrize("room", [(1, 1), (8, 3), (20, 200)])
 def test_any_room(room: tuple[int, int]) -> None:
     jobs = [job(n, JobStatus.FAILED, float(n), n + 10.0) for n in range(40)]

@@ -6,8 +6,10 @@ lines for a width and a height, and the jobs that lines stand for.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
+from itertools import pairwise
 from typing import NamedTuple
 
 from torc_tui.model import Job
@@ -25,6 +27,8 @@ LONGEST = 40
 """Number of finished jobs that are kept, the longest first."""
 SHORTEST_SPAN, LONGEST_SPAN = 60.0, 3600.0
 """Seconds that the chart of finished jobs shows while jobs run."""
+CELLS = (2.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+"""Seconds of a column of that chart. It moves by whole columns, so that it is seldom repainted."""
 CHART = (3, 16)
 """Minimum and maximum number of rows of the chart of finished jobs."""
 CHART_LINES = 3
@@ -58,7 +62,9 @@ class Activity:
     def update(self, changed: Iterable[int]) -> None:
         """Handle changed jobs."""
         jobs = [job for key in changed if (job := self.view.jobs.get(key)) is not None]
-        self.ends += [job.ended_at for job in jobs if job.ended_at is not None]
+        for job in jobs:
+            if job.ended_at is not None:
+                insort(self.ends, job.ended_at)
         for job in jobs:
             if job.status not in TROUBLED:
                 self.tails.pop(job.id, None)
@@ -76,7 +82,7 @@ class Activity:
     @property
     def last_end(self) -> float | None:
         """Return when the last job finished."""
-        return max(self.ends, default=None)
+        return self.ends[-1] if self.ends else None
 
     @property
     def untold(self) -> list[int]:
@@ -146,17 +152,19 @@ class Activity:
         return out
 
     def _chart(self, width: int, rows: int, now: float) -> list[Entry]:
-        begin, end = self._span(now)
         room = max(8, width - 2)
-        counts = [0.0] * room
-        for at in self.ends:
-            if begin <= at <= end:
-                counts[min(room - 1, int((at - begin) / (end - begin) * room))] += 1
-        inside = int(sum(counts))
-        rate = inside / (end - begin) * 60
+        begin, end = self._span(now, room)
+        cell = (end - begin) / room
+        before = [bisect_left(self.ends, begin + cell * column) for column in range(room)]
+        before.append(bisect_right(self.ends, end))
+        counts = [float(after - first) for first, after in pairwise(before)]
+        inside = before[-1] - before[0]
+        # A run that is shorter than the chart begins in one of its columns.
+        since = begin + cell * max(0, (self.ends[0] - begin) // cell) if end >= now else begin
+        rate = inside / (end - since) * 60
         speed = f"{rate:.0f} per minute" if rate >= 1 else f"{rate * 60:.1f} per hour"
         title = heading(
-            "Finished", (f" {count(inside, 'job')} in {duration(end - begin)}", "muted")
+            "Finished", (f" {count(inside, 'job')} in {duration(end - since)}", "muted")
         )
         out: list[Entry] = [([*title, (f", {speed}", "faint")], None)]
         bars = area([Layer(counts, "load")], rows, braille=False)
@@ -166,11 +174,14 @@ class Activity:
         axis = left + right.rjust(room - len(left))
         return [*out, ([("  ", ""), (axis, "faint")], None)]
 
-    def _span(self, now: float) -> tuple[float, float]:
+    def _span(self, now: float, columns: int) -> tuple[float, float]:
         """Return the time that the chart shows: the whole run, or the last part of it."""
-        first, last = min(self.ends), max(self.ends)
+        first, last = self.ends[0], self.ends[-1]
         if self.view.running:
-            return now - max(SHORTEST_SPAN, min(LONGEST_SPAN, now - first)), now
+            span = max(SHORTEST_SPAN, min(LONGEST_SPAN, now - first))
+            cell = next((one for one in CELLS if one * columns >= span), span / columns)
+            end = (now // cell + 1) * cell
+            return end - columns * cell, end
         starts = (self.view.jobs[key].started_at for key in self._longest)
         begin = min([first, *(at for at in starts if at is not None)])
         return begin, max(last, begin + 0.1)
