@@ -1,4 +1,4 @@
-"""Rings, job groups and saved state."""
+"""Rings, charts, job groups, saved state and painted lines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.style import Style
 
 from torc_tui.model import Job
 from torc_tui.status import JobStatus
@@ -15,6 +16,7 @@ from torc_tui.tui.feed.machine import Ring
 from torc_tui.tui.frame.ui_state import UiState
 from torc_tui.tui.jobs.job_groups import JobGroup, JobGroups
 from torc_tui.tui.look.charts import Layer, Values, area
+from torc_tui.tui.look.text_layout import paint
 
 S = JobStatus
 NUMBERS = st.none() | st.floats(0, 100)
@@ -140,3 +142,18 @@ def test_unwritable_state_file(tmp_path: Path) -> None:
     assert not state.save()
     state.set("b", object())
     assert not UiState(None).save() and not state.save()
+
+
+def test_blanks_join_the_text_beside_them() -> None:
+    """Over ssh each segment costs 40 bytes; blanks that show nothing but the ground need none."""
+    styles = {"": Style(), "a": Style(color="red"), "b": Style(color="blue"),
+              "u": Style(underline=True), "g": Style(bgcolor="green")}  # fmt: skip
+
+    def painted(*line: tuple[str, str]) -> list[str]:
+        strip = paint(line, styles.__getitem__, Style(bgcolor="black"), 12)
+        assert strip.cell_length == 12
+        return [segment.text for segment in strip]
+
+    assert painted(("  ", ""), ("one", "a"), ("  ", ""), ("two", "b")) == ["  one  ", "two  "]
+    assert painted(("one", "a"), ("two", "a"), ("  ", "u")) == ["onetwo", "  ", "    "]
+    assert painted(("one", "a"), (" ", "g"), ("two", "")) == ["one", " ", "two     "]

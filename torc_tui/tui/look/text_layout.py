@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 from rich.segment import Segment
@@ -100,7 +101,7 @@ def paint(
 
     ``base`` lies under every span, ``under`` replaces the backgrounds.
     """
-    segments = []
+    segments: list[Segment] = []
     used = 0
     for text, name in line:
         text = sanitize(text)
@@ -112,10 +113,32 @@ def paint(
         style = base + palette(name) if name else base
         if under is not None:
             style += under
-        segments.append(Segment(text, style))
+        _append(segments, text, style)
     if used < width:
-        segments.append(Segment(" " * (width - used), base if under is None else base + under))
+        _append(segments, " " * (width - used), base if under is None else base + under)
     return Strip(segments, width)
+
+
+def _append(segments: list[Segment], text: str, style: Style) -> None:
+    """Add a text; texts that look the same share a segment, which costs the terminal 40 bytes."""
+    if segments:
+        before, first, _ = segments[-1]
+        if first is style:
+            segments[-1] = Segment(before + text, style)
+            return
+        is_blank = text.isspace()
+        if (is_blank or before.isspace()) and _blanks_look_alike(first, style):
+            segments[-1] = Segment(before + text, first if is_blank else style)
+            return
+    segments.append(Segment(text, style))
+
+
+@lru_cache(maxsize=4096)
+def _blanks_look_alike(first: Style | None, second: Style) -> bool:
+    """Return whether blanks of both styles show only the same background."""
+    styles = (first or second, second)
+    lines = any(one.reverse or one.underline or one.strike for one in styles)
+    return styles[0].bgcolor == second.bgcolor and not lines
 
 
 def broken(line: Line, width: int) -> list[Line]:
