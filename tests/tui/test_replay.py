@@ -75,8 +75,32 @@ class ReplayStory(Workspace):
                 found.append((end, ("job_retried", job, {"attempt": 2, "of": 2, "number": 2})))
         return sorted(found, key=lambda pair: pair[0])
 
+    def rerun(self) -> None:
+        """Add a second run, in which only fit_2 ran: it completed."""
+        key = {"attempt": 2, "node": 1}
+        ended = {"attempt": 2, "started_at": BEGIN + 2000, "ended_at": BEGIN + 2100}
+        rows: list[tuple[float, Any]] = [
+            (1900, ("job_rerun", 3, {})),
+            (1900, ("workflow_reset", None, {"run_id": 2})),
+            (2000, ("job_claimed", 3, {**key, "run": 2})),
+            (2000, ("job_started", 3, {**key, "at": BEGIN + 2000})),
+            (2100, ("job_completed", 3, {**ended, "return_code": 0})),
+        ]
+        with self.store.write() as conn:
+            for at, row in rows:
+                append(conn, self.workflow_id, [row], at=BEGIN + at, actor=None)
+            self.store_attempt(conn, 3, 2, S.COMPLETED, 2000, 2100, run=2)
+            execute(conn, "UPDATE workflow SET run_id = 2")
+
     def store_attempt(
-        self, conn: Any, job: int, attempt: int, status: JobStatus, start: float, end: float
+        self,
+        conn: Any,
+        job: int,
+        attempt: int,
+        status: JobStatus,
+        start: float,
+        end: float,
+        run: int = 1,
     ) -> None:
         """Store the result of an attempt, and the row of its job."""
         code = 3 if status is S.FAILED else 0
@@ -84,8 +108,8 @@ class ReplayStory(Workspace):
             conn,
             "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, compute_node_id, status,"
             " return_code, cause, started_at, ended_at, allocation)"
-            " VALUES (1, ?, 1, ?, 1, ?, ?, 'exit', ?, ?, '[1, 1, []]')",
-            (job, attempt, int(status), code, BEGIN + start, BEGIN + end),
+            " VALUES (1, ?, ?, ?, 1, ?, ?, 'exit', ?, ?, '[1, 1, []]')",
+            (job, run, attempt, int(status), code, BEGIN + start, BEGIN + end),
         )
         execute(
             conn,
@@ -157,6 +181,33 @@ async def test_timeline_shows_the_moment(story: ReplayStory) -> None:
         await pilot.press("escape")
         await until(pilot, sees(pilot, "◆ report"))
         assert "▼" not in screen_text(pilot)
+
+
+async def test_an_older_run(story: ReplayStory) -> None:
+    """The timeline shows it, a replay replays it, and the present comes back with the last run."""
+    story.rerun()
+    async with story.app().run_test(size=(160, 45)) as pilot:
+        await until(pilot, sees(pilot, "prep", "report", "4/4"))
+        await pilot.press("6", "6")
+        await until(pilot, sees(pilot, "CPU slots · 1 attempt"))
+        await pilot.press("a")
+        await until(pilot, sees(pilot, "run 2", "run 1", "5 attempts, 2 without success"))
+        await pilot.press("down", "enter")
+        await until(pilot, sees(pilot, "run 1 · CPU slots"))
+        await pilot.press("space")
+        await until(pilot, sees(pilot, "▶ replay", "returns to now"))
+        await go(pilot, 0.36, S.COMPLETED, S.RUNNING, S.FAILED, S.BLOCKED)
+        await until(pilot, sees(pilot, "2/4", "1 failed"))
+        await pilot.press("a")
+        await until(pilot, sees(pilot, "run 2", "type to search"))
+        await pilot.press("enter")
+        await until(
+            pilot, lambda: replay(pilot)._recording and replay(pilot)._recording.end > BEGIN + 2000
+        )
+        await go(pilot, 0.5, S.COMPLETED, S.COMPLETED, S.RUNNING, S.COMPLETED)
+        await pilot.press("escape")
+        await until(pilot, sees(pilot, "CPU slots · 1 attempt"))
+        assert statuses(pilot)[2] is S.COMPLETED
 
 
 async def test_plays_to_the_end(story: ReplayStory) -> None:

@@ -16,13 +16,13 @@ RAN: list[Row] = [
 ]
 
 
-def recorded(rows: list[Row], *present: JobStatus) -> Recording | None:
+def recorded(rows: list[Row], *present: JobStatus, run: int | None = None) -> Recording | None:
     events = [
         Event(1, number, at, kind, job, data)
         for number, (at, kind, job, data) in enumerate(rows, 1)
     ]
     jobs = [Job(number, f"j{number}", status) for number, status in enumerate(present, 1)]
-    return record(WORKFLOW, jobs, {}, events)
+    return record(WORKFLOW, jobs, {}, events, run)
 
 
 def statuses(recording: Recording | None, moment: float) -> list[JobStatus]:
@@ -68,3 +68,29 @@ def test_a_job_that_was_removed() -> None:
 
 def test_without_an_attempt() -> None:
     assert recorded([(1, "job_ready", 1, {})], S.READY) is None
+
+
+def test_an_older_run() -> None:
+    """It ends before what the next one has done, and shows the jobs as they were then."""
+    failed: list[Row] = [
+        (10, "job_claimed", 2, {"run": 1, "attempt": 1, "node": 3}),
+        (10, "job_started", 2, {"attempt": 1, "at": 10.0, "node": 3}),
+        (21, "job_failed", 2, {"attempt": 1, "started_at": 10.0, "ended_at": 21.0}),
+        (22, "job_canceled", 3, {}),
+    ]
+    rerun: list[Row] = [
+        (30, "job_rerun", 2, {}), (30, "workflow_reset", None, {"run_id": 2}),
+        (40, "job_claimed", 2, {"run": 2, "attempt": 2, "node": 3}),
+        (40, "job_started", 2, {"attempt": 2, "at": 40.0, "node": 3}),
+        (50, "job_completed", 2, {"attempt": 2, "started_at": 40.0, "ended_at": 50.0}),
+        (50, "job_ready", 3, {}),
+    ]  # fmt: skip
+    rows = [*sorted([*RAN, *failed], key=lambda row: row[0]), *rerun]
+    found = recorded(rows, S.COMPLETED, S.COMPLETED, S.READY, S.DISABLED, run=1)
+    assert found is not None and (found.begin, found.end) == (10, 22)
+    assert statuses(found, 15) == [S.RUNNING, S.RUNNING, S.BLOCKED, S.DISABLED]
+    assert statuses(found, 22) == [S.COMPLETED, S.FAILED, S.CANCELED, S.DISABLED]
+    view = found.view_at(22)
+    assert view.workflow.run_id == 1
+    assert (view.jobs[2].attempt_id, view.jobs[2].ended_at) == (1, 21.0)
+    assert recorded(rows, S.COMPLETED, S.COMPLETED, S.READY, S.DISABLED, run=3) is None

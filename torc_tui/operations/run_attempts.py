@@ -6,6 +6,7 @@ Input: a database, a workflow, a run. Output: records for reports and for the ti
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from torc_tui.store import queries, sql
 from torc_tui.store.connection import Connection
@@ -15,15 +16,43 @@ from torc_tui.views.report import ReportAttempt, ReportRunner
 
 
 def run_attempts(
-    conn: Connection, workflow_id: int, run_id: int, names: Mapping[int, str], now: float
+    conn: Connection,
+    workflow_id: int,
+    run_id: int,
+    names: Mapping[int, str],
+    now: float,
+    *,
+    running: bool = True,
 ) -> list[ReportAttempt]:
     """Return the attempts of a run, those that run now last; ``names`` of jobs by their ids.
 
-    Attempts of other jobs are left out.
+    Attempts of other jobs are left out, and without ``running`` those that run now.
     """
     held = _Grants()
-    return [*_ended(conn, (workflow_id, run_id), names, held),
-            *_running(conn, workflow_id, names, held, now)]  # fmt: skip
+    found = list(_ended(conn, (workflow_id, run_id), names, held))
+    return [*found, *_running(conn, workflow_id, names, held, now)] if running else found
+
+
+class RunSummary(NamedTuple):
+    """One run: its number, how many attempts ended and failed, its first start and last end."""
+
+    run_id: int
+    attempts: int
+    failed: int
+    started_at: float
+    ended_at: float
+
+
+def list_runs(store: Store, workflow_id: int) -> list[RunSummary]:
+    """Return the last run, and the earlier ones in which attempts ended, the newest first."""
+    with store.read() as conn:
+        last = conn.value(sql.RUN_OF_WORKFLOW, workflow_id=workflow_id)
+        rows = conn.rows(sql.RUNS_OF_WORKFLOW, workflow_id=workflow_id)
+    found = [RunSummary(row.run_id, row.attempts, row.failed, row.started_at or 0.0,
+                        row.ended_at or 0.0) for row in rows]  # fmt: skip
+    if not found or found[0].run_id != last:
+        found.insert(0, RunSummary(last, 0, 0, 0.0, 0.0))
+    return found
 
 
 def _ended(

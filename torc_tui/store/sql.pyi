@@ -686,6 +686,9 @@ class RunningInAllocationsRow(NamedTuple):
     allocation_id: int; compute_node_id: int | None; started_at: float | None
     allocation: str | None
 def RUNNING_IN_ALLOCATIONS(*, workflow_id: int) -> RunningInAllocationsRow: ...
+class RunsOfWorkflowRow(NamedTuple):
+    run_id: int; attempts: int; failed: int; started_at: float | None; ended_at: float | None
+def RUNS_OF_WORKFLOW(*, workflow_id: int) -> RunsOfWorkflowRow: ...
 class RunContextRow(NamedTuple):
     name: str; run_id: int; directory: str; env: str; execution_config: str
     use_pending_failed: bool; require_user_data: bool; settings: str

@@ -94,16 +94,20 @@ def record(
     jobs: Sequence[Job],
     requirements: Mapping[int, ResourceRequirements],
     events: Sequence[Event],
+    run_id: int | None = None,
 ) -> Recording | None:
-    """Return the recording of the last run; None if no attempt has started in it."""
-    first = _first_attempt(events, workflow.run_id)
+    """Return the recording of a run, None: the last one; None if no attempt has started in it."""
+    run_id = workflow.run_id if run_id is None else run_id
+    first = _first_attempt(events, run_id)
     if first is None:
         return None
+    end = _end_of_run(events, run_id)
+    jobs, events = _rows_after(WorkflowView(workflow, jobs, requirements, 0), events, end)
     unnamed = (place for place in range(first) if events[place].kind in RELOAD_EVENTS)
     recorded = events[max(unnamed, default=-1) + 1 :]
     present = {job.id: job for job in jobs}
     rows = [_row_before(job, own) for job, own in _by_job(present, recorded)]
-    fresh = replace(workflow, is_canceled=False, is_paused=False, is_archived=False)
+    fresh = replace(workflow, run_id=run_id, is_canceled=False, is_paused=False, is_archived=False)
     before = WorkflowView(fresh, rows, requirements, 0, _runners_before(recorded))
     kept = (_usable(event, requirements) for event in _completed(recorded, rows, present))
     numbered = [_numbered(event, number) for number, event in enumerate(kept, 1)]
@@ -119,6 +123,46 @@ def _first_attempt(events: Sequence[Event], run_id: int) -> int | None:
         if event.kind == _ATTEMPT and event.data.get("run") == run_id
     )
     return next(claimed, None)
+
+
+def _end_of_run(events: Sequence[Event], run_id: int) -> int:
+    """Return how many events happened before the next run."""
+    runs = (event.data.get("run" if event.kind == _ATTEMPT else "run_id") for event in events)
+    later = (place for place, run in enumerate(runs) if isinstance(run, int) and run > run_id)
+    end = next(later, len(events))
+    # The event that names a run comes after those of its jobs, which have the same time.
+    while 0 < end < len(events) and events[end - 1].timestamp == events[end].timestamp:
+        end -= 1
+    return end
+
+
+def _rows_after(
+    present: WorkflowView, events: Sequence[Event], end: int
+) -> tuple[Sequence[Job], Sequence[Event]]:
+    """Return the rows of the jobs after the first ``end`` events, and these events.
+
+    A row follows from the last event of its job, unless what comes later contradicts it.
+    """
+    earlier, later = events[:end], events[end:]
+    if not later:
+        return list(present.jobs.values()), events
+    rows = [_row_before(job, own) for job, own in _by_job(present.jobs, later)]
+    last = {event.job_id: event for event in earlier if event.kind in STATUS_EVENTS}
+    next_ = _next_events(later)
+    view = WorkflowView(present.workflow, rows, present.requirements, 0)
+    fitting = (
+        last[row.id]
+        for row in rows
+        if row.id in last and _leads_to(last[row.id], next_.get(row.id))
+    )
+    usable = (_usable(event, present.requirements) for event in fitting)
+    view.apply([_numbered(event, number) for number, event in enumerate(usable, 1)])
+    return rows, earlier
+
+
+def _leads_to(event: Event, next_kind: str | None) -> bool:
+    """Return whether the status after an event allows the next event, None: there is none."""
+    return next_kind is None or is_legal(STATUS_EVENTS[event.kind], STATUS_EVENTS[next_kind])
 
 
 def _by_job(

@@ -74,6 +74,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.started_at, job.allocation FROM job WHERE job.workflow_id = ?1 AND job.status = 4 "
         "ORDER BY job.started_at, job.id", "workflow_id", "id attempt_id compute_node_id "
         "status:status started_at allocation:json"),
+    "RUNS_OF_WORKFLOW": ("SELECT result.run_id, count(*) AS attempts, count(CASE WHEN "
+        "(result.status != 5) THEN 1 END) AS failed, min(result.started_at) AS started_at, "
+        "max(result.ended_at) AS ended_at FROM result WHERE result.workflow_id = ?1 GROUP BY "
+        "result.run_id ORDER BY result.run_id DESC", "workflow_id", "run_id attempts failed "
+        "started_at ended_at"),
     "SERIES_BY_AGE": ("SELECT usage_series.job_id, usage_series.run_id, "
         "usage_series.attempt_id, length(usage_series.series) AS size FROM usage_series LEFT "
         "OUTER JOIN result ON result.job_id = usage_series.job_id AND result.run_id = "

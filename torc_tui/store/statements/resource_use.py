@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, and_, delete, func, insert, outerjoin, select
+from sqlalchemy import Integer, and_, case, delete, func, insert, outerjoin, select
 
 from torc_tui.status import JobStatus
 from torc_tui.store.schema import (
@@ -58,6 +58,18 @@ ATTEMPTS_OF_RUN = (
     )
     .where(of_workflow(result), result.c.run_id == param("run_id"))
     .order_by(result.c.started_at, result.c.id)
+)
+RUNS_OF_WORKFLOW = (
+    select(
+        result.c.run_id,
+        func.count().label("attempts"),
+        func.count(case((result.c.status != int(JobStatus.COMPLETED), 1))).label("failed"),
+        func.min(result.c.started_at).label("started_at"),
+        func.max(result.c.ended_at).label("ended_at"),
+    )
+    .where(of_workflow(result))
+    .group_by(result.c.run_id)
+    .order_by(result.c.run_id.desc())
 )
 RUNNING_ATTEMPTS = pick(
     job,

@@ -53,7 +53,7 @@ _TABS = (
     ("graph", "Show the graph of the workflow"),
     ("data", "Show the user data"),
     ("files", "Show the files of the workflow"),
-    ("timeline", "Show when and where the attempts of the last run ran"),
+    ("timeline", "Show when and where the attempts of a run ran"),
     ("results", "Show the results of all attempts"),
     ("rerun", "Show failed jobs by reason, and which jobs would run again and why"),
     ("events", "Show the events of the workflow"),

@@ -142,6 +142,8 @@ class PaneHost(HasApp, Protocol):
     workflow_id: int
     moment: float | None
     """The moment of the run that a replay shows; None: the present."""
+    run_id: int | None
+    """The run that the timeline shows and a replay replays; None: the last one."""
 
     @property
     def runner_commands(self) -> RunnerPort:
@@ -175,6 +177,9 @@ class PaneHost(HasApp, Protocol):
 
     def rerun_jobs(self, job_ids: Sequence[int] | None, *, ask: bool = ...) -> None:
         """Rerun jobs that are stale, None: all of them; with ``ask``, after a question."""
+
+    def choose_run(self, run_id: int | None) -> None:
+        """Show another run in the timeline and in a replay; None: the last one."""
 
     def explain_job(self) -> None:
         """Show all reasons of the selected job."""

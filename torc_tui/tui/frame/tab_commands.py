@@ -56,6 +56,7 @@ TAB_COMMANDS: tuple[AppCommand, ...] = (
        "timeline", "v", footer=6),
     _c("timeline-critical", "critical path", "Highlight the critical path, or all attempts",
        "timeline", "c", footer=8),
+    _c("timeline-run", "run", "Choose the run that is shown and replayed", "timeline", "a"),
     _c("replay-play", "replay", "Replay the run; in a replay: pause, or continue",
        "timeline replay", "space", footer=4),
     _c("replay-back", "back", "Go back in the replay", "replay", ",  shift+left", footer=5,

@@ -22,9 +22,13 @@ LONGEST = 60
 """Most cells for the name of a job."""
 
 
-def of_run(timeline: Timeline, path: Sequence[CriticalStep]) -> list[Part]:
-    """Return what the timeline shows."""
+def of_run(
+    timeline: Timeline, path: Sequence[CriticalStep], run_id: int | None = None
+) -> list[Part]:
+    """Return what the timeline shows; ``run_id`` is a run that the user has chosen."""
+    chosen: list[Part] = [] if run_id is None else [(0, [(f"run {run_id}", "accent")])]
     parts: list[Part] = [
+        *chosen,
         (0, [(timeline.grouping.value, "strong")]),
         (2, [(count(len(timeline.attempts), "attempt"), "muted")]),
         (4, [(count(timeline.runners, "runner"), "muted")]),

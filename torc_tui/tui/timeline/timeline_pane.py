@@ -1,4 +1,4 @@
-"""Show when and where the attempts of the last run ran.
+"""Show when and where the attempts of the last run ran, or those of an older one.
 
 The reader thread reads the attempts and arranges them in lanes; only the visible part is painted.
 While jobs run it is read again, at most once a second and with pauses that grow with its cost.
@@ -16,6 +16,7 @@ from textual.app import ComposeResult
 from torc_tui.model import Event, Job
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
+from torc_tui.tui.timeline.run_choice import choose_run
 from torc_tui.tui.timeline.timeline_canvas import FactsLine, TimelineCanvas
 from torc_tui.tui.timeline.timeline_facts import next_grouping, of_attempt, of_run
 from torc_tui.tui.timeline.timeline_picture import SHORTEST, TimelinePicture
@@ -38,7 +39,7 @@ _COMMANDS = frozenset({"replay-play", "timeline-zoom-in", "timeline-lanes", "tim
 
 
 class TimelinePane(Pane):
-    """The timeline of the last run."""
+    """The timeline of a run."""
 
     NAME: ClassVar[str] = "timeline"
     PER_JOB: ClassVar[bool] = False
@@ -51,7 +52,7 @@ class TimelinePane(Pane):
         self.grouping: Grouping | None = None
         self.canvas = TimelineCanvas(empty="reading …")
         self.run_line, self.attempt_line = FactsLine(), FactsLine()
-        self._of: WorkflowView | None = None
+        self._of: tuple[WorkflowView | None, int | None] = (None, None)
         self._changed = False
         self._asked_at = NEVER
         self.idle: Collection[str] = _COMMANDS
@@ -70,8 +71,8 @@ class TimelinePane(Pane):
         view = self.host.view
         if self.host.moment is not None and self.picture is not None:
             self._show_moment()
-        elif view is not None and self._of is not view:
-            self._of = view
+        elif view is not None and self._of != (view, self.host.run_id):
+            self._of = view, self.host.run_id
             self._read(view)
         else:
             self._changed = True
@@ -103,7 +104,7 @@ class TimelinePane(Pane):
 
     def every_second(self, now: float) -> None:
         view = self.host.view
-        if self.host.moment is not None:
+        if self.host.moment is not None or self.host.run_id is not None:
             return
         pause = max(REREAD_EVERY, REREAD_SHARE * self.reading.seconds)
         if not self._changed and self.picture is not None:
@@ -114,12 +115,15 @@ class TimelinePane(Pane):
     # -- reading -----------------------------------------------------------------------------------
 
     def _read(self, view: WorkflowView) -> None:
-        workflow_id, run_id = view.workflow.id, view.workflow.run_id
+        workflow_id, chosen = view.workflow.id, self.host.run_id
+        run_id = view.workflow.run_id if chosen is None else chosen
         jobs, grouping, now = list(view.jobs.values()), self.grouping, time.time()
         self._changed, self._asked_at = False, now
         self.ask(
             "attempts",
-            lambda source: read_timeline(source, (workflow_id, run_id), jobs, grouping, now),
+            lambda source: read_timeline(
+                source, (workflow_id, run_id), jobs, grouping, now, is_last=chosen is None
+            ),
             self._take,
             slow=True,
         )
@@ -196,7 +200,9 @@ class TimelinePane(Pane):
     def _write_lines(self) -> None:
         """Write the lines about the run and about the attempt under the cursor."""
         picture = self.picture
-        self.run_line.show([] if picture is None else of_run(picture.timeline, self.path))
+        self.run_line.show(
+            [] if picture is None else of_run(picture.timeline, self.path, self.host.run_id)
+        )
         if picture is None or picture.cursor is None:
             self.attempt_line.show([])
             return
@@ -227,6 +233,7 @@ class TimelinePane(Pane):
             "timeline-right": partial(self._pan, 1),
             "timeline-lanes": self._next_lanes,
             "timeline-critical": self._toggle_path,
+            "timeline-run": lambda: choose_run(self),
         }
 
     def _step(self, by: int) -> None:

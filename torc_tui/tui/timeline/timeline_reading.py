@@ -30,6 +30,8 @@ def read_timeline(
     jobs: Sequence[Job],
     grouping: Grouping | None,
     now: float,
+    *,
+    is_last: bool,
 ) -> Reading:
     """Return the lanes of a run (workflow, number); called in the reader thread."""
     from torc_tui.operations.run_attempts import run_attempts, runners
@@ -37,7 +39,7 @@ def read_timeline(
     began = time.perf_counter()
     names = {job.id: job.name for job in jobs}
     with source.store.read() as conn:
-        attempts = run_attempts(conn, *run, names, now)
+        attempts = run_attempts(conn, *run, names, now, running=is_last)
     found = timeline(attempts, runners(source.store, run[0]), grouping)
     last = {} if found is None else {one.job_id: one for one in found.attempts}
     has_gpus = any(one.gpus for one in attempts)

@@ -40,6 +40,7 @@ class ReplayedScreen(HasApp, Protocol):
     """What a replay needs of the workflow screen."""
 
     workflow_id: int
+    run_id: int | None
     model: WorkflowModel
     updates: WorkflowUpdates
     replay_bar: ReplayBar
@@ -114,7 +115,7 @@ class ReplayController:
 
         if len(self._screen.model.view.jobs) >= LARGE:
             self._screen.torc.notify("reading the run …")
-        read = partial(read_recording, workflow_id=workflow_id)
+        read = partial(read_recording, workflow_id=workflow_id, run_id=self._screen.run_id)
         self._screen.ask("replay", read, take, slow=True)
 
     def _begin(self, recording: Recording | None) -> None:
@@ -131,6 +132,14 @@ class ReplayController:
         screen.refusal = f"the past cannot be changed; {torc.keymap.key('back')} returns to now"
         self._go_to(recording.begin)
         screen.show_keys()
+
+    def choose_run(self, run_id: int | None) -> None:
+        """Show another run, None: the last one; a replay begins again with it."""
+        was_on = self.is_on
+        self.stop()
+        self._screen.run_id = run_id
+        if was_on:
+            self._start()
 
     def stop(self) -> None:
         """Return to the present."""
@@ -236,10 +245,10 @@ class ReplayController:
         )
 
 
-def read_recording(source: FeedReader, workflow_id: int) -> Recording | None:
-    """Return the recording of the last run; called in the reader thread."""
+def read_recording(source: FeedReader, workflow_id: int, run_id: int | None) -> Recording | None:
+    """Return the recording of a run, None: the last one; called in the reader thread."""
     from torc_tui.store.feed import list_events
 
     view = source.load(workflow_id)
     jobs, events = list(view.jobs.values()), list_events(source.store, workflow_id)
-    return record(view.workflow, jobs, view.requirements, events)
+    return record(view.workflow, jobs, view.requirements, events, run_id)
