@@ -33,7 +33,7 @@ def run_attempts(
     return [*found, *_running(conn, workflow_id, names, held, now)] if running else found
 
 
-class RunSummary(NamedTuple):
+class RunOverview(NamedTuple):
     """One run: its number, how many attempts ended and failed, its first start and last end."""
 
     run_id: int
@@ -43,15 +43,15 @@ class RunSummary(NamedTuple):
     ended_at: float
 
 
-def list_runs(store: Store, workflow_id: int) -> list[RunSummary]:
+def list_runs(store: Store, workflow_id: int) -> list[RunOverview]:
     """Return the last run, and the earlier ones in which attempts ended, the newest first."""
     with store.read() as conn:
         last = conn.value(sql.RUN_OF_WORKFLOW, workflow_id=workflow_id)
         rows = conn.rows(sql.RUNS_OF_WORKFLOW, workflow_id=workflow_id)
-    found = [RunSummary(row.run_id, row.attempts, row.failed, row.started_at or 0.0,
+    found = [RunOverview(row.run_id, row.attempts, row.failed, row.started_at or 0.0,
                         row.ended_at or 0.0) for row in rows]  # fmt: skip
     if not found or found[0].run_id != last:
-        found.insert(0, RunSummary(last, 0, 0, 0.0, 0.0))
+        found.insert(0, RunOverview(last, 0, 0, 0.0, 0.0))
     return found
 
 

@@ -136,14 +136,22 @@ class MarkedRows(Protocol):
         """Return the jobs of the marked rows, or of the row under the cursor."""
 
 
+class ReplayPort(Protocol):
+    """A replay."""
+
+    run_id: int | None
+    """The run that the timeline shows and that is replayed; None: the last one."""
+
+    def choose_run(self, run_id: int | None) -> None:
+        """Choose another run; a replay begins again with it."""
+
+
 class PaneHost(HasApp, Protocol):
     """What panes need of the workflow screen."""
 
     workflow_id: int
     moment: float | None
     """The moment of the run that a replay shows; None: the present."""
-    run_id: int | None
-    """The run that the timeline shows and a replay replays; None: the last one."""
 
     @property
     def runner_commands(self) -> RunnerPort:
@@ -152,6 +160,10 @@ class PaneHost(HasApp, Protocol):
     @property
     def allocation_commands(self) -> AllocationPort:
         """Return the commands of single allocations."""
+
+    @property
+    def replay(self) -> ReplayPort:
+        """Return the replay of the workflow."""
 
     @property
     def view(self) -> WorkflowView | None:
@@ -177,9 +189,6 @@ class PaneHost(HasApp, Protocol):
 
     def rerun_jobs(self, job_ids: Sequence[int] | None, *, ask: bool = ...) -> None:
         """Rerun jobs that are stale, None: all of them; with ``ask``, after a question."""
-
-    def choose_run(self, run_id: int | None) -> None:
-        """Show another run in the timeline and in a replay; None: the last one."""
 
     def explain_job(self) -> None:
         """Show all reasons of the selected job."""

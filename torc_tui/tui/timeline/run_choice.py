@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torc_tui.operations.run_attempts import RunSummary, list_runs
+from torc_tui.operations.run_attempts import RunOverview, list_runs
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.widgets.dialogs import Finder, FoundRow
 from torc_tui.wording import count, duration, moment
@@ -20,7 +20,7 @@ def choose_run(pane: Pane) -> None:
              lambda runs: _offer(pane, runs))  # fmt: skip
 
 
-def _offer(pane: Pane, runs: Sequence[RunSummary]) -> None:
+def _offer(pane: Pane, runs: Sequence[RunOverview]) -> None:
     if len(runs) < 2:
         pane.torc.notify("there is no earlier run", severity="warning")
         return
@@ -32,12 +32,13 @@ def _offer(pane: Pane, runs: Sequence[RunSummary]) -> None:
 
     def take(run_id: int | None) -> None:
         if run_id is not None:
-            pane.host.choose_run(None if run_id == last else run_id)
+            pane.host.replay.choose_run(None if run_id == last else run_id)
+            pane.refresh_content()
 
     pane.torc.push(Finder("Run", search), take)
 
 
-def _row(one: RunSummary) -> FoundRow[int]:
+def _row(one: RunOverview) -> FoundRow[int]:
     if not one.attempts:
         return one.run_id, f"run {one.run_id}", "no attempt has ended yet", ""
     parts = [count(one.attempts, "attempt"), duration(max(0.0, one.ended_at - one.started_at))]

@@ -71,8 +71,8 @@ class TimelinePane(Pane):
         view = self.host.view
         if self.host.moment is not None and self.picture is not None:
             self._show_moment()
-        elif view is not None and self._of != (view, self.host.run_id):
-            self._of = view, self.host.run_id
+        elif view is not None and self._of != (view, self.host.replay.run_id):
+            self._of = view, self.host.replay.run_id
             self._read(view)
         else:
             self._changed = True
@@ -104,7 +104,7 @@ class TimelinePane(Pane):
 
     def every_second(self, now: float) -> None:
         view = self.host.view
-        if self.host.moment is not None or self.host.run_id is not None:
+        if self.host.moment is not None or self.host.replay.run_id is not None:
             return
         pause = max(REREAD_EVERY, REREAD_SHARE * self.reading.seconds)
         if not self._changed and self.picture is not None:
@@ -115,7 +115,7 @@ class TimelinePane(Pane):
     # -- reading -----------------------------------------------------------------------------------
 
     def _read(self, view: WorkflowView) -> None:
-        workflow_id, chosen = view.workflow.id, self.host.run_id
+        workflow_id, chosen = view.workflow.id, self.host.replay.run_id
         run_id = view.workflow.run_id if chosen is None else chosen
         jobs, grouping, now = list(view.jobs.values()), self.grouping, time.time()
         self._changed, self._asked_at = False, now
@@ -201,7 +201,7 @@ class TimelinePane(Pane):
         """Write the lines about the run and about the attempt under the cursor."""
         picture = self.picture
         self.run_line.show(
-            [] if picture is None else of_run(picture.timeline, self.path, self.host.run_id)
+            [] if picture is None else of_run(picture.timeline, self.path, self.host.replay.run_id)
         )
         if picture is None or picture.cursor is None:
             self.attempt_line.show([])

@@ -40,7 +40,6 @@ class ReplayedScreen(HasApp, Protocol):
     """What a replay needs of the workflow screen."""
 
     workflow_id: int
-    run_id: int | None
     model: WorkflowModel
     updates: WorkflowUpdates
     replay_bar: ReplayBar
@@ -71,6 +70,7 @@ class ReplayController:
 
     def __init__(self, screen: ReplayedScreen) -> None:
         self._screen = screen
+        self.run_id: int | None = None
         self._recording: Recording | None = None
         self._plays = False
         self._speed = 1.0
@@ -115,7 +115,7 @@ class ReplayController:
 
         if len(self._screen.model.view.jobs) >= LARGE:
             self._screen.torc.notify("reading the run …")
-        read = partial(read_recording, workflow_id=workflow_id, run_id=self._screen.run_id)
+        read = partial(read_recording, workflow_id=workflow_id, run_id=self.run_id)
         self._screen.ask("replay", read, take, slow=True)
 
     def _begin(self, recording: Recording | None) -> None:
@@ -134,10 +134,9 @@ class ReplayController:
         screen.show_keys()
 
     def choose_run(self, run_id: int | None) -> None:
-        """Show another run, None: the last one; a replay begins again with it."""
         was_on = self.is_on
         self.stop()
-        self._screen.run_id = run_id
+        self.run_id = run_id
         if was_on:
             self._start()
 

@@ -78,7 +78,6 @@ class WorkflowScreen(TorcScreen):
         self.split = Split(self.jobs_side, self.tabs)
         self.updates = WorkflowUpdates(self)
         self.moment: float | None = None
-        self.run_id: int | None = None
         self.replay = ReplayController(self)
         self.replay_bar = ReplayBar(self.replay.scrub)
         self.replay_bar.display = False
@@ -156,10 +155,6 @@ class WorkflowScreen(TorcScreen):
             rerun(self.torc, self.workflow_id, job_ids)
         elif workflow is not None:
             rerun_stale(self.torc, workflow, job_ids)
-
-    def choose_run(self, run_id: int | None) -> None:
-        self.replay.choose_run(run_id)
-        self.tabs.update_visible(lambda pane: pane.refresh_content())
 
     def explain_job(self) -> None:
         self.job_commands.explain()
