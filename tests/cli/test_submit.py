@@ -83,6 +83,14 @@ def test_job_that_fits_nowhere(torc: Any, place: Path, cluster: Path) -> None:
     assert answer.code == 3
     expected = "1 job with the requirements 'r' fits no partition: needs 900 GiB"
     assert expected in answer.out
+    answer = torc("submit", "w.yaml", "--no-watch")
+    assert answer.code == 3 and answer.err.count("needs 900 GiB") == 1
+    assert "Workflow 1 was submitted, and no allocation was requested" in answer.out
+
+
+def test_database_that_a_node_does_not_see(torc: Any, place: Path) -> None:
+    answer = torc("run", "1", "--allocation", "1", "--database", "elsewhere.db")
+    assert answer.code in (1, 2) and "does not see the database" in answer.err
 
 
 def test_partitions(torc: Any, place: Path, cluster: Path) -> None:

@@ -97,6 +97,7 @@ def test_locks_that_fail(tmp_path: Path) -> None:
         ([FIRST._replace(error="malformed"), SECOND], "", "SQLite failed on n1: malformed"),
         ([FIRST, SECOND._replace(host="n1")], "", "both tasks ran on n1"),
         ([FIRST, NodeAnswer()], "no such file", "the nodes did not finish the check: no such file"),
+        ([NodeAnswer(), NodeAnswer()], "", "they do not see its directory"),
         ([FIRST, SECOND._replace(step="tried")], "", "n2 did not finish the check"),
     ],
 )

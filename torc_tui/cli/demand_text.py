@@ -34,10 +34,14 @@ def mode_words(found: ModeChoice, now: float) -> str:
     if found.pack is None and found.single is None:
         return f"mode {found.mode}"
     times = [
-        f"{name} {'unknown' if at is None else f'in {duration(max(at - now, 0.0))}'}"
+        f"{name} {'unknown' if at is None else _start(at, now)}"
         for name, at in (("pack", found.pack), ("single", found.single))
     ]
     return f"mode {found.mode}; estimated start: {', '.join(times)}"
+
+
+def _start(at: float, now: float) -> str:
+    return f"in {duration(at - now)}" if at - now >= 1 else "at once"
 
 
 def plan_lines(
@@ -51,7 +55,7 @@ def plan_lines(
     ]
     known = [start for start in starts or () if start is not None]
     if known:
-        lines.append(f"estimated start in {duration(max(min(known) - time.time(), 0.0))}")
+        lines.append(f"estimated start: {_start(min(known), time.time())}")
     limits = demand.options.limits
     if demand.given.limits.one_node and limits.max_nodes > 1 and planned.wanted:
         lines.append(

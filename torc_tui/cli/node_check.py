@@ -13,13 +13,14 @@ from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, note, print_stderr
 from torc_tui.clusters.choice import this_cluster
-from torc_tui.errors import Refused
+from torc_tui.errors import NotFound, Refused
 from torc_tui.operations import database_check
 from torc_tui.operations.cluster_job import ClusterJobOptions
 from torc_tui.operations.database_check import NodeCheck
 from torc_tui.operations.node_probe import INCREMENTS
 from torc_tui.operations.shared_file import report_unfit, why_unfit
 from torc_tui.redaction import redact
+from torc_tui.resources.machine_identity import hostname
 from torc_tui.store.connect import server_address
 from torc_tui.store.database import Store
 from torc_tui.wording import listed
@@ -48,6 +49,14 @@ def check_nodes(call: Call, dialect: str, place: str) -> int:
         found = database_check.check_server(host, port, Path.cwd(), cluster, wanted)
         good = f"{listed(found.hosts)} reaches the server at {host}:{port}"
     return _print(call, found, place, dialect, good)
+
+
+def not_seen(path: str) -> NotFound:
+    """Return the error of a node that does not see the file of the database."""
+    return NotFound(
+        f"{hostname()} does not see the database {path}",
+        hint="put it into a directory that all nodes see, or use PostgreSQL",
+    )
 
 
 def may_use_file(store: Store, allocation_id: int | None) -> bool:

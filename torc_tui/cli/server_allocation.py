@@ -12,7 +12,7 @@ from torc_tui.cli.node_check import job_options
 from torc_tui.clusters.base import AllocationRequest, Cluster
 from torc_tui.clusters.choice import this_cluster
 from torc_tui.errors import Refused, TorcError, UsageError
-from torc_tui.operations.cluster_job import last_line, run_job
+from torc_tui.operations.cluster_job import last_message, run_job
 from torc_tui.operations.database_server import answers
 from torc_tui.operations.server_files import ServerFiles, ServerRecord
 
@@ -52,7 +52,7 @@ def serve_in_allocation(call: Call, files: ServerFiles) -> int:
     record = new_record()
     if record is None:
         raise TorcError(
-            f"Slurm job {native_id} ended without a server: {last_line(log) or 'no message'}",
+            f"Slurm job {native_id} ended without a server: {last_message(log) or 'no message'}",
             hint=f"its output is in {log}",
         )
     if not answers(record):

@@ -10,6 +10,7 @@ from torc_tui.cli import cluster_columns as columns
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import note, print_stderr
+from torc_tui.cli.slurm import refresh
 from torc_tui.cli.terminal_text import json_text
 from torc_tui.clusters.choice import is_cluster_here, this_cluster
 from torc_tui.errors import NotFound, UsageError
@@ -24,6 +25,7 @@ from torc_tui.wording import count, size
 def usage(call: Call) -> None:
     """Print the use of each allocation, and requests that could be smaller."""
     workflow_id = call.workflow_id(call.options.workflow)
+    refresh(call, workflow_id)
     cluster = this_cluster() if is_cluster_here() else None
     found = workflow_usage(call.store, workflow_id, cluster, time.time())
     total = total_use(found.allocations)

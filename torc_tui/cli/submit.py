@@ -266,8 +266,10 @@ def report(call: Call, workflow_id: int, done: AllocatorStep) -> int:
 def _print_report(workflow_id: int, done: AllocatorStep, ids: list[str]) -> None:
     if done.holder is not None:
         note(f"{done.holder} requests the allocations of workflow {workflow_id}")
-    for text in unserved_lines(None, [one for one in done.unserved if one.never]):
-        print_stderr(text)
+    never = [one for one in done.unserved if one.never]
+    if not ids:  # else they were printed with the plan
+        for text in unserved_lines(None, never):
+            print_stderr(text)
     if ids:
         jobs = f"Slurm {'job' if len(ids) == 1 else 'jobs'} {listed(ids, 10)}"
         allocations = count(len(ids), "allocation")
@@ -275,4 +277,7 @@ def _print_report(workflow_id: int, done: AllocatorStep, ids: list[str]) -> None
     elif done.holder is None:
         for text in unserved_lines(None, [one for one in done.unserved if not one.never]):
             print_stderr(text)
-        output.line(f"Workflow {workflow_id} needs no other allocation now")
+        if never:
+            output.line(f"Workflow {workflow_id} was submitted, and no allocation was requested")
+        else:
+            output.line(f"Workflow {workflow_id} needs no other allocation now")

@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 from torc_tui.clusters.base import Cluster
 from torc_tui.model import Workflow
 from torc_tui.operations import database_check
+from torc_tui.operations.cluster_job import last_message
 from torc_tui.operations.submit_options import (
     SchedulerSettings,
     SubmitOptions,
     options_from,
     scheduler_settings,
 )
-from torc_tui.quoting import shorten
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.resources.allocation_states import AllocationOutcome, AllocationState
 from torc_tui.resources.demand import plan_demand
@@ -35,10 +35,6 @@ PAUSE_SECONDS = (10.0, 30.0, 120.0, 600.0)
 """Least time between two requests of a group, by how many of its last allocations were futile."""
 FUTILE_ALLOCATIONS = 2
 """After so many allocations in a row without a started job, or refusals, a group is paused."""
-_DETAIL = 200
-"""Characters of the last line of a log that are shown."""
-_OF_SLURM = ("srun: ", "slurmstepd: ")
-"""Lines about the exit code of a runner, which say nothing about the reason."""
 
 
 class WorkflowDemand(NamedTuple):
@@ -268,17 +264,9 @@ def groups_to_pause(demand: WorkflowDemand) -> dict[str, Reason]:
 
 
 def _last_words_of(row: AllocationRow) -> str | None:
-    """Return the last line of the log of an allocation: usually, why its runner left."""
+    """Return the last message in the log of an allocation: usually, why its runner left."""
     path = log_of(row)
-    if path is None:
-        return row.reason
-    try:
-        lines = path.read_bytes()[-4096:].decode(errors="replace").splitlines()
-    except OSError:
-        return row.reason
-    texts = [line.strip() for line in lines if line.strip()]
-    texts = [text for text in texts if not text.startswith(_OF_SLURM)] or texts
-    return shorten(texts[-1], _DETAIL) if texts else row.reason
+    return (last_message(path) if path is not None else "") or row.reason
 
 
 def log_of(row: AllocationRow) -> Path | None:

@@ -19,7 +19,9 @@ from torc_tui.resources.allocation_states import AllocationState
 _LOOK_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 _LINE = 200
-"""Characters of the last line of a log that are shown."""
+"""Characters of the last message of a log that are shown."""
+_TAIL = 4096
+_OF_SLURM = ("srun: ", "slurmstepd: ")
 
 
 class ClusterJobOptions(NamedTuple):
@@ -74,12 +76,15 @@ def _wait(cluster: Cluster, native_id: str, timeout: float, is_done: Callable[[]
         time.sleep(_POLL_SECONDS)
 
 
-def last_line(log: Path) -> str:
-    """Return the last line of a log that is not about exit codes; empty without a log."""
+def last_message(log: Path) -> str:
+    """Return the last message in the log of a job of torc; empty without a log.
+
+    Lines about exit codes say nothing about the reason, and indented lines are hints.
+    """
     try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = log.read_bytes()[-_TAIL:].decode(errors="replace").splitlines()
     except OSError:
         return ""
-    texts = [line.strip() for line in lines if line.strip()]
-    texts = [text for text in texts if not text.startswith(("srun: ", "slurmstepd: "))] or texts
-    return shorten(texts[-1], _LINE) if texts else ""
+    texts = [line for line in lines if line.strip()]
+    found = [text for text in texts if not text.startswith((*_OF_SLURM, " ", "\t"))] or texts
+    return shorten(found[-1].strip(), _LINE) if found else ""

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from torc_tui.clusters.base import AllocationRequest, Cluster
 from torc_tui.errors import TorcError
 from torc_tui.operations import node_probe
-from torc_tui.operations.cluster_job import ClusterJobOptions, last_line, run_job
+from torc_tui.operations.cluster_job import ClusterJobOptions, last_message, run_job
 from torc_tui.operations.node_probe import INCREMENTS, NodeAnswer
 from torc_tui.resources.machine_identity import hostname
 from torc_tui.store import sql
@@ -90,6 +90,8 @@ def check_locks(path: str, cluster: Cluster, wanted: ClusterJobOptions) -> NodeC
 
 def locks_problem(answers: list[NodeAnswer], log: str) -> str | None:
     """Return why two nodes cannot use SQLite on a file system; None if they can."""
+    if not log and not any(one.step for one in answers):
+        return "they do not see its directory"
     silent = [one for one in answers if one.step != "done"]
     if silent:
         names = " and ".join(filter(None, (one.host for one in silent))) or "the nodes"
@@ -206,7 +208,7 @@ def _run(
         return [node_probe.answer_of(directory, number) for number in range(nodes)]
 
     run_job(cluster, request, wanted, lambda: _are_done(answers()))
-    return answers(), last_line(log)
+    return answers(), last_message(log)
 
 
 def _are_done(answers: list[NodeAnswer]) -> bool:
