@@ -233,6 +233,17 @@ class TestTheDirectory:
         (directory,) = found
         assert [path.name for path in Path(directory).parent.iterdir()] == [Path(directory).name]
 
+    def test_modules_are_found_without_site(self, shell: Any) -> None:
+        """The import of `site` takes a quarter of the start of Python, in each call of a job."""
+        first, *rest = self.torc(shell).read_text().splitlines()
+        python, options = first.removeprefix("#!").split()
+        assert rest[-2:] == ["from torc_tui.cli.main import main", "sys.exit(main())"]
+        code = "\n".join(
+            [*rest[:-2], "import textual, psycopg, torc_tui; print('site' in sys.modules)"]
+        )
+        done = subprocess.run([python, options, "-c", code], capture_output=True, text=True)
+        assert (done.stdout, done.stderr) == ("False\n", "")
+
     @pytest.mark.parametrize("name", ["a b", "x" * 150], ids=["space", "long"])
     def test_a_python_that_a_shebang_cannot_name(self, shell: Any, name: str) -> None:
         """Kernels split the first line of a script at spaces, and cut it."""

@@ -72,9 +72,8 @@ def label(value: Json) -> str:
     """Return a label of a job or runner; raise InvalidValue if it is not valid."""
     checked = string(value)
     if not checked or checked != checked.strip() or "," in checked or not checked.isprintable():
-        raise InvalidValue(
-            f"{quoted(checked)} is not a valid label", "labels cannot contain commas"
-        )
+        hint = "labels hold no commas, and no spaces at their ends"
+        raise InvalidValue(f"{quoted(checked)} is not a valid label", hint)
     wrong = wrong_name(checked)
     if wrong is not None:
         raise InvalidValue(f"{quoted(checked)} {wrong}")
