@@ -180,6 +180,9 @@ class FakeExecutor:
         """End the next ``wait``."""
         self._woken = True
 
+    def watch(self, descriptor: int) -> None:
+        """Do nothing: no time passes."""
+
     @property
     def running(self) -> Set[AttemptKey]:
         """Return all attempts whose Exited was not yet handed out, without those that could not be

@@ -17,6 +17,7 @@ from torc_tui.engine.state import EngineOptions
 from torc_tui.model import Machine
 from torc_tui.operations.workflows import create_workflow, initialize
 from torc_tui.plan.resolve import resolve
+from torc_tui.records import replace
 from torc_tui.resources.pool import Pool
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, run_context, workflows
@@ -56,18 +57,25 @@ class Bench:
     ) -> tuple[Engine, FakeExecutor]:
         """Another runner on the same workflow."""
         fake = executor or FakeExecutor()
+        hostname = options.pop("hostname", HERE.hostname)
         with self.store.write() as conn:
             context = run_context.read(conn, self.workflow_id)
             labels = options.pop("labels", ())
             stored = {"max_parallel_jobs": options.pop("max_parallel_jobs", None), "labels": labels}
             node_id, _ = compute_nodes.register(
-                conn, self.workflow_id, context.run_id, HERE, machine, stored, 0.0
+                conn,
+                self.workflow_id,
+                context.run_id,
+                replace(HERE, hostname=hostname),
+                machine,
+                stored,
+                0.0,
             )
         output_dir = str(self.directory / "out")
         maker = OrderMaker(
             context, RunOptions(), store_url=self.store.url, output_dir=output_dir, inherited={}
         )
-        identity = NodeIdentity(node_id=node_id, location=machine.hostname, labels=labels)
+        identity = NodeIdentity(node_id=node_id, location=hostname, labels=labels)
         return Engine(
             self.store, fake, Pool(machine), maker, identity, EngineOptions(**options)
         ), fake

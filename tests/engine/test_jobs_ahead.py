@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from tests.fake_executor import FakeExecutor
 from tests.raw_sql import execute
-from torc_tui.engine.state import PREFETCHED_JOBS, STALE_SECONDS, Prefetched
+from tests.waiting import wait_for
+from torc_tui.engine.state import PREFETCHED_JOBS, STALE_SECONDS, Deadline, Prefetched
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.workflows import cancel_workflow, pause_workflow
 from torc_tui.status import JobStatus
@@ -99,7 +101,7 @@ def test_many_short_jobs_finish_once(bench: Make) -> None:
 
 def test_long_waiting_jobs_are_returned(bench: Make) -> None:
     it = begun(bench)
-    it.fake.advance(STALE_SECONDS + 0.01)
+    it.fake.advance(STALE_SECONDS * 8)  # counted from the commit
     it.step()
     assert it.engine.state.prefetched.jobs == []
     assert Counter(it.status().values())["ready"] == 60 - 1 - 4
@@ -108,6 +110,7 @@ def test_long_waiting_jobs_are_returned(bench: Make) -> None:
 def test_pause_returns_prefetched_jobs(bench: Make) -> None:
     it = begun(bench)
     pause_workflow(it.outside, it.workflow_id)
+    wait_for(it.engine.shared.has_changed, "the runner is notified")
     it.fake.finish(it.ids["j_2"])
     it.step()
     assert it.engine.state.prefetched.jobs == []
@@ -154,6 +157,44 @@ def test_another_runner_ends_it(bench: Make) -> None:
     it.engine.shared.mark_outdated()
     it.step()
     assert it.engine.state.prefetched.jobs == []
+
+
+def test_another_runner_elsewhere_gets_its_share(bench: Make) -> None:
+    """Its progress is no news on PostgreSQL, so that jobs are prefetched on both nodes."""
+    it = bench(MANY)
+    other, _ = it.join(hostname="elsewhere")
+    it.step()
+    it.finish("j_1")
+    it.step()
+    prefetched = len(it.engine.state.prefetched.jobs)
+    if it.store.dialect == "sqlite":
+        assert prefetched == 0
+        return
+    assert prefetched == 28, "half of the 56 jobs that are ready"
+    other.step([], it.fake.now)
+    assert not it.engine.shared.news.take(it.store.connection())
+    it.fake.finish(it.ids["j_2"])
+    assert it.engine.starter.start_prefetched(it.fake.wait(0))
+
+
+def test_expired_prefetched_jobs_do_not_start(bench: Make) -> None:
+    """Another runner may have them after this process was stopped for long."""
+    it = begun(bench)
+    it.engine.state.prefetched.expires = 0.0
+    it.fake.finish(it.ids["j_2"])
+    assert not it.engine.starter.start_prefetched(it.fake.wait(0))
+    assert len(it.fake.job_ids) == 3
+
+
+def test_jobs_that_would_end_late_are_not_prefetched(bench: Make) -> None:
+    text = MANY.replace("x,", "x, resource_requirements: r,")
+    text += "resource_requirements: [{name: r, num_cpus: 1, runtime: PT60S}]\n"
+    it = bench(text, deadline=Deadline(FakeExecutor().now + 60.1))
+    it.step()
+    it.finish("j_1")
+    it.step()
+    assert it.engine.state.prefetched.jobs == []
+    assert len(it.fake.job_ids) == 4
 
 
 def test_typical_run_time() -> None:

@@ -15,8 +15,8 @@ from torc_tui.engine.runner import run
 from torc_tui.errors import StoreUnavailable
 from torc_tui.operations.workflows import create_workflow, initialize
 from torc_tui.plan.resolve import resolve
-from torc_tui.store import compute_nodes
 from torc_tui.store.database import Store
+from torc_tui.store.runner_news import RunnerNews
 from torc_tui.workflow_file.load import loads
 
 ALL = """
@@ -70,7 +70,7 @@ def test_after_a_run_whose_store_failed(
     def fail(*given: Any) -> None:
         raise StoreUnavailable("the store is on fire")
 
-    monkeypatch.setattr(compute_nodes, "marker", fail)
+    monkeypatch.setattr(RunnerNews, "take", fail)
     with pytest.raises(StoreUnavailable, match=r"on fire.*the runner stops"):
         run(store, workflow_id, RunOptions())
     assert descriptors() == before

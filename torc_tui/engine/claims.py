@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torc_tui.engine.placer import BATCH, Placed, Placer
-from torc_tui.engine.state import RunnerState
+from torc_tui.engine.state import STALE_SECONDS, RunnerState
 from torc_tui.lifecycle.decide import RERUN, StatusChange
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
 from torc_tui.store import dependency_counters, ready_jobs, scheduling
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow
+from torc_tui.store.ready_jobs import ReadyOf
 from torc_tui.store.scheduling import EndedAttempt, HeldJob, ReadyJob
 
 
@@ -64,7 +65,6 @@ class JobClaims:
         )
         return (
             state.may_prefetch()
-            and state.shared.is_only_runner
             and not frees_resources
             and not state.prefetched.is_stale(self._now)
         )
@@ -117,7 +117,9 @@ class JobClaims:
         if not self._is_prefetch_useful(wanted):
             return
         of = self._placer.ready_of(conn, self._now)
-        classes = ready_jobs.ready_classes(conn, of)
+        classes = self._placer.classes
+        if classes is None:
+            classes = ready_jobs.ready_classes(conn, of)
         if len(classes) != 1:
             return
         ended = {one.exited.key.job_id for one in self._ended}
@@ -127,22 +129,31 @@ class JobClaims:
             if job_id not in ended
         }
         running |= {placed.job.requirement_id for placed in self.placed}
-        ready = ready_jobs.ready_jobs(conn, of, classes[0], wanted)
+        ready = ready_jobs.ready_jobs(conn, of, classes[0], self._share(conn, of, wanted))
         alike = [
-            job for job in ready if job.requirement_id in running and not self._placer.binds(job)
+            job
+            for job in ready
+            if job.requirement_id in running
+            and not self._placer.binds(job)
+            and state.ends_in_time(job, self._now + STALE_SECONDS)
         ]
         if alike:
             self._record_claims(conn, [(job, None) for job in alike])
             self.prefetched = [*state.prefetched.jobs, *alike]
+
+    def _share(self, conn: Connection, of: ReadyOf, wanted: int) -> int:
+        """Return how many of the ready jobs to prefetch, so that other runners get jobs, too."""
+        runners = self._state.shared.runners
+        if runners == 1:
+            return wanted
+        return -(-ready_jobs.number(conn, of, wanted * runners) // runners)
 
     def _is_prefetch_useful(self, wanted: int) -> bool:
         state = self._state
         return (
             self.prefetched is None
             and len(state.prefetched.jobs) < (wanted + 1) // 2
-            and state.shared.is_only_runner
             and state.may_prefetch()
-            and state.options.deadline.end_time is None
         )
 
     def _record_claims(

@@ -26,7 +26,7 @@ from torc_tui.engine.recording import CutOff, Recorder
 from torc_tui.engine.recording_thread import RecordingThread
 from torc_tui.engine.series_writer import SeriesWriter
 from torc_tui.engine.shared_state import NodeIdentity, SharedState
-from torc_tui.engine.state import EngineOptions, RunnerState
+from torc_tui.engine.state import STALE_SECONDS, EngineOptions, RunnerState
 from torc_tui.engine.transaction import SortedReports, StepTransaction
 from torc_tui.executors.base import Executor
 from torc_tui.lifecycle.decide import CANCEL
@@ -129,7 +129,12 @@ class Engine:
 
     def has_news(self) -> bool:
         """Return whether others have written, or this runner has something to record."""
-        return self.shared.has_changed() or self.recording.is_due or self.state.cores.is_due()
+        return (
+            self.shared.has_changed()
+            or (self.shared.news.has_ready_jobs and self._placer.has_room())
+            or self.recording.is_due
+            or self.state.cores.is_due()
+        )
 
     def is_retry_due(self, now: float) -> bool:
         """Return whether a job that waits for its next attempt may start."""
@@ -161,9 +166,11 @@ class Engine:
             for one in known.exited
             if one.return_code == 0
         }
+        self.shared.news.listen()
+        began = self.state.options.monotonic()
         transaction = StepTransaction(self.state, self._ends, self._placer, known, now)
         try:
-            with self.state.store.write() as conn:
+            with self.state.store.write(pipelined=True) as conn:
                 transaction.run(conn, outputs, seen)
         except BaseException:
             transaction.undo()
@@ -172,12 +179,14 @@ class Engine:
             self._abandon(known.exited)
             return StepResult()
         self._follow_recording(transaction)
-        self.shared.skip_own_writes()
+        self.shared.news.skip(transaction.last_seq)
         self.state.granted.clear()
         if transaction.prefetched is not None:
             self.starter.prepare(transaction.prefetched)
             self.state.prefetched.jobs = transaction.prefetched
-            self.state.prefetched.since = now
+            written = self.state.options.monotonic()
+            self.state.prefetched.since = now + written - began
+            self.state.prefetched.expires = written + STALE_SECONDS
         self._follow_commit(known, transaction)
         return StepResult(
             transaction.events, len(transaction.placed), transaction.is_complete, notices

@@ -62,6 +62,8 @@ class Placer:
         """What the jobs of each resource class request."""
         self.ledger: GpuLedger | None = None
         self._now = 0.0
+        self.classes: list[int] | None = None
+        """The classes of the jobs that were ready in the last call of `place`; None if unknown."""
         self._whole: dict[int, ResourceRequirements] = {}
         """The requests of bound jobs, in whole cores, by the id of their requirements."""
         self._waiting: dict[int, float] = {}
@@ -69,7 +71,7 @@ class Placer:
 
     def place(self, conn: Connection, now: float, limit: int) -> list[Placed]:
         """Take resources for at most ``limit`` ready jobs."""
-        context = self._maker.context
+        context, self.classes = self._maker.context, None
         if context is not self._context:
             self._context = context
             self._requirements.clear()
@@ -78,7 +80,7 @@ class Placer:
             return []
         self._now = now
         of = self.ready_of(conn, now)
-        classes = ready_jobs.ready_classes(conn, of)
+        self.classes = classes = ready_jobs.ready_classes(conn, of)
         self._pool.whole_is_ready = self._is_whole_ready(conn, of, classes)
         jobs: dict[int, ReadyJob] = {}
         candidates: list[Candidate] = []
@@ -143,6 +145,10 @@ class Placer:
             return ()
         key = self._maker.context.attempt_key(job.id, job.attempt_id)
         return self._cores.take(key, allocation.num_cpus)
+
+    def has_room(self) -> bool:
+        """Return whether a job that becomes ready may fit."""
+        return self._anything_fits(self._maker.context)
 
     def _anything_fits(self, context: RunContext) -> bool:
         """Return whether it is worth reading the ready jobs at all."""
@@ -242,7 +248,7 @@ class JobStarter:
         """
         ended = [report for report in reports if isinstance(report, Exited)]
         state = self._state
-        if not state.prefetched.jobs or not state.may_prefetch() or state.shared.has_changed():
+        if not self._may_start_prefetched():
             return not ended
         orders = [order for report in ended if (order := self._replace(report)) is not None]
         if orders:
@@ -250,12 +256,19 @@ class JobStarter:
         flights = [state.in_flight.get(report.key.job_id) for report in ended]
         return all(flight is not None and flight.is_replaced for flight in flights)
 
+    def _may_start_prefetched(self) -> bool:
+        state, ahead = self._state, self._state.prefetched
+        in_time = bool(ahead.jobs) and state.options.monotonic() < ahead.expires
+        return in_time and state.may_prefetch() and not state.shared.has_changed()
+
     def _replace(self, exited: Exited) -> Order | None:
         """Return the order for a prefetched job that takes over the resources of an attempt."""
         flight = self._state.in_flight.get(exited.key.job_id)
         if flight is None or flight.key != exited.key or flight.is_replaced:
             return None
         if exited.cause is not None or flight.job.failure_handler_id or flight.allocation.gpus:
+            return None
+        if not self._state.ends_in_time(flight.job, time.time()):
             return None
         job = self._state.prefetched.take(flight.job.requirement_id)
         if job is None:

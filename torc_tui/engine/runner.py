@@ -41,9 +41,13 @@ T = TypeVar("T")
 LOOK_SECONDS = 0.05
 """Time between two checks for what others have written on SQLite, where a check costs
 microseconds."""
+NOTIFIED_LOOK_SECONDS = 0.2
+"""The same on PostgreSQL, which wakes runners by notifications."""
 GATHER_SECONDS = 0.04
 """Time for which a fresh start waits for more reports, so that it is recorded together with the end
 of a short job."""
+GATHER_SECONDS_SHARED = 0.1
+"""The same while other runners use the database, too: fewer and larger steps."""
 GATHERED_REPORTS = 96
 """Number of reports after which none is waited for."""
 TICK_SECONDS = 0.1
@@ -253,10 +257,12 @@ class Runner:
 
     def _wait(self) -> None:
         """Wait until there are reports, others have written, or something is due."""
-        every = LOOK_SECONDS if self.store.dialect == "sqlite" else LOOK_SECONDS * 4
+        every = LOOK_SECONDS if self.store.dialect == "sqlite" else NOTIFIED_LOOK_SECONDS
         if self.observer.live:
             every = min(every, TICK_SECONDS)
         while not self._pending:
+            if (descriptor := self.engine.shared.news.descriptor) is not None:
+                self.executor.watch(descriptor)
             self._gather(every)
             now = self.clock()
             if self._pending:
@@ -287,7 +293,8 @@ class Runner:
         """Take all reports there are; wait for the first. Start prefetched jobs meanwhile."""
         latest = reports = self.executor.wait(max(0.0, timeout))
         if reports:
-            end = time.monotonic() + GATHER_SECONDS
+            is_shared = self.engine.shared.runners > 1
+            end = time.monotonic() + (GATHER_SECONDS_SHARED if is_shared else GATHER_SECONDS)
             while (
                 self.engine.starter.start_prefetched(latest)
                 and (left := end - time.monotonic()) > 0

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 
 from torc_tui.engine.orders import OrderMaker
-from torc_tui.errors import StoreUnavailable
 from torc_tui.model import Allocation, AttemptKey
 from torc_tui.records import dataclass
 from torc_tui.resources.gpu_claims import JobEnd, Tenant
@@ -19,6 +18,8 @@ from torc_tui.store import compute_nodes, run_context, scheduling, sql
 from torc_tui.store.compute_nodes import NodeOrders
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
+from torc_tui.store.event_log import last_event
+from torc_tui.store.runner_news import RunnerNews
 from torc_tui.store.scheduling import HeldElsewhere
 
 
@@ -55,7 +56,10 @@ class SharedState:
         self.is_paused = False
         self.is_canceled = False
         self.is_archived = False
-        self.is_only_runner = False
+        self.runners = 1
+        """How many runners the workflow has."""
+        self.may_prefetch = False
+        """Whether this runner may hold jobs in advance: no other one waits for its resources."""
         self.gone_reason = ""
         """Why this runner may no longer write anything; empty while it may."""
         self.stop_requested: str | None = None
@@ -69,7 +73,7 @@ class SharedState:
         self._is_in_use = is_in_use
         self._counted: list[tuple[HeldElsewhere, Allocation]] = []
         """The rows of jobs that other runners hold here, as they are counted in the pool."""
-        self._marker: tuple[int, ...] | None = None
+        self.news = RunnerNews(store, maker.context.workflow_id, node.node_id, node.location)
         self._is_current = False
 
     @property
@@ -93,9 +97,9 @@ class SharedState:
     def has_changed(self) -> bool:
         """Return whether others have written since the last call of `update`.
 
-        This takes microseconds on SQLite.
+        Outside of a transaction, this takes microseconds.
         """
-        return compute_nodes.marker(self._store) != self._marker
+        return self.news.may_exist()
 
     def mark_outdated(self) -> None:
         """Have the next `update` read everything: processes end without writing anything."""
@@ -107,18 +111,16 @@ class SharedState:
 
     def update(self) -> None:
         """Read what others have written, if they have written anything since the last call."""
-        marker = compute_nodes.marker(self._store)
-        if marker != self._marker or not self._is_current:
-            self._read(self._store.connection())
-            self._marker, self._is_current, self.has_news = marker, True, True
+        conn = self._store.connection()
+        if self.news.take(conn) or not self._is_current:
+            self._read(conn)
+            self._is_current, self.has_news = True, True
 
-    def skip_own_writes(self) -> None:
-        """Do not take the writes of the transaction that was just committed for those of others."""
-        if self._store.dialect == "postgresql":
-            try:
-                self._marker = compute_nodes.marker(self._store)
-            except StoreUnavailable:  # the commit has succeeded all the same
-                self._marker = None
+    def last_seq(self, conn: Connection) -> int:
+        """Return the number of the last event of the workflow, right after `update`."""
+        if conn.dialect == "postgresql":
+            return self.news.last_seq
+        return last_event(conn, self._maker.context.workflow_id)
 
     def _read(self, conn: Connection) -> None:
         workflow_id = self._maker.context.workflow_id
@@ -137,13 +139,24 @@ class SharedState:
             self.is_archived = flags.is_archived
             self._follow(orders)
             self._count_others(conn)
-            self.is_only_runner = len(compute_nodes.active(conn, workflow_id)) <= 1
+            self._follow_runners(conn)
 
     def _follow(self, orders: NodeOrders) -> None:
         """Take over what users have requested of this runner."""
         self.stop_requested = orders.stop_requested or ("graceful" if self.is_archived else None)
         self._pool.resize(num_cpus=orders.num_cpus, memory=orders.memory)
         self.max_parallel_jobs = orders.options.get("max_parallel_jobs")
+
+    def _follow_runners(self, conn: Connection) -> None:
+        """Take into account which other runners the workflow has."""
+        location = self._node.location
+        runners = compute_nodes.active(conn, self._maker.context.workflow_id)
+        others = [one for one in runners if one.id != self._node.node_id]
+        self.runners = 1 + len(others)
+        self.news.has_neighbors = any((one.location or one.hostname) == location for one in others)
+        # On SQLite, others' progress is news, and prefetched jobs do not start while there are any.
+        shares = self.news.has_neighbors if conn.dialect == "postgresql" else bool(others)
+        self.may_prefetch = not shares
 
     def _count_others(self, conn: Connection) -> None:
         """Count in the pool what the jobs of other runners hold."""

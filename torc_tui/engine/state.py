@@ -17,6 +17,7 @@ from torc_tui.engine.start_backoff import StartBackoff
 from torc_tui.model import Allocation, AttemptKey, Cause
 from torc_tui.records import dataclass, field
 from torc_tui.resources.pool import Pool
+from torc_tui.store.compute_nodes import HeldAttempt
 from torc_tui.store.database import Store
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import HeldElsewhere, ReadyJob
@@ -51,6 +52,9 @@ class Prefetched:
     def __init__(self) -> None:
         self.jobs: list[ReadyJob] = []
         self.since = 0.0
+        self.expires = 0.0
+        """Until when they may start, by the monotonic clock, which also counts while this process
+        is stopped: later, another runner may have them."""
         self._typical: float | None = None
 
     def learn(self, seconds: float) -> None:
@@ -187,7 +191,12 @@ class RunnerState:
         """Return whether this runner may hold and start prefetched jobs."""
         if self.options.source.follows_failures:
             return False
-        return self.may_claim() and self.backoff.cap is None
+        return self.shared.may_prefetch and self.may_claim() and self.backoff.cap is None
+
+    def ends_in_time(self, job: ReadyJob | HeldAttempt, now: float) -> bool:
+        """Return whether a job that starts now would end before the run must end."""
+        requirements = self.context.requirements[job.requirement_id]
+        return self.options.deadline.allows(requirements.runtime, now)
 
     def release(self, job_id: int) -> InFlight | None:
         """Forget the attempt of a job and give its resources back; None if it holds none."""

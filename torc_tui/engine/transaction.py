@@ -29,7 +29,7 @@ from torc_tui.store import fingerprints, run_context, scheduling, sql, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow, follow_canaries
-from torc_tui.store.event_log import append, last_event
+from torc_tui.store.event_log import append
 from torc_tui.store.scheduling import HeldJob, ReadyJob
 
 _NO_OUTPUTS = OutputCheck()
@@ -61,6 +61,8 @@ class StepTransaction:
         self.prefetched: list[ReadyJob] | None = None
         """The prefetched jobs after the commit; None when they stay as they are."""
         self.events: list[Event] = []
+        self.last_seq = 0
+        """The number of the last event of the workflow after the commit."""
         self.records: list[Record] = []
         """What the recording thread completes after the commit."""
         self.undecided: list[int] = []
@@ -76,6 +78,7 @@ class StepTransaction:
         self._placer = placer
         self._reports = reports
         self._now = now
+        self._was_outdated = True
         self._held: dict[int, HeldJob] = {}
         self._seen: Mapping[AttemptKey, Seen | None] = {}
         self._fingerprints: list[tuple[int, Fingerprint]] = []
@@ -94,12 +97,13 @@ class StepTransaction:
         state.shared.update()
         if state.shared.gone_reason:
             return
-        state.last_seq = last_event(conn, state.context.workflow_id)
+        state.last_seq = self.last_seq = state.shared.last_seq(conn)
         self._read_held_jobs(conn)
         self._record_starts(conn)
         self._record_ends(conn, outputs)
         self._record_series(conn)
         self._unclaim_not_started(conn)
+        self._was_outdated = state.shared.has_news
         self._resume_interrupted(conn)
         self._write_decisions(conn)
         self._follow_canaries(conn)
@@ -251,10 +255,20 @@ class StepTransaction:
         claims.claim(conn)
         claims.prefetch(conn)
         self.prefetched = claims.prefetched
-        self._state.next_retry = conn.value(
-            sql.NEXT_RETRY, workflow_id=self._state.context.workflow_id, now=self._now
-        )
         self._rows += claims.rows
+        self._read_next_retry(conn)
+
+    def _read_next_retry(self, conn: Connection) -> None:
+        """Read when the next delayed attempt may start, if that may have changed."""
+        state = self._state
+        if (
+            self._was_outdated
+            or state.next_retry is not None
+            or any(one.not_before is not None for one in self.ended)
+        ):
+            state.next_retry = conn.value(
+                sql.NEXT_RETRY, workflow_id=state.context.workflow_id, now=self._now
+            )
 
     def _append_events(self, conn: Connection) -> None:
         """Append the events of the step, and the end of the workflow if it is complete."""
@@ -273,6 +287,14 @@ class StepTransaction:
             self._rows.append(("workflow_completed", None, data))
         if self._rows:
             self.events = append_events(conn, workflow_id, self._rows, self._now)
+            self.last_seq = self.events[-1].seq
+        self._notify_neighbors(conn)
+
+    def _notify_neighbors(self, conn: Connection) -> None:
+        """Wake the runners that share the location when resources become free there."""
+        state = self._state
+        if self.ended and state.shared.news.has_neighbors and conn.dialect == "postgresql":
+            conn.send(sql.NOTIFY_RUNNERS, payload=state.node.location)
 
 
 def _notice(node_id: int, reason: Reason) -> EventRow:

@@ -90,6 +90,12 @@ class Executor(Protocol):
     def wake(self) -> None:
         """End the present `wait`, or the next one; for any thread and for signal handlers."""
 
+    def watch(self, descriptor: int) -> None:
+        """End a later `wait` once, as soon as this descriptor can be read.
+
+        It replaces an earlier one. Its owner may close it.
+        """
+
     def discard(self, exit_files: Sequence[str]) -> None:
         """Take exit files of attempts whose end is recorded: remove or reuse them."""
 

@@ -34,6 +34,8 @@ class Children(Generic[K]):
         self._ended: deque[K] = deque()
         self._polled: dict[K, Callable[[], bool]] = {}
         self._closed = threading.Event()
+        self._watched = -1
+        """A copy of the descriptor to be watched, so that its owner may close it at any time."""
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
@@ -80,6 +82,9 @@ class Children(Generic[K]):
         for item, _ in self._selector.select(timeout):
             if item.data is None:
                 woken = True
+                if item.fd == self._watched:
+                    self._unwatch()
+                    continue
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._reader, 4096)
             else:
@@ -89,6 +94,20 @@ class Children(Generic[K]):
         while self._ended:
             ended.append(self._ended.popleft())
         return ended, woken
+
+    def watch(self, descriptor: int) -> None:
+        """End a later wait once, like `wake`, as soon as this can be read."""
+        self._unwatch()
+        with contextlib.suppress(OSError):  # no more descriptors: the caller looks now and then
+            self._watched = os.dup(descriptor)
+            self._selector.register(self._watched, selectors.EVENT_READ, None)
+
+    def _unwatch(self) -> None:
+        if self._watched >= 0:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(self._watched)
+            os.close(self._watched)
+            self._watched = -1
 
     def _poll(self) -> None:
         for key in [key for key, runs in self._polled.items() if not runs()]:
@@ -105,6 +124,7 @@ class Children(Generic[K]):
         if self._closed.is_set():
             return
         self._closed.set()
+        self._unwatch()
         self._selector.close()
         fds = (self._reader, self._writer, *self._fds.values())
         self._reader = self._writer = -1

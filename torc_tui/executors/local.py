@@ -173,6 +173,10 @@ class LocalExecutor:
         """End the present ``wait``, or the next one."""
         self._children.wake()
 
+    def watch(self, descriptor: int) -> None:
+        """End a later ``wait`` once, as soon as this can be read."""
+        self._children.watch(descriptor)
+
     def _take(self) -> list[Report]:
         reports: list[Report] = []
         while self._reports:

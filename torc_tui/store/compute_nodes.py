@@ -19,7 +19,6 @@ from torc_tui.resources.machine_identity import this_machine
 from torc_tui.resources.process_identity import process_started
 from torc_tui.store import job_definitions, sql
 from torc_tui.store.connection import Connection
-from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.encoding import dumps
 from torc_tui.store.prepared import StatementRow
@@ -234,15 +233,3 @@ def skip_attempts(conn: Connection, job_ids: Iterable[int]) -> list[EventRow]:
         attempt = conn.value(sql.SKIP_ATTEMPT, job_id=job_id)
         rows.append(("job_ready", job_id, {"attempt": attempt}))
     return rows
-
-
-def marker(store: Store) -> tuple[int, ...]:
-    """Return values that change when others have written.
-
-    On SQLite this takes 3 µs, and writes of this thread do not count.
-    """
-    conn = store.connection()
-    if conn.dialect == "sqlite":
-        return (conn.data_version(),)
-    row = conn.one(sql.LAST_EVENTS)
-    return (int(row.last_seq or 0), row.workflows) if row is not None else ()

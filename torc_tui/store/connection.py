@@ -35,12 +35,13 @@ if TYPE_CHECKING:
 
 
 _ALL, _FIRST, _CHANGED = methodcaller("fetchall"), methodcaller("fetchone"), attrgetter("rowcount")
+_NOTHING = attrgetter("description")
 
 
 class Connection:
     """A connection to a database, in autocommit mode outside of `read` and `write`."""
 
-    __slots__ = ("_used", "closed", "dialect", "place", "raw", "writing")
+    __slots__ = ("_pipelines", "_used", "closed", "dialect", "pipeline", "place", "raw", "writing")
 
     def __init__(self, raw: Dbapi, place: str) -> None:
         """Wrap the driver's connection ``raw`` to ``place``, a path or a conninfo."""
@@ -49,6 +50,9 @@ class Connection:
         self.dialect = "sqlite" if drivers.is_sqlite(raw) else "postgresql"
         self.closed = False
         self.writing = False
+        self.pipeline: Any = None
+        """The pipeline of a transaction that is `pipelined`, until its end or a bulk insert."""
+        self._pipelines: Any = None
         self._used = used[self.dialect]
 
     # -- statements
@@ -84,7 +88,17 @@ class Connection:
 
     def execute(self, statement: Callable[P, R], /, *_: P.args, **values: P.kwargs) -> int:
         """Execute a statement that returns no rows; return the number of rows it changed."""
-        return int(self._run(statement, values, _CHANGED)[1])
+        read = _CHANGED if self.pipeline is None else self._changed
+        return int(self._run(statement, values, read)[1])
+
+    def _changed(self, cursor: Any) -> int:
+        """Wait for the answer of the last statement of a pipeline."""
+        self.pipeline.sync()
+        return int(cursor.rowcount)
+
+    def send(self, statement: Callable[P, R], /, *_: P.args, **values: P.kwargs) -> None:
+        """Execute a statement whose answer does not matter; a pipeline does not wait for it."""
+        self._run(statement, values, _NOTHING)
 
     def many(self, statement: Callable[P, R], rows: Iterable[Mapping[str, Any]], /) -> None:
         """Execute a statement once for each of ``rows``, which hold its parameters by name."""
@@ -130,6 +144,7 @@ class Connection:
             if self.dialect == "sqlite":
                 self.raw.executemany(prepared.text, rows)
                 return
+            self.end_pipeline()  # COPY cannot be a part of one
             with self.raw.cursor() as cursor, cursor.copy(prepared.text) as copy:
                 for row in rows:
                     copy.write_row(row)
@@ -166,6 +181,11 @@ class Connection:
 
     # -- transactions
 
+    @property
+    def in_transaction(self) -> bool:
+        """Return whether a transaction is open, or has failed and is not rolled back."""
+        return self.pipeline is not None or drivers.in_transaction(self.raw)
+
     def read(self) -> Transaction:
         """Begin a transaction that sees one state of the database.
 
@@ -173,13 +193,30 @@ class Connection:
         """
         return Transaction(self, write=False)
 
-    def write(self) -> Transaction:
+    def write(self, *, pipelined: bool = False) -> Transaction:
         """Begin a transaction that may write: committed at the end, rolled back by an exception.
 
         Inside an open transaction, it is a part of that one. Keep it short: on SQLite, nobody else
-        can write meanwhile.
+        can write meanwhile. A ``pipelined`` transaction waits for the answers of PostgreSQL only
+        where rows are read: an error may come out of a later statement.
         """
-        return Transaction(self, write=True)
+        return Transaction(self, write=True, pipelined=pipelined)
+
+    def begin_pipeline(self) -> None:
+        """Wait for the answers of PostgreSQL only where they matter."""
+        pipelines = self.raw.pipeline()
+        self.pipeline, self._pipelines = pipelines.__enter__(), pipelines
+
+    def end_pipeline(self, error: BaseException | None = None) -> None:
+        """Wait for all answers; after an ``error``, further errors are ignored."""
+        pipelines, self.pipeline, self._pipelines = self._pipelines, None, None
+        if pipelines is None:
+            return
+        try:
+            pipelines.__exit__(error and type(error), error, None)
+        except Exception:
+            if error is None:
+                raise
 
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""
@@ -204,23 +241,27 @@ class Connection:
 class Transaction:
     """``with connection.write() as conn:`` the connection inside a transaction."""
 
-    __slots__ = ("connection", "joined", "writes")
+    __slots__ = ("connection", "joined", "pipelined", "writes")
 
-    def __init__(self, connection: Connection, *, write: bool) -> None:
+    def __init__(self, connection: Connection, *, write: bool, pipelined: bool = False) -> None:
         self.connection = connection
         self.writes = write
         self.joined = False
+        self.pipelined = pipelined and connection.dialect == "postgresql"
 
     def __enter__(self) -> Connection:
         connection = self.connection
-        self.joined = drivers.in_transaction(connection.raw)
+        self.joined = connection.in_transaction
         if self.joined and self.writes and not connection.writing:
             raise RuntimeError("a transaction that reads is open: nothing can be written in it")
         if not self.joined:
             connection.writing = self.writes
             try:
+                if self.pipelined:
+                    connection.begin_pipeline()
                 drivers.begin(connection.raw, write=self.writes)
             except Exception as error:
+                connection.end_pipeline(error)
                 raise connection.translated(error) from error
         return connection
 
@@ -232,16 +273,26 @@ class Transaction:
             return
         if error is None and self.writes:
             try:
-                connection.raw.commit()
+                self._commit()
             except Exception as failure:
                 self._roll_back()
+                connection.end_pipeline(failure)
                 raise connection.translated(failure) from failure
             return
         self._roll_back()
+        connection.end_pipeline(error)
         if isinstance(error, Exception):
             translated = connection.translated(error)
             if translated is not error:
                 raise translated from error
+
+    def _commit(self) -> None:
+        connection = self.connection
+        if connection.pipeline is None:
+            connection.raw.commit()
+        else:  # libpq learns only at the end of a pipeline that a transaction is open
+            connection.raw.execute("COMMIT")
+            connection.end_pipeline()
 
     def _roll_back(self) -> None:
         try:

@@ -65,19 +65,19 @@ class Store:
             yield conn
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, pipelined: bool = False) -> Iterator[Connection]:
         """Begin a transaction that may write: committed at the end, rolled back by an exception.
 
-        Keep it short: on SQLite, nobody else can write meanwhile.
+        Keep it short: on SQLite, nobody else can write meanwhile. See `Connection.write`.
         """
         if self.read_only:
             raise StoreUnavailable(
                 f"the database {driver_errors.shown(self.place)} is open for reading only"
             )
         held = self.connection()
-        if connect.in_transaction(held.raw):
+        if held.in_transaction:
             raise RuntimeError("a transaction is already open in this thread")
-        with held.write() as conn:
+        with held.write(pipelined=pipelined) as conn:
             yield conn
 
     def connection(self) -> Connection:

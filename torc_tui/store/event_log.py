@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     """An event to append: (kind, job id, data)."""
 
 
+READY_MARK = "+"
+"""Precedes the workflow's id in notifications of jobs that are ready, and of nothing else."""
+
+
 def append(
     conn: Connection,
     workflow_id: int,
@@ -56,7 +60,18 @@ def append(
                 for seq, (kind, job_id, data) in enumerate(events, first)
             ],
         )
+        if conn.dialect == "postgresql" and (mark := _mark(events)) is not None:
+            conn.send(sql.NOTIFY_RUNNERS, payload=f"{mark}{workflow_id}")
     return last
+
+
+def _mark(events: Sequence[Entry]) -> str | None:
+    """Return with which mark to notify the runners; None if the events do not concern them."""
+    if any(kind not in sql.PROGRESS_EVENTS for kind, _, _ in events):
+        return ""
+    ready = {job_id for kind, job_id, _ in events if kind == "job_ready"}
+    claimed = {job_id for kind, job_id, _ in events if kind == "job_claimed"}
+    return None if ready <= claimed else READY_MARK
 
 
 def lock(conn: Connection, workflow_id: int) -> None:

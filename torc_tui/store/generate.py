@@ -126,7 +126,14 @@ def _wrapped(expression: str) -> list[str]:
 
 def _names(found: Iterable[CompiledStatement]) -> str:
     head = HEADER.format("Name the statements of the database.")
-    constants = [f"VERSION = {schema.VERSION}", f'CHANNEL = "{schema.CHANNEL}"']
+    constants = [
+        f"VERSION = {schema.VERSION}",
+        f'CHANNEL = "{schema.CHANNEL}"',
+        f'RUNNER_CHANNEL = "{schema.RUNNER_CHANNEL}"',
+        "PROGRESS_EVENTS = frozenset(\n    {",
+        *(f'        "{kind}",' for kind in schema.PROGRESS_EVENTS),
+        "    }\n)",
+    ]
     concerns: dict[str, list[str]] = {}
     for entry in found:
         concerns.setdefault(entry.concern, []).append(entry.name)
@@ -140,6 +147,8 @@ def _types(found: Sequence[CompiledStatement]) -> str:
         "",
         "VERSION: int",
         "CHANNEL: str",
+        "RUNNER_CHANNEL: str",
+        "PROGRESS_EVENTS: frozenset[str]",
         'R = TypeVar("R")',
         "",
         "class BulkInsert: ...",

@@ -75,3 +75,17 @@ def ready_jobs(conn: Connection, of: ReadyOf, resource_class: int, limit: int) -
         resource_class=resource_class,
         limit=limit,
     )
+
+
+def number(conn: Connection, of: ReadyOf, limit: int) -> int:
+    """Return how many jobs are ready, at most ``limit``."""
+    if of.label_sets is None:
+        return int(conn.value(sql.READY_NUMBER, workflow_id=of.workflow_id, limit=limit))
+    return int(
+        conn.value(
+            sql.READY_LABELED_NUMBER,
+            workflow_id=of.workflow_id,
+            label_sets=of.label_sets,
+            limit=limit,
+        )
+    )

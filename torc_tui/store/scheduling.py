@@ -65,8 +65,8 @@ def lock(conn: Connection, workflow_id: int, location: str) -> None:
     SQLite has one writer at a time.
     """
     if conn.dialect == "postgresql":
-        conn.execute(sql.LOCK_WORKFLOW, workflow_id=workflow_id)
-        conn.execute(sql.LOCK_LOCATION, name=f"torc:{location}")
+        conn.send(sql.LOCK_WORKFLOW, workflow_id=workflow_id)
+        conn.send(sql.LOCK_LOCATION, name=f"torc:{location}")
 
 
 # -- claiming --------------------------------------------------------------------------------------

@@ -44,6 +44,18 @@ VERSION = 5
 
 CHANNEL = "torc_event"
 """Channel of PostgreSQL's notifications of new events; the payload is the workflow's id."""
+RUNNER_CHANNEL = "torc_runner"
+"""Channel of what runners must read at once; the payload is the workflow's id, or a location."""
+PROGRESS_EVENTS = (
+    "job_claimed",
+    "job_started",
+    "job_completed",
+    "job_failed",
+    "job_ready",
+    "job_warning",
+    "user_data_updated",
+)
+"""Kinds of events that change nothing for the runners of other locations."""
 
 metadata = MetaData()
 

@@ -12,6 +12,8 @@ from torc_tui.status import JobStatus
 
 VERSION: int
 CHANNEL: str
+RUNNER_CHANNEL: str
+PROGRESS_EVENTS: frozenset[str]
 R = TypeVar("R")
 
 class BulkInsert: ...
@@ -30,7 +32,7 @@ def ACTIVE_ATTEMPTS(*, workflow_id: int) -> ActiveAttemptsRow: ...
 class ActiveNodesRow(NamedTuple):
     id: int; workflow_id: int; hostname: str; boot_id: str; pid: int; process_started: int
     machine_id: str | None; pid_namespace: str | None; heartbeat_at: float; heartbeats: int
-    lease_seconds: float | None; options: str
+    lease_seconds: float | None; options: str; location: str | None
 def ACTIVE_NODES(*, workflow_id: int) -> ActiveNodesRow: ...
 def ADD_EVENT(
     *, workflow_id: int, seq: int, timestamp: float, kind: str, job_id: int | None, data: str |
@@ -515,9 +517,6 @@ def LABEL_SETS(*, workflow_id: int) -> LabelSetsRow: ...
 class LastAllocationRow(NamedTuple):
     allocation: str | None; compute_node_id: int | None
 def LAST_ALLOCATION(*, job_id: int) -> LastAllocationRow: ...
-class LastEventsRow(NamedTuple):
-    last_seq: int | None; workflows: int
-def LAST_EVENTS() -> LastEventsRow: ...
 class LastSuccessRow(NamedTuple):
     attempt_id: int; started_at: float; ended_at: float; compute_node_id: int | None
     output_dir: str | None
@@ -582,6 +581,9 @@ def NEXT_RUN(*, workflow_id: int) -> NextRunRow: ...
 class NodeOrdersRow(NamedTuple):
     is_active: bool; stop_requested: str | None; num_cpus: int; memory: int; options: str
 def NODE_ORDERS(*, node_id: int) -> NodeOrdersRow: ...
+class NotifyRunnersRow(NamedTuple):
+    payload: str | None
+def NOTIFY_RUNNERS(*, payload: str) -> NotifyRunnersRow: ...
 class NumberedJobsRow(NamedTuple):
     name: str
 def NUMBERED_JOBS(*, workflow_id: int) -> NumberedJobsRow: ...
@@ -619,6 +621,10 @@ def READY_JOBS(
 def READY_LABELED_JOBS(
     *, workflow_id: int, label_sets: str, resource_class: int, now: float, limit: int
 ) -> ReadyJobsRow: ...
+def READY_LABELED_NUMBER(*, workflow_id: int, label_sets: str, limit: int) -> ReadyNumberRow: ...
+class ReadyNumberRow(NamedTuple):
+    number: int
+def READY_NUMBER(*, workflow_id: int, limit: int) -> ReadyNumberRow: ...
 def READY_REQUESTS(*, workflow_id: int) -> SoonRequestsRow: ...
 def REARM_ACTION(*, action_id: int) -> None: ...
 class RecordsOfGroupRow(NamedTuple):
@@ -678,6 +684,11 @@ class RunnersOfLocationRow(NamedTuple):
     heartbeat_at: float; node_name: str | None; allocation_id: int | None
 def RUNNERS_OF_LOCATION(*, location: str) -> RunnersOfLocationRow: ...
 def RUNNERS_OF_WORKFLOW(*, workflow_id: int) -> RunnersOfLocationRow: ...
+class RunnerNewsRow(NamedTuple):
+    last_seq: int; is_news: bool | None; neighbors: int | None
+def RUNNER_NEWS(
+    *, workflow_id: int, after: int, any_kind: bool, location: str, node_id: int
+) -> RunnerNewsRow: ...
 class RunningAttemptsRow(NamedTuple):
     id: int; attempt_id: int; compute_node_id: int | None; status: JobStatus
     started_at: float | None; allocation: str | None

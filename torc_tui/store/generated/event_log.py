@@ -32,6 +32,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "{job_id}"}, {"id": "event.seq"})),
     "LOCK_WORKFLOW": ("SELECT workflow.id FROM workflow WHERE workflow.id = ?1", "workflow_id",
         "id"),
+    "NOTIFY_RUNNERS": ("SELECT ?1 AS payload", "payload", "payload"),
     "SUSPENSIONS": ("SELECT event.job_id, event.kind, event.timestamp FROM event WHERE "
         "event.workflow_id = ?1 AND event.kind IN ('job_suspended', 'job_resumed') ORDER BY "
         "event.seq", "workflow_id", "job_id kind timestamp"),
@@ -43,6 +44,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
 # statements that differ for PostgreSQL
 POSTGRESQL: dict[str, str] = {
     "LOCK_WORKFLOW": "SELECT workflow.id FROM workflow WHERE workflow.id = ?1 FOR UPDATE",
+    "NOTIFY_RUNNERS": "SELECT pg_notify('torc_runner', ?1) AS payload",
     "TAKE_SEQS": "UPDATE workflow SET last_seq=(workflow.last_seq + ?1) WHERE workflow.id = ?2 "
         "RETURNING last_seq, pg_notify('torc_event', CAST(id AS TEXT)) AS pg_notify_1",
 }

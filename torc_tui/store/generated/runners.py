@@ -10,10 +10,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "ACTIVE_NODES": ("SELECT compute_node.id, compute_node.workflow_id, compute_node.hostname, "
         "compute_node.boot_id, compute_node.pid, compute_node.process_started, "
         "compute_node.machine_id, compute_node.pid_namespace, compute_node.heartbeat_at, "
-        "compute_node.heartbeats, compute_node.lease_seconds, compute_node.options FROM "
-        "compute_node WHERE compute_node.is_active AND compute_node.workflow_id = ?1 ORDER BY "
-        "compute_node.id", "workflow_id", "id workflow_id hostname boot_id pid process_started "
-        "machine_id pid_namespace heartbeat_at heartbeats lease_seconds options:json"),
+        "compute_node.heartbeats, compute_node.lease_seconds, compute_node.options, "
+        "compute_node.location FROM compute_node WHERE compute_node.is_active AND "
+        "compute_node.workflow_id = ?1 ORDER BY compute_node.id", "workflow_id", "id "
+        "workflow_id hostname boot_id pid process_started machine_id pid_namespace heartbeat_at "
+        "heartbeats lease_seconds options:json location"),
     "HEARTBEAT": ("UPDATE compute_node SET heartbeat_at=?1, heartbeats=(compute_node.heartbeats "
         "+ 1) WHERE compute_node.id = ?2", "heartbeat_at node_id"),
     "HELD_ATTEMPTS": ("SELECT job.id AS job_id, job.name, job.attempt_id, job.status, job.pid, "
@@ -52,8 +53,6 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         None, "ended_at": None, "machine_id": None, "pid_namespace": None, "location": None,
         "node_name": None, "allocation_id": None, "ends_at": None, "heartbeats": 0,
         "lease_seconds": None, "labels": None}),
-    "LAST_EVENTS": ("SELECT sum(workflow.last_seq) AS last_seq, count(*) AS workflows FROM "
-        "workflow", "", "last_seq workflows"),
     "LEAVE": ("UPDATE compute_node SET is_active=false, heartbeat_at=?1, ended_at=?2 WHERE "
         "compute_node.id = ?3 AND compute_node.is_active", "heartbeat_at ended_at node_id"),
     "LOST_ATTEMPTS": ("SELECT result.reason FROM result WHERE result.job_id = ?1 AND "
@@ -85,6 +84,16 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "compute_node.id", "workflow_id", "node_id workflow_id hostname location pid num_cpus "
         "memory gpus:json options:json labels:json started_at heartbeat_at node_name "
         "allocation_id"),
+    "RUNNER_NEWS": ("SELECT workflow.last_seq, EXISTS (SELECT * FROM event WHERE "
+        "event.workflow_id = ?1 AND event.seq > ?2 AND (?3 OR (event.kind NOT IN "
+        "('job_claimed', 'job_started', 'job_completed', 'job_failed', 'job_ready', "
+        "'job_warning', 'user_data_updated')))) AS is_news, (SELECT "
+        "coalesce(sum(other.last_seq), 0) AS coalesce_1 FROM workflow AS other WHERE other.id "
+        "IN (SELECT compute_node.workflow_id FROM compute_node WHERE compute_node.is_active AND "
+        "coalesce(compute_node.location, compute_node.hostname) = ?4 AND compute_node.id != ?5 "
+        "AND compute_node.workflow_id != ?1)) AS neighbors FROM workflow WHERE workflow.id = "
+        "?1", "workflow_id after any_kind:boolean location node_id", "last_seq is_news:boolean "
+        "neighbors"),
     "SAVE_HOST_VALUE": ("INSERT INTO meta (\"key\", value) VALUES (?1, ?2) ON CONFLICT "
         "(\"key\") DO UPDATE SET value = excluded.value", "key value"),
     "SET_NODE_GPUS": ("UPDATE compute_node SET gpus=?1 WHERE compute_node.id = ?2", "gpus:json "

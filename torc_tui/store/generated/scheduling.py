@@ -81,6 +81,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "invocation_script attempt_id retries priority requirement_id env:json stdio:json "
         "options:json input_files output_files input_user_data output_user_data "
         "require_user_data:boolean failure_handler_id resource_class lost spawn:json"),
+    "READY_LABELED_NUMBER": ("SELECT count(*) AS number FROM (SELECT job.id AS id FROM job "
+        "WHERE job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.labels IS NOT "
+        "NULL AND job.labels IN (SELECT listed.value FROM json_each(?2) AS listed) LIMIT ?3) AS "
+        "anon_1", "workflow_id label_sets limit", "number"),
+    "READY_NUMBER": ("SELECT count(*) AS number FROM (SELECT job.id AS id FROM job WHERE "
+        "job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.labels IS NULL LIMIT "
+        "?2) AS anon_1", "workflow_id limit", "number"),
     "SET_FILE_TIMES": ("UPDATE file SET st_mtime=?1, st_size=?2 WHERE file.id = ?3", "st_mtime "
         "st_size file_id"),
     "START": ("UPDATE job SET status=4, pid=?1, process_started=?2, started_at=?3 WHERE "
@@ -109,4 +116,8 @@ POSTGRESQL: dict[str, str] = {
         "any(array((SELECT CAST(json_array_elements_text(CAST(?2 AS JSON)) AS TEXT) AS value))) "
         "AND job.resource_class = ?3 AND (job.not_before IS NULL OR job.not_before <= ?4) ORDER "
         "BY job.priority DESC, job.id LIMIT ?5",
+    "READY_LABELED_NUMBER": "SELECT count(*) AS number FROM (SELECT job.id AS id FROM job WHERE "
+        "job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.labels IS NOT NULL "
+        "AND job.labels = any(array((SELECT CAST(json_array_elements_text(CAST(?2 AS JSON)) AS "
+        "TEXT) AS value))) LIMIT ?3) AS anon_1",
 }

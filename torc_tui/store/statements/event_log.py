@@ -8,7 +8,7 @@ from sqlalchemy import Text, cast, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from torc_tui.status import HAS_RESULT
-from torc_tui.store.schema import CHANNEL, counter, event, job, workflow
+from torc_tui.store.schema import CHANNEL, RUNNER_CHANNEL, counter, event, job, workflow
 from torc_tui.store.statements.terms import (
     ByDialect,
     Paged,
@@ -45,6 +45,12 @@ TAKE_SEQS = ByDialect(
 )
 """Number new events; the lock of the workflow's row orders them."""
 ADD_EVENT = added(event)
+_payload = param("payload", Text())
+NOTIFY_RUNNERS = ByDialect(
+    select(_payload.label("payload")),
+    select(func.pg_notify(literal_column(f"'{RUNNER_CHANNEL}'"), _payload).label("payload")),
+)
+"""Wake the runners of a workflow, or of a location; runners on SQLite see any write."""
 
 WORKFLOW_EXISTS = select(workflow.c.id).where(of_workflow(workflow))
 LOCK_WORKFLOW = WORKFLOW_EXISTS.with_for_update()

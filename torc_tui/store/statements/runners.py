@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import Text, and_, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from torc_tui.status import HELD, JobStatus
-from torc_tui.store.schema import allocation, compute_node, job, meta, result, workflow
+from torc_tui.store.schema import (
+    PROGRESS_EVENTS,
+    allocation,
+    compute_node,
+    event,
+    job,
+    meta,
+    result,
+    workflow,
+)
 from torc_tui.store.statements.terms import (
     Bulk,
     ByDialect,
@@ -66,7 +75,7 @@ WORKFLOW_OF_NODE = select(compute_node.c.workflow_id).where(_one)
 ACTIVE_NODES = pick(
     compute_node,
     "id workflow_id hostname boot_id pid process_started machine_id pid_namespace "
-    "heartbeat_at heartbeats lease_seconds options",
+    "heartbeat_at heartbeats lease_seconds options location",
     compute_node.c.is_active,
     of_workflow(compute_node),
 ).order_by(compute_node.c.id)
@@ -101,9 +110,31 @@ SKIP_ATTEMPT = (
     )
     .returning(job.c.attempt_id)
 )
-LAST_EVENTS = select(
-    func.sum(workflow.c.last_seq).label("last_seq"), func.count().label("workflows")
+_mine = param("workflow_id")
+_neighbors = select(compute_node.c.workflow_id).where(
+    compute_node.c.is_active,
+    _location == param("location", Text()),
+    compute_node.c.id != _node_id,
+    compute_node.c.workflow_id != _mine,
 )
+_other = workflow.alias("other")
+_any = param("any_kind", compute_node.c.is_active.type)
+RUNNER_NEWS = select(
+    workflow.c.last_seq,
+    exists()
+    .where(
+        event.c.workflow_id == _mine,
+        event.c.seq > param("after"),
+        or_(_any, event.c.kind.not_in(PROGRESS_EVENTS)),
+    )
+    .label("is_news"),
+    select(func.coalesce(func.sum(_other.c.last_seq), 0))
+    .where(_other.c.id.in_(_neighbors))
+    .scalar_subquery()
+    .label("neighbors"),
+).where(of_workflow(workflow))
+"""The last event of a workflow; whether an event after ``after`` concerns a runner, of any kind or
+besides progress; a number that changes with the other workflows at its location."""
 
 # -- what runners hold of a machine ----------------------------------------------------------------
 

@@ -81,6 +81,13 @@ def _ready_jobs(condition: ColumnElement[bool]) -> Select[Any]:
     )
 
 
+def _number(condition: ColumnElement[bool]) -> Select[Any]:
+    some = select(job.c.id).where(condition).limit(param("limit")).subquery()
+    return select(func.count().label("number")).select_from(some)
+
+
+READY_NUMBER = _number(_unlabeled)
+READY_LABELED_NUMBER = _number(_served)
 NEXT_CLASS = _classes(_unlabeled)
 READY_JOBS = _ready_jobs(_unlabeled)
 NEXT_LABELED_CLASS = _classes(_served)
