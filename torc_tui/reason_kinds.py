@@ -66,6 +66,9 @@ class Kind(StrEnum):
     RUNNER_SILENT = "runner_silent", "runner hostname quiet native_id"
     RUNNER_EXPIRED = "runner_expired", "runner hostname quiet native_id"
     RUNNER_LOST = "runner_lost", "runner hostname quiet workflow native_id"
+    # A runner requests the allocations in the place of a lost watcher, or cannot.
+    ALLOCATOR_TAKEN = "allocator_taken", "hostname"
+    NO_ALLOCATOR = "no_allocator", "hostname error"
     WAITS = "waits", "jobs more"
     WAITS_FOR_TURN = "waits_for_turn", "ahead"
     ATTEMPT = "attempt", "number of delay"
@@ -192,5 +195,6 @@ ABOUT_ALLOCATIONS = (
     *(Kind.ALLOCATION_LIMIT, Kind.GROUP_PAUSED, Kind.GROUP_WAITS, Kind.FUTILE, Kind.GROUP_REFUSED),
     *(Kind.ALLOCATION_QUEUED, Kind.ALLOCATION_STARTS, Kind.NO_ALLOCATION, Kind.WALLTIME_LEFT),
     *(Kind.RUNS_ON, Kind.ONE_NODE, Kind.DATABASE_UNFIT),
+    *(Kind.RUNS_ON, Kind.ALLOCATOR_TAKEN, Kind.NO_ALLOCATOR),
 )
 """Why jobs get no allocation of a cluster, which one they wait for, and where they run."""

@@ -75,7 +75,11 @@ class Submitter:
         for watcher in self._watchers:
             watcher.terminate()
             watcher.wait(DEADLINE)
-        wait_for(lambda: not self.site.sql("SELECT 1 FROM lease"), "all watchers end", interval=0.2)
+        wait_for(
+            lambda: not self.site.sql("SELECT 1 FROM lease WHERE holder <> ''"),
+            "all watchers end",
+            interval=0.2,
+        )
         for name in [one for one in self.site.slurm.environment if one.startswith("TORC_CLUSTER_")]:
             del self.site.slurm.environment[name]
 

@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 
 from tests.raw_sql import execute
+from tests.waiting import wait_for
 from torc_tui.clusters.base import ClusterRefused, ClusterSilent
 from torc_tui.clusters.fake import FakeCluster
 from torc_tui.engine.allocator import Allocator, AllocatorStep
-from torc_tui.errors import Refused
+from torc_tui.engine.standby_allocator import StandbyAllocator
+from torc_tui.errors import Refused, UsageError
 from torc_tui.model import Machine
 from torc_tui.operations import allocation_control as control
 from torc_tui.operations import allocation_requests, database_check, shared_file
 from torc_tui.operations import workflows as operations
-from torc_tui.operations.allocator_lease import LEASE_SECONDS, AllocatorLease
+from torc_tui.operations.allocator_lease import LEASE_SECONDS, VACANT, AllocatorLease
 from torc_tui.operations.database_check import NodeCheck
 from torc_tui.operations.submit_options import SubmitOptions
 from torc_tui.plan.resolve import resolve
@@ -29,6 +31,7 @@ from torc_tui.store import allocations, compute_nodes, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.feed import list_events
 from torc_tui.store.opening import file_system
+from torc_tui.wording import sentence
 from torc_tui.workflow_file.load import loads
 
 STAGES = """
@@ -523,3 +526,80 @@ def test_node_that_must_not_use_the_database(make: MakeSite) -> None:
     [(group, cause)] = site.step(10).paused.items()
     assert (group, cause["detail"]) == ("main", "no locks on n1")
     assert site.kinds()[-1] == "queue_group_paused"
+
+
+class Waits:
+    """Lets the clock of a site run while its allocator waits, and does something at a time."""
+
+    def __init__(self, site: Site, acts: dict[float, Callable[[], None]]) -> None:
+        self.site, self.acts, self.began = site, acts, site.now
+        self.reported: list[tuple[float, AllocatorStep]] = []
+
+    def __call__(self, seconds: float) -> None:
+        self.site.now += seconds
+        for at in [at for at in self.acts if self.site.now - self.began >= at]:
+            self.acts.pop(at)()
+
+    def report(self, done: AllocatorStep) -> None:
+        self.reported.append((self.site.now - self.began, done))
+
+
+def test_watcher_leaves_soon_after_a_cancellation(site: Site) -> None:
+    waits = Waits(
+        site,
+        {
+            3.0: lambda: operations.cancel_workflow(site.store, site.workflow_id) and None,
+            7.0: lambda: pytest.fail("the watcher stays"),
+        },
+    )
+    site.allocator.run(waits, waits.report)
+    assert waits.reported[-1][1].is_finished
+    assert waits.reported[-1][0] <= 5.0
+
+
+def test_runner_takes_the_place_of_a_lost_watcher(site: Site) -> None:
+    """Only the oldest runner, only after the lease has expired, and never after a user's stop."""
+    standby = StandbyAllocator(
+        site.store,
+        site.workflow_id,
+        "n1",
+        find_cluster=lambda: site.cluster,
+        monotonic=lambda: site.now,
+    )
+    assert standby.follow(is_oldest=True) == [], "no watcher was started"
+    site.step()
+    elsewhere(site)
+    assert standby.follow(is_oldest=True) == []
+    site.now += LEASE_SECONDS
+    assert standby.follow(is_oldest=False) == []
+    (told,) = standby.follow(is_oldest=True)
+    assert told.kind is Kind.ALLOCATOR_TAKEN
+    wait_for(lambda: holder(site).startswith("?") is False, "it has the lease")
+    assert standby.follow(is_oldest=True) == []
+    standby.close()
+    assert holder(site) == VACANT
+    assert site.another().step().holder is None, "the next one need not wait"
+
+
+def test_runner_that_cannot_request(site: Site) -> None:
+    def fail() -> Any:
+        raise UsageError("no batch system was found")
+
+    standby = StandbyAllocator(site.store, site.workflow_id, "n1", find_cluster=fail)
+    site.step()
+    site.allocator.vacate()
+    (told,) = standby.follow(is_oldest=True)
+    assert told.kind is Kind.NO_ALLOCATOR
+    assert "no batch system was found" in sentence(told)
+    assert standby.follow(is_oldest=True) == [], "it is said once"
+
+
+def holder(site: Site) -> str:
+    with site.store.read() as conn:
+        return str(execute(conn, "SELECT holder FROM lease")[0][0])
+
+
+def elsewhere(site: Site) -> None:
+    """Let a process of another machine hold the lease."""
+    with site.store.write() as conn:
+        execute(conn, "UPDATE lease SET holder = '?'")

@@ -42,13 +42,15 @@ def watch_workflow(call: Call, cluster: Cluster, workflow_id: int) -> int:
 
     def wait(seconds: float) -> None:
         if stop.wait(seconds):
+            allocator.vacate()
             raise KeyboardInterrupt
 
     try:
         allocator.run(wait, watcher.show)
     except KeyboardInterrupt:
         print_stderr(
-            f"no more allocations are requested; continue with `torc slurm watch {workflow_id}`"
+            "no more allocations are requested here;"
+            f" continue with `torc slurm watch {workflow_id}`"
         )
         return INTERRUPTED
     finally:

@@ -40,6 +40,10 @@ _AFTER_REQUEST = 120.0
 MOST_SECONDS = 300.0
 """Longest time between two looks at a cluster that does not answer."""
 _STANDBY_SECONDS = 5.0
+_LOOK_FOR_END_SECONDS = 1.0
+"""Time between two looks at the database whether the workflow was canceled or is complete."""
+_CANCELED_SECONDS = 2.0
+"""Time between two looks at the allocations of a canceled workflow, which end at once."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,6 +62,9 @@ class AllocatorStep:
     ended: list[int] = field(default_factory=list)
     paused: dict[str, Reason] = field(default_factory=dict)
     unserved: tuple[UnservedJobs, ...] = ()
+    is_canceled: bool = False
+    is_over: bool = False
+    """Whether the workflow needs no more allocations."""
     is_finished: bool = False
 
 
@@ -113,15 +120,31 @@ class Allocator:
                 report(done)
                 if done.is_finished:
                     return
-                left = done.pause
-                while left > 0 and not (left <= done.pause - SOON_SECONDS and self._is_due(done)):
-                    wait(min(left, _STANDBY_SECONDS))
-                    left -= _STANDBY_SECONDS
-                    if done.holder is None and self._lease.hold() is not None:
-                        break
+                self._wait(done, wait)
         finally:
             self.release()
             self._presence.release()
+
+    def _wait(self, done: AllocatorStep, wait: Callable[[float], None]) -> None:
+        """Wait for the next step; the lease is renewed meanwhile."""
+        left = done.pause
+        while left > 0:
+            slice_ = min(left, _STANDBY_SECONDS)
+            while slice_ > 0:
+                wait(min(slice_, _LOOK_FOR_END_SECONDS))
+                slice_ -= _LOOK_FOR_END_SECONDS
+                if not (done.holder or done.silent or done.is_over) and self._is_over():
+                    return
+            left -= _STANDBY_SECONDS
+            if done.holder is None and self._lease.hold() is not None:
+                return
+            if left <= done.pause - SOON_SECONDS and self._is_due(done):
+                return
+
+    def _is_over(self) -> bool:
+        """Return whether the workflow needs no more allocations."""
+        workflow = workflows.get_workflow(self._store, self._workflow_id)
+        return workflow.is_canceled or workflow.is_archived or is_complete(workflow.counts)
 
     def _is_due(self, done: AllocatorStep) -> bool:
         """Return whether the database gives a reason to take the next step earlier."""
@@ -135,8 +158,12 @@ class Allocator:
         return not workflow.is_paused and bool(plan.wanted or plan.surplus)
 
     def release(self) -> None:
-        """Let another process request the allocations."""
+        """Request no more allocations."""
         self._lease.release()
+
+    def vacate(self) -> None:
+        """Let another process request the allocations, such as a runner."""
+        self._lease.vacate()
 
     def _step(self, done: AllocatorStep) -> None:
         at = self._clock()
@@ -206,6 +233,7 @@ class Allocator:
         """Cancel what is left of a workflow without work."""
         waiting = allocation_control.open_allocations(self._store, self._workflow_id)
         canceled = workflows.get_workflow(self._store, self._workflow_id).is_canceled
+        done.is_over, done.is_canceled = True, canceled
         ids = [row.id for row in waiting if canceled or row.state != AllocationState.RUNNING.value]
         if ids:
             done.canceled = allocation_control.cancel_allocations(
@@ -235,6 +263,8 @@ class Allocator:
     def _pause(self, done: AllocatorStep) -> float:
         if done.silent is not None:
             return float(min(self._look_seconds * 2 ** (self._silences - 1), MOST_SECONDS))
+        if done.is_canceled:
+            return _CANCELED_SECONDS
         now = self._clock()
         is_new = self._requested_at is not None and now - self._requested_at < _AFTER_REQUEST
         return SOON_SECONDS if is_new or self._has_silent_runner(now) else self._look_seconds

@@ -26,6 +26,7 @@ from torc_tui.engine.run_summary import RemainingWork, RunSummary
 from torc_tui.engine.runner_gpus import RunnerGpus
 from torc_tui.engine.scripts import Scripts
 from torc_tui.engine.signaled_ends import SignaledEnds
+from torc_tui.engine.standby_allocator import StandbyAllocator
 from torc_tui.engine.state import EngineOptions
 from torc_tui.engine.stop_requests import Interrupts, StopRequests
 from torc_tui.engine.transaction import EventQueue
@@ -128,7 +129,10 @@ class Runner:
             store, self.context, joined.node.node_id, self.gpus.figures
         )
         self.host_use = HostUse(self.engine.state)
-        self.membership = Membership(self.engine, joined.process, host.allocation)
+        standby = None
+        if options.allocation is not None:  # `torc submit` has requested it
+            standby = StandbyAllocator(store, workflow_id, host.machine.hostname)
+        self.membership = Membership(self.engine, joined.process, host.allocation, standby)
         self._pending: list[Report] = []
         self._last_step = self._began
 

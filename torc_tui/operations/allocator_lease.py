@@ -22,6 +22,9 @@ from torc_tui.store.runner_liveness import process_runs
 LEASE_SECONDS = 30.0
 """Time without a change of the counter after which the lease is taken from its holder."""
 
+VACANT = ""
+"""The holder of a lease that any process may take."""
+
 
 class AllocatorLease:
     """The lease of the allocator of a workflow, as one process sees it."""
@@ -54,8 +57,24 @@ class AllocatorLease:
         with self._store.write() as conn:
             allocations.drop_lease(conn, self._name, self._holder)
 
+    def vacate(self) -> None:
+        """Ask another process to take the lease over."""
+        with self._store.write() as conn:
+            known = allocations.lease(conn, self._name)
+            if known is not None and known.holder == self._holder:
+                allocations.take_lease(conn, self._name, VACANT, known)
+
+    def is_abandoned(self) -> bool:
+        """Return whether the lease has a holder that is gone, so that this process should take it.
+
+        A lease that was given back, or never taken, is not abandoned.
+        """
+        with self._store.read() as conn:
+            known = allocations.lease(conn, self._name)
+        return known is not None and known.holder != self._holder and self._may_take(known)
+
     def _may_take(self, known: Lease) -> bool:
-        if known.holder == self._holder or _is_gone(known.holder):
+        if known.holder in (self._holder, VACANT) or _is_gone(known.holder):
             return True
         now = self._monotonic()
         if self._seen is None or self._seen[0] != known:

@@ -142,6 +142,15 @@ def ended_words(outcome: str) -> str:
 
 
 CLUSTER_SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
+    Kind.ALLOCATOR_TAKEN: lambda reason: (
+        f"the process that requested allocations is gone; the runner on {reason['hostname']}"
+        " requests them now"
+    ),
+    Kind.NO_ALLOCATOR: lambda reason: (
+        "the process that requested allocations is gone, and the runner on"
+        f" {reason['hostname']} cannot request any: {reason['error']};"
+        " continue with `torc slurm watch` on a login node"
+    ),
     Kind.NO_PARTITION: _no_partition,
     Kind.UNKNOWN_PARTITION: lambda reason: (
         f"there is no partition '{reason['name']}'; `torc hpc partitions` lists them"
