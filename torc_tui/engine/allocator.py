@@ -129,10 +129,10 @@ class Allocator:
         """Wait for the next step; the lease is renewed meanwhile."""
         left = done.pause
         while left > 0:
-            slice_ = min(left, _STANDBY_SECONDS)
-            while slice_ > 0:
-                wait(min(slice_, _LOOK_FOR_END_SECONDS))
-                slice_ -= _LOOK_FOR_END_SECONDS
+            part = min(left, _STANDBY_SECONDS)
+            while part > 0:
+                wait(min(part, _LOOK_FOR_END_SECONDS))
+                part -= _LOOK_FOR_END_SECONDS
                 if not (done.holder or done.silent or done.is_over) and self._is_over():
                     return
             left -= _STANDBY_SECONDS

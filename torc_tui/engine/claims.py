@@ -13,7 +13,7 @@ from torc_tui.engine.state import STALE_SECONDS, RunnerState
 from torc_tui.lifecycle.decide import RERUN, StatusChange
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
-from torc_tui.store import dependency_counters, ready_jobs, scheduling
+from torc_tui.store import dependency_counters, ready_jobs, scheduling, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.ready_jobs import ReadyOf
@@ -163,3 +163,12 @@ class JobClaims:
         self.rows += scheduling.claim(
             conn, state.node.node_id, state.context.run_id, state.maker.log_location, claimed
         )
+
+    def read_next_retry(self, conn: Connection, *, was_outdated: bool) -> None:
+        """Read when the next delayed attempt may start, if that may have changed."""
+        state = self._state
+        is_delayed = any(one.not_before is not None for one in self._ended)
+        if was_outdated or is_delayed or state.next_retry is not None:
+            state.next_retry = conn.value(
+                sql.NEXT_RETRY, workflow_id=state.context.workflow_id, now=self._now
+            )

@@ -44,7 +44,6 @@ from torc_tui.operations.file_states import FileStates, hash_limit
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.records import dataclass, field
 from torc_tui.resources.gpu_claims import JobEnd
-from torc_tui.resources.gpu_health import GpuEnd
 from torc_tui.resources.pool import Pool
 from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints
@@ -293,7 +292,7 @@ class Engine:
         flight = self.state.in_flight.pop(ended.exited.key.job_id)
         self.state.pool.give(flight.allocation, end=JobEnd(ended.exited.ended_at, flight.job.name))
         if flight.allocation.gpus:
-            self._note_gpu_end(flight, ended)
+            self.state.note_gpu_end(flight, ended)
         self.state.leave_ledger(flight.key, flight.allocation)
         self.state.prefetched.learn(ended.exited.ended_at - ended.exited.started_at)
         execution, stdio = self.state.context.execution, flight.job.stdio
@@ -301,17 +300,6 @@ class Engine:
         succeeded = ended.outcome.status is JobStatus.COMPLETED
         delete = succeeded and deletes_on_success(stdio, execution)
         self.ended_files.add(*files, delete_logs=delete)
-
-    def _note_gpu_end(self, flight: InFlight, ended: EndedAttempt) -> None:
-        """Record whether the job has failed, for the health of its GPUs."""
-        outcome, exited, quarantine = ended.outcome, ended.exited, self.state.quarantine
-        failed = outcome.status in (JobStatus.FAILED, JobStatus.PENDING_FAILED)
-        if quarantine is None or not (failed or outcome.status is JobStatus.COMPLETED):
-            return
-        uuids = tuple(grant.uuid for grant in flight.allocation.gpus)
-        lasted = exited.ended_at - exited.started_at
-        job = str(exited.key.job_id)
-        quarantine.ended(GpuEnd(uuids, job, not failed, lasted, exited.ended_at))
 
     def _abandon(self, exited: Sequence[Exited]) -> None:
         """Kill all jobs of a workflow that was deleted, reinitialized or taken from this runner."""

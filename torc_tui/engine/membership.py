@@ -29,7 +29,6 @@ class Membership:
         engine: Engine,
         process: compute_nodes.MachineProcess,
         allocation: ClusterAllocation | None = None,
-        standby: StandbyAllocator | None = None,
     ) -> None:
         self._engine = engine
         self._process = process
@@ -39,7 +38,8 @@ class Membership:
         self._adopter = Adopter(self._store, engine.maker, self._node_id, engine.executor)
         self._others = runner_liveness.HeartbeatWatch()
         self._allocations = AllocationWatch(allocation, engine.executor.wake)
-        self._standby = standby
+        self.standby: StandbyAllocator | None = None
+        """What requests allocations if the watcher is lost, in an allocation of `torc submit`."""
         self._last_heartbeat = time.monotonic()
 
     def is_heartbeat_due(self) -> bool:
@@ -84,8 +84,8 @@ class Membership:
         if watched.expired:
             for flight in self._adopter.take_expired(watched.expired, now):
                 self._engine.adopt(flight)
-        if self._standby is not None:
-            return [*watched.news, *self._standby.follow(is_oldest=rank == 0)]
+        if self.standby is not None:
+            return [*watched.news, *self.standby.follow(is_oldest=rank == 0)]
         return watched.news
 
     def adopt_unknown_jobs(self, now: float) -> None:
@@ -103,8 +103,8 @@ class Membership:
         A runner that fails while it holds jobs records nothing: it is found dead, and its jobs are
         adopted.
         """
-        if self._standby is not None:
-            self._standby.close()
+        if self.standby is not None:
+            self.standby.close()
         if self._engine.in_flight and not self._engine.shared.gone_reason:
             return
         try:

@@ -43,12 +43,12 @@ LOOK_SECONDS = 0.05
 """Time between two checks for what others have written on SQLite, where a check costs
 microseconds."""
 NOTIFIED_LOOK_SECONDS = 0.2
-"""The same on PostgreSQL, which wakes runners by notifications."""
+"""The same on PostgreSQL, which notifies."""
 GATHER_SECONDS = 0.04
 """Time for which a fresh start waits for more reports, so that it is recorded together with the end
 of a short job."""
 GATHER_SECONDS_SHARED = 0.1
-"""The same while other runners use the database, too: fewer and larger steps."""
+"""The same while there are other runners: fewer and larger steps."""
 GATHERED_REPORTS = 96
 """Number of reports after which none is waited for."""
 TICK_SECONDS = 0.1
@@ -129,10 +129,9 @@ class Runner:
             store, self.context, joined.node.node_id, self.gpus.figures
         )
         self.host_use = HostUse(self.engine.state)
-        standby = None
+        self.membership = Membership(self.engine, joined.process, host.allocation)
         if options.allocation is not None:  # `torc submit` has requested it
-            standby = StandbyAllocator(store, workflow_id, host.machine.hostname)
-        self.membership = Membership(self.engine, joined.process, host.allocation, standby)
+            self.membership.standby = StandbyAllocator(store, workflow_id, self.machine.hostname)
         self._pending: list[Report] = []
         self._last_step = self._began
 
@@ -269,11 +268,9 @@ class Runner:
                 self.executor.watch(descriptor)
             self._gather(every)
             now = self.clock()
-            if self._pending:
-                return
             if self.observer.live:
                 self.observer.tick(now)
-            if self._is_turn_due(now):
+            if self._pending or self._is_turn_due(now):
                 return
 
     def _is_turn_due(self, now: float) -> bool:

@@ -59,7 +59,7 @@ class StandbyAllocator:
         """Take the place of a lost watcher if this is the oldest runner; return what to tell."""
         if self.is_at_work or self._is_impossible or not is_oldest:
             return []
-        if not self._lease.is_abandoned():
+        if not self._lease.vacate_abandoned():
             return []
         try:
             cluster = self._cluster()

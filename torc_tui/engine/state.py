@@ -16,11 +16,13 @@ from torc_tui.engine.shared_state import NodeIdentity, SharedState
 from torc_tui.engine.start_backoff import StartBackoff
 from torc_tui.model import Allocation, AttemptKey, Cause
 from torc_tui.records import dataclass, field
+from torc_tui.resources.gpu_health import GpuEnd
 from torc_tui.resources.pool import Pool
+from torc_tui.status import JobStatus
 from torc_tui.store.compute_nodes import HeldAttempt
 from torc_tui.store.database import Store
 from torc_tui.store.run_context import RunContext
-from torc_tui.store.scheduling import HeldElsewhere, ReadyJob
+from torc_tui.store.scheduling import EndedAttempt, HeldElsewhere, ReadyJob
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -226,3 +228,14 @@ class RunnerState:
         self.cores.release(key.job_id)
         if self.ledger is not None and held.gpus:
             self.ledger.release(key)
+
+    def note_gpu_end(self, flight: InFlight, ended: EndedAttempt) -> None:
+        """Record whether the job has failed, for the health of its GPUs."""
+        outcome, exited, quarantine = ended.outcome, ended.exited, self.quarantine
+        failed = outcome.status in (JobStatus.FAILED, JobStatus.PENDING_FAILED)
+        if quarantine is None or not (failed or outcome.status is JobStatus.COMPLETED):
+            return
+        uuids = tuple(grant.uuid for grant in flight.allocation.gpus)
+        lasted = exited.ended_at - exited.started_at
+        job = str(exited.key.job_id)
+        quarantine.ended(GpuEnd(uuids, job, not failed, lasted, exited.ended_at))

@@ -256,19 +256,7 @@ class StepTransaction:
         claims.prefetch(conn)
         self.prefetched = claims.prefetched
         self._rows += claims.rows
-        self._read_next_retry(conn)
-
-    def _read_next_retry(self, conn: Connection) -> None:
-        """Read when the next delayed attempt may start, if that may have changed."""
-        state = self._state
-        if (
-            self._was_outdated
-            or state.next_retry is not None
-            or any(one.not_before is not None for one in self.ended)
-        ):
-            state.next_retry = conn.value(
-                sql.NEXT_RETRY, workflow_id=state.context.workflow_id, now=self._now
-            )
+        claims.read_next_retry(conn, was_outdated=self._was_outdated)
 
     def _append_events(self, conn: Connection) -> None:
         """Append the events of the step, and the end of the workflow if it is complete."""

@@ -64,14 +64,19 @@ class AllocatorLease:
             if known is not None and known.holder == self._holder:
                 allocations.take_lease(conn, self._name, VACANT, known)
 
-    def is_abandoned(self) -> bool:
-        """Return whether the lease has a holder that is gone, so that this process should take it.
+    def vacate_abandoned(self) -> bool:
+        """Vacate the lease if its holder is gone; return whether any process may take it now.
 
         A lease that was given back, or never taken, is not abandoned.
         """
         with self._store.read() as conn:
             known = allocations.lease(conn, self._name)
-        return known is not None and known.holder != self._holder and self._may_take(known)
+        if known is None or not self._may_take(known):
+            return False
+        if known.holder != VACANT:
+            with self._store.write() as conn:
+                allocations.take_lease(conn, self._name, VACANT, known)
+        return True
 
     def _may_take(self, known: Lease) -> bool:
         if known.holder in (self._holder, VACANT) or _is_gone(known.holder):
