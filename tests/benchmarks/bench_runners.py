@@ -1,7 +1,9 @@
-"""Several runners on one workflow in PostgreSQL, against one runner with as many slots on SQLite.
+"""Several runners on one workflow in PostgreSQL, against one runner with as many slots.
 
 The server is private: made with initdb in a folder of its own, on a socket there, without a port,
-and removed at the end. All runners are on this machine.
+and removed at the end. All runners are on this machine; by their environment, each of the several
+runs in an allocation of a cluster, and therefore at a location of its own. Measured is the time
+from the start of the first job to the end of the last.
 """
 
 from __future__ import annotations
@@ -20,8 +22,11 @@ from typing import Any
 
 from tests.benchmarks.measuring import TORC, Cost, environment, new_folder, output, spend
 from tests.benchmarks.rows import Rows, Skipped, against
+from tests.raw_sql import execute
+from torc_tui.store.database import Store
 
 RUNNERS = 4
+SLOTS = 2
 DEADLINE = 60.0
 PLAIN_USER = "nobody"
 """PostgreSQL refuses to run as root; then it runs as this user."""
@@ -56,7 +61,7 @@ def _server(programs: Path) -> Iterator[str]:
         options = ["-U", "torc", "-A", "trust", "-E", "UTF8", "--no-sync"]
         initdb = [str(programs / "initdb"), "-D", data, *options]
         subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, **setting)
-        options = ["-k", name, "-c", "listen_addresses=", "-c", "fsync=off"]
+        options = ["-k", name, "-c", "listen_addresses="]
         with open(f"{name}/log", "wb") as log:
             # A child, not a daemon: its CPU time is ours and not that of other processes.
             argv = [str(programs / "postgres"), "-D", data, *options]
@@ -79,14 +84,17 @@ def _wait_until_ready(server: subprocess.Popen[Any], data: Path) -> None:
         time.sleep(0.05)
 
 
-def _together(folder: Path, workflow: str, extra: dict[str, str]) -> Cost:
-    """Run a workflow with all runners at once, one slot each, until the last exits."""
-    slots = ["--num-cpus", str(RUNNERS), "--max-parallel-jobs", "1"]
-    argv = [TORC, "run", workflow, "--quiet", *slots]
-    full = environment(folder) | extra
-    begin = time.perf_counter()
-    setting: dict[str, Any] = {"cwd": folder, "env": full, "stdout": subprocess.DEVNULL}
-    children = [subprocess.Popen(argv, **setting) for _ in range(RUNNERS)]
+def _run(folder: Path, workflow: str, url: str, runners: int, slots: int) -> Cost:
+    """Run a workflow with all runners at once, until the last exits."""
+    argv = [TORC, "run", workflow, "--quiet", "--num-cpus", str(slots)]
+    setting: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL}
+    children = []
+    for number in range(runners):
+        full = environment(folder) | {"TORC_DATABASE": url}
+        if runners > 1:
+            full |= {"SLURM_JOB_ID": str(number + 1), "SLURMD_NODENAME": f"n{number + 1}"}
+            full |= {"SLURM_JOB_END_TIME": str(int(time.time()) + 3600)}
+        children.append(subprocess.Popen(argv, env=full, **setting))
     cpu = 0.0
     for child in children:
         _, status, used = os.wait4(child.pid, 0)
@@ -94,7 +102,16 @@ def _together(folder: Path, workflow: str, extra: dict[str, str]) -> Cost:
         cpu += used.ru_utime + used.ru_stime
     if any(child.returncode for child in children):
         raise RuntimeError(f"runners exited with {[child.returncode for child in children]}")
-    return Cost(time.perf_counter() - begin, cpu)
+    return Cost(_span(url, workflow), cpu)
+
+
+def _span(url: str, workflow: str) -> float:
+    with contextlib.closing(Store.open(url)) as store, store.read() as conn:
+        [(first, last)] = execute(
+            conn,
+            f"SELECT MIN(started_at), MAX(ended_at) FROM result WHERE workflow_id = {workflow}",
+        )
+    return float(last - first)
 
 
 def runners(root: Path, rounds: int, *, jobs: int = 1000) -> Rows:
@@ -106,20 +123,17 @@ def runners(root: Path, rounds: int, *, jobs: int = 1000) -> Rows:
     folder = new_folder(root, "runners")
     entry = {"name": "j_{i}", "command": "true", "parameters": {"i": f"1:{jobs}"}}
     (folder / "w.json").write_text(json.dumps({"name": "w", "jobs": [entry]}))
-    own, local = [], []
-    slots = ["--num-cpus", str(RUNNERS), "--max-parallel-jobs", str(RUNNERS)]
+    own, one = [], []
     with _server(programs) as url:
-        shared = {"TORC_DATABASE": url}
         for _ in range(rounds):
-            workflow = _create(folder, {})
-            local.append(spend([TORC, "run", workflow, "--quiet", *slots], folder))
-            workflow = _create(folder, shared)
-            own.append(_together(folder, workflow, shared))
-    return [against(what, "s", own, local, name="one local runner", budget=1.1)]
+            one.append(_run(folder, _create(folder, url), url, 1, RUNNERS * SLOTS))
+            own.append(_run(folder, _create(folder, url), url, RUNNERS, SLOTS))
+    return [against(what, "s", own, one, name="one runner", budget=1.1)]
 
 
-def _create(folder: Path, extra: dict[str, str]) -> str:
+def _create(folder: Path, url: str) -> str:
     """Create and initialize the workflow; return its id."""
+    extra = {"TORC_DATABASE": url}
     spend([TORC, "create", "w.json", "-f", "json"], folder, extra=extra)
     workflow = str(json.loads(output(folder))["id"])
     spend([TORC, "init", workflow], folder, extra=extra)

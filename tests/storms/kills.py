@@ -89,6 +89,9 @@ class Storm:
         text, _ = process.communicate(timeout=DEADLINE)
         return json.loads(text)
 
+    def close(self) -> None:
+        """End what serves all workflows: here nothing."""
+
     def write(self) -> None:
         """Write the workflow, as ``storm.yaml``."""
         (self.folder / "storm.yaml").write_text(WORKFLOW % JOBS)
@@ -184,10 +187,11 @@ def storm(
     """Run workflows until ``kills`` processes were killed; return what was found."""
     with tempfile.TemporaryDirectory(prefix="torc-storm-") as name:
         found = kind(Path(name), database or f"{name}/storm.db", seed)
-        while found.tally.kills.total() < kills:
-            found.workflow(kills)
-            if show:
-                print(found.tally, flush=True)
+        with contextlib.closing(found):
+            while found.tally.kills.total() < kills:
+                found.workflow(kills)
+                if show:
+                    print(found.tally, flush=True)
     return found.tally
 
 

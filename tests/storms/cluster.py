@@ -1,0 +1,242 @@
+"""Kill nodes, runners and servers of a private Slurm cluster at random, and check what is left.
+
+``python -m tests.storms.cluster --kills 100 [--seed N]`` submits workflows until that many things
+were killed: nodes (loss of power), runners (SIGKILL, or stopped for a while), the watcher, the
+controller of Slurm and the PostgreSQL server. Each job appends its number and attempt to a file
+when it starts and when it ends. At the end of each workflow every job is completed, no attempt has
+started or ended twice, and each attempt that has started is recorded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.cluster import NODES, SlurmCluster, why_not
+from tests.robust.conftest import OwnServer
+from tests.storms.kills import Storm, main
+from torc_tui.status import JobStatus
+
+JOBS = 200
+DEADLINE = 900.0
+"""Seconds after which a workflow that does not end counts as lost."""
+WORKFLOW = """
+name: storm
+resource_requirements:
+  - {name: small, num_cpus: 1, memory: 100m, runtime: PT5S}
+jobs:
+  - name: job_{i}
+    resource_requirements: small
+    command: >-
+      echo "start {i} $TORC_ATTEMPT_ID" >> ran;
+      sleep 0.$((RANDOM %% 10));
+      echo "end {i} $TORC_ATTEMPT_ID" >> ran
+    parameters: {i: "1:%d"}
+"""
+KINDS = ("node", "node", "runner", "runner", "pause", "watcher", "controller", "database")
+
+
+class ClusterStorm(Storm):
+    """Submits workflows to a cluster, and kills parts of it."""
+
+    def __init__(self, folder: Path, database: str, seed: int) -> None:
+        super().__init__(folder, database, seed)
+        self._parts = ExitStack()
+        self.server = self._parts.enter_context(_server())
+        self.cluster = self._parts.enter_context(_cluster())
+        self.environment = {
+            **self.environment,
+            **self.cluster.environment,
+            "TORC_DATABASE": self.server.url,
+            "TORC_CLUSTER__PROLOGUE": f"export TORC_GPU_LEDGER={folder}/ledger-$SLURMD_NODENAME",
+            "TORC_CLUSTER__POLL_SECONDS": "10",
+        }
+        self._repairs: list[tuple[float, Any]] = []
+        """(time, what to call): what was broken comes back then."""
+
+    def close(self) -> None:
+        """End the cluster and the server."""
+        self._parts.close()
+
+    def workflow(self, most: int) -> None:
+        """Run one workflow through kills, until there were ``most`` of them."""
+        (self.folder / "ran").unlink(missing_ok=True)
+        (self.folder / "storm.yaml").write_text(WORKFLOW % JOBS)
+        workflow = str(self.json("create", "storm.yaml")["id"])
+        end = time.monotonic() + DEADLINE
+        while not self.is_complete(workflow):
+            if time.monotonic() > end:
+                self.tally.faults.append(f"workflow {workflow} does not end")
+                break
+            self.submit(workflow)
+            pause = time.monotonic() + self.chance.uniform(2, 8)
+            while time.monotonic() < pause:
+                self.repair_due()
+                time.sleep(0.2)
+            if self.tally.kills.total() < most:
+                self.strike_cluster()
+        self.repair_due(everything=True)
+        self.check(workflow)
+        self.torc("cancel", workflow, "--yes")
+
+    def submit(self, workflow: str) -> None:
+        """Start a watcher where there is none, as a user would."""
+        if self.watcher() is None:
+            self.torc("submit", workflow, "--yes", "--max-nodes", str(NODES))
+
+    def watcher(self) -> int | None:
+        """Return the process of the watcher on the login node."""
+        for pid, words in _processes():
+            if b"slurm" in words and b"watch" in words and self._is_ours(pid):
+                return pid
+        return None
+
+    def runners(self) -> list[int]:
+        """Return the processes of the runners on all nodes."""
+        found = [pid for pid, words in _processes() if b"run" in words[1:4]]
+        return [pid for pid in found if self._is_ours(pid)]
+
+    def _is_ours(self, pid: int) -> bool:
+        with contextlib.suppress(OSError):
+            mine = f"SLURM_CONF={self.environment['SLURM_CONF']}".encode()
+            return mine in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return False
+
+    # -- kills -------------------------------------------------------------------------------------
+
+    def strike_cluster(self) -> None:
+        """Kill one part, and have it repaired after a while."""
+        kind = self.chance.choice(KINDS)
+        with contextlib.suppress(ProcessLookupError, IndexError):
+            getattr(self, f"kill_{kind}")()
+            self.tally.kills[kind] += 1
+
+    def _later(self, act: Any, least: float, most: float) -> None:
+        self._repairs.append((time.monotonic() + self.chance.uniform(least, most), act))
+
+    def repair_due(self, *, everything: bool = False) -> None:
+        """Repair what it is time for."""
+        now = time.monotonic()
+        due = [one for one in self._repairs if everything or one[0] <= now]
+        self._repairs = [one for one in self._repairs if one not in due]
+        for _, act in due:
+            act()
+
+    def _is_broken(self, name: str) -> bool:
+        return any(getattr(act, "__name__", "") == name for _, act in self._repairs)
+
+    def kill_node(self) -> None:
+        number = self.chance.randint(1, NODES)
+        self.cluster.kill_node(number)
+        self._later(lambda: self.cluster.start_node(number), 2, 15)
+
+    def kill_runner(self) -> None:
+        os.kill(self.chance.choice(self.runners()), signal.SIGKILL)
+
+    def kill_pause(self) -> None:
+        pid = self.chance.choice(self.runners())
+        os.kill(pid, signal.SIGSTOP)
+
+        def resume() -> None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+        self._later(resume, 1, 30)
+
+    def kill_watcher(self) -> None:
+        pid = self.watcher()
+        if pid is None:
+            raise ProcessLookupError
+        os.kill(pid, signal.SIGKILL)
+
+    def kill_controller(self) -> None:
+        if not self._is_broken("start_controller"):
+            self.cluster.stop_controller()
+            self._later(self.cluster.start_controller, 1, 10)
+
+    def kill_database(self) -> None:
+        if not self._is_broken("start"):
+            self.server.call("pg_ctl", "-w", "-m", "immediate", "stop")
+            self._later(self.server.start, 1, 8)
+
+    # -- checks ------------------------------------------------------------------------------------
+
+    def is_complete(self, workflow: str) -> bool:
+        """Return whether nothing is left to do; not while the database is away."""
+        return not self._is_broken("start") and super().is_complete(workflow)
+
+    def check(self, workflow: str) -> None:
+        """Compare what the jobs wrote with what the database says."""
+        tally, faults = self.tally, self.tally.faults
+        tally.workflows += 1
+        lines = Counter((self.folder / "ran").read_text().splitlines())
+        faults += [f"workflow {workflow}: {line} ×{n}" for line, n in lines.items() if n > 1]
+        attempts = {
+            (row["job_name"].removeprefix("job_"), str(row["attempt_id"])): row["status"]
+            for row in self.json("results", "list", workflow, "--all-runs")
+        }
+        started = {tuple(line.split()[1:]) for line in lines if line.startswith("start")}
+        ended = {tuple(line.split()[1:]) for line in lines if line.startswith("end")}
+        completed = Counter(job for (job, _), status in attempts.items() if status == "completed")
+        for key in sorted(started - set(attempts)):
+            faults.append(f"workflow {workflow}: attempt {key} has started and is not recorded")
+        for key, status in attempts.items():
+            if status == "completed" and key not in ended:
+                faults.append(f"workflow {workflow}: attempt {key} completed without its end")
+            if status == JobStatus.FAILED.word:
+                faults.append(f"workflow {workflow}: attempt {key} failed")
+        for number in map(str, range(1, JOBS + 1)):
+            tally.jobs += 1
+            tally.completed += completed[number]
+            if completed[number] != 1:
+                faults.append(f"workflow {workflow}: job_{number} completed {completed[number]} ×")
+
+
+def _processes() -> Iterator[tuple[int, list[bytes]]]:
+    for folder in Path("/proc").glob("[1-9]*"):
+        with contextlib.suppress(OSError):
+            yield int(folder.name), (folder / "cmdline").read_bytes().split(b"\0")
+
+
+@contextmanager
+def _cluster() -> Iterator[SlurmCluster]:
+    with tempfile.TemporaryDirectory(prefix="torc-slurm-", dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        cluster = SlurmCluster(Path(name))
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
+
+
+@contextmanager
+def _server() -> Iterator[OwnServer]:
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
+    entry = pwd.getpwnam("nobody")
+    plain = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    with tempfile.TemporaryDirectory(prefix="torc-pg-", dir="/tmp") as name:
+        os.chown(name, entry.pw_uid, entry.pw_gid)
+        server = OwnServer(Path(name), programs, plain)
+        server.call("initdb", "-U", "torc", "-A", "trust", "-E", "UTF8", "--no-sync")
+        server.start()
+        try:
+            yield server
+        finally:
+            server.call("pg_ctl", "-m", "immediate", "stop")
+
+
+if __name__ == "__main__":
+    if (reason := why_not()) is not None:
+        sys.exit(reason)
+    sys.exit(main(ClusterStorm, __doc__ or ""))
