@@ -54,6 +54,10 @@ CONNECT_SECONDS = 10
 """Time for which a server of PostgreSQL may take to accept a connection, unless the URL or
 PGCONNECT_TIMEOUT sets a limit."""
 
+IDLE_SECONDS = 30
+"""Time after which PostgreSQL ends a transaction whose program does nothing: it may be suspended,
+or its machine cut off, and other runners wait for its locks."""
+
 _SETTINGS = ("foreign_keys = ON", "synchronous = NORMAL")
 _DAMAGED = ("writable_schema = ON",)
 """Settings of SQLite. With the second, it reads a file that is shorter than its header says."""
@@ -156,13 +160,15 @@ def connect_postgresql(conninfo: str) -> Dbapi:
         ) from error
     try:
         limit = psycopg.conninfo.conninfo_to_dict(conninfo).get("connect_timeout")
-        return psycopg.connect(
+        connection = psycopg.connect(
             conninfo,
             autocommit=True,
             application_name="torc",
             connect_timeout=limit or os.environ.get("PGCONNECT_TIMEOUT") or CONNECT_SECONDS,
             cursor_factory=psycopg.RawCursor,
         )
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+        return connection
     except psycopg.Error as error:
         raise refused_connection(error, conninfo) from error
 
