@@ -59,6 +59,10 @@ def _run(program: str, argv: Sequence[str]) -> int:
 
 
 def _do(program: str, words: list[str]) -> int:
+    if not words or (len(words) == 1 and words[0].isdecimal()):
+        from torc_tui.cli.open_app import open_app
+
+        return open_app(words[0] if words else None, None)
     request = _fast(words)
     if request is not None:
         return request.answer(program)

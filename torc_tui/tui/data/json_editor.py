@@ -7,6 +7,7 @@ time.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from rich.style import Style
 from rich.text import Text
@@ -18,6 +19,7 @@ from textual.widgets.text_area import Edit, EditResult, TextAreaTheme
 from torc_tui.json_errors import JsonError
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.look.theme import Palette, palette_of
+from torc_tui.tui.widgets.command_node import CommandNode
 from torc_tui.tui.widgets.painted import Painted
 from torc_tui.wording import size
 
@@ -67,9 +69,10 @@ class _Counted(WrappedDocument):
         return len(self._offset_to_line_info)
 
 
-class JsonEditor(TextArea):
+class JsonEditor(CommandNode, TextArea):
     """A text area for JSON that marks the place of an error."""
 
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("text",)
     DEFAULT_CSS = """
     JsonEditor { width: 1fr; height: 1fr; border: none; padding: 0 0 0 1; background: $background; }
     JsonEditor:focus { border: none; }

@@ -32,11 +32,20 @@ WAIT = 1.0
 
 
 class FeedWorker:
-    """The thread that follows one workflow, or the list of all. ``out`` is the deque it fills."""
+    """The thread that follows one workflow, or the list of all.
 
-    def __init__(self, open_source: Callable[[], FeedReader], out: deque[Handover]) -> None:
+    ``out`` is the deque it fills; it calls ``arrived`` after each snapshot, which users wait for.
+    """
+
+    def __init__(
+        self,
+        open_source: Callable[[], FeedReader],
+        out: deque[Handover],
+        arrived: Callable[[], object] = lambda: None,
+    ) -> None:
         self._open = open_source
         self.out = out
+        self._arrived = arrived
         self._stop = threading.Event()
         self._turned = threading.Event()
         self._lock = threading.Lock()
@@ -112,6 +121,7 @@ class FeedWorker:
     def _serve_list(self, source: FeedReader, turn: int, *, back: bool) -> None:
         workflows = source.listing()
         self.out.append(Listed(turn, workflows))
+        self._announce()
         if back:
             self.out.append(Found())
         cursors = {workflow.id: workflow.last_seq for workflow in workflows}
@@ -131,12 +141,17 @@ class FeedWorker:
             self._turned.wait()
             return
         self.out.append(Loaded(turn, view))
+        self._announce()
         if back:
             self.out.append(Found())
         for events in self._events(source, turn, wanted, view.cursor):
             self.out.append(Changes(turn, events))
             if any(event.kind == "workflow_deleted" for event in events):
                 self.out.append(Gone(turn, wanted, f"workflow {wanted} was deleted"))
+
+    def _announce(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the app has ended
+            self._arrived()
 
     def _events(
         self, source: FeedReader, turn: int, workflow_id: int | None, after: int | Mapping[int, int]

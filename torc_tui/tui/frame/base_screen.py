@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from textual.dom import DOMNode
 from textual.screen import Screen
-from textual.widgets import Input, TextArea
+from textual.widgets import Input
 
 from torc_tui.model import Job, ResourceRequirements
 from torc_tui.tui.feed.handovers import Handover
@@ -42,7 +42,7 @@ def contexts(screen: Screen[Any]) -> list[str]:
     found: list[str] = []
     for node in chain(screen):
         names = node.CONTEXTS if isinstance(node, CommandNode) else ()
-        if isinstance(node, Input | TextArea):
+        if isinstance(node, Input):
             names = (*names, "text")
         found += [name for name in names if name not in found]
     if "text" in found:

@@ -6,7 +6,6 @@ Input: the preset and the text of the file. Output: look-ups in both directions.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -107,6 +106,8 @@ def shown(key: str) -> str:
 
 def parse(text: str, file: str = FILE) -> KeyMap:
     """Return the key map that a file describes; raise SettingsError if it is invalid."""
+    import tomllib  # few users have a key map file
+
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

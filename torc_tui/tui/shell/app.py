@@ -43,6 +43,7 @@ from torc_tui.tui.look.text_layout import sanitize
 from torc_tui.tui.look.theme import THEMES, AsciiOnly, Palette, choose, palette_for
 from torc_tui.tui.shell.app_commands import AppCommands
 from torc_tui.tui.shell.dispatcher import Dispatcher
+from torc_tui.tui.shell.first_paint import FirstPaint
 from torc_tui.tui.shell.tick import Tick
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.split import FRAMES_FROM
@@ -116,14 +117,15 @@ class TorcApp(App[int]):
         self.watches = Watches()
         self.inbox: deque[Handover] = deque()
         open_source = source or (lambda: FeedReader(store_url, read_only=read_only))
-        self.feed = FeedWorker(open_source, self.inbox)
+        self.feed = FeedWorker(open_source, self.inbox, lambda: self.call_later(self._tick))
         self.reader = Reader(open_source, self.inbox)
         self.planner = Reader(open_source, self.inbox)
         """Answers questions that take long, so that others do not wait for them."""
         self.actions = ActionRunner(self.reader, self)
         self.dispatcher = Dispatcher(self)
         self.commands = AppCommands(self)
-        self._clock = Tick(self, self.inbox)
+        self._first_paint = FirstPaint(self)
+        self._clock = Tick(self, self.inbox, self._first_paint.begin)
         self._batcher = NotificationBatcher(pause=0.7, longest=6.0)
 
     # -- theme -------------------------------------------------------------------------------------
@@ -145,6 +147,7 @@ class TorcApp(App[int]):
     # -- start and end -----------------------------------------------------------------------------
 
     def on_mount(self) -> None:
+        self._first_paint.wait()
         try:
             if self.config_dir is not None:
                 self.keymap = keymaps.read(self.config_dir)
@@ -212,6 +215,7 @@ class TorcApp(App[int]):
         screen.model.turn = self.feed.follow(workflow_id)
 
     def _show(self, screen: TorcScreen) -> None:
+        self._first_paint.prepare(screen)
         if isinstance(self.screen, TorcScreen):
             self.switch_screen(screen)
         else:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import gc
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from torc_tui.tui.feed.handovers import Answer, Changes, Found, Handover, Listed, Loaded, Lost
+from torc_tui.tui.feed.handovers import Answer, Changes, Found, Gone, Handover, Listed, Loaded, Lost
 from torc_tui.tui.feed.watches import WatchResult
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.shell.shell_app import ShellApp
@@ -20,25 +20,36 @@ BUDGET = 0.008
 """Seconds of one tick for records."""
 SLICE = 400
 """Events that are delivered between two checks of the clock."""
+FIRST_SECOND = 0.1
+"""Seconds between the first snapshot and the first reading of the machine, which may wait."""
 
 
 class Tick:
     """Delivers the records of the threads, and calls the screen."""
 
-    def __init__(self, app: ShellApp, inbox: deque[Handover]) -> None:
+    def __init__(
+        self, app: ShellApp, inbox: deque[Handover], first_data: Callable[[], None]
+    ) -> None:
         self._app = app
         self._inbox = inbox
-        self._second = 0.0
+        self._first_data = first_data
+        self._second: float | None = None
+        self._shows_data = False
 
     def has_work(self, screen: TorcScreen, now: float) -> bool:
         """Return whether there is anything to do."""
-        return bool(self._inbox) or now - self._second >= 1.0 or screen.busy
+        return bool(self._inbox) or self._second_passed(now) or screen.busy
+
+    def _second_passed(self, now: float) -> bool:
+        if self._second is None:
+            self._second = now
+        return now - self._second >= 1.0
 
     def run(self, screen: TorcScreen, now: float) -> None:
         """Do the work of one tick."""
         if self._inbox:
-            self._drain(screen)
-        if now - self._second >= 1.0:
+            self._drain(screen, now)
+        if self._second_passed(now):
             self._second = now
             self._every_second(screen, now)
         screen.every_tick(now)
@@ -64,7 +75,7 @@ class Tick:
         for one in ended:
             announce(self._app, one)
 
-    def _drain(self, screen: TorcScreen) -> None:
+    def _drain(self, screen: TorcScreen, now: float) -> None:
         inbox, app = self._inbox, self._app
         end = time.perf_counter() + BUDGET
         while inbox and time.perf_counter() < end:
@@ -87,6 +98,10 @@ class Tick:
             screen.receive(item)
             if isinstance(item, Loaded) or (isinstance(item, Listed) and not gc.isenabled()):
                 _keep_out_of_collection()
+            if isinstance(item, Loaded | Listed | Gone | Lost) and not self._shows_data:
+                self._shows_data = True
+                self._second = now - 1.0 + FIRST_SECOND
+                self._first_data()
 
 
 def _keep_out_of_collection() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from textwrap import wrap
 
 from torc_tui.tui.look.text_layout import Line, Span, width_of
@@ -12,6 +13,7 @@ PATTERN_FROM = 5
 """Minimum number of lines of a pattern; a smaller part shows only its sentence."""
 
 
+@lru_cache(maxsize=16)
 def empty_lines(
     sentence: str, hint: str, width: int, height: int, *, plain: bool = False
 ) -> list[Line]:

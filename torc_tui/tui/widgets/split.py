@@ -95,6 +95,7 @@ class Split(Container):
         second.add_class("pane")
 
     def compose(self) -> ComposeResult:
+        self._frame(*self.app.size)  # before the sides have styles, which costs much less
         yield self.first
         yield self.handle
         yield self.second
@@ -121,10 +122,7 @@ class Split(Container):
         self.handle.display = alone is None
         self.styles.layout = "vertical" if shape == "stack" else "horizontal"
         side = shape == "side"
-        framed = width >= FRAMES_FROM[0] and self.screen.size.height >= FRAMES_FROM[1]
-        for pane in (self.first, self.second):
-            if isinstance(pane, Side) and pane.is_framed is not framed:
-                pane.set_framed(framed)
+        self._frame(width, self.screen.size.height)
         if alone is not None:
             sizes: tuple[int | str, ...] = ("1fr", "1fr", "1fr")
         elif side:
@@ -137,6 +135,13 @@ class Split(Container):
         self.handle.upright = side
         self.handle.visible_line = not (isinstance(self.first, Side) and self.first.is_framed)
         self.handle.repaint()
+
+    def _frame(self, width: int, height: int) -> None:
+        """Draw or remove the frames of the panes, for a width and the height of the screen."""
+        framed = width >= FRAMES_FROM[0] and height >= FRAMES_FROM[1]
+        for pane in (self.first, self.second):
+            if isinstance(pane, Side) and pane.is_framed is not framed:
+                pane.set_framed(framed)
 
     def limit_first(self, lines: int) -> None:
         """Limit the first of two stacked panes to the lines that it can use."""

@@ -36,12 +36,11 @@ from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Ask
 from torc_tui.tui.widgets.overlay import Overlay
-from torc_tui.tui.workflows import retry_dialogs
-from torc_tui.tui.workflows.retry_dialogs import EditCommand
 from torc_tui.tui.workflows.workflow_questions import confirm, text_lines
 from torc_tui.wording import count
 
 if TYPE_CHECKING:
+    from torc_tui.operations.job_changes import JobChanges
     from torc_tui.operations.jobs import Done
     from torc_tui.store.database import Store
 
@@ -112,17 +111,20 @@ class JobActions:
 
     def retry_with_memory(self, chosen: Sequence[Job]) -> None:
         """Ask for more memory, and retry jobs with it."""
+        from torc_tui.tui.workflows import retry_dialogs
+
         view = self._model.view
         known = {job.id: view.requirements.get(job.requirement_id) for job in chosen}
-        dialog = retry_dialogs.memory_dialog
 
         def ask(jobs: Sequence[JobLike]) -> None:
-            self._push(dialog(jobs, [known[job.id] for job in jobs]), jobs, "memory")
+            dialog = retry_dialogs.memory_dialog(jobs, [known[job.id] for job in jobs])
+            self._push(dialog, jobs, "memory")
 
         self._narrow(RETRY, chosen, ask)
 
     def retry_with_command(self, chosen: Sequence[Job]) -> None:
         """Let the user edit the command of jobs, and retry them."""
+        from torc_tui.tui.workflows.retry_dialogs import EditCommand
 
         def ask(jobs: Sequence[JobLike]) -> None:
             self._read_commands(
@@ -148,7 +150,9 @@ class JobActions:
         requested: Sequence[ResourceRequirements | None],
         commands: Sequence[str],
     ) -> None:
-        form = retry_dialogs.UpdateForm(jobs, requested, commands)
+        from torc_tui.tui.workflows.retry_dialogs import UpdateForm
+
+        form = UpdateForm(jobs, requested, commands)
 
         def take(texts: dict[str, str] | None) -> None:
             changed = form.changed(texts or {})
@@ -162,8 +166,9 @@ class JobActions:
     def _read_commands(
         self, jobs: Sequence[JobLike], then: Callable[[Sequence[str]], None]
     ) -> None:
-        read = retry_dialogs.read_commands
-        self._screen.torc.actions.read(lambda store, actor: read(store, jobs), then=then)
+        from torc_tui.tui.workflows.retry_dialogs import read_commands
+
+        self._screen.torc.actions.read(lambda store, actor: read_commands(store, jobs), then=then)
 
     def _push(self, dialog: Overlay[str], jobs: Sequence[JobLike], option: str) -> None:
         """Ask for the value of an option of a retry, and carry it out."""
@@ -245,7 +250,7 @@ class JobActions:
         """Carry out an action; ``changes`` are options of the command line with their values."""
         torc, ids = self._screen.torc, [job.id for job in jobs]
         arguments = () if argument is None else (argument,)
-        more = {"changes": retry_dialogs.changes(**changes)} if changes else {}
+        more = {"changes": _parsed(changes)} if changes else {}
 
         def act(store: Store, actor: str) -> Done:
             done: Done = function_of(action)(store, ids, *arguments, actor=actor, **more)
@@ -308,3 +313,10 @@ def _show_dependents(
     sentence = dependents_sentence(action, len(found.jobs), len(found.dependents))
     if sentence is not None:
         dialog.set_lines(text_lines([*about, f"{sentence}:", *_names(found.dependents)]))
+
+
+def _parsed(changes: Mapping[str, str]) -> JobChanges:
+    """Return what options of the command line change; UsageError for wrong values."""
+    from torc_tui.operations.job_changes import parse_changes
+
+    return parse_changes(changes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -22,6 +22,7 @@ from torc_tui.errors import UsageError
 from torc_tui.model import ResourceRequirements
 from torc_tui.operations.user_action import JobLike
 from torc_tui.tui.look.text_layout import Line, Span, sanitize
+from torc_tui.tui.widgets.command_node import CommandNode
 from torc_tui.tui.widgets.dialogs import Ask, Form, FormField
 from torc_tui.tui.widgets.overlay import Overlay, Words, box_title
 from torc_tui.tui.workflows.workflow_questions import text_lines
@@ -162,8 +163,10 @@ def _check(name: str, before: str, text: str) -> str | None:
 # -- the command -----------------------------------------------------------------------------------
 
 
-class CommandField(TextArea):
+class CommandField(CommandNode, TextArea):
     """A field in which enter accepts a command of one line; ctrl+s accepts any."""
+
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("text",)
 
     class CommandAccepted(Message):
         """The user is ready."""
