@@ -145,7 +145,7 @@ class GraphPane(Pane):
         self.ask("scene", draw, self._take_drawing)
 
     def on_graph_canvas_resized(self) -> None:
-        if self.picture is not None and self._room != Room(*self.canvas.size):
+        if self.graph is not None and self._room != Room(*self.canvas.size):
             self._lay_out()
 
     def _scene_maker(self, graph: JobGraph) -> Callable[[Room | None], Scene]:

@@ -164,7 +164,7 @@ class TorcApp(App[int]):
         self.reader.start()
         self.planner.start()
         rate = TICKS_REMOTE if terminal.is_remote(self.environ) else TICKS
-        self.set_interval(1 / rate, self._tick)
+        self._clock.beat(1 / rate, lambda: self.call_next(self._tick))
         if not self.is_headless:
             self._restore_on_signals()
 
@@ -175,6 +175,7 @@ class TorcApp(App[int]):
             loop.add_signal_handler(number, self.quit, 128 + number)
 
     def on_unmount(self) -> None:
+        self._clock.stop()
         self.state.save()
         self.feed.stop(0.8)
         self.reader.stop(0.8)

@@ -6,6 +6,7 @@ line is painted once. There is no Textual message per change.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import time
 from collections import deque
@@ -35,6 +36,22 @@ class Tick:
         self._first_data = first_data
         self._second: float | None = None
         self._shows_data = False
+        self._next: asyncio.TimerHandle | None = None
+
+    def beat(self, pause: float, due: Callable[[], object]) -> None:
+        """Call ``due`` every ``pause`` seconds in which there is work.
+
+        A timer of Textual would cost many times as much when there is none.
+        """
+        self._next = asyncio.get_running_loop().call_later(pause, self.beat, pause, due)
+        screen = self._app.front()
+        if screen is not None and self.has_work(screen, time.time()):
+            due()
+
+    def stop(self) -> None:
+        """End the beat."""
+        if self._next is not None:
+            self._next.cancel()
 
     def has_work(self, screen: TorcScreen, now: float) -> bool:
         """Return whether there is anything to do."""

@@ -1,0 +1,51 @@
+"""The first paint shows data, unless reading it takes long."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tui.driving import Workspace, sees, until
+from torc_tui.tui.feed.source import FeedReader
+from torc_tui.tui.shell.app import TorcApp
+from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
+
+SPEC = "name: flow\njobs: [{name: prep, command: x}]"
+
+
+async def test_nothing_is_painted_before_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[str] = []
+    real = WorkflowScreen._compositor_refresh
+
+    def paint(self: WorkflowScreen) -> None:
+        painted.append("\n".join(strip.text for strip in self._compositor.render_strips()))
+        real(self)
+
+    monkeypatch.setattr("torc_tui.tui.shell.first_paint.LONGEST", 600)
+    monkeypatch.setattr(WorkflowScreen, "_compositor_refresh", paint)
+    place = Workspace(tmp_path, SPEC)
+    async with place.app().run_test(size=(120, 30)) as pilot:
+        await until(pilot, lambda: painted)
+        assert "prep" in painted[0] and "loading" not in painted[0]
+    place.store.close()
+
+
+async def test_paint_without_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torc_tui.tui.shell.first_paint.LONGEST", 0.01)
+    place, may_read = Workspace(tmp_path, SPEC), threading.Event()
+
+    def source() -> Any:
+        may_read.wait()
+        return FeedReader(place.url)
+
+    app: TorcApp = place.app(source=source)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "loading …"))
+        may_read.set()
+        await until(pilot, sees(pilot, "prep"))
+    place.store.close()
