@@ -115,7 +115,7 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width, height = self.scrollable_content_region.size
-        base = self.frame_style
+        base = self._frame_style = self._frame_style or self.rich_style
         if self.drawing is None or not self.drawing.size[0]:
             self._painted = None
             plain = not self.palette.has_pattern

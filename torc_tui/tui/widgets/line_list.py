@@ -207,7 +207,7 @@ class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.view.width
-        base = self.frame_style
+        base = self._frame_style = self._frame_style or self.rich_style
         if base != self._base or self._painted_with is not self.palette:
             self._base, self._painted_with = base, self.palette
             self._cache.clear()

@@ -29,18 +29,10 @@ class FramePainter(Widget):
         return palette_of(self.app)
 
     def render_lines(self, crop: Region) -> list[Strip]:
+        # Computing the style of a widget takes 0.2 ms: once per frame, not per line, and not for
+        # lines in a cache.
         self._frame_style = None
         return super().render_lines(crop)
-
-    @property
-    def frame_style(self) -> Style:
-        """Return the style of the widget.
-
-        Computing it takes 0.2 ms: once per frame, not per line, and not for lines in a cache.
-        """
-        if self._frame_style is None:
-            self._frame_style = self.rich_style
-        return self._frame_style
 
 
 class Painted(FramePainter):
@@ -71,7 +63,7 @@ class Painted(FramePainter):
             self._lines = self.lines(*size)
             self._for = size
         line = self._lines[y] if y < len(self._lines) else ()
-        base = self.frame_style
+        base = self._frame_style = self._frame_style or self.rich_style
         if self.BASE:
             base += self.palette(self.BASE)
         return paint(line, self.palette, base, self.size.width)
