@@ -172,8 +172,13 @@ class ClusterStorm(Storm):
     # -- checks ------------------------------------------------------------------------------------
 
     def is_complete(self, workflow: str) -> bool:
-        """Return whether nothing is left to do; not while the database is away."""
-        return not self._is_broken("start") and super().is_complete(workflow)
+        """Return whether nothing is left to do; not while the database is away, or starts."""
+        if self._is_broken("start"):
+            return False
+        try:
+            return super().is_complete(workflow)
+        except (TypeError, ValueError):  # the answer is an error
+            return False
 
     def check(self, workflow: str) -> None:
         """Compare what the jobs wrote with what the database says."""
