@@ -13,7 +13,7 @@ from tests.raw_sql import execute
 from tests.waiting import wait_for
 from torc_tui.clusters.base import ClusterRefused, ClusterSilent
 from torc_tui.clusters.fake import FakeCluster
-from torc_tui.engine.allocator import Allocator, AllocatorStep
+from torc_tui.engine.allocator import SOON_SECONDS, Allocator, AllocatorStep
 from torc_tui.engine.standby_allocator import StandbyAllocator
 from torc_tui.errors import Refused, UsageError
 from torc_tui.model import Machine
@@ -136,6 +136,14 @@ def test_ready_jobs_get_an_allocation_once(site: Site) -> None:
         assert site.step(30).requested == []
     assert site.cluster.calls["submit"] == 1
     assert site.cluster.calls["look"] == 4, "one look a step"
+
+
+def test_watcher_looks_soon_after_a_request_of_another_process(site: Site) -> None:
+    site.step()
+    site.allocator.release()
+    site.allocator = site.another()
+    assert site.step(5).pause == SOON_SECONDS
+    assert site.step(120).pause > SOON_SECONDS
 
 
 def test_request_names_its_row_and_runs_its_runner(site: Site) -> None:

@@ -266,8 +266,14 @@ class Allocator:
         if done.is_canceled:
             return _CANCELED_SECONDS
         now = self._clock()
-        is_new = self._requested_at is not None and now - self._requested_at < _AFTER_REQUEST
+        is_new = now - self._last_request() < _AFTER_REQUEST
         return SOON_SECONDS if is_new or self._has_silent_runner(now) else self._look_seconds
+
+    def _last_request(self) -> float:
+        """Return when this or another process, such as `torc submit`, requested an allocation."""
+        waiting = allocation_control.open_allocations(self._store, self._workflow_id)
+        times = [row.submitted_at for row in waiting if row.submitted_at is not None]
+        return max([self._requested_at or 0.0, *times])
 
     def _has_silent_runner(self, now: float) -> bool:
         with self._store.read() as conn:
