@@ -171,7 +171,9 @@ def test_status_and_why_name_allocations(torc: Any, place: Path, cluster: Path) 
     assert [one["native_id"] for one in record["allocations"]] == ["7"]
     assert (record["paused_queue_groups"], record["allocations_are_requested"]) == ({}, False)
     answer = torc("why", "a")
-    assert "Slurm 7 is queued (Priority, no estimate)" in answer.out
+    assert (
+        "Slurm 7 is queued, no estimate (Priority: other jobs have a higher priority)" in answer.out
+    )
     assert "torc run" not in answer.out + answer.err
     (place / "queue").write_text("7|RUNNING|N/A|N/A|n1||None\n")
     assert "Slurm 7 has started on n1; its runner starts now" in torc("why", "a").out

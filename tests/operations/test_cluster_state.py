@@ -94,7 +94,9 @@ def test_queued_allocation_is_named(site: Site) -> None:
     site.cluster.starts_at = site.now + 600
     site.step()
     site.step(30)
-    assert told(site, "work_1")[0].startswith("Slurm 1 is queued (Priority, est. ")
+    [line] = told(site, "work_1")
+    assert line.startswith("Slurm 1 is queued, est. ")
+    assert line.endswith(" (Priority: other jobs have a higher priority)")
     assert queue_words(state(site)).startswith("1 queued, est. ")
     assert unschedulable_jobs(site.store, site.workflow_id) == ([], False)
 
@@ -103,7 +105,10 @@ def test_reason_with_which_nothing_starts_is_marked(site: Site) -> None:
     site.step()
     with site.store.write() as conn:
         execute(conn, "UPDATE allocation SET reason = 'PartitionTimeLimit'")
-    expected = "Slurm 1 is queued (PartitionTimeLimit, will not start by itself)"
+    expected = (
+        "Slurm 1 is queued, will not start by itself"
+        " (PartitionTimeLimit: its walltime is above the limit of the partition)"
+    )
     assert told(site, "work_1") == [expected]
 
 
@@ -116,7 +121,7 @@ def test_runner_without_gpus_does_not_judge_the_next_stage(site: Site) -> None:
     site.finish("train", status=JobStatus.READY)
     assert told(site, "train") == ["an allocation is requested soon"]
     site.step(30)
-    assert told(site, "train") == ["Slurm 2 is queued (no estimate)"]
+    assert told(site, "train") == ["Slurm 2 is queued, no estimate"]
     assert unschedulable_jobs(site.store, site.workflow_id) == ([], False)
 
 
@@ -255,7 +260,7 @@ def test_advice_names_the_command_that_submits(site: Site) -> None:
     site.step()
     assert command_to_run(site.store, 1) == "`torc submit 1`"
     assert "`torc reinit 1` and `torc submit 1` run" in after_failure(site.store, 1)
-    expected = "Slurm 1 is queued (no estimate); `torc slurm status 1` lists the allocations"
+    expected = "Slurm 1 is queued, no estimate; `torc slurm status 1` lists the allocations"
     assert without_runner(site.store, 1) == f"workflow 1 has no active runner: {expected}"
 
 

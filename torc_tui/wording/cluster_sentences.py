@@ -72,11 +72,17 @@ _STUCK = (
 """Beginnings of reasons with which an allocation does not start by itself."""
 
 
+STUCK_WORDS = "will not start by itself"
+
+
 def slurm_reason(reason: str) -> str:
     """Return what a reason of Slurm means; "" if that is unknown."""
-    words = REASONS_OF_SLURM.get(reason.split(",")[0].split(" ")[0], "")
-    stuck = "will not start by itself" if reason.startswith(_STUCK) else ""
-    return "; ".join(filter(None, (words, stuck)))
+    stuck = STUCK_WORDS if reason.startswith(_STUCK) else ""
+    return "; ".join(filter(None, (_meaning(reason), stuck)))
+
+
+def _meaning(reason: str) -> str:
+    return REASONS_OF_SLURM.get(reason.split(",")[0].split(" ")[0], "")
 
 
 def slurm_name(native_id: str | None, allocation: int | None) -> str:
@@ -85,12 +91,17 @@ def slurm_name(native_id: str | None, allocation: int | None) -> str:
 
 
 def _queued(reason: Reason) -> str:
-    words = reason["reason"] or ("" if reason["native_id"] else "requested")
-    stuck = "will not start by itself" if words.startswith(_STUCK) else ""
-    estimate = reason["starts_at"]
+    """Return the estimate first: where there is little room, the end is cut."""
+    words, estimate = reason["reason"] or "", reason["starts_at"]
     when = f"est. {start_time(estimate, far=bool(reason['far']))}" if estimate else "no estimate"
-    about = ", ".join(filter(None, (words, stuck or when)))
-    return f"{slurm_name(reason['native_id'], reason['allocation'])} is queued ({about})"
+    if not reason["native_id"]:
+        when = "requested just now"
+    elif words.startswith(_STUCK):
+        when = STUCK_WORDS
+    meaning = _meaning(words)
+    about = f" ({words}: {meaning})" if meaning else f" ({words})" if words else ""
+    name = slurm_name(reason["native_id"], reason["allocation"])
+    return f"{name} is queued, {when}{about}"
 
 
 def _starts(reason: Reason) -> str:
