@@ -14,8 +14,10 @@ from torc_tui.cli.diagnostics import after_failure, command_to_run, without_runn
 from torc_tui.clusters.fake import MAIN
 from torc_tui.model import Machine
 from torc_tui.operations import allocation_control as control
+from torc_tui.operations import database_check
 from torc_tui.operations.cluster_state import ClusterState, read_cluster
 from torc_tui.operations.cluster_summary import queue_words, room_words, summary, trouble
+from torc_tui.operations.database_check import NodeCheck
 from torc_tui.operations.job_facts import JobFacts
 from torc_tui.operations.machine_state import MachineState
 from torc_tui.operations.request_lacks import unschedulable_jobs
@@ -25,6 +27,7 @@ from torc_tui.resources.partitions import NodeShape, Partition
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, workflows
 from torc_tui.store.database import Store
+from torc_tui.store.opening import file_system
 from torc_tui.tui.machine.allocation_rows import AllocationRows
 from torc_tui.tui.machine.cluster_part import heading_lines, table_heights
 from torc_tui.tui.machine.node_rows import HOST, NodeRows
@@ -38,6 +41,9 @@ WORK = [f"work_{number}" for number in range(1, 5)]
 
 @pytest.fixture
 def site(store: Store, tmp_path: Path) -> Site:
+    here = file_system(store.place)
+    with store.write() as conn:  # several nodes may use SQLite
+        database_check.keep(conn, NodeCheck(0.0, ("n1", "n2"), None, (here.id,) if here else ()))
     found = Site(store, tmp_path, STAGES)
     found.cluster._partitions = [MAIN, GPUS]
     found.now = time.time()
