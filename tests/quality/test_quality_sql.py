@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
@@ -66,3 +67,18 @@ def test_no_status_numbers() -> None:
 )
 def test_status_numbers_are_found(condition: str) -> None:
     assert STATUS_NUMBER.search(condition)
+
+
+SEARCHED_TWICE = {"relations.UPSTREAM_PAIRS", "user_actions.CULPRITS"}
+"""Unions: each of their parts searches one list."""
+
+
+def test_no_statement_searches_pairs_of_lists() -> None:
+    """SQLite looks up each pair of values of two lists: 10,000 jobs take 10 s."""
+    found = set()
+    for path in (STORE / "generated").glob("*.py"):
+        module = importlib.import_module(f"torc_tui.store.generated.{path.stem}")
+        for name, statement in getattr(module, "STATEMENTS", {}).items():
+            if str(statement[0]).count("json_each(") > 1:
+                found.add(f"{path.stem}.{name}")
+    assert found == SEARCHED_TWICE

@@ -26,7 +26,7 @@ from typing import Any
 import psutil
 
 JOBS = 40
-DEADLINE = 180.0
+DEADLINE = 600.0
 """Seconds after which a workflow that does not end counts as lost."""
 WORKFLOW = """
 name: storm

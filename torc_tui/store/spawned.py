@@ -58,14 +58,13 @@ def discard(conn: Connection, parent: int, job_ids: Sequence[int], at: float) ->
         return []
     ids = [row.id for row in chosen]
     listed = dumps(ids)
-    conn.execute(sql.DELETE_EDGES_AMONG, job_ids=listed)
     conn.execute(sql.DELETE_EDGES_TO, job_ids=listed)
     events = settle_ended(conn, [(job_id, JobStatus.COMPLETED) for job_id in ids], at)
     conn.execute(sql.DELETE_EDGES_FROM, job_ids=listed)
-    kept = [row.id for row in conn.rows(sql.WITH_RESULTS, job_ids=listed)]
+    kept = {row.id for row in conn.rows(sql.WITH_RESULTS, job_ids=listed)}
     if kept:
-        events += remove(conn, kept)
-    conn.execute(sql.DELETE_JOBS, job_ids=dumps([one for one in ids if one not in set(kept)]))
+        events += remove(conn, sorted(kept))
+    conn.execute(sql.DELETE_JOBS, job_ids=dumps([one for one in ids if one not in kept]))
     names = [row.name for row in chosen[:_NAMED]]
     return [*events, ("jobs_discarded", parent, {"jobs": len(ids), "names": names})]
 

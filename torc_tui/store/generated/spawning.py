@@ -18,9 +18,6 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "AS spawn FROM job WHERE job.spawned_by IS NOT NULL AND job.spawned_by IN (SELECT "
         "listed.value FROM json_each(?1) AS listed) AND NOT job.removed ORDER BY job.id",
         "job_ids", "id name status:status spawned_by spawn:json"),
-    "DELETE_EDGES_AMONG": ("DELETE FROM dependency WHERE dependency.job_id IN (SELECT "
-        "listed.value FROM json_each(?1) AS listed) AND dependency.depends_on_id IN (SELECT "
-        "listed.value FROM json_each(?1) AS listed)", "job_ids"),
     "DELETE_EDGES_FROM": ("DELETE FROM dependency WHERE dependency.depends_on_id IN (SELECT "
         "listed.value FROM json_each(?1) AS listed)", "job_ids"),
     "DELETE_EDGES_TO": ("DELETE FROM dependency WHERE dependency.job_id IN (SELECT listed.value "
@@ -63,10 +60,6 @@ POSTGRESQL: dict[str, str] = {
         "AS spawn FROM job WHERE job.spawned_by IS NOT NULL AND job.spawned_by = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
         "value))) AND NOT job.removed ORDER BY job.id",
-    "DELETE_EDGES_AMONG": "DELETE FROM dependency WHERE dependency.job_id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value))) AND "
-        "dependency.depends_on_id = any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS "
-        "JSON)) AS INTEGER) AS value)))",
     "DELETE_EDGES_FROM": "DELETE FROM dependency WHERE dependency.depends_on_id = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
         "value)))",

@@ -84,7 +84,6 @@ SET_PATTERNS = change(job, "patterns", job.c.id == param("id"))
 
 _to = is_listed(dependency.c.job_id, _ids)
 _from = is_listed(dependency.c.depends_on_id, _ids)
-DELETE_EDGES_AMONG = delete(dependency).where(_to, _from)
 DELETE_EDGES_TO = delete(dependency).where(_to)
 DELETE_EDGES_FROM = delete(dependency).where(_from)
 DELETE_JOBS = delete(job).where(_listed)
