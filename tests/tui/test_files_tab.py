@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import current_thread, main_thread
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -93,6 +95,36 @@ async def test_states_and_jobs(story: Story) -> None:
         await until(pilot, sees(pilot, '{"loss": 0.5}', "JSON, 14 B", "● present"))
         story.result.unlink()
         await until(pilot, sees(pilot, "There is no such file."))
+
+
+async def test_many_files_are_sorted_by_the_reader(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """100,000 files take a second to sort, for which no key may wait."""
+    monkeypatch.setattr("torc_tui.tui.frame.pane.MANY", 1)
+    threads = set()
+    ordered = FileRows.ordered
+
+    def noted(self: FileRows, *arguments: Any) -> Any:
+        threads.add(current_thread())
+        return ordered(self, *arguments)
+
+    async with story.app().run_test(size=(160, 45)) as pilot:
+        await open_file(pilot, "raw")
+        pane = screen(pilot).query_one(FilesPane)
+        monkeypatch.setattr(FileRows, "ordered", noted)
+
+        def names() -> list[str]:
+            return [pane.rows.files[key].name for key in pane.table.order]  # type: ignore[index]
+
+        pane.table.sort_by("name")
+        await until(pilot, lambda: names() == ["config", "figures", "out", "raw"])
+        pane.table.sort_by("name", reverse=True)
+        await until(pilot, lambda: names() == ["raw", "out", "figures", "config"])
+        pane.filter_line.write("con")
+        await until(pilot, lambda: names() == ["config"])
+        await until(pilot, sees(pilot, " 1 of 4 "))
+        assert main_thread() not in threads
 
 
 async def test_link_to_a_job(story: Story) -> None:
@@ -307,11 +339,11 @@ def test_rows_are_sorted_and_filtered() -> None:
     rows = FileRows()
     rows.facts = facts(JobStatus.COMPLETED, HERE)
     rows.files = {7: file(), 8: file()._replace(id=8, name="other", path="x.txt", writers=())}
-    rows.filter(["writer"])
+    rows.records = rows.chosen(["writer"])
     assert rows.keys(None, False) == [7]
-    rows.filter(["checking"])
+    rows.records = rows.chosen(["checking"])
     assert rows.keys(None, False) == [8]
-    rows.filter([])
+    rows.records = rows.chosen([])
     for column in rows.columns:
         assert len(rows.keys(column.key, False)) == 2
     assert rows.keys("size", False) == [7, 8] and rows.keys("path", True) == [8, 7]

@@ -6,7 +6,7 @@ and the rerun plan. Output: rows of the table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from torc_tui.lifecycle.rerun_plan import JobVerdict
@@ -16,7 +16,7 @@ from torc_tui.records import dataclass, field
 from torc_tui.status import HELD, JobStatus
 from torc_tui.tui.files.read_file import DiskState
 from torc_tui.tui.look.status_icons import STATUS, Sign
-from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
+from torc_tui.tui.widgets.table_model import Cell, Key, ListRows, TableColumn
 from torc_tui.wording import listed, moment, sentence, size
 
 STATES = {
@@ -29,6 +29,7 @@ STATES = {
     "unreadable": Sign("✖", "unreadable", "error"),
     "unknown": Sign("…", "checking", "faint"),
 }
+_PLACES = {key: place for place, key in enumerate(STATES)}
 _CHANGED = frozenset({Kind.INPUT_CHANGED, Kind.INPUT_APPEARED})
 
 COLUMNS = (
@@ -130,9 +131,9 @@ class FileRows(ListRows):
         self.facts = FileFacts()
         self.files: Mapping[int, ListedFile] = {}
 
-    def filter(self, words: Sequence[str]) -> None:
-        """Keep the files that contain all words."""
-        self.records = {
+    def chosen(self, words: Sequence[str]) -> dict[Key, ListedFile]:
+        """Return the files that contain all words; called in any thread."""
+        return {
             number: file
             for number, file in self.files.items()
             if not words or all(word in self._searched(file) for word in words)
@@ -144,16 +145,14 @@ class FileRows(ListRows):
         return " ".join((file.name, file.path, state, *jobs)).lower()
 
     def _sort_key(self, file: ListedFile, column: str) -> Any:
-        disk = self.facts.disk.get(file.id, DiskState())
-        keys: dict[str, Callable[[], Any]] = {
-            "size": lambda: disk.size,
-            "modified": lambda: disk.modified,
-            "state": lambda: list(STATES).index(self.facts.state(file).key),
-            "writers": lambda: self.facts.names(file.writers),
-            "readers": lambda: self.facts.names(file.readers),
-            "name": lambda: file.name,
-        }
-        return keys.get(column, lambda: file.path)()
+        match column:
+            case "size" | "modified":
+                return getattr(self.facts.disk.get(file.id), column, None)
+            case "state":
+                return _PLACES[self.facts.state(file).key]
+            case "writers" | "readers":
+                return self.facts.names(getattr(file, column))
+        return file.name if column == "name" else file.path
 
     def _cell_of(self, file: ListedFile, column: str, width: int) -> Cell:
         disk = self.facts.disk.get(file.id, DiskState())

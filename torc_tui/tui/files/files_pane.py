@@ -62,6 +62,7 @@ class FilesPane(Pane):
         self._workflow = host
         self.rows = FileRows()
         self.table = VirtualTable(self.rows, empty="loading …")
+        self.table.order_rows = self._filter
         self.filter_line = FilterLine(
             placeholder="search names, paths, states, writers and readers"
         )
@@ -136,8 +137,11 @@ class FilesPane(Pane):
         self._repaint()
 
     def _filter(self) -> None:
-        self.rows.filter(self.filter_line.text.lower().split())
-        self.table.reload()
+        words = self.filter_line.text.lower().split()
+        rows = self.rows
+        self.order_rows(self.table, rows, len(rows.files), lambda: rows.chosen(words))
+
+    def rows_ordered(self) -> None:
         if self.filter_line.text:
             shown = f" {len(self.rows.records)} of {len(self.rows.files)} "
             self.filter_line.show([(shown, "muted")])

@@ -48,7 +48,9 @@ class ResultsTable(Pane):
     def __init__(self, host: PaneHost) -> None:
         super().__init__(host)
         self.rows = ListRows(self.COLUMNS, self.cell, lambda record, column: record.get(column))
+        self._records: Sequence[Record] = ()
         self.table = VirtualTable(self.rows, empty="loading …")
+        self.table.order_rows = self._order
 
     def compose(self) -> ComposeResult:
         yield self.table
@@ -72,10 +74,16 @@ class ResultsTable(Pane):
         if len(columns) != len(self.rows.columns):
             self.rows.columns = columns
             self.table.set_rows(self.rows)
-        self.rows.records = {record["id"]: record for record in records}
         self.listed = len(records)
         self.table.empty = self.NOTHING
-        self.table.reload()
+        self._records = records
+        self._order()
+
+    def _order(self) -> None:
+        records = self._records
+        self.order_rows(
+            self.table, self.rows, len(records), lambda: {one["id"]: one for one in records}
+        )
 
     def read(self, store: Store, workflow_id: int) -> Sequence[Record]:
         """Return the results; called in the reader thread."""

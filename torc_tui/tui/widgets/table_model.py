@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
 from torc_tui.records import dataclass
@@ -84,9 +84,13 @@ class ListRows:
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
         """Return the keys in order; records without a value come last."""
-        keys = list(self.records)
+        return self.ordered(self.records, sort, reverse)
+
+    def ordered(self, records: Mapping[Key, Any], sort: str | None, reverse: bool) -> list[Key]:
+        """Return the keys of these records in order; called in any thread."""
+        keys = list(records)
         if sort is not None:
-            records, value_of = self.records, self._value
+            value_of = self._value
 
             def order(key: Key) -> tuple[bool, Any]:
                 value = value_of(records[key], sort)

@@ -56,6 +56,8 @@ class VirtualTable(LineList):
         """Returns the sign before a row."""
         self.sort = sort
         self.reverse = reverse
+        self.order_rows: Callable[[], None] = self.reload
+        """Called when the user has chosen another order."""
         self.layout_of_columns = ColumnLayout()
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -114,8 +116,14 @@ class VirtualTable(LineList):
     def sort_by(self, column: str | None, reverse: bool = False) -> None:
         """Sort by a column; None: the natural order."""
         self.sort, self.reverse = column, reverse
-        self.reload()
+        self.refresh()
+        self.order_rows()
         self.post_message(self.Sorted(self))
+
+    def show_order(self, order: list[Key]) -> None:
+        """Show rows in an order that was computed elsewhere."""
+        self._cache.clear()
+        self._set_order(order)
 
     def _set_order(self, order: list[Key]) -> None:
         if self.marks:
