@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.app import ComposeResult
 from textual.pilot import Pilot
 
 from tests.raw_sql import execute
@@ -25,6 +27,7 @@ from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck, log_tail
+from torc_tui.tui.workflows.tab_host import TabHost
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 
 pytestmark = pytest.mark.system
@@ -390,3 +393,22 @@ async def test_choices_survive_a_lost_connection(place: Place, tmp_path: Path) -
         await until(pilot, "second")
         await pilot.press("6")
         await until(pilot, lambda: state.exists() and '"timeline"' in state.read_text())
+
+
+async def test_the_key_of_a_tab_while_the_app_starts(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compose = TabHost.compose
+
+    def early(self: TabHost) -> ComposeResult:
+        yield from compose(self)
+        with suppress(StopIteration):
+            self.show("files").send(None)
+
+    def named(pilot: Pilot[Any]) -> str:
+        pane = screen(pilot).tabs.visible_pane
+        return "" if pane is None else pane.NAME
+
+    monkeypatch.setattr(TabHost, "compose", early)
+    async with place.app().run_test(size=(120, 36)) as pilot:
+        await driving.until(pilot, lambda: named(pilot) == "files")

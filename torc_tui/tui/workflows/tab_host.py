@@ -70,6 +70,12 @@ class TabHost(FramedSide):
         with self.content:
             yield from self.panes.values()
 
+    async def on_mount(self) -> None:
+        """Add the panes of keys that were pressed while the tabs were being composed."""
+        for pane in self.panes.values():
+            if not pane.is_attached:
+                await self.content.mount(pane)
+
     def prepare(self, name: str) -> None:
         """Make the pane of the first tab, before anything is mounted."""
         self.current = name
@@ -91,7 +97,8 @@ class TabHost(FramedSide):
         pane = self.panes.get(name)
         if pane is None:
             pane = self.panes[name] = BY_NAME[name].make(self._host)
-            await self.content.mount(pane)
+            if self.content.is_attached:
+                await self.content.mount(pane)
         self.current = name
         for other in self.panes.values():
             other.display = other is pane
