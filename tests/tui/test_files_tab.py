@@ -101,7 +101,7 @@ async def test_many_files_are_sorted_by_the_reader(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """100,000 files take a second to sort, for which no key may wait."""
-    monkeypatch.setattr("torc_tui.tui.frame.pane.MANY", 1)
+    monkeypatch.setattr("torc_tui.tui.frame.row_order.MANY", 1)
     threads = set()
     ordered = FileRows.ordered
 

@@ -24,6 +24,7 @@ from torc_tui.tui.files.file_rows import FileRows, ListedFile, changed_inputs
 from torc_tui.tui.files.file_view import FileView
 from torc_tui.tui.files.read_file import DiskState, disk_state
 from torc_tui.tui.frame.pane import Pane
+from torc_tui.tui.frame.row_order import order_rows
 from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.jobs.linked_canvas import LinkedCanvas
 from torc_tui.tui.look.text_layout import sanitize
@@ -139,9 +140,10 @@ class FilesPane(Pane):
     def _filter(self) -> None:
         words = self.filter_line.text.lower().split()
         rows = self.rows
-        self.order_rows(self.table, rows, len(rows.files), lambda: rows.chosen(words))
+        order_rows(self, self.table, rows, len(rows.files), lambda: rows.chosen(words), self._count)
 
-    def rows_ordered(self) -> None:
+    def _count(self) -> None:
+        """Show how many files pass the filter."""
         if self.filter_line.text:
             shown = f" {len(self.rows.records)} of {len(self.rows.files)} "
             self.filter_line.show([(shown, "muted")])

@@ -7,7 +7,7 @@ the reader thread; the answer to an older question is dropped.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence, Set
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from textual.containers import Vertical
 
@@ -17,15 +17,7 @@ from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.ports import AppPort, PaneHost
 from torc_tui.tui.widgets.command_node import CommandNode, is_open
 
-if TYPE_CHECKING:
-    from torc_tui.tui.widgets.table_model import Key, ListRows
-    from torc_tui.tui.widgets.virtual_table import VirtualTable
-
-    Records = dict[Key, Any]
-
 T = TypeVar("T")
-MANY = 2000
-"""Number of records from which they are filtered and sorted in the reader thread."""
 
 
 class Pane(CommandNode, Vertical):
@@ -122,27 +114,3 @@ class Pane(CommandNode, Vertical):
 
         reader = self.torc.planner if slow else self.torc.reader
         reader.ask((self.NAME, what), read, deliver, refuse)
-
-    def order_rows(
-        self, table: VirtualTable, rows: ListRows, count: int, chosen: Callable[[], Records]
-    ) -> None:
-        """Show the chosen ones of ``count`` records; many are sorted in the reader thread."""
-        sort, reverse = table.sort, table.reverse
-
-        def work(_source: object = None) -> tuple[Records, list[Key]]:
-            records = chosen()
-            return records, rows.ordered(records, sort, reverse)
-
-        def take(found: tuple[Records, list[Key]]) -> None:
-            rows.records, order = found
-            table.show_order(order)
-            self.rows_ordered()
-
-        if count >= MANY:
-            self.ask("order", work, take, slow=True)
-        else:
-            self._asked["order"] = self._asked.get("order", 0) + 1
-            take(work())
-
-    def rows_ordered(self) -> None:
-        """Handle rows in a new order."""

@@ -11,6 +11,7 @@ from torc_tui.model import Event
 from torc_tui.status import JobStatus
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
+from torc_tui.tui.frame.row_order import order_rows
 from torc_tui.tui.jobs.page import Record, ended_until
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
@@ -81,8 +82,8 @@ class ResultsTable(Pane):
 
     def _order(self) -> None:
         records = self._records
-        self.order_rows(
-            self.table, self.rows, len(records), lambda: {one["id"]: one for one in records}
+        order_rows(
+            self, self.table, self.rows, len(records), lambda: {one["id"]: one for one in records}
         )
 
     def read(self, store: Store, workflow_id: int) -> Sequence[Record]:

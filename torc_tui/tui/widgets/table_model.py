@@ -81,9 +81,15 @@ class ListRows:
         self._cell = cell
         self._value = value
         self.records: dict[Key, Any] = dict(records)
+        self.known: tuple[Sort, list[Key]] | None = None
+        """The keys in an order that was computed before; see `order_rows`."""
+        self.asked = 0
+        """How many orders `order_rows` was asked for."""
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
         """Return the keys in order; records without a value come last."""
+        if self.known is not None and self.known[0] == (sort, reverse):
+            return self.known[1]
         return self.ordered(self.records, sort, reverse)
 
     def ordered(self, records: Mapping[Key, Any], sort: str | None, reverse: bool) -> list[Key]:

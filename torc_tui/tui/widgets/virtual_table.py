@@ -120,11 +120,6 @@ class VirtualTable(LineList):
         self.order_rows()
         self.post_message(self.Sorted(self))
 
-    def show_order(self, order: list[Key]) -> None:
-        """Show rows in an order that was computed elsewhere."""
-        self._cache.clear()
-        self._set_order(order)
-
     def _set_order(self, order: list[Key]) -> None:
         if self.marks:
             self.marks.intersection_update(order)
