@@ -300,6 +300,14 @@ def shown(store: Store, workflow_id: int, place: Path, out: Any) -> tuple[RunMes
 MACHINE = Machine(hostname="h\x1b[2J", num_cpus=2, memory=1 << 30)
 
 
+def test_known_names_are_not_read(store: Store, small: int, place: Path) -> None:
+    out = io.StringIO()
+    lines = Lines(*shown(store, small, place, out))
+    lines.events([Event(small, 1, 0.0, "job_started", 1, {})], {1: "known"})
+    lines.events([Event(small, 2, 0.0, "job_started", 1, {})])
+    assert [line.split()[2] for line in out.getvalue().splitlines()] == ["known", "write"]
+
+
 def test_hostile_and_many_failures(store: Store, small: int, place: Path) -> None:
     out = io.StringIO()
     lines = Lines(*shown(store, small, place, out))

@@ -46,6 +46,14 @@ def kinds(bench: Any, name: str) -> list[str]:
     ]
 
 
+def test_names_of_jobs_in_flight(bench: Make) -> None:
+    it = bench(DIAMOND)
+    it.step()
+    step = it.finish("top")
+    of_top = [one.kind for one in step.events if step.names.get(one.job_id or 0) == "top"]
+    assert of_top == ["job_started", "job_completed"]
+
+
 def test_diamond(bench: Make) -> None:
     it = bench(DIAMOND)
     it.step()

@@ -13,7 +13,7 @@ import shutil
 import stat
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,7 +22,7 @@ from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.cli.lost_terminal import redirect
 from torc_tui.cli.progress import SafeObserver
 from torc_tui.cli.terminal_text import sanitize
-from torc_tui.engine.report import Observer
+from torc_tui.engine.report import NO_NAMES, Observer
 from torc_tui.errors import UsageError
 from torc_tui.model import END_EVENTS, Event
 from torc_tui.operations.batches import BatchJob
@@ -124,9 +124,9 @@ class BatchResults(SafeObserver):
         super().__init__(observer)
         return self
 
-    def events(self, events: Sequence[Event]) -> None:
+    def events(self, events: Sequence[Event], names: Mapping[int, str] = NO_NAMES) -> None:
         """Write the results that are next in input order."""
-        self.guard(lambda: self.observer.events(events))
+        self.guard(lambda: self.observer.events(events, names))
         self._ended |= {one.job_id for one in events if one.kind in END_EVENTS and one.job_id}
         self.guard(self._write_ended)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TextIO
 
@@ -22,7 +22,7 @@ from torc_tui.cli.run_messages import (
     printable,
     stopping_line,
 )
-from torc_tui.engine.report import Observer, UnschedulableJob
+from torc_tui.engine.report import NO_NAMES, Observer, UnschedulableJob
 from torc_tui.errors import StoreError
 from torc_tui.model import FAILURE_EVENTS, Event, Machine
 from torc_tui.reasons import Reason
@@ -66,7 +66,7 @@ class Live(Observer):
         """Print the jobs that cannot run here."""
         self._paint(time.time(), self.messages.unschedulable(never))
 
-    def events(self, events: Sequence[Event]) -> None:
+    def events(self, events: Sequence[Event], names: Mapping[int, str] = NO_NAMES) -> None:
         """Draw again; the events themselves are read from the database."""
         self.tick(time.time())
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
@@ -26,7 +26,7 @@ from torc_tui.cli.run_messages import (
     printable,
     stopping_line,
 )
-from torc_tui.engine.report import Observer, UnschedulableJob
+from torc_tui.engine.report import NO_NAMES, Observer, UnschedulableJob
 from torc_tui.errors import StoreError
 from torc_tui.model import Event, Machine, Workflow
 from torc_tui.reasons import Reason
@@ -126,14 +126,12 @@ class Lines(Observer):
         """Print the jobs that cannot run here."""
         self._print(self.messages.unschedulable(never))
 
-    def events(self, events: Sequence[Event]) -> None:
+    def events(self, events: Sequence[Event], names: Mapping[int, str] = NO_NAMES) -> None:
         """Print the events that have a message."""
-        shown = [event for event in events if event.kind in JOB_MESSAGES and event.job_id]
-        names: dict[int, str] = {}
-        with suppress(StoreError):  # only these names are read: a workflow may have 100,000 jobs
-            names = job_names(
-                self.messages.store, {event.job_id for event in shown if event.job_id}
-            )
+        shown = {event.job_id for event in events if event.kind in JOB_MESSAGES and event.job_id}
+        if unnamed := shown - names.keys():
+            with suppress(StoreError):
+                names = {**names, **job_names(self.messages.store, unnamed)}
         lines: list[str] = []
         for event in events:
             if event.kind in NOTICES:

@@ -61,9 +61,10 @@ RECORDING_SECONDS = 60.0
 
 @dataclass(slots=True)
 class StepResult:
-    """What a step did."""
+    """What a step did; ``names`` are of jobs that its events are about."""
 
     events: list[Event] = field(default_factory=list)
+    names: Mapping[int, str] = field(default_factory=dict)
     claimed: int = 0
     is_complete: bool = False
     notices: list[Reason] = field(default_factory=list)
@@ -187,9 +188,8 @@ class Engine:
             self.state.prefetched.since = now + written - began
             self.state.prefetched.expires = written + STALE_SECONDS
         self._follow_commit(known, transaction)
-        return StepResult(
-            transaction.events, len(transaction.placed), transaction.is_complete, notices
-        )
+        events, names, claimed = transaction.events, transaction.names, len(transaction.placed)
+        return StepResult(events, names, claimed, transaction.is_complete, notices)
 
     def _follow_recording(self, transaction: StepTransaction) -> None:
         """Give the recording thread its next work, and forget what was written."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from torc_tui.model import Event, Machine
@@ -13,6 +13,7 @@ from torc_tui.status import JobStatus
 
 EXIT_COMPLETED, EXIT_UNSUCCESSFUL, EXIT_UNSCHEDULABLE, EXIT_INTERRUPTED = 0, 1, 3, 130
 EXIT_STALE = 4
+NO_NAMES: Mapping[int, str] = {}
 
 
 class JobSource:
@@ -122,8 +123,8 @@ class Observer:
     def unschedulable(self, never: Sequence[UnschedulableJob]) -> None:
         """Show jobs that cannot run here, once the GPUs are known."""
 
-    def events(self, events: Sequence[Event]) -> None:
-        """Show events that were just written."""
+    def events(self, events: Sequence[Event], names: Mapping[int, str] = NO_NAMES) -> None:
+        """Show events that were just written; ``names`` are of some of their jobs, by id."""
 
     def stopping(self, running: int, grace: float) -> None:
         """Show that ``running`` jobs are being stopped, and killed after ``grace`` seconds."""

@@ -249,7 +249,7 @@ class Runner:
         self.host_use.update()
         self.events.put_notices(step.notices)
         if step.events:
-            self.observer.events(step.events)
+            self.observer.events(step.events, step.names)
         if not self.engine.shared.gone_reason:
             self.actions.follow(step.events, now)
         self.stop_requests.check_shared_state()

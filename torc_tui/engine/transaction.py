@@ -63,6 +63,8 @@ class StepTransaction:
         self.events: list[Event] = []
         self.last_seq = 0
         """The number of the last event of the workflow after the commit."""
+        self.names: dict[int, str] = {}
+        """The names of the jobs in flight that the events are about, by id."""
         self.records: list[Record] = []
         """What the recording thread completes after the commit."""
         self.undecided: list[int] = []
@@ -276,6 +278,8 @@ class StepTransaction:
         if self._rows:
             self.events = append_events(conn, workflow_id, self._rows, self._now)
             self.last_seq = self.events[-1].seq
+            flights = ((one.job_id, state.in_flight.get(one.job_id or 0)) for one in self.events)
+            self.names = {job_id: held.job.name for job_id, held in flights if job_id and held}
         self._notify_neighbors(conn)
 
     def _notify_neighbors(self, conn: Connection) -> None:
