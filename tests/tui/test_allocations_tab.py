@@ -53,7 +53,12 @@ async def test_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         await pilot.press("y")
         await until(pilot, lambda: cluster.queue() == ["2"])
         assert screen(pilot).model.has_runner
-        await pilot.press("tab", "tab", "R")
+        table = screen(pilot).table
+        table.focus()
+        table.select(5)  # train, which waits for four jobs
+        await pilot.press("w")
+        await until(pilot, sees(pilot, "Why train is blocked", "├─ work_1 is", "└─ work_4 is"))
+        await pilot.press("escape", "R")
         await until(pilot, sees(pilot, "Where shall w run?", "A process requests its allocations."))
         await pilot.press("escape")
     allocator.release()

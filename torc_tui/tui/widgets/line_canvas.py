@@ -73,15 +73,24 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
         self._painted: tuple[tuple[int, int, int, int], Sequence[Line]] | None = None
         self._drag: tuple[Offset, Offset] | None = None
         self._dragged = False
+        self._measured = 0
 
     def set_drawing(self, drawing: CellDrawing | None) -> None:
         self.drawing = drawing
         self.redraw()
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the height of the drawing: that of a canvas whose height is ``auto``."""
+        return 1 if self.drawing is None else self.drawing.size[1]
+
     def redraw(self) -> None:
         """Measure and paint a changed drawing without scrolling."""
         self._drawn = None
         width, height = self.drawing.size if self.drawing is not None else (1, 1)
+        if height != self._measured:
+            self._measured = height
+            if self.styles.is_auto_height:
+                self.refresh(layout=True)
         view = self.size
         # A new virtual size lays out the whole screen, so all drawings that fit share one.
         before = self.virtual_size
