@@ -300,4 +300,5 @@ def _attempt_row(one: AttemptLog) -> FoundRow[tuple[int, int]]:
     code = f"exit {one.return_code}" if one.return_code is not None else ""
     key = (one.run_id, one.attempt_id)
     title = f"run {one.run_id}, attempt {one.attempt_id}"
-    return key, title, f"{sign.sign} {sign.word} {code} {took}", moment(one.started_at)[5:]
+    about = f"{sign.sign} {sign.word} {code} {took}  {moment(one.started_at)}"
+    return key, title, about, ""

@@ -44,4 +44,4 @@ def _row(one: RunOverview) -> FoundRow[int]:
     parts = [count(one.attempts, "attempt"), duration(max(0.0, one.ended_at - one.started_at))]
     if one.failed:
         parts.insert(1, f"{one.failed} without success")
-    return one.run_id, f"run {one.run_id}", ", ".join(parts), moment(one.started_at)[5:]
+    return one.run_id, f"run {one.run_id}", ", ".join([*parts, moment(one.started_at)]), ""
