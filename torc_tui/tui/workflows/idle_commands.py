@@ -40,7 +40,7 @@ def of_jobs(view: WorkflowView, selected: Job | None) -> set[str]:
     if sum(bool(view.count(*some)) for some in (TROUBLED, HELD, NOT_STARTED)) == 0:
         idle.add("filter-next")
     if selected is None:
-        idle |= {"job-open", "job-why", "filter-same"}
+        idle |= {"job-open", "job-why", "filter-same", "details-open"}
     elif selected.status is JobStatus.COMPLETED:
         idle.add("job-why")
     return idle
