@@ -365,6 +365,14 @@ class TestLimits:
         assert all(gone(pid) for pid in lines(pids, 2))
         assert end.ended_at - end.started_at < 5
 
+    def test_job_that_ended_in_time_and_is_reaped_late(self, local, order):
+        """The runner was suspended, or waited for its database."""
+        local.submit([order("exit 0", limits=JobLimits(runtime=0.3, grace=5))])
+        began = time.monotonic()
+        wait_for(lambda: time.monotonic() - began > 0.7, "the runtime is over")
+        [end] = finish(local)
+        assert (end.cause, end.return_code) == (None, 0)
+
     def test_job_that_ignores_sigterm(self, local, order):
         end = run(
             local,

@@ -245,6 +245,16 @@ class RunningAttempt:
         )
 
 
+def has_exited(attempt: RunningAttempt) -> bool:
+    """Return whether the shell of an attempt has exited and is not reaped yet."""
+    if attempt.own_maxrss is None or attempt.ended is not None:
+        return False
+    try:
+        return os.waitid(os.P_PID, attempt.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+    except ChildProcessError:
+        return False
+
+
 def reap(attempt: RunningAttempt) -> None:
     """Record the end of an attempt. To be called under the lock of the supervisor."""
     if attempt.own_maxrss is not None:

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-from torc_tui.executors.attempt import RunningAttempt, warn_of_background
+from torc_tui.executors.attempt import RunningAttempt, has_exited, warn_of_background
 from torc_tui.executors.first_sample import FIRST_SAMPLE_SECONDS, take_first_samples
 from torc_tui.executors.gpu_sampler import GpuSampler, GpuUsage
 from torc_tui.executors.session_signals import SessionSignals, signal_number, without_leader
@@ -229,8 +229,8 @@ class Supervisor:
         runtime = attempt.limits.runtime
         if runtime is None or attempt.cause is not None or attempt.suspended_at is not None:
             return math.inf
-        if now < attempt.began + runtime:
-            return attempt.began + runtime
+        if now < attempt.began + runtime or has_exited(attempt):
+            return max(attempt.began + runtime, now + _SHORTEST_PAUSE)
         signum = signal_number(attempt.limits.termination_signal)
         self._end(attempt, Cause.TIMEOUT, signum, attempt.limits.grace, now)
         return math.inf
