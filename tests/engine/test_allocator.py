@@ -589,6 +589,16 @@ def test_runner_takes_the_place_of_a_lost_watcher(site: Site) -> None:
     assert site.another().step().holder is None, "the next one need not wait"
 
 
+def test_holder_on_another_machine(site: Site) -> None:
+    """It may be gone, so that `torc submit` starts a watcher that stands by."""
+    assert not site.allocator.is_held_elsewhere()
+    site.step()
+    assert not site.allocator.is_held_elsewhere()
+    elsewhere(site)
+    assert site.another().step().holder is not None
+    assert site.allocator.is_held_elsewhere()
+
+
 def test_runner_that_cannot_request(site: Site) -> None:
     def fail() -> Any:
         raise UsageError("no batch system was found")

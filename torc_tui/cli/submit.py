@@ -59,7 +59,8 @@ def submit(call: Call) -> int:
     finally:
         allocator.release()
     code = report(call, workflow_id, done)
-    if done.holder is None and not given.no_watch and not done.is_finished:
+    stands_by = done.holder is None or allocator.is_held_elsewhere()
+    if stands_by and not given.no_watch and not done.is_finished:
         start_watcher(call, workflow_id)
     return code
 

@@ -161,6 +161,10 @@ class Allocator:
         """Request no more allocations."""
         self._lease.release()
 
+    def is_held_elsewhere(self) -> bool:
+        """Return whether a process of another machine requests the allocations, if it is alive."""
+        return self._lease.is_held_elsewhere()
+
     def vacate(self) -> None:
         """Let another process request the allocations, such as a runner."""
         self._lease.vacate()

@@ -57,6 +57,12 @@ class AllocatorLease:
         with self._store.write() as conn:
             allocations.drop_lease(conn, self._name, self._holder)
 
+    def is_held_elsewhere(self) -> bool:
+        """Return whether a process of another machine holds the lease, which may be gone."""
+        with self._store.read() as conn:
+            known = allocations.lease(conn, self._name)
+        return known is not None and known.holder.split("\t")[1:2] != [this_location()]
+
     def vacate(self) -> None:
         """Ask another process to take the lease over."""
         with self._store.write() as conn:
