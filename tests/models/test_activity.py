@@ -52,6 +52,19 @@ def test_progress_is_estimated_from_the_group() -> None:
     assert "50%" in line and "0:50 of ~1:40" in line and "█" in line
 
 
+def test_an_overdue_job_has_no_progress() -> None:
+    done = [job(n, JobStatus.COMPLETED, NOW - 500, NOW - 499.5) for n in range(2, 6)]
+    line = shown(Activity(view(job(1, JobStatus.RUNNING, NOW - 50), *done)))[1]
+    assert line.split() == ["▶", "job_1", "0:50", "usually", "0.50", "s"]
+
+
+def test_few_jobs_need_no_high_chart() -> None:
+    done = [job(n, JobStatus.COMPLETED, NOW - 500, NOW - 400 + n * 9) for n in range(1, 11)]
+    lines = shown(Activity(view(*done)))
+    chart = lines[lines.index(next(one for one in lines if one.startswith(" Finished"))) + 1 :]
+    assert [("█" in line) for line in chart[:4]] == [True, True, True, False]
+
+
 def test_the_newest_failures_are_kept() -> None:
     jobs = [job(n, JobStatus.FAILED, 0.0, float(n)) for n in range(1, 100)]
     activity = Activity(view(*jobs))

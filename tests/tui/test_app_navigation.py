@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from tests.raw_sql import execute
 from tests.tui.driving import ENVIRON, Workspace, screen, screen_text, sees, until
@@ -149,6 +150,19 @@ async def test_filter_and_its_errors(story: Story) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: len(screen(pilot).table.order) == 7)
         assert pilot.app.focused is screen(pilot).table
+
+
+async def test_keys_typed_ahead_are_the_filter(story: Story) -> None:
+    """Keys that arrive together, as over a slow connection, are never commands."""
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        app = pilot.app
+        for key in "/train":
+            app.post_message(events.Key({"/": "slash"}.get(key, key), key))
+        await until(pilot, lambda: screen(pilot).query_one(FilterLine).text == "train")
+        await pilot.press("_")
+        assert screen(pilot).query_one(FilterLine).text == "train_"
+        assert len(app.screen_stack) == 2
 
 
 async def test_tab_completes_a_filter(story: Story) -> None:
@@ -394,6 +408,10 @@ async def test_themes(story: Story, theme: str) -> None:
         pilot.app.theme = theme
         await pilot.press("3", "8", "9", "1", "?")
         await until(pilot, sees(pilot, "retry"))
+        # Jobs that print in red get the red of the theme.
+        red = pilot.app.palette("failed").color
+        printed = pilot.app.ansi_theme.ansi_colors[1]
+        assert pilot.app.current_theme.ansi or printed == red.get_truecolor()
 
 
 async def test_a_title_shows_the_focus_without_colors(story: Story) -> None:

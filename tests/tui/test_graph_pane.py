@@ -60,14 +60,14 @@ async def test_open_a_group(story: Workspace) -> None:
         await until(pilot, sees(pilot, "┏━ train_{i} ×60 ━", "train_1 ", " more "))
         assert screen_text(pilot).count("▼") == 3, "one line to each box"
         await pilot.press("enter")
-        await until(pilot, lambda: "train_2" not in screen_text(pilot))
+        await until(pilot, lambda: "┏━ train_{i}" not in screen_text(pilot))
 
 
 async def test_click_on_a_job_in_a_group(story: Workspace) -> None:
     async with story.app().run_test(size=(100, 60)) as pilot:
         await open_graph(pilot)
         await pilot.press("b", "enter")
-        await until(pilot, sees(pilot, "train_4 "))
+        await until(pilot, sees(pilot, "┏━ train_{i}", "train_4 "))
         lines = screen_text(pilot).splitlines()
         y = next(at for at, line in enumerate(lines) if "train_4 " in line)
         await pilot.click(offset=(lines[y].index("train_4 "), y))

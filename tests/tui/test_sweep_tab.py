@@ -20,13 +20,15 @@ from torc_tui.operations import sweep as sweep_values
 from torc_tui.status import JobStatus
 from torc_tui.store import event_log, user_data
 from torc_tui.tui.jobs.job_table import marked_jobs
+from torc_tui.tui.look.text_layout import line_width
 from torc_tui.tui.results import heat_drawing
+from torc_tui.tui.results.bar_drawing import BarDrawing
 from torc_tui.tui.results.heat_drawing import BARS, COLORS, LETTERS, HeatDrawing
 from torc_tui.tui.results.results_pane import ResultsPane
 from torc_tui.tui.results.sweep_part import mark
 from torc_tui.tui.results.sweep_rows import SweepRows, shown
 from torc_tui.tui.widgets.choice import Confirm
-from torc_tui.views.heat_map import HeatMap, heat_map
+from torc_tui.views.heat_map import LEVELS, HeatMap, Scale, heat_map
 from torc_tui.views.sweep import PARAMETER, JobValues, Sweep, SweepValues, sweeps_of
 
 pytestmark = pytest.mark.system
@@ -248,11 +250,7 @@ async def test_heat_map_keys(story: SweepStory) -> None:
         await pilot.press("p", "down", "enter")
         await until(pilot, lambda: heat.drawing.heat.pair == ("d", "lr"))
         await pilot.press("o", *"plain", "enter")
-        await until(pilot, sees(pilot, "needs two parameters", "plain_{seed} has only seed"))
-        await pilot.press("o", *"fit", "enter")
-        await until(pilot, lambda: heat.canvas.has_focus and heat.drawing is not None)
-        await pilot.press("o", *"plain", "enter")
-        await until(pilot, lambda: heat.empty.has_focus)
+        await until(pilot, sees(pilot, "by seed", "2  … ready"))
         await pilot.press("v")
         await until(pilot, lambda: pane.shown == "results")
         await pilot.press("v")
@@ -459,6 +457,37 @@ def test_modes_without_colors() -> None:
         assert low in text and high in text
         assert any(heat_drawing.SIGNS[mode] in text for text, _ in drawing.legend())
         assert not any("heat" in style for line in drawing.draw(0, 0, 12, 4) for _, style in line)
+
+
+@pytest.mark.parametrize("view", [(1, 1), (20, 5), (60, 20), (200, 60)])
+@pytest.mark.parametrize("mode", [COLORS, BARS, LETTERS])
+def test_bars_of_one_parameter(view: tuple[int, int], mode: str) -> None:
+    drawing = BarDrawing(heat_map(sweep_of(4, 1), ("a", ""), ".x", "mean", 0.0), view, mode)
+    drawing.marks = {1}
+    lines = drawing.draw(0, 0, *drawing.size)
+    assert len(lines) == drawing.size[1]
+    assert {line_width(line) for line in lines} == {drawing.size[0]}
+    sign = {COLORS: " ", BARS: "█", LETTERS: "#"}[mode]
+    bars = [
+        text
+        for line in lines[1 :: drawing.geometry.height]
+        for text, style in line
+        if style in ("load", *(f"heat{level}" for level in range(8)))
+    ]
+    assert len(bars) == 4 and all(set(bar) == {sign} for bar in bars)
+    lengths = [len(bar) for bar in bars]
+    assert lengths == sorted(lengths) and lengths[0] == pytest.approx(lengths[3] / 4, abs=0.5)
+    assert sum("•" in text for line in lines for text, _ in line) == 1
+    assert {drawing.cursor_of(drawing.hit(width, 1) or 0) for width in range(drawing.size[0])} == {
+        (0, None), (0, 0)
+    }  # fmt: skip
+
+
+def test_bars_with_negative_values() -> None:
+    """The bar of the lowest value is short, but not empty."""
+    assert [Scale(-8.0, 6.0).length(value) for value in (-8.0, 6.0)] == [1 / LEVELS, 1.0]
+    assert [Scale(0.5, 2.0).length(value) for value in (0.5, 2.0)] == [0.25, 1.0]
+    assert [Scale(1e-3, 1e3, is_log=True).length(value) for value in (1e-3, 1e3)] == [0.125, 1.0]
 
 
 def test_only_visible_rows_cost(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ def ran(
     return ReportAttempt(job_id, f"job{job_id}", 1, status, BEGIN + start, BEGIN + end, **known)
 
 
-def picture(*attempts: ReportAttempt, size: tuple[int, int] = (60, 12), **more: Any) -> Any:
+def picture(*attempts: ReportAttempt, size: tuple[int, int] = (60, 8), **more: Any) -> Any:
     found = timeline(attempts, NODES, more.get("grouping", Grouping.SLOTS))
     assert found is not None
     made = TimelinePicture(found)
@@ -58,7 +58,9 @@ def test_a_line_for_now() -> None:
     """While attempts run, and only then."""
     over = texts(picture(ran(1, 0, 30), ran(2, 10, 20)).draw(0, 0, 60, 12))
     assert not any("▼" in line or "│" in line for line in over)
-    lines = texts(picture(ran(1, 0, 30, S.RUNNING), ran(2, 10, 20)).draw(0, 0, 60, 12))
+    lines = texts(
+        picture(ran(1, 0, 30, S.RUNNING), ran(2, 10, 20), size=(60, 11)).draw(0, 0, 60, 12)
+    )
     assert lines[1].index("▼") == lines[8].index("│") > 50
 
 

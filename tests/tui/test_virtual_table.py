@@ -9,7 +9,14 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from torc_tui.tui.widgets.table_model import Cell, Key, ListRows, TableColumn, layout
+from torc_tui.tui.widgets.table_model import (
+    Cell,
+    ContentWidths,
+    Key,
+    ListRows,
+    TableColumn,
+    layout,
+)
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 COLUMNS = (
@@ -43,13 +50,14 @@ def rows(count: int) -> ListRows:
 
 
 class TableApp(App[None]):
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, fits: bool = False) -> None:
         super().__init__()
+        self.fits = fits
         self.model = rows(count)
         self.told: list[tuple[str, Key | None]] = []
 
     def compose(self) -> ComposeResult:
-        yield VirtualTable(self.model)
+        yield VirtualTable(self.model, fits=self.fits)
 
     def on_line_list_selected(self, event: VirtualTable.Selected) -> None:
         self.told.append(("selected", event.key))
@@ -83,6 +91,30 @@ def test_growing_columns() -> None:
     assert sizes["id"] == 6 and sizes["cpus"] == 5
     assert sizes["why"] > sizes["name"] > 24
     assert 2 + sum(sizes.values()) + 2 * 4 + 1 == 200
+
+
+def test_columns_fit_their_content() -> None:
+    """A column is as wide as its cells; the one that grows most gets what is left."""
+    content = ContentWidths()
+    cells = [("7", ""), ("a" * 9, ""), ("ready", ""), ("w" * 99, ""), ("1", "")]
+    assert content.see(COLUMNS, [cells, cells]) and not content.see(COLUMNS, [cells])
+    sizes = {column.key: size for column, size in layout(content.fitted(COLUMNS), 80)}
+    assert (sizes["name"], sizes["status"]) == (9, 7)
+    assert 2 + sum(sizes.values()) + 2 * (len(sizes) - 1) + 1 == 80
+    assert content.see(COLUMNS, [[("", ""), ("a" * 12, ""), *cells[2:]]])
+    assert {c.key: c.width for c in content.fitted(COLUMNS)}["name"] == 12
+
+
+async def test_rows_that_scroll_into_view_have_room() -> None:
+    app = TableApp(100, fits=True)
+    async with app.run_test(size=(40, 10)) as pilot:
+        table = app.query_one(VirtualTable)
+        app.model.records[90] = (90, "terminated")
+        await painted(pilot)
+        assert "terminated" not in "\n".join(text(table))
+        table.move_to(90)
+        await painted(pilot)
+        assert "terminated" in "\n".join(text(table))
 
 
 async def painted(pilot: Pilot[None]) -> None:

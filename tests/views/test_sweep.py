@@ -117,7 +117,7 @@ def test_csv() -> None:
 
 def test_heat_map() -> None:
     sweep = grid()
-    assert pairs(sweep) == [("lr", "d"), ("d", "lr")]
+    assert pairs(sweep) == [("lr", "d"), ("d", "lr"), ("lr", ""), ("d", "")]
     found = heat_map(sweep, ("lr", "d"), ".loss", "mean", NOW)
     assert (found.rows, found.columns) == (["1e-3", "0.1"], ["2", "9", "10"])
     assert {place: cell.value for place, cell in found.cells.items()} == {

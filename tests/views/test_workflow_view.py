@@ -205,6 +205,8 @@ def test_estimate() -> None:
     assert estimate({"f": 10}, known, []) is None  # nothing runs
     assert estimate({"g": 10}, known, [("g", 1.0)]) is None  # nothing is known of these
     assert estimate({}, known, []) == Eta(0, 0)
+    assert estimate({"f": 10}, known, [("f", 187.0), ("f", 1.0)]) is None  # one is overdue
+    assert estimate({"f": 10}, known, [("f", 180.0), ("f", 1.0)]) is not None
     eta = estimate({"f": 20}, known, [("f", 0.0)] * 2)
     assert eta is not None and 550 < eta.low <= 600 <= eta.high < 700
     wide = estimate({"f": 20}, {"f": durations(10, 120, 60, 60)}, [("f", 0.0)] * 2)

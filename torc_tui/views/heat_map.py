@@ -29,7 +29,7 @@ AGGREGATIONS: Mapping[str, Callable[[Sequence[float]], float]] = {
 }
 """How the values of several jobs in one cell become one."""
 Pair = tuple[str, str]
-"""The parameters of the rows and of the columns."""
+"""The parameters of the rows and of the columns; without the second one, rows are bars."""
 
 
 class HeatCell(NamedTuple):
@@ -54,13 +54,25 @@ class Scale(NamedTuple):
 
     def level(self, value: float) -> int:
         """Return the step of a value: 0 for the lowest to ``LEVELS - 1``."""
-        low, high = self.low, self.high
+        return min(LEVELS - 1, int(self._share(value, self.low) * LEVELS))
+
+    def length(self, value: float) -> float:
+        """Return how long the bar of a value is: 1 for the highest one.
+
+        Bars begin at 0. With negative values, and on a logarithmic scale, they begin at the lowest
+        value, whose bar has the length of one step.
+        """
+        if self.low >= 0 and not self.is_log:
+            return self._share(value, 0.0)
+        return (1 + self._share(value, self.low) * (LEVELS - 1)) / LEVELS
+
+    def _share(self, value: float, low: float) -> float:
+        high = self.high
         if self.is_log:
             low, high, value = log10(low), log10(high), log10(value)
         # Halves are subtracted, because the whole range may exceed the largest number.
         whole = high / 2 - low / 2
-        share = (value / 2 - low / 2) / whole if whole > 0 else 0.5
-        return min(LEVELS - 1, int(share * LEVELS))
+        return (value / 2 - low / 2) / whole if whole > 0 else 0.5
 
 
 def scale_of(values: Sequence[float]) -> Scale | None:
@@ -108,10 +120,13 @@ class HeatMap:
 
 
 def pairs(sweep: Sweep) -> list[Pair]:
-    """Return the pairs of parameters that a map can have, those with several values first."""
+    """Return the pairs of parameters that a map can have, those with several values first.
+
+    The last ones have one parameter only.
+    """
     several = [name for name in sweep.parameters if _has_several(sweep, name)]
     names = [*several, *(name for name in sweep.parameters if name not in several)]
-    return list(permutations(names, 2))
+    return [*permutations(names, 2), *((name, "") for name in names)]
 
 
 def _has_several(sweep: Sweep, name: str) -> bool:

@@ -18,6 +18,8 @@ from torc_tui.records import dataclass
 
 MINIMUM_ENDED = 3
 """Finished jobs that an estimate needs."""
+OVERDUE = 3.0
+"""A job is overdue after this many times the longest run time of its group."""
 
 
 @dataclass(slots=True)
@@ -37,6 +39,15 @@ class Durations:
         self.squares += delta * (seconds - self.mean)
         if seconds > self.longest:
             self.longest = seconds
+
+    @property
+    def is_known(self) -> bool:
+        """Return whether enough jobs have finished to compare others with them."""
+        return self.count >= MINIMUM_ENDED and self.mean > 0
+
+    def is_overdue(self, elapsed: float) -> bool:
+        """Return whether a job has run for so long that the finished ones tell nothing about it."""
+        return self.longest > 0 and elapsed > OVERDUE * self.longest
 
     @property
     def deviation(self) -> float:
@@ -85,8 +96,8 @@ def estimate(
     ``left`` counts the unsettled jobs per group, with the running ones. ``running`` has the group
     and the elapsed seconds of each running job. ``parallelism`` is the number of jobs at a time (by
     default, as many as run now). ``critical`` is the length in seconds of the longest chain that is
-    left, if known. None if nothing runs, if fewer than three jobs have finished, or if more than
-    half of the remaining jobs are of groups of which none has.
+    left, if known. None if nothing runs, if a running job is overdue, if fewer than three jobs have
+    finished, or if more than half of the remaining jobs are of groups of which none has.
     """
     active = list(running)
     total = sum(left.values())
@@ -98,6 +109,8 @@ def estimate(
         return None
     everything = _merged(known.values())
     if 2 * sum(count for group, count in left.items() if group not in known) > total:
+        return None
+    if any(known.get(group, everything).is_overdue(elapsed) for group, elapsed in active):
         return None
     waiting = dict(left)
     work = variance = longest = nearest = 0.0

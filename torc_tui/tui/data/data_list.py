@@ -86,7 +86,7 @@ class DataList(Vertical):
 
     def __init__(self, rows: ListRows) -> None:
         super().__init__()
-        self.table = VirtualTable(rows, empty="loading …")
+        self.table = VirtualTable(rows, empty="loading …", fits=True)
         self.filter_line = FilterLine(
             placeholder="search names, states, values, writers and readers"
         )

@@ -62,7 +62,7 @@ class FilesPane(Pane):
         super().__init__(host)
         self._workflow = host
         self.rows = FileRows()
-        self.table = VirtualTable(self.rows, empty="loading …")
+        self.table = VirtualTable(self.rows, empty="loading …", fits=True)
         self.table.order_rows = self._filter
         self.filter_line = FilterLine(
             placeholder="search names, paths, states, writers and readers"

@@ -21,6 +21,7 @@ from torc_tui.tui.graph.chain_search import ChainSearch
 from torc_tui.tui.graph.graph_directions import chosen_direction, remember_direction
 from torc_tui.tui.graph.graph_facts import legend_parts, shown_parts
 from torc_tui.tui.graph.graph_file import export_graph
+from torc_tui.tui.graph.graph_notes import box_notes
 from torc_tui.tui.graph.graph_picture import GraphCanvas, GraphPicture
 from torc_tui.tui.graph.graph_reading import read_graph
 from torc_tui.tui.look.status_icons import STATUS
@@ -167,7 +168,10 @@ class GraphPane(Pane):
         if view is None:
             return
         drawing.scene.refresh(view.jobs)
-        self.picture = GraphPicture(drawing)
+        self.picture = picture = GraphPicture(drawing)
+        picture.notes = lambda spot, room: box_notes(
+            drawing.scene, spot, view.jobs, view.durations, room
+        )
         self._light_chain()
         self.canvas.empty = "no jobs"
         self.canvas.set_drawing(self.picture)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import product
 from typing import ClassVar
 
 from textual.message import Message
 
+from torc_tui.tui.graph.graph_notes import LEAST_ROOM, MOST_ROOM
 from torc_tui.tui.look.text_layout import Line, Span, fit_line
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas
@@ -32,6 +33,8 @@ ROLES = {
     "name": "text",
 }
 """Roles of the drawing and the styles of the palette."""
+GAP = 2
+"""Empty lines between a small graph and the notes below it, at least."""
 MINIMAP_FROM = (50, 14)
 """Smallest width and height of a pane with a minimap."""
 
@@ -52,6 +55,8 @@ class GraphPicture:
         self.selected: Spot | None = None
         self.lit: Sequence[int] = ()
         self.minimap = True
+        self.notes: Callable[[Spot, tuple[int, int]], Sequence[Line]] | None = None
+        """Returns lines about the selected box, for the room below a small graph."""
         self._at = (0, 0)
         """The offset of a drawing that is smaller than the view."""
 
@@ -65,14 +70,36 @@ class GraphPicture:
 
     def draw(self, x: int, y: int, width: int, height: int) -> Sequence[Line]:
         wide, high = self.size
-        self._at = left, top = max(0, (width - wide) // 2), max(0, min(2, (height - high) // 2))
+        below = self._room_below(width, height)
+        middle = (height - below - high) // 2
+        self._at = left, top = (
+            max(0, (width - wide) // 2),
+            max(0, middle if below else min(2, middle)),
+        )
         lines = self._lines(Box(x, y, width - left, height - top))
         if left or top:
             indent = (" " * left, "")
             lines = [[] for _ in range(top)] + [[indent, *line] for line in lines]
+        if below:
+            del lines[height - below :]
+            lines += [[] for _ in range(height - below - len(lines))] + self._notes(width, below)
         if self._wants_minimap(width, height):
             self._add_minimap(lines, Box(x, y, width, height))
         return lines
+
+    def _room_below(self, width: int, height: int) -> int:
+        """Return how many lines below a small graph tell about the selected box."""
+        wide, high = self.size
+        free = height - high - GAP
+        if self.notes is None or wide > width or free < LEAST_ROOM:
+            return 0
+        return min(free, MOST_ROOM)
+
+    def _notes(self, width: int, height: int) -> list[list[Span]]:
+        if self.notes is None or self.selected is None:
+            return []
+        rule: list[Span] = [(" ", ""), ("─" * (width - 2), "rule")]
+        return [rule, *map(list, self.notes(self.selected, (width - 1, height - 1)))]
 
     def _lines(self, area: Box) -> list[list[Span]]:
         """Return the spans of an area of the drawing."""

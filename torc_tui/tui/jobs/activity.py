@@ -31,12 +31,12 @@ CELLS = (2.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Seconds of a column of that chart. It moves by whole columns, so that it is seldom repainted."""
 CHART = (3, 16)
 """Minimum and maximum number of rows of the chart of finished jobs."""
+ROWS_PER_JOB = 2
+"""Rows of the chart for a job at most: few jobs need no high chart."""
 CHART_LINES = 3
 """Lines of the chart besides its rows: title, axis and the empty line after it."""
 CHARTED_FROM = 8
 """Minimum number of finished jobs for a chart."""
-GUESSED_FROM = 3
-"""Minimum number of finished jobs of a group for an estimate of its running jobs."""
 
 
 class PanelRoom(NamedTuple):
@@ -121,13 +121,16 @@ class Activity:
             time = 0.0 if job.started_at is None else now - job.started_at
             known = self.view.durations.get(job.group)
             head = _head(job, name)
-            if known is None or known.count < GUESSED_FROM or known.mean <= 0:
+            if known is None or not known.is_known:
                 end: list[Span] = [(clock(time).rjust(8), "running")]
+            elif known.is_overdue(time):
+                usual = (f"  usually {elapsed(known.mean)}", "warning")
+                end = [(clock(time).rjust(8), "running"), usual]
             else:
                 room = max(4, min(40, width - line_width(head) - 22))
                 share = min(0.99, time / known.mean)
                 end = [*bar(share, room, style="running"), (f" {share:>4.0%}", "running")]
-                end.append((f"  {clock(time)} of ~{clock(known.mean)}", "muted"))
+                end.append((f"  {clock(time)} of ~{elapsed(known.mean)}", "muted"))
             out.append((fit_line([*head, *end], width), job.id))
         return out
 
@@ -158,6 +161,7 @@ class Activity:
         before = [bisect_left(self.ends, begin + cell * column) for column in range(room)]
         before.append(bisect_right(self.ends, end))
         counts = [float(after - first) for first, after in pairwise(before)]
+        rows = max(CHART[0], min(rows, ROWS_PER_JOB * int(max(counts))))
         inside = before[-1] - before[0]
         # A run that is shorter than the chart begins in one of its columns.
         since = begin + cell * max(0, (self.ends[0] - begin) // cell) if end >= now else begin

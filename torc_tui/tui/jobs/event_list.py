@@ -115,7 +115,7 @@ class EventsPane(Pane):
     def __init__(self, host: PaneHost) -> None:
         super().__init__(host)
         self.rows = EventRows()
-        self.table = VirtualTable(self.rows, empty="no events")
+        self.table = VirtualTable(self.rows, empty="no events", fits=True)
         self.is_read = False
         self.of_job = False
         """Whether only events of the selected job are listed."""

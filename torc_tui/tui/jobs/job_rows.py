@@ -283,11 +283,14 @@ class JobRows:
     def _expected(self, job: Job, width: int) -> Cell:
         """Return the estimated progress of a running job, by the mean run time of its group."""
         known = self.view.durations.get(job.group)
-        if known is None or known.count < 3 or known.mean <= 0 or job.started_at is None:
+        if known is None or not known.is_known or job.started_at is None:
             return ("", "muted")
-        share = min(0.99, (self.now - job.started_at) / known.mean)
+        time = self.now - job.started_at
+        if known.is_overdue(time):
+            return (f"usually {elapsed(known.mean)}", "warning")
+        share = min(0.99, time / known.mean)
         cells = max(4, min(12, width - 12))
-        return [*bar(share, cells, style="running"), (f" ~{clock(known.mean)}", "faint")]
+        return [*bar(share, cells, style="running"), (f" ~{elapsed(known.mean)}", "faint")]
 
     def _time(self, job: Job) -> Span:
         if job.started_at is None:

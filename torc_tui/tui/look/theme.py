@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from rich.terminal_theme import TerminalTheme
 from textual.color import Color
 from textual.filter import LineFilter
 from textual.theme import BUILTIN_THEMES, Theme
@@ -284,6 +285,30 @@ def palette_for(theme: Theme) -> Palette:
         palette = _palette(theme.name, ink)
     PALETTES[theme.name] = palette
     return palette
+
+
+def ansi_colors(theme: Theme) -> TerminalTheme:
+    """Return the colors in which jobs print: the 16 ANSI colors, made from those of a theme."""
+    ink = palette_for(theme)
+
+    def rgb(name: str, part: str = "color") -> tuple[int, int, int]:
+        red, green, blue = getattr(ink(name), part).get_truecolor()
+        return red, green, blue
+
+    def lighter(name: str) -> tuple[int, int, int]:
+        red, green, blue = (
+            (2 * one + end) // 3 for one, end in zip(rgb(name), rgb("strong"), strict=True)
+        )
+        return red, green, blue
+
+    names = ("failed", "completed", "warning", "pending", "canceled", "running")
+    front, back = rgb("text"), rgb("header", "bgcolor")
+    return TerminalTheme(
+        back,
+        front,
+        [rgb("faint"), *map(rgb, names), front],
+        [rgb("muted"), *map(lighter, names), rgb("strong")],
+    )
 
 
 def choose(environ: Mapping[str, str], wanted: str | None = None) -> str:

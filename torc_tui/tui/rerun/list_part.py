@@ -65,7 +65,7 @@ class ListPart(CommandNode, Vertical):
         super().__init__()
         self._pane = pane
         self._host = host
-        self.table = VirtualTable(rows, empty="")
+        self.table = VirtualTable(rows, empty="", fits=True)
         self.details = details
         self.split = ListSplit(Side(self.table), details)
         self.empty = EmptyState()

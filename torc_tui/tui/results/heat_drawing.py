@@ -53,7 +53,7 @@ class HeatDrawing:
         self.mode = mode
         self.cursor: Cursor = (0, 0)
         self.marks: Set[int] = frozenset()
-        self.geometry = _geometry(heat, view, mode)
+        self.geometry = self._geometry(view)
         self._at = (0, 0)
 
     @property
@@ -85,6 +85,9 @@ class HeatDrawing:
         """Return the cell of a number that `hit` returned."""
         row, column = divmod(number, len(self.heat.columns) + 1)
         return row - 1 if row else None, column - 1 if column else None
+
+    def _geometry(self, view: tuple[int, int]) -> Geometry:
+        return _geometry(self.heat, view, self.mode)
 
     # -- lines -------------------------------------------------------------------------------------
 
@@ -163,9 +166,9 @@ class HeatDrawing:
     def _style(self, cell: HeatCell) -> str:
         if cell.value is None or self.mode != COLORS:
             return STATUS[cell.status].style if cell.value is None else "text"
-        return f"heat{self._level(cell)}"
+        return f"heat{self.level(cell)}"
 
-    def _level(self, cell: HeatCell) -> int:
+    def level(self, cell: HeatCell) -> int:
         scale = self.heat.scale
         return scale.level(cell.value) if scale is not None and cell.value is not None else 0
 
@@ -176,7 +179,7 @@ class HeatDrawing:
             return style, STATUS[cell.status].sign
         text = value_text(self.heat, cell.value, self.geometry.digits)
         if self.mode != COLORS:
-            text = SIGNS[self.mode][self._level(cell)] + text
+            text = SIGNS[self.mode][self.level(cell)] + text
         worst = STATUS[cell.status].sign if cell.status is not JobStatus.COMPLETED else ""
         return style, text + worst if len(text + worst) <= room else text
 
@@ -212,8 +215,7 @@ def _centered(text: str, room: int) -> str:
 def _geometry(heat: HeatMap, view: tuple[int, int], mode: str) -> Geometry:
     """Return sizes that fill the view, with as many digits as have room."""
     width, height = view
-    longest = max(map(width_of, map(sanitize, [*heat.rows, heat.pair[0]])), default=0)
-    titles = 1 + max(3, min(longest, WIDEST_TITLE, width // MOST_TITLES))
+    titles = width_of_titles(heat, width)
     number = max(1, len(heat.columns))
     room = max(LEAST, min(WIDEST, (width - titles) // number))
     margin = int((width - titles - 1) // number >= room)
@@ -229,6 +231,12 @@ def _geometry(heat: HeatMap, view: tuple[int, int], mode: str) -> Geometry:
     )
     tall = max(1, min(TALLEST, (height - 1) // max(1, len(heat.rows))))
     return Geometry(titles + margin, room, min(tall, (room + 1) // 2), digits, margin)
+
+
+def width_of_titles(heat: HeatMap, width: int) -> int:
+    """Return how many of ``width`` cells the titles of the rows take."""
+    longest = max(map(width_of, map(sanitize, [*heat.rows, heat.pair[0]])), default=0)
+    return 1 + max(3, min(longest, WIDEST_TITLE, width // MOST_TITLES))
 
 
 def full_text(heat: HeatMap, value: float) -> str:

@@ -17,12 +17,12 @@ from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.terminal import speaks_unicode
 from torc_tui.tui.look.text_layout import Span, line_width, sanitize
+from torc_tui.tui.results.bar_drawing import BarDrawing
 from torc_tui.tui.results.heat_drawing import BARS, COLORS, LETTERS, HeatDrawing, full_text
 from torc_tui.tui.results.sweep_dialogs import choose_measure, choose_pair, title_of
 from torc_tui.tui.results.sweep_part import mark, marks_of
 from torc_tui.tui.results.sweep_reader import SweepReader
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
-from torc_tui.tui.widgets.empty_state import EmptyState
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.painted import StatusLine
 from torc_tui.views.heat_map import AGGREGATIONS, HeatMap, Pair, heat_map, pairs
@@ -61,7 +61,6 @@ class HeatPart(CommandNode, Vertical):
         self.canvas = HeatCanvas(empty="loading …")
         self.cell_line = StatusLine()
         self.legend = StatusLine()
-        self.empty = EmptyState()
         self.drawing: HeatDrawing | None = None
         self._of: Sweep | None = None
         self.pair: Pair | None = None
@@ -71,24 +70,15 @@ class HeatPart(CommandNode, Vertical):
         self._fresh_until = 0.0
 
     def compose(self) -> ComposeResult:
-        yield self.empty
         yield self.title_line
         yield self.canvas
         yield self.cell_line
         yield self.legend
 
-    def on_mount(self) -> None:
-        self.empty.display = False
-
     def on_resize(self, event: events.Resize) -> None:
         if self.drawing is not None:
             self._draw(self.drawing.heat)
         self._show_lines()
-
-    @property
-    def focus_target(self) -> HeatCanvas | EmptyState:
-        """Return the widget that gets the focus."""
-        return self.canvas if self._of is None or self.pair is not None else self.empty
 
     def update(self, now: float) -> None:
         """Update a stale map, unless that took long a short time ago."""
@@ -131,7 +121,8 @@ class HeatPart(CommandNode, Vertical):
     def _draw(self, heat: HeatMap) -> None:
         before = self.drawing
         view = self.canvas.size
-        self.drawing = drawing = HeatDrawing(heat, (view.width, view.height), self._mode)
+        kind = HeatDrawing if heat.pair[1] else BarDrawing
+        self.drawing = drawing = kind(heat, (view.width, view.height), self._mode)
         if before is not None and before.heat.pair == heat.pair:
             drawing.cursor = before.cursor
         self.canvas.drawing = drawing
@@ -145,18 +136,10 @@ class HeatPart(CommandNode, Vertical):
         return BARS if speaks_unicode(self._pane.torc.environ) else LETTERS
 
     def _show_lines(self) -> None:
-        """Show title and legend if there is room, or a message instead of everything."""
-        sweep, height = self._of, self.size.height
-        nothing = sweep is not None and self.pair is None
-        self.empty.display = nothing
-        self.canvas.display = self.cell_line.display = not nothing
-        self.title_line.display = not nothing and height >= TITLE_FROM
-        self.legend.display = not nothing and height >= LEGEND_FROM
-        if sweep is not None and nothing:
-            self.empty.show(
-                "A heat map needs two parameters.",
-                f"{sanitize(sweep.name)} has only {sanitize(', '.join(sweep.parameters))}.",
-            )
+        """Show title and legend if there is room."""
+        height = self.size.height
+        self.title_line.display = height >= TITLE_FROM
+        self.legend.display = height >= LEGEND_FROM
 
     def _title(self, heat: HeatMap) -> list[Span]:
         rows, columns = map(sanitize, heat.pair)
@@ -166,6 +149,8 @@ class HeatPart(CommandNode, Vertical):
             of = "number of values" if heat.aggregation == "count" else heat.aggregation
             spans.append((f"  {of} of each cell", "header"))
         strong = "header-strong"
+        if not columns:
+            return [*spans, ("  by ", "muted"), (rows, strong)]
         axes: list[Span] = [(rows, strong), (" (rows) and ", "muted"), (columns, strong)]
         long = [*spans, ("  by ", "muted"), *axes, (" (columns)", "muted")]
         if line_width(long) < self.size.width:
@@ -178,7 +163,7 @@ class HeatPart(CommandNode, Vertical):
         spans: list[Span] = []
         axes = zip(heat.pair, (heat.rows, heat.columns), (row, column), strict=True)
         for name, texts, place in axes:
-            if place is not None:
+            if name and place is not None:
                 spans += [(f"{sanitize(name)} ", "muted"), (sanitize(texts[place]), "strong")]
                 spans.append(("  ", ""))
         cell = None if row is None or column is None else heat.cells.get((row, column))
@@ -213,8 +198,6 @@ class HeatPart(CommandNode, Vertical):
     # -- commands ----------------------------------------------------------------------------------
 
     def handlers(self) -> Mapping[str, Handler]:
-        if self._of is not None and self.pair is None:
-            return {}
         return {
             "heat-left": lambda: self._move(0, -1),
             "heat-right": lambda: self._move(0, 1),

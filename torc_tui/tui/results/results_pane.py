@@ -169,7 +169,7 @@ class ResultsPane(ResultsTable):
         target = {
             "results": self.table,
             "sweep": self.sweep.table,
-            "heat": self.heat.focus_target,
+            "heat": self.heat.canvas,
         }[shown]
         if had_keys:
             target.focus()

@@ -98,7 +98,12 @@ def choose_pair(torc: AppPort, sweep: Sweep, now: Pair, then: Callable[[Pair], N
     """Ask for the parameters of rows and columns."""
     known = {str(place): pair for place, pair in enumerate(pairs(sweep))}
     rows = [
-        (key, f"{pair[0]} (rows)", f"{pair[1]} (columns)", _note(pair == now))
+        (
+            key,
+            f"{pair[0]} (rows)",
+            f"{pair[1]} (columns)" if pair[1] else "a bar for each value",
+            _note(pair == now),
+        )
         for key, pair in known.items()
     ]
     _find(torc, "Parameters of the heat map", rows, lambda key: then(known[key]))

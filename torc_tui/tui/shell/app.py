@@ -22,6 +22,7 @@ from textual.app import App
 from textual.filter import LineFilter
 from textual.notifications import Notify, SeverityLevel
 from textual.screen import Screen
+from textual.widgets import Input
 
 from torc_tui import settings
 from torc_tui.errors import SettingsError, TorcError
@@ -40,7 +41,7 @@ from torc_tui.tui.frame.keymap import KeyMap
 from torc_tui.tui.frame.ui_state import UiState
 from torc_tui.tui.look import terminal
 from torc_tui.tui.look.text_layout import sanitize
-from torc_tui.tui.look.theme import THEMES, AsciiOnly, Palette, choose, palette_for
+from torc_tui.tui.look.theme import THEMES, AsciiOnly, Palette, ansi_colors, choose, palette_for
 from torc_tui.tui.shell.app_commands import AppCommands
 from torc_tui.tui.shell.dispatcher import Dispatcher
 from torc_tui.tui.shell.first_paint import FirstPaint
@@ -123,6 +124,7 @@ class TorcApp(App[int]):
         """Answers questions that take long, so that others do not wait for them."""
         self.actions = ActionRunner(self.reader, self)
         self.dispatcher = Dispatcher(self)
+        self._passed_on: events.Key | None = None
         self.commands = AppCommands(self)
         self._first_paint = FirstPaint(self)
         self._clock = Tick(self, self.inbox, self._first_paint.begin)
@@ -138,6 +140,9 @@ class TorcApp(App[int]):
 
     def _watch_theme(self, theme_name: str) -> None:
         self._palette = None
+        theme = self.current_theme
+        if not theme.ansi:
+            self.ansi_theme_dark = self.ansi_theme_light = ansi_colors(theme)
         super()._watch_theme(theme_name)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -249,6 +254,7 @@ class TorcApp(App[int]):
         keys = keymaps.key_of(event.key, event.character)
         found = self.dispatcher.find(keys, printable=event.is_printable)
         if found is None:
+            self._pass_on(event)
             return
         if isinstance(found, AppCommand) and found.id not in self.handlers_here():
             return
@@ -256,6 +262,13 @@ class TorcApp(App[int]):
         event.stop()
         if isinstance(found, AppCommand):
             await self.dispatcher.carry_out(found)
+
+    def _pass_on(self, event: events.Key) -> None:
+        """Send a key that was typed ahead to the text field that has got the focus since."""
+        focused = self.focused
+        if isinstance(focused, Input) and event is not self._passed_on:
+            self._passed_on = events.Key(event.key, event.character)
+            focused.post_message(self._passed_on)
 
     def handlers(self) -> Mapping[str, Handler]:
         return self.commands.handlers()

@@ -37,7 +37,7 @@ WIDEST = 100
 """Cells of a page, at most: longer lines are hard to read."""
 LIST = 20
 """Cells of the list of topics."""
-TITLE = 17
+TITLE = 18
 """Cells of the title of a command, including the space after it."""
 BESIDE_FROM = 90
 """Smallest width of the terminal with the list beside the page."""
@@ -116,7 +116,7 @@ def _command_lines(command: AppCommand, keymap: KeyMap, width: int) -> Iterator[
     else:
         under = " " * (head + TITLE)
         texts = textwrap.wrap(command.help, width - len(under))
-        first.append((fit(command.title, TITLE - 1) + " ", "text"))
+        first.append((fit(command.title, TITLE - 2) + "  ", "text"))
     yield [*first, (texts[0], "muted")]
     yield from ([(under, ""), (text, "muted")] for text in texts[1:])
     room = max(20, width - len(under))

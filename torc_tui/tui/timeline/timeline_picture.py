@@ -73,8 +73,7 @@ class TimelinePicture:
         loads = sum(isinstance(lane, LoadLane) for lane in lanes)
         bars = len(lanes) - loads
         bar = max(1, min(3, (free - loads) // max(1, bars)))
-        tall = TALLEST if self.timeline.grouping is Grouping.RUNNERS else bar
-        load = max(1, min(tall, (free - bar * bars) // max(1, loads)))
+        load = max(1, min(TALLEST, (free - bar * bars) // max(1, loads)))
         return (load if isinstance(lane, LoadLane) else bar for lane in lanes)
 
     @property

@@ -140,7 +140,8 @@ class FilterLine(CommandNode, Horizontal):
     def begin(self) -> None:
         """Show the line and focus it."""
         self.display = True
-        self.field.focus()
+        # At once: keys that arrived together with the one for the filter are text.
+        self.screen.set_focus(self.field)
 
     def write(self, text: str) -> None:
         """Filter by a text without moving the focus; an empty text shows everything."""

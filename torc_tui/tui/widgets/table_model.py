@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
-from torc_tui.records import dataclass
-from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line
+from torc_tui.records import dataclass, replace
+from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line, line_width, width_of
 
 Key = Hashable
 Cell = Span | Line
@@ -20,6 +20,8 @@ MARGIN = 1
 """Cells after the last column."""
 EXTRA = 4
 """Columns of this importance and above are left out before others are narrowed."""
+WIDEST_FITTED = 48
+"""Cells that a column gets at most because its content is as wide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,37 @@ class ListRows:
             self._cell(record, column.key, width)
             for column, width in zip(columns, widths, strict=True)
         ]
+
+
+class ContentWidths:
+    """The widths that the cells on screen need. They only grow, so that columns do not jump."""
+
+    def __init__(self) -> None:
+        self._needed: dict[str, int] = {}
+
+    def see(self, columns: Sequence[TableColumn], rows: Sequence[Sequence[Cell]]) -> bool:
+        """Record the widths of the cells of rows; return whether a column needs more room."""
+        before = dict(self._needed)
+        for row in rows:
+            for column, cell in zip(columns, row, strict=True):
+                width = min(WIDEST_FITTED, cell_width(cell))
+                self._needed[column.key] = max(width, self._needed.get(column.key, 0))
+        return self._needed != before
+
+    def fitted(self, columns: Sequence[TableColumn]) -> Sequence[TableColumn]:
+        """Return the columns as wide as their cells; the one that grows most gets the rest."""
+        growing = [column for column in columns if column.grow]
+        last = max(growing, key=lambda column: column.grow, default=None)
+        return [self._fitted(column, grows=column is last) for column in columns]
+
+    def _fitted(self, column: TableColumn, *, grows: bool) -> TableColumn:
+        needed = self._needed.get(column.key)
+        if needed is None:
+            return column
+        title = width_of(column.title) + (1 if column.sortable else 0)  # the sign of the order
+        width = max(title, min(needed, column.width) if grows else needed)
+        least = min(column.least, width)
+        return replace(column, width=width, minimum=least, grow=column.grow if grows else 0)
 
 
 def layout(
@@ -240,6 +273,13 @@ def next_sort(columns: Sequence[TableColumn], current: str | None) -> str | None
     names: list[str | None] = [None, *(column.key for column in columns if column.sortable)]
     place = names.index(current) if current in names else 0
     return names[(place + 1) % len(names)]
+
+
+def cell_width(cell: Cell) -> int:
+    """Return the width of a table cell before it is cut."""
+    if len(cell) == 2 and isinstance(cell[0], str):
+        return width_of(cell[0])
+    return line_width(cell)  # type: ignore[arg-type]  # a line of spans
 
 
 def fit_cell(cell: Cell, size: int, align: str) -> list[Span]:

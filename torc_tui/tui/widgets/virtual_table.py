@@ -19,7 +19,15 @@ from textual.strip import Strip
 from torc_tui.tui.look.text_layout import Span, paint
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_list import LineList
-from torc_tui.tui.widgets.table_model import ColumnLayout, Key, Rows, next_sort
+from torc_tui.tui.widgets.table_model import (
+    NEVER,
+    WIDEST_FITTED,
+    ColumnLayout,
+    ContentWidths,
+    Key,
+    Rows,
+    next_sort,
+)
 
 SIDEWAYS = 8
 """Cells that a step to the side moves."""
@@ -48,8 +56,11 @@ class VirtualTable(LineList):
         empty: str = "nothing here",
         sort: str | None = None,
         reverse: bool = False,
+        fits: bool = False,
     ) -> None:
+        """Prepare the table; with ``fits``, columns are as wide as the cells on screen need."""
         super().__init__(id=id, empty=empty)
+        self._content = ContentWidths() if fits else None
         self.rows = rows
         self.marks: set[Key] = set()
         self.mark_sign: Callable[[Key], str] = lambda key: "•" if key in self.marks else " "
@@ -124,6 +135,7 @@ class VirtualTable(LineList):
         if self.marks:
             self.marks.intersection_update(order)
         super()._set_order(order)
+        self._measure()
 
     # -- columns -----------------------------------------------------------------------------------
 
@@ -135,12 +147,33 @@ class VirtualTable(LineList):
         layout = self.layout_of_columns
         self.virtual_size = Size(layout.total if layout.wide else 1, len(self.order) + 1)
 
+    def _measure(self) -> None:
+        """Fit the columns to the rows on screen."""
+        content, columns = self._content, self.rows.columns
+        if content is None:
+            return
+        top = self.scroll_offset.y
+        widths = [WIDEST_FITTED] * len(columns)
+        shown = self.order[top:][: self.view.height]
+        if content.see(columns, [self.rows.cells(key, columns, widths) for key in shown]):
+            self.layout_of_columns.made_for = NEVER  # made again before the next line is painted
+            self.refresh()
+
+    def watch_scroll_y(self, old: float, new: float) -> None:
+        """Fit the columns to the rows that appear."""
+        super().watch_scroll_y(old, new)
+        self._measure()
+
     def _lay_out(self) -> None:
-        self.layout_of_columns.make(self.rows.columns, self.view.width)
+        columns = self.rows.columns
+        if self._content is not None:
+            columns = self._content.fitted(columns)
+        self.layout_of_columns.make(columns, self.view.width)
         self._cache.clear()
         self._resize()
 
     def _on_resize(self, event: events.Resize) -> None:
+        self._measure()
         self._lay_out()
         self._show_cursor()
 

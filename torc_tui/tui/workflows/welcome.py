@@ -13,10 +13,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
-from torc_tui.records import replace
-from torc_tui.tui.look.text_layout import Line, Span, width_of
+from torc_tui.tui.look.text_layout import Line, width_of
 from torc_tui.tui.widgets.painted import Painted
-from torc_tui.tui.widgets.table_model import NEVER, Cell, ListRows, TableColumn
+from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows.workflow_files import WorkflowFile, examples, find
 
@@ -26,10 +25,6 @@ COLUMNS = (
     TableColumn("about", "about", 40, minimum=12, importance=1, grow=2, sortable=False),
     TableColumn("where", "", 7, importance=2, align="right", sortable=False),
 )
-FILE = (14, 48)
-"""Minimum and maximum width of the paths, which follows the longest one."""
-KEYS = (("activate", "opens"), ("workflow-new", "another file"), ("help", "help"))
-"""Commands that the last line names."""
 
 
 class Centered(Painted):
@@ -58,7 +53,7 @@ class Welcome(Vertical):
 
     DEFAULT_CSS = """
     Welcome { width: 1fr; height: 1fr; align: center middle; }
-    Welcome > .box { width: 110; max-width: 96%; height: auto; max-height: 100%; }
+    Welcome > .box { width: 130; max-width: 96%; height: auto; max-height: 100%; }
     Welcome VirtualTable { height: auto; max-height: 70vh; margin: 1 0; }
     """
 
@@ -73,13 +68,16 @@ class Welcome(Vertical):
         super().__init__(id="welcome")
         self._key = key
         self.rows = ListRows(COLUMNS, _cell, lambda file, column: None)
-        self.table = VirtualTable(self.rows, id="files", empty="looking for workflow files …")
+        self.table = VirtualTable(
+            self.rows, id="files", empty="looking for workflow files …", fits=True
+        )
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
             yield Centered([[("torc", "accent bold")], [], [(SENTENCE, "text")]])
             yield self.table
-            yield Centered([_keys(self._key)])
+            enter = (self._key("activate"), "key")
+            yield Centered([[enter, (" shows the workflow before it is created", "muted")]])
 
     def on_mount(self) -> None:
         self.table.focus()
@@ -87,10 +85,6 @@ class Welcome(Vertical):
     def show(self, files: Sequence[WorkflowFile]) -> None:
         """Show these files."""
         self.rows.records = {file.path: file for file in files}
-        widest = max((width_of(file.shown) for file in files), default=0)
-        of_files = replace(COLUMNS[0], width=max(FILE[0], min(FILE[1], widest)))
-        self.rows.columns = (of_files, *COLUMNS[1:])
-        self.table.layout_of_columns.made_for = NEVER
         self.table.styles.height = len(files) + 1
         self.table.reload()
         self.table.move_to(0)
@@ -103,13 +97,6 @@ class Welcome(Vertical):
 def welcome_files() -> list[WorkflowFile]:
     """Return the choices: workflow files in and below the current directory, then examples."""
     return [*find(str(Path.cwd())), *examples()]
-
-
-def _keys(key: Callable[[str], str]) -> list[Span]:
-    out: list[Span] = []
-    for command, title in KEYS:
-        out += [("   " if out else "", ""), (key(command), "key"), (f" {title}", "muted")]
-    return out
 
 
 def _cell(file: WorkflowFile, column: str, width: int) -> Cell:
