@@ -60,7 +60,8 @@ class VirtualTable(LineList):
     ) -> None:
         """Prepare the table; with ``fits``, columns are as wide as the cells on screen need."""
         super().__init__(id=id, empty=empty)
-        self._content = ContentWidths() if fits else None
+        self.content = ContentWidths() if fits else None
+        self.measured_from = 0
         self.rows = rows
         self.marks: set[Key] = set()
         self.mark_sign: Callable[[Key], str] = lambda key: "•" if key in self.marks else " "
@@ -135,7 +136,7 @@ class VirtualTable(LineList):
         if self.marks:
             self.marks.intersection_update(order)
         super()._set_order(order)
-        self._measure()
+        measure(self)
 
     # -- columns -----------------------------------------------------------------------------------
 
@@ -147,33 +148,16 @@ class VirtualTable(LineList):
         layout = self.layout_of_columns
         self.virtual_size = Size(layout.total if layout.wide else 1, len(self.order) + 1)
 
-    def _measure(self) -> None:
-        """Fit the columns to the rows on screen."""
-        content, columns = self._content, self.rows.columns
-        if content is None:
-            return
-        top = self.scroll_offset.y
-        widths = [WIDEST_FITTED] * len(columns)
-        shown = self.order[top:][: self.view.height]
-        if content.see(columns, [self.rows.cells(key, columns, widths) for key in shown]):
-            self.layout_of_columns.made_for = NEVER  # made again before the next line is painted
-            self.refresh()
-
-    def watch_scroll_y(self, old: float, new: float) -> None:
-        """Fit the columns to the rows that appear."""
-        super().watch_scroll_y(old, new)
-        self._measure()
-
     def _lay_out(self) -> None:
         columns = self.rows.columns
-        if self._content is not None:
-            columns = self._content.fitted(columns)
+        if self.content is not None:
+            columns = self.content.fitted(columns)
         self.layout_of_columns.make(columns, self.view.width)
         self._cache.clear()
         self._resize()
 
     def _on_resize(self, event: events.Resize) -> None:
-        self._measure()
+        measure(self)
         self._lay_out()
         self._show_cursor()
 
@@ -195,6 +179,8 @@ class VirtualTable(LineList):
     # -- painting ----------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
+        if self.scroll_offset.y != self.measured_from:
+            measure(self)
         if self.view.width != self.layout_of_columns.made_for:
             self._lay_out()
         return super().render_line(y)
@@ -236,3 +222,16 @@ class VirtualTable(LineList):
             self.set_marks(self.marks | set(self.order[low : high + 1]))
         elif event.chain == 2:
             self.activate()
+
+
+def measure(table: VirtualTable) -> None:
+    """Fit the columns of a table to the rows on screen, if it has columns that fit."""
+    content, columns = table.content, table.rows.columns
+    table.measured_from = top = table.scroll_offset.y
+    if content is None:
+        return
+    widths = [WIDEST_FITTED] * len(columns)
+    shown = table.order[top:][: table.view.height]
+    if content.see(columns, [table.rows.cells(key, columns, widths) for key in shown]):
+        table.layout_of_columns.made_for = NEVER  # made again before the next line is painted
+        table.refresh()
