@@ -22,7 +22,6 @@ from textual.app import App
 from textual.filter import LineFilter
 from textual.notifications import Notify, SeverityLevel
 from textual.screen import Screen
-from textual.widgets import Input
 
 from torc_tui import settings
 from torc_tui.errors import SettingsError, TorcError
@@ -124,7 +123,6 @@ class TorcApp(App[int]):
         """Answers questions that take long, so that others do not wait for them."""
         self.actions = ActionRunner(self.reader, self)
         self.dispatcher = Dispatcher(self)
-        self._passed_on: events.Key | None = None
         self.commands = AppCommands(self)
         self._first_paint = FirstPaint(self)
         self._clock = Tick(self, self.inbox, self._first_paint.begin)
@@ -254,7 +252,7 @@ class TorcApp(App[int]):
         keys = keymaps.key_of(event.key, event.character)
         found = self.dispatcher.find(keys, printable=event.is_printable)
         if found is None:
-            self._pass_on(event)
+            self.dispatcher.pass_on(event)
             return
         if isinstance(found, AppCommand) and found.id not in self.handlers_here():
             return
@@ -262,13 +260,6 @@ class TorcApp(App[int]):
         event.stop()
         if isinstance(found, AppCommand):
             await self.dispatcher.carry_out(found)
-
-    def _pass_on(self, event: events.Key) -> None:
-        """Send a key that was typed ahead to the text field that has got the focus since."""
-        focused = self.focused
-        if isinstance(focused, Input) and event is not self._passed_on:
-            self._passed_on = events.Key(event.key, event.character)
-            focused.post_message(self._passed_on)
 
     def handlers(self) -> Mapping[str, Handler]:
         return self.commands.handlers()

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from inspect import isawaitable
 
+from textual import events
+from textual.widgets import Input
+
 from torc_tui.errors import TorcError
 from torc_tui.tui.frame.action_runner import READ_ONLY
 from torc_tui.tui.frame.base_screen import contexts, handlers_of
@@ -20,6 +23,7 @@ class Dispatcher:
     def __init__(self, app: ShellApp) -> None:
         self._app = app
         self._pressed = ""
+        self._passed_on: events.Key | None = None
 
     def find(self, keys: str, *, printable: bool) -> AppCommand | str | None:
         """Return the command of a key; ``PENDING`` for the beginning of a chord."""
@@ -32,6 +36,13 @@ class Dispatcher:
         if found is PENDING:
             self._pressed = pressed
         return found
+
+    def pass_on(self, event: events.Key) -> None:
+        """Send a key that was typed ahead to the text field that has got the focus since."""
+        focused = self._app.screen.focused
+        if isinstance(focused, Input) and event is not self._passed_on:
+            self._passed_on = events.Key(event.key, event.character)
+            focused.post_message(self._passed_on)
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the available commands, from the focus outwards."""
