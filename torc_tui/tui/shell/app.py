@@ -138,8 +138,7 @@ class TorcApp(App[int]):
 
     def _watch_theme(self, theme_name: str) -> None:
         self._palette = None
-        theme = self.current_theme
-        if not theme.ansi:
+        if not (theme := self.current_theme).ansi:
             self.ansi_theme_dark = self.ansi_theme_light = ansi_colors(theme)
         super()._watch_theme(theme_name)
 
