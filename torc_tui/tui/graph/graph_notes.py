@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from heapq import nsmallest
 
 from torc_tui.model import Job
-from torc_tui.tui.jobs.page import heading, labeled, more_line
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, fit_line, line_width, sanitize, width_of
 from torc_tui.views.graph_boxes import Spot
@@ -25,7 +24,8 @@ MOST_JOBS = 2000
 """Jobs of a box up to which they are listed."""
 NAMED = 6
 """Boxes of each direction that are named."""
-WIDEST_NAME = 30
+WIDEST_NAME, LABEL = 30, 12
+"""Cells of the name of a job at most, and of a label."""
 _URGENCY = {status: place for place, status in enumerate(MOST_TELLING)}
 
 
@@ -43,13 +43,20 @@ def box_notes(
     members = [job for one in ([spot.job] if opened else node.jobs) if (job := jobs.get(one or 0))]
     label = members[0].name if opened and members else node.label
     times = f" ×{len(members)}" if len(members) > 1 else ""
-    lines = [heading(sanitize(label), (times, "muted")), *_neighbors(scene, spot.node)]
+    lines: list[Line] = [
+        [(" ", ""), (sanitize(label), "accent bold"), (times, "muted")],
+        *_neighbors(scene, spot.node),
+    ]
     if len(members) == 1:
         lines += _facts(members[0])
     elif members:
         lines += _times(members[0], durations)
         lines += _jobs(members, height - len(lines) - 1) if len(members) <= MOST_JOBS else []
     return [fit_line(line, width) if line_width(line) > width else line for line in lines[:height]]
+
+
+def _labeled(label: str, *spans: Span) -> Line:
+    return [("  ", ""), (label.ljust(LABEL), "faint"), *spans]
 
 
 def _neighbors(scene: Scene, number: int) -> Iterator[Line]:
@@ -64,21 +71,21 @@ def _neighbors(scene: Scene, number: int) -> Iterator[Line]:
                 times = f" ×{node.count}" if node.count > 1 else ""
                 names.append((f"{sanitize(node.label)}{times}  ", "text"))
             rest = len(found) - NAMED
-            yield labeled(label, *names, (f"and {rest} more" if rest > 0 else "", "faint"))
+            yield _labeled(label, *names, (f"and {rest} more" if rest > 0 else "", "faint"))
 
 
 def _facts(job: Job) -> Iterator[Line]:
     if job.started_at is not None and job.ended_at is not None:
-        yield labeled("time", (elapsed(job.ended_at - job.started_at), "text"))
+        yield _labeled("time", (elapsed(job.ended_at - job.started_at), "text"))
     if reason := optional_sentence(job.reason):
-        yield labeled("why", (sanitize(reason), "text"))
+        yield _labeled("why", (sanitize(reason), "text"))
 
 
 def _times(job: Job, durations: Mapping[str, Durations]) -> Iterator[Line]:
     known = durations.get(job.group)
     if known is not None and known.count > 1:
         longest = (f", longest {elapsed(known.longest)}", "muted")
-        yield labeled("time", ("mean ", "muted"), (elapsed(known.mean), "text"), longest)
+        yield _labeled("time", ("mean ", "muted"), (elapsed(known.mean), "text"), longest)
 
 
 def _jobs(members: Sequence[Job], room: int) -> list[Line]:
@@ -91,7 +98,7 @@ def _jobs(members: Sequence[Job], room: int) -> list[Line]:
         del shown[-1]
     name = min(WIDEST_NAME, max((width_of(sanitize(job.name)) for job in shown), default=0))
     lines: list[Line] = [[], *(_job_line(job, name) for job in shown)]
-    return [*lines, more_line(rest)] if rest > 1 else lines
+    return [*lines, [("  ", ""), (f"… and {rest} more", "faint")]] if rest > 1 else lines
 
 
 def _job_line(job: Job, name: int) -> Line:
