@@ -6,7 +6,7 @@ table is sorted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
@@ -136,6 +136,10 @@ class VirtualTable(LineList):
         if self.marks:
             self.marks.intersection_update(order)
         super()._set_order(order)
+        measure(self)
+
+    def changed(self, keys: Set[Key]) -> None:
+        super().changed(keys)
         measure(self)
 
     # -- columns -----------------------------------------------------------------------------------
