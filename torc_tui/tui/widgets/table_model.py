@@ -147,6 +147,8 @@ class ContentWidths:
             return column
         title = width_of(column.title) + (1 if column.sortable else 0)  # the sign of the order
         width = max(title, min(needed, column.width) if grows else needed)
+        if not column.grow:  # short transient words do not decide
+            width = max(width, column.minimum)
         least = min(column.least, width)
         return replace(column, width=width, minimum=least, grow=column.grow if grows else 0)
 
