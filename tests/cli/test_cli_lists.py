@@ -17,7 +17,9 @@ from torc_tui.cli.command_table import COMMANDS, LIST, CliCommand
 LISTS = [
     command
     for command in COMMANDS
-    if command.formats == LIST and not command.names[0].startswith("hpc")  # needs a cluster
+    if command.formats == LIST
+    and not command.names[0].startswith(("hpc", "slurm sacct"))  # need a cluster
+    and command.names[0] != "slurm usage"  # one object with two lists and a total
 ]
 
 MANY = """

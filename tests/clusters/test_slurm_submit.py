@@ -219,7 +219,8 @@ def test_job_that_fits_no_partition(user: Submitter) -> None:
         check=False,
     )
     assert done.returncode == 3, done.stderr
-    assert "1 job fits no partition: needs 900 GiB" in done.stderr
+    expected = "1 job with the requirements 'huge' fits no partition: needs 900 GiB"
+    assert expected in done.stderr
     user.site.wait_for_status("completed", 1)
 
 

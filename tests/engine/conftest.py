@@ -57,7 +57,7 @@ class Bench:
     ) -> tuple[Engine, FakeExecutor]:
         """Another runner on the same workflow."""
         fake = executor or FakeExecutor()
-        hostname = options.pop("hostname", HERE.hostname)
+        hostname = options.pop("hostname", machine.hostname)
         with self.store.write() as conn:
             context = run_context.read(conn, self.workflow_id)
             labels = options.pop("labels", ())

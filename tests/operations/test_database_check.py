@@ -27,6 +27,7 @@ from torc_tui.operations.node_probe import LockProbe, NodeAnswer
 from torc_tui.operations.shared_file import WatcherPresence, why_unfit
 from torc_tui.plan.resolve import resolve
 from torc_tui.store import allocations, sql
+from torc_tui.store.compute_nodes import this_location
 from torc_tui.store.database import Store
 from torc_tui.store.opening import file_system
 from torc_tui.workflow_file.load import loads
@@ -258,3 +259,6 @@ def test_another_node_uses_it(file: Store) -> None:
     waited: list[float] = []
     assert why_unfit(store, sleep=waited.append) is None
     assert sum(waited) == shared_file.HEARTBEAT_SECONDS
+    with store.write() as conn:  # another node of this machine: locks work within one kernel
+        conn.raw.execute("UPDATE compute_node SET location = ?", (this_location("slurm:c:7:n7"),))
+    assert why_unfit(store, sleep=never) is None

@@ -94,13 +94,12 @@ An option that ends with ``*`` stands for all others that begin so.
 _PARTITIONS = "`torc hpc partitions` reads the partitions from the cluster; there are no profiles"
 _SCHEDULERS = "Slurm schedulers are keys of the workflow file; `torc update` changes them"
 _BY_DEMAND = "`torc submit` plans the allocations; `torc slurm preview` shows the plan"
-_ACCOUNTS = "`torc slurm status --all` lists the allocations, `torc results list` what jobs used"
 _NO_USERS = "whoever can open the database can use it; `torc help database` tells about permissions"
 COMMANDS: Mapping[str, str] = {
     "access-groups": _NO_USERS,
     "admin": _NO_USERS,
     **dict.fromkeys(
-        ("hpc " + name for name in ["detect", "generate", "list", "match", "show"]), _PARTITIONS
+        ("hpc " + name for name in ["detect", "generate", "list", "show"]), _PARTITIONS
     ),
     **dict.fromkeys(
         ("slurm " + name for name in ["create", "delete", "get", "list", "update"]), _SCHEDULERS
@@ -108,7 +107,7 @@ COMMANDS: Mapping[str, str] = {
     **dict.fromkeys(
         ("slurm " + name for name in ["generate", "plan-allocations", "regenerate"]), _BY_DEMAND
     ),
-    **dict.fromkeys(("slurm " + name for name in ["sacct", "stats", "usage"]), _ACCOUNTS),
+    "slurm stats": "`torc slurm usage` shows how well the allocations were used",
     "slurm parse-logs": "`torc slurm logs` prints the log of an allocation",
     "monitor-node": f"{_MEASURED}; `torc resources` shows this machine",
     "jobs list-by-status": "`torc status ID` counts jobs by status, `torc jobs list -s` lists them",

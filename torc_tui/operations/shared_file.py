@@ -25,7 +25,7 @@ from torc_tui.operations.allocator_lease import LEASE_SECONDS
 from torc_tui.quoting import shorten
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.machine_identity import hostname
-from torc_tui.store import allocations, sql
+from torc_tui.store import allocations, compute_nodes, sql
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import dumps
 
@@ -91,13 +91,13 @@ def _other_node(store: Store, sleep: Sleep) -> str | None:
 
 
 def _runners_elsewhere(store: Store) -> dict[int, tuple[str, int]]:
-    node = os.environ.get("SLURMD_NODENAME")
+    """Return the runners of other machines; locks work between processes of one kernel."""
     with store.read() as conn:
         rows = conn.rows(sql.RUNNERS_ANYWHERE)
     return {
         row.id: (row.node_name or row.hostname, row.heartbeats)
         for row in rows
-        if (row.node_name != node if row.node_name else row.hostname != hostname())
+        if not compute_nodes.is_on_this_machine(row.location or "")
     }
 
 

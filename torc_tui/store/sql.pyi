@@ -671,7 +671,7 @@ class RulesOfJobRow(NamedTuple):
     failure_handler_id: int | None; options: str | None; retries: int
 def RULES_OF_JOB(*, job_id: int) -> RulesOfJobRow: ...
 class RunnersAnywhereRow(NamedTuple):
-    id: int; hostname: str; node_name: str | None; heartbeats: int
+    id: int; hostname: str; node_name: str | None; location: str | None; heartbeats: int
 def RUNNERS_ANYWHERE() -> RunnersAnywhereRow: ...
 class RunnersInAllocationsRow(NamedTuple):
     id: int; hostname: str; node_name: str | None; allocation_id: int | None; num_cpus: int

@@ -63,9 +63,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "WHERE compute_node.id = ?1", "node_id", "is_active:boolean stop_requested num_cpus "
         "memory options:json"),
     "RUNNERS_ANYWHERE": ("SELECT compute_node.id, compute_node.hostname, "
-        "compute_node.node_name, compute_node.heartbeats FROM compute_node WHERE "
-        "compute_node.is_active ORDER BY compute_node.id", "", "id hostname node_name "
-        "heartbeats"),
+        "compute_node.node_name, compute_node.location, compute_node.heartbeats FROM "
+        "compute_node WHERE compute_node.is_active ORDER BY compute_node.id", "", "id hostname "
+        "node_name location heartbeats"),
     "RUNNERS_OF_LOCATION": ("SELECT compute_node.id AS node_id, compute_node.workflow_id, "
         "compute_node.hostname, coalesce(compute_node.location, compute_node.hostname) AS "
         "location, compute_node.pid, compute_node.num_cpus, compute_node.memory, "

@@ -80,7 +80,7 @@ ACTIVE_NODES = pick(
     of_workflow(compute_node),
 ).order_by(compute_node.c.id)
 RUNNERS_ANYWHERE = pick(
-    compute_node, "id hostname node_name heartbeats", compute_node.c.is_active
+    compute_node, "id hostname node_name location heartbeats", compute_node.c.is_active
 ).order_by(compute_node.c.id)
 HELD_ATTEMPTS = pick(
     job,
