@@ -314,8 +314,8 @@ async def test_graph_shares_the_selection(story: Story) -> None:
         await until(pilot, sees(pilot, "┏"))
         await pilot.press("tab")
         await pilot.press("enter")
-        # In the table, in the opened group, and in the line below that names the selected box.
-        await until(pilot, lambda: screen_text(pilot).count("train_2") == 3)
+        # In the table, in the opened group, and in the notes and the line below it.
+        await until(pilot, lambda: screen_text(pilot).count("train_2") == 4)
 
 
 async def test_focus_of_tabs(story: Story) -> None:

@@ -138,6 +138,7 @@ class FileView(CommandNode, Vertical):
             self.facts.styles.height = lines + (height >= FLAT)
 
     def on_resize(self) -> None:
+        self._show_note()  # the width is unknown until the first layout
         if self._shown_jobs is not None:
             self.show_facts(self._shown_jobs[2])
         if self.view in (View.BYTES, View.EXCERPT):
