@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.raw_sql import execute
-from tests.waiting import wait_for
+from tests.waiting import DEADLINE, wait_for
 from torc_tui.operations import workflows
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
@@ -69,7 +70,8 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
+def database(tmp_path: Path) -> Path:
+    """Return the directory of a database in which a workflow runs."""
     store = Store.open(str(tmp_path / "torc.db"))
     plan = resolve(loads(SPEC, format="yaml"))
     wf = workflows.create_workflow(store, plan, user="ada", directory=str(tmp_path), actor=None)
@@ -77,7 +79,12 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
         execute(conn, f"UPDATE job SET status = {JobStatus.RUNNING} WHERE id = 1")
     store.close()
     assert wf == 1
-    made = Terminal(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def terminal(database: Path) -> Iterator[Terminal]:
+    made = Terminal(database)
     yield made
     if made.status is None or os.WIFSTOPPED(made.status):
         os.kill(made.pid, signal.SIGKILL)
@@ -92,6 +99,27 @@ def test_signal(terminal: Terminal, name: str) -> None:
     os.kill(terminal.pid, number)
     assert os.waitstatus_to_exitcode(terminal.ended()) == 128 + number
     assert MAIN_SCREEN in terminal.seen and NO_MOUSE in terminal.seen
+
+
+def test_terminal_that_is_gone(database: Path) -> None:
+    """No signal reaches a process whose session has another terminal."""
+    controller, worker = pty.openpty()
+    look = {"TERM": "xterm-256color", "TORC_DATABASE": str(database / "torc.db")}
+    look |= {"HOME": str(database), "XDG_STATE_HOME": str(database)}
+    app = subprocess.Popen(
+        [sys.executable, "-m", "torc_tui.cli.main", "1"],
+        stdin=worker,
+        stdout=worker,
+        stderr=worker,
+        start_new_session=True,
+        env={**os.environ, **look},
+    )
+    os.close(worker)
+    seen = b""
+    while b"prep" not in seen:
+        seen += os.read(controller, 65536)
+    os.close(controller)
+    assert app.wait(DEADLINE) == 128 + signal.SIGHUP
 
 
 def test_suspend(terminal: Terminal) -> None:

@@ -6,9 +6,7 @@ the app only paints; the tick delivers the records of the other threads.
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 import sys
 import time
 from collections import deque
@@ -43,6 +41,7 @@ from torc_tui.tui.look.text_layout import sanitize
 from torc_tui.tui.look.theme import THEMES, AsciiOnly, Palette, ansi_colors, choose, palette_for
 from torc_tui.tui.shell.app_commands import AppCommands
 from torc_tui.tui.shell.dispatcher import Dispatcher
+from torc_tui.tui.shell.ending import end_with_terminal, tolerate_lost_terminal
 from torc_tui.tui.shell.first_paint import FirstPaint
 from torc_tui.tui.shell.tick import Tick
 from torc_tui.tui.widgets.command_node import Handler
@@ -54,8 +53,6 @@ TICKS, TICKS_REMOTE = 20, 10
 """Ticks per second, here and over ssh."""
 TOASTS = 3
 """Maximum number of notifications on screen."""
-ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
-"""Signals of people and batch systems that end the app."""
 
 
 class TorcApp(App[int]):
@@ -168,13 +165,7 @@ class TorcApp(App[int]):
         rate = TICKS_REMOTE if terminal.is_remote(self.environ) else TICKS
         self._clock.beat(1 / rate, lambda: self.call_next(self._tick))
         if not self.is_headless:
-            self._restore_on_signals()
-
-    def _restore_on_signals(self) -> None:
-        """Quit on signals, so that the terminal is restored."""
-        loop = asyncio.get_running_loop()
-        for number in ENDING:
-            loop.add_signal_handler(number, self.quit, 128 + number)
+            end_with_terminal(self.quit)
 
     def on_unmount(self) -> None:
         self._clock.stop()
@@ -344,7 +335,8 @@ def run_app(
     sys.setswitchinterval(0.001)
     app = TorcApp(store_url, workflow_id, spec_file, read_only, state_file=state)
     app.config_dir = Path(settings.config_paths()[1][1]).parent
+    tolerate_lost_terminal()
     code = app.run() or 0
-    if app.exit_message is not None:
+    if app.exit_message is not None and sys.stdout.isatty():
         print(app.exit_message)
     return code
