@@ -64,6 +64,12 @@ def test_concurrent_initialization(store: Store, tmp_path: Path) -> None:
     second = operations.initialize(store, workflow_id, once=True)
     assert (second.run_id, second.counts[JobStatus.READY]) == (1, 1)
     assert len(list_events(store, workflow_id)) == told
+    ready = f"status = {JobStatus.READY}"
+    with store.write() as conn:  # the runner that has initialized it starts a job
+        execute(conn, f"UPDATE job SET status = {JobStatus.RUNNING} WHERE {ready}")
+    assert operations.initialize(store, workflow_id, once=True).run_id == 1
+    with store.write() as conn:
+        execute(conn, f"UPDATE job SET {ready} WHERE status = {JobStatus.RUNNING}")
     assert operations.initialize(store, workflow_id).run_id == 2  # who asks for it gets a new run
 
 

@@ -130,6 +130,8 @@ def initialize(
     meanwhile: only one of the runners that start together does it.
     """
     workflow = workflows.get_workflow(store, workflow_id)
+    if once and not needs_initialization(workflow):
+        return _initialized(workflow)
     if number_of(workflow.counts, HELD):
         sync_status(store, workflow_id, force=force, keep_ends=False, actor=actor)
         workflow = workflows.get_workflow(store, workflow_id)
@@ -141,9 +143,8 @@ def initialize(
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)
         workflow = workflows.read_workflow(conn, workflow_id)
-        counts = dict(workflow.counts)
         if once and not needs_initialization(workflow):
-            return InitReport(workflow_id=workflow_id, run_id=workflow.run_id, counts=counts)
+            return _initialized(workflow)
         check_workflow(catalog.INITIALIZE, workflow)
         if workflow.run_id or not once:  # the first run keeps what users have canceled before
             conn.execute(sql.RESET_JOBS, workflow_id=workflow_id)
@@ -162,6 +163,11 @@ def initialize(
         counts=counts,
         existing_outputs=check.existing_outputs,
     )
+
+
+def _initialized(workflow: Workflow) -> InitReport:
+    """Return the report of a workflow that another process has initialized."""
+    return InitReport(workflow_id=workflow.id, run_id=workflow.run_id, counts=dict(workflow.counts))
 
 
 def check_required(check: InitCheck, verb: str, *, force: bool) -> None:
