@@ -275,12 +275,10 @@ class Transaction:
             try:
                 self._commit()
             except Exception as failure:
-                self._roll_back()
-                connection.end_pipeline(failure)
+                self._roll_back(failure)
                 raise connection.translated(failure) from failure
             return
-        self._roll_back()
-        connection.end_pipeline(error)
+        self._roll_back(error)
         if isinstance(error, Exception):
             translated = connection.translated(error)
             if translated is not error:
@@ -294,7 +292,8 @@ class Transaction:
             connection.raw.execute("COMMIT")
             connection.end_pipeline()
 
-    def _roll_back(self) -> None:
+    def _roll_back(self, cause: BaseException | None) -> None:
+        self.connection.end_pipeline(cause)  # an aborted pipeline executes nothing, no rollback
         try:
             self.connection.raw.rollback()
         except Exception as error:
