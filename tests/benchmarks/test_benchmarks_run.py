@@ -41,10 +41,16 @@ ROWS = {
 NEED_PROGRAMS = {"thousand", "chain", "runners", "gpus", "gpu-placement", "batch"}
 
 
-_MARKED = [
-    pytest.param(name, marks=pytest.mark.terminal) if name.startswith("app-") else name
-    for name in BENCHMARKS
-]
+SLOW = {"runners", "growth", "log", "memory", "gpus", "batch-lines", "generations"}
+
+
+def _marks(name: str) -> list[pytest.MarkDecorator]:
+    is_app = name.startswith("app-")
+    marks = [pytest.mark.terminal] if is_app else []
+    return [*marks, pytest.mark.long] if is_app or name in SLOW else marks
+
+
+_MARKED = [pytest.param(name, marks=_marks(name)) for name in BENCHMARKS]
 
 
 @pytest.mark.parametrize("name", _MARKED)

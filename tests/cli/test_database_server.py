@@ -132,6 +132,7 @@ def test_start_use_stop(bench: Bench, place: Path) -> None:
         assert path.stat().st_mode & 0o077 == 0, path
 
 
+@pytest.mark.long
 def test_another_host_starts_from_the_copy(bench: Bench, place: Path) -> None:
     (place / "w.yaml").write_text(SPEC)
     bench.serve("here")

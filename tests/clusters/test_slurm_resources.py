@@ -45,6 +45,7 @@ def test_gpus(site: Site) -> None:
     assert {given for allocation, given in seen if allocation in ids[:2]} == {"0", "1"}
 
 
+@pytest.mark.long
 def test_memory_of_step(site: Site) -> None:
     """A runner in a step with less memory than its allocation uses what the step has."""
     request = [{"name": "r", "num_cpus": 1, "memory": "300m"}]
@@ -73,6 +74,7 @@ def test_variables(site: Site) -> None:
     assert [name for name in found if name.startswith(of_step)] == []
 
 
+@pytest.mark.long
 def test_exit_code(site: Site) -> None:
     """For a requested allocation, failed jobs are no failure of the allocation."""
     number = site.create(workflow({"name": "bad", "command": "exit 3"}))
@@ -86,6 +88,7 @@ def test_exit_code(site: Site) -> None:
     assert site.sql("SELECT allocation_id FROM compute_node ORDER BY id") == [(None,), (7,)]
 
 
+@pytest.mark.long
 def test_gpus_of_driver(site: Site, tmp_path: Path) -> None:
     """A driver that sees all GPUs of the node: each runner uses those of its allocation."""
     try:

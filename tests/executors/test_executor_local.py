@@ -539,7 +539,13 @@ class TestUsage:
 
         wait_for(lambda: bool(measured()))
         attempt = next(iter(local._attempts.values()))
-        wait_for(lambda: local.wait(0.05) is None or attempt.measures.peak_cpu_percent is not None)
+
+        def has_all() -> bool:
+            got.extend(local.wait(0.05))
+            wanted = {Metric.CPU, Metric.IO} if session_processes.LINUX else {Metric.CPU}
+            return wanted <= set(attempt.measures.series.series.points)
+
+        wait_for(has_all)
         (tmp_path / "stop").touch()
         [ended] = finish(local)
         found = unpack(measured()[0].series), unpack(ended.series or b"")

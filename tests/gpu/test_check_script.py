@@ -22,7 +22,8 @@ def test_skipped_without_gpu() -> None:
     assert done.stdout.splitlines()[-1].startswith("skipped: no NVIDIA GPU")
 
 
-@pytest.mark.parametrize("gpus", [pytest.param(1, marks=pytest.mark.long), 2])
+@pytest.mark.long
+@pytest.mark.parametrize("gpus", [1, 2])
 def test_stand_in(fake: FakeNvml, gpus: int) -> None:
     fake.gpus = [fake_gpu(number) for number in range(gpus)]
     fake.write()

@@ -57,6 +57,7 @@ def test_hang_at_the_start(box: Bench) -> None:
     assert time.monotonic() - sent < 5
 
 
+@pytest.mark.long
 def test_limits_are_enforced_while_the_driver_hangs(box: Bench) -> None:
     gpu = {"num_gpus": 1, "priority": 1}
     jobs = {"holds": (box.holding("holds"), gpu), "waits": (box.holding("waits"), {"num_gpus": 2})}
@@ -110,6 +111,7 @@ def test_all_gpus_vanish_and_return(box: Bench) -> None:
     assert code == 0, said
 
 
+@pytest.mark.long
 def test_resources_and_why_do_not_wait_for_a_driver_that_hangs(box: Bench) -> None:
     hang(box, "nvmlInitWithFlags")
     began = time.monotonic()

@@ -126,6 +126,7 @@ def test_runners_in_two_pid_namespaces(shell: Any) -> None:
     shell.assert_nothing_held()
 
 
+@pytest.mark.long
 def test_an_expired_runner_of_another_machine_is_named_and_dropped(shell: Any) -> None:
     shell.write("name: w\njobs: [{name: a, command: 'true'}]\n")
     assert shell.run("create", "w.yaml")[0] == shell.run("init", "1")[0] == 0

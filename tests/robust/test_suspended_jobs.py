@@ -126,7 +126,13 @@ jobs:
 """
 
 
-@pytest.mark.parametrize("kills", [False, True], ids=["one runner", "adopted"])
+@pytest.mark.parametrize(
+    "kills",
+    [
+        pytest.param(False, id="one runner"),
+        pytest.param(True, id="adopted", marks=pytest.mark.long),
+    ],
+)
 def test_the_runtime_stops(shell: Any, until: Any, kills: bool) -> None:
     """A job is suspended for longer than its runtime, and completes all the same."""
     runner = shell.start("run", shell.write(LIMITED))

@@ -29,6 +29,7 @@ def test_kills_on_sqlite() -> None:
     assert tally.faults == []
 
 
+@pytest.mark.long
 def test_kills_of_jobs_that_make_jobs() -> None:
     tally = storm(SpawnStorm, 4, None, seed=7)
     assert tally.kills.total() >= 4

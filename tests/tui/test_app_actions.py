@@ -275,7 +275,7 @@ async def test_a_runner_with_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         await until(pilot, sees(pilot, "3 jobs of it need a runner with labels", "big,gpu"))
         await pilot.press("tab", "0")
         await until(pilot, sees(pilot, "CPUs: enter a number above 0"))
-        await pilot.press("backspace", "4", "enter", "enter", "enter", "enter")
+        await pilot.press("backspace", "4", "enter", "enter", "enter")
         await until(pilot, lambda: started)
         assert started == [[1, "--label", "big,gpu", "--num-cpus", "4"]]
         await until(pilot, lambda: app.last_line is not None)

@@ -368,10 +368,10 @@ async def test_unreadable_database(tmp_path: Path) -> None:
     "size",
     [
         pytest.param((200, 60), marks=pytest.mark.long),
-        (80, 24),
+        pytest.param((80, 24), marks=pytest.mark.long),
         (40, 10),
         pytest.param((5, 3), marks=pytest.mark.long),
-        (1, 1),
+        pytest.param((1, 1), marks=pytest.mark.long),
     ],
 )
 async def test_sizes_and_resize(story: Story, size: tuple[int, int]) -> None:

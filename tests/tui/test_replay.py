@@ -337,7 +337,14 @@ def test_bar(width: int) -> None:
     assert "replay" in text
 
 
-@pytest.mark.parametrize("size", [(1, 1), (40, 10), (200, 60)])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param((1, 1), marks=pytest.mark.long),
+        (40, 10),
+        pytest.param((200, 60), marks=pytest.mark.long),
+    ],
+)
 async def test_sizes(story: ReplayStory, size: tuple[int, int]) -> None:
     async with story.app().run_test(size=(160, 45)) as pilot:
         await start(pilot)

@@ -377,7 +377,9 @@ async def test_a_workflow_without_parameters(tmp_path: Path) -> None:
         pytest.param({}, id="color"),
         pytest.param({"NO_COLOR": "1"}, id="mono", marks=pytest.mark.long),
         pytest.param({"COLORTERM": "", "TERM": "xterm"}, id="16", marks=pytest.mark.long),
-        pytest.param({"TERM": "linux", "LANG": "C", "COLORTERM": ""}, id="ascii"),
+        pytest.param(
+            {"TERM": "linux", "LANG": "C", "COLORTERM": ""}, id="ascii", marks=pytest.mark.long
+        ),
     ],
 )
 async def test_sizes(story: SweepStory, environ: Mapping[str, str]) -> None:
