@@ -86,7 +86,7 @@ def test_groups_fold_and_open() -> None:
     assert groups.toggle("train_{i}")
     rows = groups.rows()
     assert rows[1:] == [1, 2, 3, 50]
-    assert groups.rows([3, 50, 1])[1:] == [3, 1, 50]
+    assert groups.rows(groups.grouped([3, 50, 1]))[1:] == [3, 1, 50]
     assert {status for _, status in rows[0].strip(6)} == {S.READY, S.RUNNING, S.FAILED}  # type: ignore[union-attr]  # a group
 
 

@@ -94,6 +94,9 @@ def test_strip_counts_what_matches() -> None:
     rows.filter(lambda job: job.status in (S.FAILED, S.READY))
     group = rows.groups.by_name["train_{i}"]
     assert sum(rows.counts_of(group)) == 2
+    rows.view.jobs[32].status = S.FAILED
+    assert not rows.update({32})
+    assert rows.counts_of(group)[S.FAILED] == 2
     rows.view.jobs[32].status = S.RUNNING
-    rows.view.version += 1
-    assert rows.counts_of(group)[S.RUNNING] == 1
+    assert rows.update({32})
+    assert sum(rows.counts_of(group)) == 1

@@ -216,9 +216,9 @@ async def test_marked_jobs_of_a_folded_group(story: SweepStory) -> None:
         screen(pilot).filter.line.write("fit_0.1_9")
         await until(pilot, lambda: rows.shown == 1)
         mark(screen(pilot), {2}, sweep)
-        assert rows.test is not None, "the filter does not hide the job"
+        assert rows.matching is not None, "the filter does not hide the job"
         mark(screen(pilot), {2, 3}, sweep)
-        await until(pilot, lambda: rows.test is None)
+        await until(pilot, lambda: rows.matching is None)
         assert marked_jobs(jobs) == {2, 3}
 
 

@@ -10,11 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from torc_tui.tui.frame.pane import Pane
-from torc_tui.tui.widgets.table_model import Key, ListRows
+from torc_tui.tui.widgets.table_model import MANY, Key, ListRows
 from torc_tui.tui.widgets.virtual_table import VirtualTable
-
-MANY = 2000
-"""Number of records from which they are filtered and sorted in the reader thread."""
 
 Records = dict[Key, Any]
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from torc_tui.model import Job
 from torc_tui.status import HELD, NOT_STARTED, TROUBLED, JobStatus
+from torc_tui.tui.jobs.job_arranger import ArrangeAsker, JobArranger
+from torc_tui.tui.jobs.job_order import Test
 from torc_tui.tui.jobs.job_table import JobTable
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.widgets.command_node import Handler
@@ -34,7 +36,7 @@ class FilterController:
     """Connects the filter line to the job rows.
 
     ``show_all_key`` returns the key that ends the filter, ``ask_graph`` has the dependencies read,
-    ``gpus_of`` returns the GPUs that a job holds.
+    ``gpus_of`` returns the GPUs that a job holds, ``ask`` asks the reader thread.
     """
 
     def __init__(
@@ -44,8 +46,10 @@ class FilterController:
         show_all_key: Callable[[], str],
         ask_graph: Callable[[Callable[[JobGraph], None]], None],
         gpus_of: Callable[[Job], Sequence[str]],
+        ask: ArrangeAsker,
     ) -> None:
         self._model = model
+        self.arranger = JobArranger(model, table, ask)
         self._table = table
         self._show_all_key = show_all_key
         self._ask_graph = ask_graph
@@ -79,20 +83,22 @@ class FilterController:
         self.line.write(f"{now} {text}" if now and text not in now else text)
 
     def changed(self, text: str) -> None:
-        """Apply a new text."""
-        if self.apply(text):
-            self._table.reload()
+        """Filter by a text; if it is invalid, show the error.
+
+        Rows follow at once, or after the reader thread has filtered many jobs.
+        """
+        self._apply(text)
 
     def reapply(self) -> None:
-        """Apply the filter to reloaded rows."""
+        """Apply the filter and the order to reloaded rows."""
         self.graph = None
-        if self.line.text:
-            self.apply(self.line.text)
+        if not (self.line.text and self._apply(self.line.text)):
+            self.arranger.restart()
 
     def machine_read(self) -> None:
         """Reapply a filter by GPUs after a reading of the machine."""
-        if _GPU.search(self.line.text) and self.apply(self.line.text):
-            self._table.reorder()
+        if _GPU.search(self.line.text):
+            self._apply(self.line.text)
 
     def _take_graph(self, graph: JobGraph) -> None:
         self.graph = graph
@@ -104,24 +110,23 @@ class FilterController:
         self._model.rows.filter(None)
         self._table.reload()
 
-    def apply(self, text: str) -> bool:
-        """Filter by a text; if it is invalid, show the error and return False."""
-        from torc_tui.views.filter_tokens import KEYS, FilterError
+    def _apply(self, text: str) -> bool:
+        """Filter by a text; return whether it is valid."""
+        from torc_tui.views.filter_tokens import FilterError
         from torc_tui.views.job_filter import compile_filter
 
-        rows, line = self._model.rows, self.line
+        line = self.line
         filtered = f"no job matches; {self._show_all_key()} shows all"
         self._table.empty = filtered if text.strip() else "no jobs"
         if not text.strip():
-            rows.filter(None)
             line.show(())
+            self.arranger.filter(None)
             return True
         if self.graph is None and _NEEDS_GRAPH.search(text):
             line.show([(" loading the dependencies … ", "muted")])
             self._ask_graph(self._take_graph)
             return False
         context = self._context()
-        key = _begun(text)
         try:
             test = compile_filter(text, context)
         except FilterError as error:
@@ -130,12 +135,26 @@ class FilterController:
                 return False
             line.show([(f" {error.hint} ", "warning")])
             return self._apply_head(text, context)
-        # A word that matches nothing may be the beginning of a key.
-        if not rows.filter(test, unless_empty=key is not None) and key is not None:
-            line.show([(f" {key}: {KEYS[key][1]} ", "warning")])
-            return self._apply_head(text, context)
-        self.show_count()
+        self._filter(text, test, context)
         return True
+
+    def _filter(self, text: str, test: Test, context: Context) -> None:
+        """Show the jobs that pass a test.
+
+        A word that matches nothing may be the beginning of a key.
+        """
+        from torc_tui.views.filter_tokens import KEYS
+
+        key = _begun(text)
+
+        def then(applied: bool) -> None:
+            if applied:
+                self.show_count()
+            elif key is not None:
+                self.line.show([(f" {key}: {KEYS[key][1]} ", "warning")])
+                self._apply_head(text, context)
+
+        self.arranger.filter(test, then, unless_empty=key is not None)
 
     def _context(self) -> Context:
         from torc_tui.views.job_filter import Context
@@ -159,7 +178,7 @@ class FilterController:
 
         head = text[: _last_word(text)].rstrip(" (")
         try:
-            self._model.rows.filter(compile_filter(head, context) if head else None)
+            self.arranger.filter(compile_filter(head, context) if head else None)
         except FilterError:
             return False
         return True
@@ -167,7 +186,7 @@ class FilterController:
     def show_count(self) -> None:
         """Show how many jobs match the filter."""
         rows = self._model.rows
-        if rows.test is not None:
+        if rows.matching is not None:
             self.line.show([(f" {rows.shown} of {len(rows.view.jobs)} ", "muted")])
 
     # -- completions -------------------------------------------------------------------------------

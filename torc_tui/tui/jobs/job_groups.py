@@ -29,6 +29,8 @@ class JobGroup:
 
 GroupOrJob = JobGroup | int
 """A row: a group, or the id of a job."""
+GroupedJobs = tuple[JobGroup, Sequence[int]]
+"""A group, and some of its jobs in an order."""
 
 
 class JobGroups:
@@ -73,14 +75,24 @@ class JobGroups:
         self.opened ^= {name}
         return name in self.opened
 
-    def rows(self, wanted: Sequence[int] | None = None) -> list[GroupOrJob]:
-        """Return the rows; the jobs of an open group follow its row.
+    @property
+    def natural(self) -> Sequence[GroupedJobs]:
+        """Return all groups with their jobs, in the order of the workflow."""
+        return [(group, group.jobs) for group in self.by_name.values()]
 
-        With ``wanted`` (the ids that passed a filter, in order), only those jobs and their groups
-        are shown, each group where its first job stands.
-        """
+    def grouped(self, wanted: Iterable[int]) -> Sequence[GroupedJobs]:
+        """Return the groups of these jobs, each where its first job stands, with those jobs."""
+        chosen: dict[str, list[int]] = {}
+        for job_id in wanted:
+            found = self._group.get(job_id)
+            if found is not None:
+                chosen.setdefault(found.name, []).append(job_id)
+        return [(self.by_name[name], ids) for name, ids in chosen.items()]
+
+    def rows(self, grouped: Sequence[GroupedJobs] | None = None) -> list[GroupOrJob]:
+        """Return the rows; the jobs of an open group follow its row."""
         out: list[GroupOrJob] = []
-        for group, ids in self._parts(wanted):
+        for group, ids in self.natural if grouped is None else grouped:
             if len(group.jobs) == 1:
                 out.append(ids[0])
                 continue
@@ -88,13 +100,3 @@ class JobGroups:
             if group.name in self.opened:
                 out += ids
         return out
-
-    def _parts(self, wanted: Sequence[int] | None) -> Iterable[tuple[JobGroup, Sequence[int]]]:
-        if wanted is None:
-            return ((group, group.jobs) for group in self.by_name.values())
-        chosen: dict[str, list[int]] = {}
-        for job_id in wanted:
-            found = self._group.get(job_id)
-            if found is not None:
-                chosen.setdefault(found.name, []).append(job_id)
-        return ((self.by_name[name], ids) for name, ids in chosen.items())

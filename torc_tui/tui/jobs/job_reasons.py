@@ -79,7 +79,9 @@ class JobReasons:
         """Return the ready jobs on screen."""
         jobs = self.view.jobs
         self._ready = {
-            key for key in self._ready if key in jobs and jobs[key].status is JobStatus.READY
+            key
+            for key in list(self._ready)  # a filter in the reader thread may add to it
+            if key in jobs and jobs[key].status is JobStatus.READY
         }
         return self._ready
 

@@ -6,18 +6,19 @@ for the table. Keys are job ids, and names of groups where groups are folded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from torc_tui.model import Job
 from torc_tui.status import TROUBLED, JobStatus
 from torc_tui.tui.jobs.column_widths import OPTIONAL, WIDEST, ColumnWidths
-from torc_tui.tui.jobs.job_columns import COLUMNS, order, plain_cell, with_parameters
+from torc_tui.tui.jobs.job_columns import COLUMNS, plain_cell, with_parameters
 from torc_tui.tui.jobs.job_groups import JobGroup, JobGroups
+from torc_tui.tui.jobs.job_order import NATURAL, JobOrder, MatchingJobs, Test, arranged
 from torc_tui.tui.jobs.job_reasons import JobReasons
 from torc_tui.tui.look.status_icons import STATUS, of_job
 from torc_tui.tui.look.text_layout import Span, bar, fit
-from torc_tui.tui.widgets.table_model import Cell, Key, TableColumn
+from torc_tui.tui.widgets.table_model import MANY, Cell, Key, Sort, TableColumn
 from torc_tui.views.job_parameters import parameter_names, widest_values
 from torc_tui.views.status_bar import MOST_TELLING, strip
 from torc_tui.views.workflow_view import WorkflowView
@@ -43,15 +44,15 @@ class JobRows:
         self._parameter_widths = widest_values(view.jobs.values())
         self.widths = ColumnWidths()
         self.columns: Sequence[TableColumn] = ()
-        self.test: Callable[[Job], bool] | None = None
+        self.matching: MatchingJobs | None = None
+        """The jobs that match the filter; None: there is no filter."""
+        self.known: JobOrder | None = None
+        """The order of many jobs, which `JobArranger` computes; None: that of the workflow."""
         self.page = 0
         """Rows on screen: if a filter has fewer matches, groups are not folded."""
         self.is_flat = not self.folds
         self.measure()
-        self._shown: set[int] = set()
         self._leads: dict[str, int] = {}
-        self._counts: dict[str, tuple[int, Sequence[int]]] = {}
-        """Counts of groups under the filter, and the version of the view that was counted."""
 
     @property
     def now(self) -> float:
@@ -90,58 +91,56 @@ class JobRows:
     # -- filter and order --------------------------------------------------------------------------
 
     @property
+    def has_many(self) -> bool:
+        """Whether filtering and sorting take too long for the thread of the app."""
+        return len(self.view.jobs) >= MANY
+
+    @property
     def shown(self) -> int:
         """Return how many jobs match the filter."""
-        return len(self.view.jobs) if self.test is None else len(self._shown)
+        return len(self.view.jobs if self.matching is None else self.matching)
 
     def passes(self, job_id: int) -> bool:
         """Return whether a job matches the filter."""
-        return self.test is None or job_id in self._shown
+        return self.matching is None or job_id in self.matching
 
-    def filter(self, test: Callable[[Job], bool] | None, *, unless_empty: bool = False) -> bool:
+    def filter(self, test: Test | None, *, unless_empty: bool = False) -> bool:
         """Show the jobs that pass the test.
 
         With ``unless_empty``, a test that no job passes is not used, and False is returned.
         """
-        shown = set() if test is None else {job.id for job in self.view.jobs.values() if test(job)}
-        if unless_empty and not shown:
+        matching = None if test is None else MatchingJobs(test, self.view.jobs.values())
+        if unless_empty and not matching:
             return False
-        self.test, self._shown = test, shown
-        self.widths.forget()
-        self._counts.clear()
+        self.take(matching, None)
         return True
+
+    def take(self, matching: MatchingJobs | None, known: JobOrder | None) -> None:
+        """Show the matching jobs in an order."""
+        if matching is not self.matching:
+            self.widths.forget()
+        self.matching, self.known = matching, known
 
     def update(self, changed: Collection[int]) -> bool:
         """Handle changed jobs; return whether other jobs match the filter now."""
-        test = self.test
-        if test is None:
-            return False
-        moved = False
-        jobs, shown = self.view.jobs, self._shown
-        for key in changed:
-            job = jobs.get(key)
-            inside = job is not None and test(job)
-            if inside is not (key in shown):
-                moved = True
-                (shown.add if inside else shown.discard)(key)
-        return moved
+        return self.matching is not None and self.matching.update(changed, self.view.jobs)
+
+    def arranged(self, matching: MatchingJobs | None, sort: Sort) -> JobOrder:
+        """Return matching jobs in an order; called in any thread."""
+        return arranged(self.view, self.groups, matching, sort, self.now)
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
-        jobs = self.view.jobs
-        keys: list[int] = (
-            list(jobs) if self.test is None else [key for key in jobs if key in self._shown]
-        )
-        if sort is not None:
-            by = order(sort, self.view.requirements, self.now)
-            keys.sort(key=lambda key: by(jobs[key]), reverse=reverse)
-        elif reverse:
-            keys.reverse()
-        self.is_flat = not self.folds or (self.test is not None and len(keys) <= self.page)
-        if not self.is_flat:
-            plain = self.test is None and sort is None and not reverse
-            shown = self.groups.rows(None if plain else keys)
-            return [row if isinstance(row, int) else row.name for row in shown]
-        return keys
+        found = self.known
+        if found is None or not self.has_many:
+            wanted = NATURAL if self.has_many else (sort, reverse)
+            found = self.arranged(self.matching, wanted)
+        keys = found.keys
+        is_short = self.matching is not None and len(keys) <= self.page
+        self.is_flat = not self.folds or is_short
+        if self.is_flat:
+            return keys
+        rows = self.groups.rows(found.groups)
+        return [row if isinstance(row, int) else row.name for row in rows]
 
     # -- groups ------------------------------------------------------------------------------------
 
@@ -156,10 +155,11 @@ class JobRows:
         group = self.group(key)
         if group is None:
             return ()
-        if self.test is None:
+        matching = self.matching
+        if matching is None:
             return group.jobs
         # Actions do not affect hidden jobs.
-        return [job_id for job_id in group.jobs if job_id in self._shown]
+        return [job_id for job_id in group.jobs if job_id in matching]
 
     def lead(self, key: Key) -> int | None:
         """Return the job of a row, or the most important job of a group.
@@ -178,17 +178,7 @@ class JobRows:
 
     def counts_of(self, group: JobGroup) -> Sequence[int]:
         """Return the number per `JobStatus` of the jobs of a group that match the filter."""
-        if self.test is None:
-            return group.counts
-        known = self._counts.get(group.name)
-        if known is not None and known[0] == self.view.version:
-            return known[1]
-        counts = [0] * len(JobStatus)
-        for job_id in group.jobs:
-            if job_id in self._shown:
-                counts[self.view.jobs[job_id].status] += 1
-        self._counts[group.name] = self.view.version, counts
-        return counts
+        return group.counts if self.matching is None else self.matching.counts_of(group.name)
 
     def _first(self, group: JobGroup, status: JobStatus) -> int | None:
         jobs, known = self.view.jobs, self._leads.get(group.name)
@@ -201,10 +191,20 @@ class JobRows:
         return None
 
     def keep_folds(self, before: JobRows) -> None:
-        """Fold the groups as they were before a reload."""
+        """Fold the groups as they were before a reload; many jobs keep their order."""
         self.folds = before.folds
+        if self.has_many and before.view.jobs.keys() == self.view.jobs.keys():
+            self._keep_order(before)
         self.measure()
         self.groups.opened = {name for name in before.groups.opened if name in self.groups.by_name}
+
+    def _keep_order(self, before: JobRows) -> None:
+        """Show the jobs as before, until a filter and an order are applied to the new ones."""
+        known, groups = before.known, self.groups.by_name
+        self.matching = before.matching
+        if known is not None and before.groups.by_name.keys() == groups.keys():
+            kept = [(groups[group.name], ids) for group, ids in known.groups]
+            self.known = JobOrder(known.keys, kept)
 
     def touched_groups(self, changed: Collection[int]) -> set[str]:
         """Update the counts; return the names of the groups that changed."""
@@ -316,7 +316,7 @@ class JobRows:
     def _group_name(self, group: JobGroup, width: int) -> Cell:
         mark = "▾" if group.name in self.groups.opened else "▸"
         many = f" ×{len(group.jobs)}"
-        if self.test is not None:
+        if self.matching is not None:
             many = f" ×{sum(self.counts_of(group))} of {len(group.jobs)}"
         room = width - 2 - len(many)
         name = fit(group.name, max(4, room)) if len(group.name) > room else group.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence, Set
 from functools import partial
 from typing import ClassVar, Protocol
@@ -48,15 +47,16 @@ class Reordering:
         if self._at is None:
             self._at = now + self._pause
 
-    def run(self, table: VirtualTable, now: float) -> bool:
-        """Sort if the pause is over; return whether it was."""
-        if self._at is None or now < self._at:
-            return False
-        self._at = None
-        begin = time.perf_counter()
-        table.reorder()
-        self._pause = max(REORDER_EVERY, REORDER_SHARE * (time.perf_counter() - begin))
-        return True
+    def take_due(self, now: float) -> bool:
+        """Return whether to sort now, because the pause is over."""
+        is_over = self._at is not None and now >= self._at
+        if is_over:
+            self._at = None
+        return is_over
+
+    def took(self, seconds: float) -> None:
+        """Fit the pause to the time that sorting took."""
+        self._pause = max(REORDER_EVERY, REORDER_SHARE * seconds)
 
 
 class JobTable(VirtualTable):

@@ -22,6 +22,8 @@ EXTRA = 4
 """Columns of this importance and above are left out before others are narrowed."""
 WIDEST_FITTED = 48
 """Cells that a column gets at most because its content is as wide."""
+MANY = 2000
+"""Number of records from which they are filtered and sorted in the reader thread."""
 
 
 @dataclass(frozen=True, slots=True)

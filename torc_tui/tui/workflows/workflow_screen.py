@@ -69,6 +69,7 @@ class WorkflowScreen(TorcScreen):
             lambda: self.torc.keymap.key("filter-clear"),
             self._ask_graph,
             lambda job: self.torc.machine.gpus_of(job.id),
+            self.ask,
         )
         self.tabs = TabHost(self)
         self.header = HeaderBar(

@@ -89,6 +89,7 @@ class WorkflowUpdates:
         if first:
             recall_folds(screen.torc.state, model.rows)
         screen.table.empty = "no jobs"
+        screen.table.rows = model.rows
         screen.filter.reapply()
         screen.table.set_rows(model.rows)
         screen.plans.changed()
@@ -115,6 +116,7 @@ class WorkflowUpdates:
         screen = self._screen
         table = screen.table
         table.changed(changed.rows)
+        screen.filter.arranger.changed(changed.jobs)
         if changed.moved or (changed.rows and table.sort in VOLATILE):
             table.reordering.schedule(time.time())
         self.show_header()
@@ -216,7 +218,8 @@ class WorkflowUpdates:
 
     def every_tick(self, now: float) -> None:
         screen = self._screen
-        if screen.table.reordering.run(screen.table, now):
+        if screen.table.reordering.take_due(now):
+            screen.filter.arranger.arrange()
             screen.filter.show_count()
         fit_columns(screen.table)
         screen.dependencies.ask_visible(screen.torc.reader)
