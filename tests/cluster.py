@@ -163,6 +163,10 @@ class SlurmCluster:
         """End a node and all that runs on it at once, as a loss of power."""
         self._end(f"n{number}", signal.SIGKILL)
 
+    def nodes(self) -> list[int]:
+        """Return the numbers of the nodes that are up."""
+        return [number for number in range(1, NODES + 1) if f"n{number}" in self._daemons]
+
     def start_node(self, number: int) -> None:
         """Start a node: it has booted anew."""
         name = f"n{number}"

@@ -4,7 +4,8 @@
 were killed: nodes (loss of power), runners (SIGKILL, or stopped for a while), the watcher, the
 controller of Slurm and the PostgreSQL server. Each job appends its number and attempt to a file
 when it starts and when it ends. At the end of each workflow every job is completed, no attempt has
-started or ended twice, and each attempt that has started is recorded.
+started or ended twice, and each attempt that has started is recorded. A job fails only if its node
+was lost three times. ``--keep DIR`` keeps the records of workflows with faults.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import shutil
 import signal
 import sys
 import tempfile
@@ -43,6 +45,10 @@ jobs:
       echo "end {i} $TORC_ATTEMPT_ID" >> ran
     parameters: {i: "1:%d"}
 """
+PAUSE = (0.5, 3.0)
+"""Shortest and longest time between two kills, in seconds."""
+LOSSES = 3
+"""A job that was lost so often in a run fails."""
 KINDS = ("node", "node", "runner", "runner", "pause", "watcher", "controller", "database")
 
 
@@ -79,14 +85,17 @@ class ClusterStorm(Storm):
                 self.tally.faults.append(f"workflow {workflow} does not end")
                 break
             self.submit(workflow)
-            pause = time.monotonic() + self.chance.uniform(2, 8)
+            pause = time.monotonic() + self.chance.uniform(*PAUSE)
             while time.monotonic() < pause:
                 self.repair_due()
                 time.sleep(0.2)
             if self.tally.kills.total() < most:
                 self.strike_cluster()
         self.repair_due(everything=True)
+        known = len(self.tally.faults)
         self.check(workflow)
+        if len(self.tally.faults) > known:
+            self.save_records(workflow)
         self.torc("cancel", workflow, "--yes")
 
     def submit(self, workflow: str) -> None:
@@ -136,7 +145,7 @@ class ClusterStorm(Storm):
         return any(getattr(act, "__name__", "") == name for _, act in self._repairs)
 
     def kill_node(self) -> None:
-        number = self.chance.randint(1, NODES)
+        number = self.chance.choice(self.cluster.nodes())
         self.cluster.kill_node(number)
         self._later(lambda: self.cluster.start_node(number), 2, 15)
 
@@ -186,10 +195,14 @@ class ClusterStorm(Storm):
         tally.workflows += 1
         lines = Counter((self.folder / "ran").read_text().splitlines())
         faults += [f"workflow {workflow}: {line} ×{n}" for line, n in lines.items() if n > 1]
+        rows = self.json("results", "list", workflow, "--all-runs")
         attempts = {
             (row["job_name"].removeprefix("job_"), str(row["attempt_id"])): row["status"]
-            for row in self.json("results", "list", workflow, "--all-runs")
+            for row in rows
         }
+        losses = Counter(
+            row["job_name"].removeprefix("job_") for row in rows if row["cause"] == "lost"
+        )
         started = {tuple(line.split()[1:]) for line in lines if line.startswith("start")}
         ended = {tuple(line.split()[1:]) for line in lines if line.startswith("end")}
         completed = Counter(job for (job, _), status in attempts.items() if status == "completed")
@@ -198,13 +211,33 @@ class ClusterStorm(Storm):
         for key, status in attempts.items():
             if status == "completed" and key not in ended:
                 faults.append(f"workflow {workflow}: attempt {key} completed without its end")
-            if status == JobStatus.FAILED.word:
+            if status == JobStatus.FAILED.word and losses[key[0]] < LOSSES:
                 faults.append(f"workflow {workflow}: attempt {key} failed")
         for number in map(str, range(1, JOBS + 1)):
             tally.jobs += 1
             tally.completed += completed[number]
-            if completed[number] != 1:
+            if losses[number] >= LOSSES and not completed[number]:
+                tally.failed += 1
+            elif completed[number] != 1:
                 faults.append(f"workflow {workflow}: job_{number} completed {completed[number]} ×")
+
+    def save_records(self, workflow: str) -> None:
+        """Keep what the database and the logs say about a workflow with faults."""
+        if self.keep is None:
+            return
+        folder = self.keep / f"workflow-{workflow}"
+        shutil.copytree(self.folder / "torc_output", folder / "output", dirs_exist_ok=True)
+        shutil.copy(self.folder / "ran", folder)
+        questions = {
+            "events": ("events", "list", workflow),
+            "results": ("results", "list", workflow, "--all-runs"),
+            "jobs": ("jobs", "list", workflow),
+            "runners": ("compute-nodes", "list", workflow),
+            "allocations": ("slurm", "status", workflow),
+        }
+        for name, words in questions.items():
+            text, _ = self.torc(*words, "-f", "json", wait=False).communicate(timeout=DEADLINE)
+            (folder / f"{name}.json").write_text(text)
 
 
 def _processes() -> Iterator[tuple[int, list[bytes]]]:

@@ -60,6 +60,8 @@ class Storm:
 
     def __init__(self, folder: Path, database: str, seed: int) -> None:
         self.folder = folder
+        self.keep: Path | None = None
+        """Where the records of workflows with faults are kept."""
         self.chance = random.Random(seed)
         self.tally = Tally()
         self.environment = {
@@ -182,16 +184,24 @@ def _leads(process: psutil.Process) -> bool:
 
 
 def storm(
-    kind: type[Storm], kills: int, database: str | None, seed: int, *, show: bool = False
+    kind: type[Storm],
+    kills: int,
+    database: str | None,
+    seed: int,
+    *,
+    show: bool = False,
+    keep: Path | None = None,
 ) -> Tally:
     """Run workflows until ``kills`` processes were killed; return what was found."""
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="torc-storm-") as name:
         found = kind(Path(name), database or f"{name}/storm.db", seed)
+        found.keep = keep
         with contextlib.closing(found):
             while found.tally.kills.total() < kills:
                 found.workflow(kills)
                 if show:
-                    print(found.tally, flush=True)
+                    print(f"{time.monotonic() - began:.0f} s: {found.tally}", flush=True)
     return found.tally
 
 
@@ -201,8 +211,9 @@ def main(kind: type[Storm], description: str) -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--database")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, metavar="DIR")
     options = parser.parse_args()
-    tally = storm(kind, options.kills, options.database, options.seed, show=True)
+    tally = storm(kind, options.kills, options.database, options.seed, show=True, keep=options.keep)
     print("\n".join(tally.faults) or "no faults")
     return 1 if tally.faults else 0
 
