@@ -162,24 +162,20 @@ def _done(call: Call, workflow_id: int, groups: list[str], verb: str) -> None:
 
 def schedule_nodes(call: Call) -> int:
     """Request allocations by hand."""
-    from torc_tui.operations.allocation_actions import (
-        fixed_allocation,
-        request_by_hand,
-        request_like,
-    )
-    from torc_tui.operations.allocation_demand import read_demand
+    from torc_tui.operations.allocation_actions import request_fixed, request_like
 
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
     if options.like is not None:
         results = request_like(call.store, options.like, options.number, actor=call.actor)
     else:
-        cluster = _cluster()
-        demand = read_demand(call.store, cluster, workflow_id, time.time())
-        one = fixed_allocation(demand, options.scheduler)
-        one = one._replace(max_parallel_jobs=options.max_parallel_jobs)
-        results = request_by_hand(
-            call.store, cluster, demand, one, options.number, actor=call.actor
+        results = request_fixed(
+            call.store,
+            workflow_id,
+            options.number,
+            scheduler=options.scheduler,
+            max_parallel_jobs=options.max_parallel_jobs,
+            actor=call.actor,
         )
     ids = [result.native_id for result in results if result.native_id]
     call.done(

@@ -139,6 +139,22 @@ def request_by_hand(
     return results
 
 
+def request_fixed(
+    store: Store,
+    workflow_id: int,
+    number: int,
+    *,
+    scheduler: str | None = None,
+    max_parallel_jobs: int | None = None,
+    actor: str | None = None,
+) -> list[RequestResult]:
+    """Request allocations as a scheduler of the workflow file describes them."""
+    cluster = this_cluster()
+    demand = read_demand(store, cluster, workflow_id, time.time())
+    one = fixed_allocation(demand, scheduler)._replace(max_parallel_jobs=max_parallel_jobs)
+    return request_by_hand(store, cluster, demand, one, number, actor=actor)
+
+
 def request_like(
     store: Store, allocation_id: int, number: int, *, actor: str | None = None
 ) -> list[RequestResult]:

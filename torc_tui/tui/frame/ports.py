@@ -124,6 +124,9 @@ class AllocationPort(Protocol):
     def run(self, command: str, allocation_id: int) -> None:
         """Open or cancel an allocation, request more, or pause its queue group."""
 
+    def request_first(self) -> None:
+        """Request allocations for a workflow that has none."""
+
 
 class MarkedRows(Protocol):
     """A job table."""

@@ -23,30 +23,38 @@ from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 ROOMY = 24
 """Lines from which on an empty one stands between the tables."""
-COMMANDS = ("allocation-cancel", "allocation-more", "queue-group-pause")
+MORE = "allocation-more"
+COMMANDS = ("allocation-cancel", MORE, "queue-group-pause")
 """What the keys of the list of allocations do with the one under the cursor."""
 
 
 class AllocationTable(VirtualTable):
-    """The allocations of the workflow; its keys act on the one under the cursor."""
+    """The allocations of the workflow; its keys act on the one under the cursor.
+
+    Without any, a key requests the first one.
+    """
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("allocations", *VirtualTable.CONTEXTS)
+    KEEPS_CURSOR: ClassVar[bool] = False  # the keys act on one table of the tab
 
     def __init__(self, rows: AllocationRows, host: PaneHost) -> None:
-        super().__init__(rows, empty="")
+        super().__init__(rows, empty="no allocation yet")
         self._host = host
 
     def handlers(self) -> Mapping[str, Handler]:
         of_list = {
             name: handle for name, handle in super().handlers().items() if "mark" not in name
         }
-        return {**of_list, **{name: partial(self._run, name) for name in COMMANDS}}
+        commands = COMMANDS if self.order else (MORE,)
+        return {**of_list, **{name: partial(self._run, name) for name in commands}}
 
     def activate(self) -> None:
         self._run("allocation-open")
 
     def _run(self, command: str) -> None:
-        if isinstance(self.cursor, int):
+        if self.cursor is None and command == MORE:
+            self._host.allocation_commands.request_first()
+        elif isinstance(self.cursor, int):
             self._host.allocation_commands.run(command, self.cursor)
 
 
@@ -89,7 +97,8 @@ class ClusterPart(Vertical):
         room = height - len(lines) - gap
         if machine.runs_here(cluster.workflow_id):
             room = room * 2 // 3  # the rest is for this machine
-        first, second = table_heights(len(allocations.records), len(nodes.records), room)
+        rows = len(allocations.records) or int(not is_finished)  # or a line that there is none
+        first, second = table_heights(rows, len(nodes.records), room)
         _resize(self.allocations, first)
         _resize(self.nodes, second)
         return len(lines) + gap + first + second

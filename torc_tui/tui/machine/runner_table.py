@@ -18,6 +18,7 @@ class RunnerTable(VirtualTable):
     """The runners of the workflow; its keys stop, resize and drop the one under the cursor."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("runners", *VirtualTable.CONTEXTS)
+    KEEPS_CURSOR: ClassVar[bool] = False  # the keys act on one table of the tab
 
     def __init__(self, rows: Rows, host: PaneHost) -> None:
         super().__init__(rows, empty="")

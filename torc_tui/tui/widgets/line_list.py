@@ -36,6 +36,8 @@ class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
     """A list with a cursor. ``lines_built`` counts painted lines, for tests."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("list",)
+    KEEPS_CURSOR: ClassVar[bool] = True
+    """Whether the row under the cursor is highlighted without the focus, too."""
     ALLOW_SELECT = False
     DEFAULT_CSS = """
     LineList {
@@ -230,7 +232,7 @@ class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
                 self._cache.clear()
             self.lines_built += 1
             under = None
-            if row == self.cursor_row:
+            if row == self.cursor_row and (self.has_focus or self.KEEPS_CURSOR):
                 under = self.palette("cursor" if self.has_focus else "cursor-blur")
             strip = self._cache[key] = self.paint_row(key, under)
         return strip

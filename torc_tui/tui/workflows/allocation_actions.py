@@ -86,6 +86,27 @@ class AllocationCommands:
         reasons = [action.confirm.reason] if runs else []
         confirm(torc, action.question.format(allocation=name), [*reasons, *about], "Cancel it", act)
 
+    def request_first(self) -> None:
+        """Request allocations for a workflow that has none."""
+        torc, cluster = self._host.torc, self._host.torc.machine.cluster
+        if cluster is None or cluster.rows:
+            return
+        workflow_id = cluster.workflow_id
+
+        def take(text: str | None) -> None:
+            if text is None:
+                return
+            number = int(text)
+            torc.actions.run(
+                lambda store, actor: _request(store, workflow_id, number, actor),
+                line=f"torc slurm schedule-nodes {workflow_id} -n {number}",
+                report=lambda _result: f"Requested {count(number, 'allocation')}",
+            )
+
+        title = f"Request how many allocations for workflow {workflow_id}?"
+        help = "as its Slurm scheduler describes them, else a node of a partition"
+        torc.push(Ask(title, value="1", help=help, check=_number), take)
+
     def _request_more(self, row: AllocationRow) -> None:
         torc, action = self._host.torc, MORE_NODES
 
@@ -130,6 +151,12 @@ class AllocationCommands:
             torc.push(TextDialog(f"{_name(row)} of {row.queue_group}", page(row, found)))
 
         torc.actions.read(lambda store, actor: read_text(store, row), then=show)
+
+
+def _request(store: Store, workflow_id: int, number: int, actor: str) -> None:
+    from torc_tui.operations.allocation_actions import request_fixed
+
+    request_fixed(store, workflow_id, number, actor=actor)
 
 
 def _name(row: AllocationRow) -> str:
