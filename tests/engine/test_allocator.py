@@ -13,9 +13,9 @@ from tests.raw_sql import execute
 from tests.waiting import wait_for
 from torc_tui.clusters.base import ClusterRefused, ClusterSilent
 from torc_tui.clusters.fake import FakeCluster
-from torc_tui.engine.allocator import SOON_SECONDS, Allocator, AllocatorStep
+from torc_tui.engine.allocator import AWAY_SECONDS, SOON_SECONDS, Allocator, AllocatorStep
 from torc_tui.engine.standby_allocator import StandbyAllocator
-from torc_tui.errors import Refused, UsageError
+from torc_tui.errors import Refused, StoreUnavailable, UsageError
 from torc_tui.model import Machine
 from torc_tui.operations import allocation_control as control
 from torc_tui.operations import allocation_requests, database_check, shared_file
@@ -553,16 +553,46 @@ class Waits:
 
 
 def test_watcher_leaves_soon_after_a_cancellation(site: Site) -> None:
+    """The running allocation ends a second after the cancellation, as on a cluster."""
     waits = Waits(
         site,
         {
+            2.0: lambda: site.cluster.start("1"),
             3.0: lambda: operations.cancel_workflow(site.store, site.workflow_id) and None,
+            4.0: lambda: site.cluster.end("1", AllocationOutcome.CANCELED),
             7.0: lambda: pytest.fail("the watcher stays"),
         },
     )
+    site.cluster.cancel = lambda ids: site.cluster.calls.update(cancel=1)  # type: ignore[method-assign]
     site.allocator.run(waits, waits.report)
     assert waits.reported[-1][1].is_finished
     assert waits.reported[-1][0] <= 5.0
+    ids = [one for _, step in waits.reported for one in step.canceled]
+    assert ids == [1], "it is canceled once"
+
+
+def test_watcher_waits_for_the_database(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that restarts ends no watcher; one that stays away does after some time."""
+
+    def fail(*_: Any) -> Any:
+        raise StoreUnavailable("no answer from the server")
+
+    away = pytest.MonkeyPatch()
+    waits = Waits(
+        site,
+        {
+            3.0: lambda: away.setattr(Store, "read", fail),
+            20.0: away.undo,
+            40.0: lambda: operations.cancel_workflow(site.store, site.workflow_id) and None,
+        },
+    )
+    site.allocator.run(waits, waits.report)
+    assert {step.away for _, step in waits.reported} == {None, "no answer from the server"}
+    assert waits.reported[-1][1].is_finished and site.cluster.queue() == []
+    monkeypatch.setattr(Store, "write", fail)
+    with pytest.raises(StoreUnavailable):
+        site.another().run(waits, waits.report)
+    assert waits.reported[-1][0] >= AWAY_SECONDS
 
 
 def test_runner_takes_the_place_of_a_lost_watcher(site: Site) -> None:

@@ -81,6 +81,8 @@ class _StepPrinter:
         found = []
         if done.holder is not None:
             found.append(f"{done.holder} requests the allocations; waiting to take over")
+        if done.away is not None:
+            found.append(f"waiting for the database: {done.away}")
         if done.silent is not None:
             found.append(f"the cluster does not answer: {done.silent}")
         found += unserved_lines(None, [one for one in done.unserved if one.never])

@@ -3,17 +3,19 @@
 Input: a database, a cluster. Output: requests to the cluster, rows and events of allocations. One
 step looks at the cluster, records what is new, and requests or cancels what the ready jobs demand.
 
-Invariants: only the holder of the lease asks the cluster. Nothing is concluded while the cluster
-does not answer. A queue group that gets nothing out of its allocations is paused.
+Invariants: only the holder of the lease asks the cluster. Nothing is concluded while the cluster or
+the database does not answer. A queue group that gets nothing out of its allocations is paused.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from torc_tui import settings
 from torc_tui.clusters.base import Cluster, ClusterSilent
+from torc_tui.errors import StoreUnavailable
 from torc_tui.lifecycle.liveness import SILENT_SECONDS
 from torc_tui.operations import allocation_control, allocation_demand
 from torc_tui.operations.allocation_actions import claim_actions, has_actions
@@ -40,10 +42,14 @@ _AFTER_REQUEST = 120.0
 MOST_SECONDS = 300.0
 """Longest time between two looks at a cluster that does not answer."""
 _STANDBY_SECONDS = 5.0
-_LOOK_FOR_END_SECONDS = 1.0
+_LOOK_FOR_END_SECONDS = 0.5
 """Time between two looks at the database whether the workflow was canceled or is complete."""
-_CANCELED_SECONDS = 2.0
-"""Time between two looks at the allocations of a canceled workflow, which end at once."""
+_CANCELED_SECONDS = (0.2, 2.0)
+"""Shortest and longest time between two looks at the allocations of a canceled workflow, most of
+which end at once."""
+AWAY_SECONDS = 1200.0
+"""How long the database may be unavailable, as for a runner."""
+_AWAY_PAUSE_SECONDS = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,12 +57,14 @@ class AllocatorStep:
     """What one step did. ``pause`` is the time in seconds until the next one.
 
     ``holder`` is another process that requests the allocations. ``silent`` is why the cluster could
-    not be asked. ``is_finished``: all jobs have finished, and no allocation is left.
+    not be asked, ``away`` why the database could not be used. ``is_finished``: all jobs have
+    finished, and no allocation is left.
     """
 
     pause: float = LOOK_SECONDS
     holder: str | None = None
     silent: str | None = None
+    away: str | None = None
     requested: list[RequestResult] = field(default_factory=list)
     canceled: list[int] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
@@ -86,9 +94,13 @@ class Allocator:
         self._workflow_id = workflow_id
         self._actor = actor
         self._clock = clock
+        self._monotonic = monotonic
         self._lease = AllocatorLease(store, workflow_id, monotonic)
         self._presence = WatcherPresence(store)
         self._silences = 0
+        self._away_since: float | None = None
+        self._canceled: set[int] = set()
+        self._canceled_pause = _CANCELED_SECONDS[0]
         self._requested_at: float | None = None
         self._look_seconds = settings.load().get("cluster.poll_seconds") or LOOK_SECONDS
 
@@ -111,19 +123,34 @@ class Allocator:
     def run(self, wait: Callable[[float], None], report: Callable[[AllocatorStep], None]) -> None:
         """Take steps until all jobs have finished and no allocation is left.
 
-        ``wait`` returns after that many seconds, or earlier; the lease is renewed meanwhile.
+        ``wait`` returns after that many seconds, or earlier; the lease is renewed meanwhile. Raise
+        StoreUnavailable if the database is unavailable for too long.
         """
         try:
             self._presence.take()
-            while True:
-                done = self.step()
-                report(done)
-                if done.is_finished:
-                    return
-                self._wait(done, wait)
+            while not self._turn(wait, report):
+                pass
         finally:
             self.release()
             self._presence.release()
+
+    def _turn(self, wait: Callable[[float], None], report: Callable[[AllocatorStep], None]) -> bool:
+        """Take a step and wait for the next one; return whether nothing is left to do."""
+        try:
+            done = self.step()
+            self._away_since = None
+            report(done)
+            if not done.is_finished:
+                self._wait(done, wait)
+        except StoreUnavailable as error:
+            now = self._monotonic()
+            self._away_since = self._away_since or now
+            if now - self._away_since >= AWAY_SECONDS:
+                raise
+            done = AllocatorStep(pause=_AWAY_PAUSE_SECONDS, away=error.message)
+            report(done)
+            wait(done.pause)
+        return done.is_finished
 
     def _wait(self, done: AllocatorStep, wait: Callable[[float], None]) -> None:
         """Wait for the next step; the lease is renewed meanwhile."""
@@ -159,7 +186,8 @@ class Allocator:
 
     def release(self) -> None:
         """Request no more allocations."""
-        self._lease.release()
+        with suppress(StoreUnavailable):  # then the lease expires
+            self._lease.release()
 
     def is_held_elsewhere(self) -> bool:
         """Return whether a process of another machine requests the allocations, if it is alive."""
@@ -167,7 +195,8 @@ class Allocator:
 
     def vacate(self) -> None:
         """Let another process request the allocations, such as a runner."""
-        self._lease.vacate()
+        with suppress(StoreUnavailable):  # then the lease expires
+            self._lease.vacate()
 
     def _step(self, done: AllocatorStep) -> None:
         at = self._clock()
@@ -238,11 +267,13 @@ class Allocator:
         waiting = allocation_control.open_allocations(self._store, self._workflow_id)
         canceled = workflows.get_workflow(self._store, self._workflow_id).is_canceled
         done.is_over, done.is_canceled = True, canceled
-        ids = [row.id for row in waiting if canceled or row.state != AllocationState.RUNNING.value]
+        running = AllocationState.RUNNING.value
+        ids = {row.id for row in waiting if canceled or row.state != running} - self._canceled
         if ids:
             done.canceled = allocation_control.cancel_allocations(
                 self._store, self._cluster, self._workflow_id, ids
             )
+            self._canceled |= set(done.canceled)
         done.is_finished = not allocation_control.open_allocations(self._store, self._workflow_id)
 
     def _free_jobs(self, at: float) -> None:
@@ -268,7 +299,9 @@ class Allocator:
         if done.silent is not None:
             return float(min(self._look_seconds * 2 ** (self._silences - 1), MOST_SECONDS))
         if done.is_canceled:
-            return _CANCELED_SECONDS
+            pause = self._canceled_pause
+            self._canceled_pause = min(2 * pause, _CANCELED_SECONDS[1])
+            return pause
         now = self._clock()
         is_new = now - self._last_request() < _AFTER_REQUEST
         return SOON_SECONDS if is_new or self._has_silent_runner(now) else self._look_seconds
