@@ -47,9 +47,13 @@ jobs:
 """
 PAUSE = (0.5, 3.0)
 """Shortest and longest time between two kills, in seconds."""
+SHOWN_EVERY = 50
+"""Kills after which the tally is printed."""
 LOSSES = 3
 """A job that was lost so often in a run fails."""
-KINDS = ("node", "node", "runner", "runner", "pause", "watcher", "controller", "database")
+WEIGHTS = {"node": 4, "runner": 4, "pause": 2, "watcher": 2, "controller": 1, "database": 2}
+"""How often each kind is killed. Slurm drops a dead node only some time after its controller has
+started."""
 
 
 class ClusterStorm(Storm):
@@ -125,10 +129,12 @@ class ClusterStorm(Storm):
 
     def strike_cluster(self) -> None:
         """Kill one part, and have it repaired after a while."""
-        kind = self.chance.choice(KINDS)
+        [kind] = self.chance.choices(list(WEIGHTS), list(WEIGHTS.values()))
         with contextlib.suppress(ProcessLookupError, IndexError):
             getattr(self, f"kill_{kind}")()
             self.tally.kills[kind] += 1
+            if self.tally.kills.total() % SHOWN_EVERY == 0:
+                print(self.tally, flush=True)
 
     def _later(self, act: Any, least: float, most: float) -> None:
         self._repairs.append((time.monotonic() + self.chance.uniform(least, most), act))

@@ -213,6 +213,7 @@ def main(kind: type[Storm], description: str) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, metavar="DIR")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     tally = storm(kind, options.kills, options.database, options.seed, show=True, keep=options.keep)
     print("\n".join(tally.faults) or "no faults")
     return 1 if tally.faults else 0
