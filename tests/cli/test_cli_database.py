@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from torc_tui.cli import node_check
+from torc_tui.errors import StoreUnavailable
 from torc_tui.store.connect import connect_postgresql, resolve
+from torc_tui.store.database import Store
 
 BIG = "{name: big, jobs: [{name: 'a_{i}', command: 'echo {i}', parameters: {i: '1:2000'}}]}"
 
@@ -192,3 +195,32 @@ def test_another_schema_on_postgresql(torc: Any, postgresql_url: str) -> None:
     answer = torc("database", "check", *words)
     assert answer.code == 1
     assert answer.out == "the table user_data lacks the column is_ephemeral\n"
+
+
+class Restarting:
+    """A call whose server does not answer for the first attempts."""
+
+    missing_store = None
+
+    def __init__(self, store: Store, failures: int) -> None:
+        self._store, self._failures = store, failures
+
+    @property
+    def store(self) -> Store:
+        self._failures -= 1
+        if self._failures >= 0:
+            raise StoreUnavailable("no answer from the server")
+        return self._store
+
+
+def test_runner_on_a_node_waits_for_the_server(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its allocation may start while the server restarts."""
+    pauses: list[float] = []
+    node_check.open_in_allocation(Restarting(store, 4), pauses.append)  # type: ignore[arg-type]
+    assert len(pauses) == 4
+    assert capsys.readouterr().err.count("no answer from the server") == 1
+    with pytest.raises(StoreUnavailable, match="tried for 20 min"):
+        node_check.open_in_allocation(Restarting(store, 9999), pauses.append)  # type: ignore[arg-type]
+    assert sum(pauses) >= 1200

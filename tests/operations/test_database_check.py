@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 from typing import IO, Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -114,7 +115,8 @@ def test_job_that_does_not_start(file: Store) -> None:
     assert cluster.calls["cancel"] == 1
 
 
-def test_connection_from_a_node(tmp_path: Path) -> None:
+def test_connection_from_a_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_probe, "connect_postgresql", lambda place: MagicMock())
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         node_probe.try_connections(tmp_path, [("localhost", port), ("127.0.0.1", port)])
@@ -124,6 +126,40 @@ def test_connection_from_a_node(tmp_path: Path) -> None:
     answer = node_probe.answer_of(tmp_path, 0)
     text = database_check.server_problem(f"localhost:{port}", answer, "")
     assert text is not None and f"cannot reach localhost:{port}: " in text
+
+
+def test_log_in_from_a_node(
+    tmp_path: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is reached may still refuse the log-in of a node, which has another home."""
+
+    def problem(url: str) -> tuple[str | None, str | None]:
+        monkeypatch.setenv("TORC_DATABASE", url)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            target = "127.0.0.1", server.getsockname()[1]
+            node_probe.try_connections(tmp_path, [target])
+        answer = node_probe.answer_of(tmp_path, 0)
+        return database_check.server_problem(f"{target[0]}:{target[1]}", answer, ""), answer.hint
+
+    assert problem(postgresql_url) == (None, None)
+    scheme, _, rest = postgresql_url.partition("://")
+    text, hint = problem(f"{scheme}://nobody-here@{rest.partition('@')[2]}")
+    assert text is not None and " cannot log in: log-in refused by the server" in text
+    assert hint is not None and hint.startswith("check the user name")
+
+
+def test_job_of_a_check_gets_the_environment_of_a_runner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORC_CLUSTER__PROLOGUE", "module load site")
+    cluster = FakeCluster()
+    for url in ("postgresql://ann@kl1/torc", "postgresql://ann:s3cretword@kl1/torc"):
+        with pytest.raises(TorcError, match="did not start or end"):
+            database_check.check_server(url, tmp_path, cluster, ClusterJobOptions(timeout=0.1))
+    plain, secret = cluster.requests.values()
+    assert plain.commands == secret.commands == ("module load site",)
+    assert plain.environ == (("TORC_DATABASE", "postgresql://ann@kl1/torc"),)
+    assert secret.environ == () and "s3cretword" in secret.secrets[0][1]
 
 
 def test_other_names_of_the_server() -> None:

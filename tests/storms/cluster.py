@@ -29,13 +29,13 @@ from tests.robust.conftest import OwnServer
 from tests.storms.kills import Storm, main
 from torc_tui.status import JobStatus
 
-JOBS = 200
+JOBS = 400
 DEADLINE = 900.0
 """Seconds after which a workflow that does not end counts as lost."""
 WORKFLOW = """
 name: storm
 resource_requirements:
-  - {name: small, num_cpus: 1, memory: 100m, runtime: PT5S}
+  - {name: small, num_cpus: 1, memory: 100m, runtime: PT30S}
 jobs:
   - name: job_{i}
     resource_requirements: small
@@ -45,13 +45,14 @@ jobs:
       echo "end {i} $TORC_ATTEMPT_ID" >> ran
     parameters: {i: "1:%d"}
 """
+LOOK_SECONDS = 4.0
 PAUSE = (0.5, 3.0)
 """Shortest and longest time between two kills, in seconds."""
 SHOWN_EVERY = 50
 """Kills after which the tally is printed."""
 LOSSES = 3
 """A job that was lost so often in a run fails."""
-WEIGHTS = {"node": 4, "runner": 4, "pause": 2, "watcher": 2, "controller": 1, "database": 2}
+WEIGHTS = {"node": 6, "runner": 10, "pause": 5, "watcher": 4, "controller": 1, "database": 3}
 """How often each kind is killed. Slurm drops a dead node only some time after its controller has
 started."""
 
@@ -84,17 +85,22 @@ class ClusterStorm(Storm):
         (self.folder / "storm.yaml").write_text(WORKFLOW % JOBS)
         workflow = str(self.json("create", "storm.yaml")["id"])
         end = time.monotonic() + DEADLINE
-        while not self.is_complete(workflow):
-            if time.monotonic() > end:
+        next_look = next_strike = 0.0
+        while True:
+            now = time.monotonic()
+            if now > end:
                 self.tally.faults.append(f"workflow {workflow} does not end")
                 break
-            self.submit(workflow)
-            pause = time.monotonic() + self.chance.uniform(*PAUSE)
-            while time.monotonic() < pause:
-                self.repair_due()
-                time.sleep(0.2)
-            if self.tally.kills.total() < most:
+            if now >= next_look:
+                if self.is_complete(workflow):
+                    break
+                self.submit(workflow)
+                next_look = time.monotonic() + LOOK_SECONDS
+            if now >= next_strike and self.tally.kills.total() < most:
                 self.strike_cluster()
+                next_strike = time.monotonic() + self.chance.uniform(*PAUSE)
+            self.repair_due()
+            time.sleep(0.1)
         self.repair_due(everything=True)
         known = len(self.tally.faults)
         self.check(workflow)
@@ -128,10 +134,11 @@ class ClusterStorm(Storm):
     # -- kills -------------------------------------------------------------------------------------
 
     def strike_cluster(self) -> None:
-        """Kill one part, and have it repaired after a while."""
+        """Kill one part, and have it repaired after a while; nothing if there is none to kill."""
         [kind] = self.chance.choices(list(WEIGHTS), list(WEIGHTS.values()))
         with contextlib.suppress(ProcessLookupError, IndexError):
-            getattr(self, f"kill_{kind}")()
+            if getattr(self, f"kill_{kind}")() is False:
+                return
             self.tally.kills[kind] += 1
             if self.tally.kills.total() % SHOWN_EVERY == 0:
                 print(self.tally, flush=True)
@@ -174,15 +181,19 @@ class ClusterStorm(Storm):
             raise ProcessLookupError
         os.kill(pid, signal.SIGKILL)
 
-    def kill_controller(self) -> None:
-        if not self._is_broken("start_controller"):
-            self.cluster.stop_controller()
-            self._later(self.cluster.start_controller, 1, 10)
+    def kill_controller(self) -> bool:
+        if self._is_broken("start_controller"):
+            return False
+        self.cluster.stop_controller()
+        self._later(self.cluster.start_controller, 1, 10)
+        return True
 
-    def kill_database(self) -> None:
-        if not self._is_broken("start"):
-            self.server.call("pg_ctl", "-w", "-m", "immediate", "stop")
-            self._later(self.server.start, 1, 8)
+    def kill_database(self) -> bool:
+        if self._is_broken("start"):
+            return False
+        self.server.call("pg_ctl", "-w", "-m", "immediate", "stop")
+        self._later(self.server.start, 1, 8)
+        return True
 
     # -- checks ------------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ Exit code 1 if they cannot.
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, note, print_stderr
 from torc_tui.clusters.choice import this_cluster
-from torc_tui.errors import NotFound, Refused
+from torc_tui.engine.database_retry import DEFAULT_MINUTES, Outage
+from torc_tui.errors import NotFound, Refused, StoreUnavailable
 from torc_tui.operations import database_check
 from torc_tui.operations.cluster_job import ClusterJobOptions
 from torc_tui.operations.database_check import NodeCheck
@@ -21,7 +24,6 @@ from torc_tui.operations.node_probe import INCREMENTS
 from torc_tui.operations.shared_file import report_unfit, why_unfit
 from torc_tui.redaction import redact
 from torc_tui.resources.machine_identity import hostname
-from torc_tui.store.connect import server_address
 from torc_tui.store.database import Store
 from torc_tui.wording import listed
 
@@ -45,18 +47,34 @@ def check_nodes(call: Call, dialect: str, place: str) -> int:
             f" {2 * INCREMENTS}: several nodes can use it"
         )
     else:
-        host, port = server_address(place)
-        found = database_check.check_server(host, port, Path.cwd(), cluster, wanted)
-        good = f"{listed(found.hosts)} reaches the server at {host}:{port}"
+        found = database_check.check_server(place, Path.cwd(), cluster, wanted)
+        good = f"{listed(found.hosts)} can log in to {redact(place)}"
     return _print(call, found, place, dialect, good)
 
 
-def not_seen(path: str) -> NotFound:
-    """Return the error of a node that does not see the file of the database."""
-    return NotFound(
-        f"{hostname()} does not see the database {path}",
-        hint="put it into a directory that all nodes see, or use PostgreSQL",
-    )
+def open_in_allocation(call: Call, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Open the database on a node; wait for a server that does not answer, as a runner does later.
+
+    The server may restart at the moment in which the allocation starts. Raise StoreUnavailable if
+    it stays unavailable for too long, and NotFound for a file that the node does not see.
+    """
+    if call.missing_store is not None:
+        raise NotFound(
+            f"{hostname()} does not see the database {call.missing_store}",
+            hint="put it into a directory that all nodes see, or use PostgreSQL",
+        )
+    outage = Outage(DEFAULT_MINUTES * 60)
+    began, waited = time.monotonic(), 0.0
+    while True:
+        try:
+            with call.store.read():
+                return
+        except StoreUnavailable as error:
+            if not waited:
+                print_stderr(f"waiting for the database: {error.message}")
+            pause = outage.failed(error, began + waited, running=0)
+        sleep(pause)
+        waited += pause
 
 
 def may_use_file(store: Store, allocation_id: int | None) -> bool:
@@ -95,6 +113,8 @@ def _print(call: Call, found: NodeCheck, place: str, dialect: str, good: str) ->
 def _hint(found: NodeCheck, dialect: str) -> str:
     if dialect == "sqlite":
         return "use PostgreSQL; `torc database serve` starts a server of your own"
+    if found.hint is not None:
+        return found.hint
     good = [target.rpartition(":")[0] for target, error in found.reached.items() if error is None]
     if good:
         return f"use this host in the URL: {good[0]}"

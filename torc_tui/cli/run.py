@@ -46,10 +46,10 @@ def run(call: Call) -> int:
 
     given = call.options
     options, notifiers = options_of(given), notify.notifiers(given)
-    if options.allocation is not None and call.missing_store is not None:
-        from torc_tui.cli.node_check import not_seen
+    if options.allocation is not None:
+        from torc_tui.cli.node_check import open_in_allocation
 
-        raise not_seen(call.missing_store)
+        open_in_allocation(call)
     what = given.what or _only_file()
     if what is not None and names_file(what):
         from torc_tui.cli.run_file import attached, workflow_of_file

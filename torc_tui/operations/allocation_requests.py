@@ -15,9 +15,9 @@ from typing import NamedTuple
 from torc_tui.clusters.base import AllocationRequest, Cluster, ClusterRefused, ClusterSilent
 from torc_tui.errors import TorcError
 from torc_tui.model import Workflow
+from torc_tui.operations.cluster_job import database_environ
 from torc_tui.operations.submit_options import SchedulerSettings
 from torc_tui.quoting import shorten
-from torc_tui.redaction import password_of
 from torc_tui.resources.allocation_states import AllocationState
 from torc_tui.resources.demand_records import WantedAllocation
 from torc_tui.store import allocations
@@ -143,9 +143,7 @@ class Requester:
         workflow = self._workflow
         own = self._schedulers.get(wanted.scheduler) or self._schedulers[None]
         folder = output_folder(workflow.directory)
-        url = self._store.url
-        is_secret = password_of(url) is not None
-        database = (("TORC_DATABASE", url),)
+        database = database_environ(self._store.url)
         name = f"torc-wf{workflow.id}"
         return AllocationRequest(
             name=f"{name}-{wanted.scheduler}" if wanted.scheduler else name,
@@ -163,8 +161,8 @@ class Requester:
             qos=own.qos,
             options=own.options,
             commands=own.commands,
-            environ=() if is_secret else database,
-            secrets=database if is_secret else (),
+            environ=database.environ,
+            secrets=database.secrets,
             requeue=own.requeue,
             serialize=own.serialize,
         )

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from torc_tui.clusters.base import AllocationRequest, Cluster, ClusterSilent
 from torc_tui.errors import TorcError
 from torc_tui.quoting import shorten
+from torc_tui.redaction import password_of
 from torc_tui.resources.allocation_states import AllocationState
 
 _LOOK_SECONDS = 5.0
@@ -31,6 +32,20 @@ class ClusterJobOptions(NamedTuple):
     partition: str | None = None
     qos: str | None = None
     timeout: float = 600.0
+
+
+class DatabaseEnviron(NamedTuple):
+    """The variable that names the database, for the script of a job or outside of it."""
+
+    environ: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[tuple[str, str], ...] = ()
+
+
+def database_environ(url: str) -> DatabaseEnviron:
+    """Return the variable by which a node finds the database; a password stays off the script."""
+    variable = (("TORC_DATABASE", url),)
+    is_secret = password_of(url) is not None
+    return DatabaseEnviron(secrets=variable) if is_secret else DatabaseEnviron(variable)
 
 
 def run_job(

@@ -20,10 +20,18 @@ from typing import Any, NamedTuple
 from torc_tui.clusters.base import AllocationRequest, Cluster
 from torc_tui.errors import TorcError
 from torc_tui.operations import node_probe
-from torc_tui.operations.cluster_job import ClusterJobOptions, last_message, run_job
+from torc_tui.operations.cluster_job import (
+    ClusterJobOptions,
+    DatabaseEnviron,
+    database_environ,
+    last_message,
+    run_job,
+)
 from torc_tui.operations.node_probe import INCREMENTS, NodeAnswer
+from torc_tui.operations.submit_options import prologue
 from torc_tui.resources.machine_identity import hostname
 from torc_tui.store import sql
+from torc_tui.store.connect import resolve, server_address
 from torc_tui.store.connection import Connection
 from torc_tui.store.encoding import dumps
 from torc_tui.store.opening import file_system
@@ -37,7 +45,8 @@ class NodeCheck(NamedTuple):
     """What nodes have found out about an SQLite file, or about a server.
 
     ``problem`` is None if they can use it. ``file_systems`` are those on which they, and the host
-    of the check, see the file. ``reached`` has an error, or None, by ``host:port``.
+    of the check, see the file. ``reached`` has an error, or None, by ``host:port``. ``hint`` says
+    what to do about the problem.
     """
 
     at: float
@@ -45,6 +54,7 @@ class NodeCheck(NamedTuple):
     problem: str | None
     file_systems: tuple[str, ...] = ()
     reached: Mapping[str, str | None] = {}
+    hint: str | None = None
 
 
 # -- what is stored --------------------------------------------------------------------------------
@@ -115,19 +125,24 @@ def locks_problem(answers: list[NodeAnswer], log: str) -> str | None:
 
 
 def check_server(
-    host: str, port: int, directory: Path, cluster: Cluster, wanted: ClusterJobOptions
+    url: str, directory: Path, cluster: Cluster, wanted: ClusterJobOptions
 ) -> NodeCheck:
-    """Let a node connect to a server, and to the other names of this host if it runs here."""
+    """Let a node log in to a server, with the environment that a runner would have there.
+
+    It also tries whether it reaches the other names of this host, if the server runs here.
+    """
+    host, port = server_address(resolve(url)[1])
     targets = [(name, port) for name in server_names(host)]
     with _Directory(directory) as folder:
         node_probe.prepare_connections(folder, targets)
-        answers, log = _run(cluster, wanted, folder, nodes=1)
+        answers, log = _run(cluster, wanted, folder, nodes=1, url=url)
     [answer] = answers
     return NodeCheck(
         time.time(),
         _hosts(answers),
         server_problem(f"{host}:{port}", answer, log),
         reached=answer.reached,
+        hint=answer.hint,
     )
 
 
@@ -137,7 +152,7 @@ def server_problem(target: str, answer: NodeAnswer, log: str) -> str | None:
         return "the node did not finish the check" + (f": {log}" if log else "")
     error = answer.reached.get(target)
     if error is None:
-        return None
+        return f"{answer.host} cannot log in: {answer.error}" if answer.error else None
     others = [one.rpartition(":")[0] for one, why in answer.reached.items() if why is None]
     text = f"{answer.host} cannot reach {target}: {error}"
     return f"{text}; it reaches {' and '.join(others)}" if others else text
@@ -189,10 +204,16 @@ class _Directory:
 
 
 def _run(
-    cluster: Cluster, wanted: ClusterJobOptions, directory: Path, *, nodes: int
+    cluster: Cluster,
+    wanted: ClusterJobOptions,
+    directory: Path,
+    *,
+    nodes: int,
+    url: str | None = None,
 ) -> tuple[list[NodeAnswer], str]:
     """Run the probe on nodes; return their answers, and the last line that they printed."""
     log = directory / "log"
+    database = DatabaseEnviron() if url is None else database_environ(url)
     request = AllocationRequest(
         name="torc-check",
         comment="torc-check",
@@ -202,6 +223,9 @@ def _run(
         runner=(sys.executable, "-m", "torc_tui.operations.node_probe", str(directory)),
         nodes=nodes,
         memory=_MEMORY,
+        commands=prologue(),
+        environ=database.environ,
+        secrets=database.secrets,
     )
 
     def answers() -> list[NodeAnswer]:

@@ -19,9 +19,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from torc_tui.errors import StoreError
+from torc_tui.errors import StoreError, TorcError
 from torc_tui.resources.machine_identity import hostname
 from torc_tui.store import file_counter
+from torc_tui.store.connect import connect_postgresql, resolve
 from torc_tui.store.opening import file_system
 
 INCREMENTS = 200
@@ -40,6 +41,7 @@ class NodeAnswer(NamedTuple):
 
     ``lock`` is whether node 1 got the lock that node 0 held: ``granted``, ``refused`` or an error.
     ``counter`` is the counter at the end. ``reached`` has an error, or None, by ``host:port``.
+    ``error`` is also why the log-in failed, with ``hint``.
     """
 
     host: str = ""
@@ -48,6 +50,7 @@ class NodeAnswer(NamedTuple):
     lock: str | None = None
     counter: int | None = None
     error: str | None = None
+    hint: str | None = None
     reached: Mapping[str, str | None] = {}
 
 
@@ -61,7 +64,7 @@ def prepare_locks(directory: Path) -> None:
 
 
 def prepare_connections(directory: Path, targets: list[tuple[str, int]]) -> None:
-    """Write the files for a test of connections by one node."""
+    """Write the files for a test of connections by one node; the first one is that of the URL."""
     _write(directory / "task.json", {"task": "connections", "targets": targets})
     _write(directory / "0.json", {})
 
@@ -129,10 +132,27 @@ class LockProbe:
 
 
 def try_connections(directory: Path, targets: list[tuple[str, int]]) -> None:
-    """Connect to each host and port, and write whether that worked."""
+    """Connect to each host and port, log in to the database, and write whether that worked."""
     reached = {f"{host}:{port}": _why_not_reached(host, port) for host, port in targets}
     answer = NodeAnswer(_node_name(), "done", reached=reached)
+    if next(iter(reached.values())) is None:
+        answer = _try_log_in(answer)
     _write(directory / "0.json", answer._asdict())
+
+
+def _try_log_in(answer: NodeAnswer) -> NodeAnswer:
+    """Log in as a runner on this node would, and run a query."""
+    try:
+        connection = connect_postgresql(resolve(None)[1])
+        try:
+            connection.execute("SELECT 1").fetchone()
+        finally:
+            connection.close()
+    except TorcError as error:
+        return answer._replace(error=error.message, hint=error.hint)
+    except Exception as error:
+        return answer._replace(error=f"{type(error).__name__}: {error}")
+    return answer
 
 
 def _why_not_reached(host: str, port: int) -> str | None:

@@ -120,7 +120,7 @@ def _settings(
         account=chosen("account"),
         qos=chosen("qos"),
         options=tuple(extra),
-        commands=(*_lines(_preset("prologue")), *_lines(own.get("prologue"))),
+        commands=(*prologue(), *_lines(own.get("prologue"))),
         least_cpus=int(own.get("ntasks_per_node") or 1),
         gres=own.get("gres"),
         requeue=bool(own.get("requeue")),
@@ -141,6 +141,11 @@ def _defaults(defaults: Mapping[str, Any]) -> list[str]:
             continue
         found.append(f"--{name}" if value is True else f"--{name}={value}")
     return found
+
+
+def prologue() -> tuple[str, ...]:
+    """Return the lines of every batch script before its command, from the settings."""
+    return tuple(_lines(_preset("prologue")))
 
 
 def _lines(given: Any) -> list[str]:
