@@ -22,6 +22,7 @@ from torc_tui.operations.job_facts import JobFacts
 from torc_tui.operations.machine_state import MachineState
 from torc_tui.operations.request_lacks import unschedulable_jobs
 from torc_tui.reasons import Kind, because
+from torc_tui.records import replace
 from torc_tui.resources.allocation_states import AllocationOutcome
 from torc_tui.resources.partitions import NodeShape, Partition
 from torc_tui.status import JobStatus
@@ -82,6 +83,18 @@ def run(site: Site, node: int, name: str) -> None:
             f"UPDATE job SET status = {int(JobStatus.RUNNING)}, compute_node_id = {node},"
             f" allocation = '[1,{GB},[]]', started_at = {site.now} WHERE name = '{name}'",
         )
+
+
+def end(site: Site, node: int, *names: str) -> None:
+    """Record that attempts have ended on a runner."""
+    with site.store.write() as conn:
+        for name in names:
+            execute(
+                conn,
+                "INSERT INTO result (job_id, workflow_id, run_id, attempt_id, compute_node_id,"
+                f" status, started_at, ended_at) SELECT id, workflow_id, 1, 1, {node}, 5, 1.0, 2.0"
+                f" FROM job WHERE name = '{name}'",
+            )
 
 
 def told(site: Site, name: str) -> list[str]:
@@ -283,6 +296,27 @@ def test_allocation_whose_runner_has_left_is_ending(site: Site) -> None:
     rows = AllocationRows()
     rows.show(now)
     assert cell_text(rows.cells(now.rows[0].id, rows.columns[2:3], [20])[0]) == "▷ ending"
+
+
+def test_only_new_results_are_counted(site: Site) -> None:
+    """The app reads once a second: it must not count 100,000 results each time."""
+    site.step()
+    node = join(site, 0)
+    end(site, node, "work_1", "work_2")
+    first = state(site)
+    assert (first.ended, first.jobs_of(first.rows[0])) == ({1: 2}, (2, 0))
+    end(site, node, "work_3")
+    known = replace(first, ended={1: 40})
+    second = read_cluster(site.store, site.workflow_id, known=known)
+    assert second is not None and second.ended == {1: 41}
+    third = read_cluster(site.store, site.workflow_id, known=second)
+    assert third is not None and (third.ended, third.counted_to) == (
+        second.ended,
+        second.counted_to,
+    )
+    with site.store.write() as conn:
+        execute(conn, "DELETE FROM result")
+    assert read_cluster(site.store, site.workflow_id, known=third).ended == {}  # type: ignore[union-attr]
 
 
 def test_nothing_is_wrong_with_a_finished_workflow(site: Site) -> None:

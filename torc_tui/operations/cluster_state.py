@@ -9,7 +9,7 @@ answers; everybody else reads them.
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from torc_tui.records import dataclass, field
 from torc_tui.resources.allocation_states import OPEN, AllocationState
 from torc_tui.store import allocations, runner_liveness, sql
 from torc_tui.store.allocations import AllocationRow
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.runner_liveness import ActiveRunner
 from torc_tui.store.scheduling import decode_allocation
@@ -63,9 +64,10 @@ class ClusterState:
     """The allocations of a workflow that was submitted to a cluster.
 
     ``rows`` are all its allocations, the oldest first. ``ended`` is the number of attempts that
-    have ended in each open one. ``joined`` are those in which a runner has begun. ``nodes`` are all
-    active runners, also those outside of allocations. ``paused`` are the queue groups that request
-    nothing, ``unserved`` the requests (by id) that get no allocation. ``is_watched``: a process
+    have ended in each open one, up to the result ``counted_to``. ``joined`` are those in which a
+    runner has begun. ``nodes`` are all active runners, also those outside of allocations.
+    ``paused`` are the queue groups that request nothing, ``unserved`` the requests (by id) that get
+    no allocation. ``is_watched``: a process
     requests allocations.
     """
 
@@ -73,6 +75,7 @@ class ClusterState:
     at: float = 0.0
     rows: Sequence[AllocationRow] = ()
     ended: Mapping[int, int] = field(default_factory=dict)
+    counted_to: int = 0
     joined: Collection[int] = ()
     nodes: Sequence[NodeUse] = ()
     paused: Mapping[str, Reason] = field(default_factory=dict)
@@ -219,7 +222,8 @@ def read_cluster(
 ) -> ClusterState | None:
     """Return how the allocations of a workflow stand; None if it was never submitted.
 
-    Counting attempts takes time in large workflows: ``known`` is a reading whose counts are kept.
+    Counting attempts takes time in large workflows: if ``known`` is an earlier reading, only those
+    that have ended since then are counted.
     """
     with store.read() as conn:
         rows = allocations.all_of(conn, workflow_id)
@@ -227,10 +231,7 @@ def read_cluster(
         if not rows and not stored:
             return None
         held = conn.rows(sql.HELD_BY_RUNNERS, workflow_id=workflow_id)
-        ended = {} if known is None else known.ended
-        if known is None:
-            counts = conn.rows(sql.ENDED_IN_OPEN_ALLOCATIONS, workflow_id=workflow_id)
-            ended = {one.allocation_id: one.number for one in counts}
+        ended, counted_to = _count_ended(conn, workflow_id, known)
         joined = conn.rows(sql.JOINED_ALLOCATIONS, workflow_id=workflow_id)
         watched = is_watched(conn, workflow_id)
     by_runner: defaultdict[int, list[Allocation]] = defaultdict(list)
@@ -244,6 +245,7 @@ def read_cluster(
         at=time.time(),
         rows=rows,
         ended=ended,
+        counted_to=counted_to,
         joined={one.allocation_id for one in joined},
         nodes=[
             NodeUse(
@@ -262,6 +264,21 @@ def read_cluster(
         },
         is_watched=watched,
     )
+
+
+def _count_ended(
+    conn: Connection, workflow_id: int, known: ClusterState | None
+) -> tuple[Mapping[int, int], int]:
+    """Return the attempts that have ended in open allocations, and the last of their results."""
+    last = int(conn.value(sql.LAST_RESULT, workflow_id=workflow_id))
+    if known is None or known.workflow_id != workflow_id or known.counted_to > last:
+        before, after = Counter[int](), 0
+    else:
+        before, after = Counter(known.ended), known.counted_to
+    if after < last:
+        rows = conn.rows(sql.ENDED_IN_OPEN_ALLOCATIONS, workflow_id=workflow_id, after=after)
+        before.update({one.allocation_id: one.number for one in rows})
+    return before, last
 
 
 def _as_runners_see(

@@ -19,7 +19,7 @@ def cluster_of(
 ) -> ClusterState | None:
     """Return how the allocations of a workflow stand; None if it was never submitted.
 
-    Counting attempts takes time in large workflows: ``known`` is a reading whose counts are kept.
+    Counting attempts takes time in large workflows: ``known`` is an earlier reading.
     """
     with store.read() as conn:
         if not workflows.was_submitted(conn, workflow_id):

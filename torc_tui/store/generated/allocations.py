@@ -40,8 +40,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "ENDED_IN_OPEN_ALLOCATIONS": ("SELECT compute_node.allocation_id AS allocation_id, count(*) "
         "AS number FROM result JOIN compute_node ON compute_node.id = result.compute_node_id "
         "JOIN allocation ON allocation.id = compute_node.allocation_id WHERE result.workflow_id "
-        "= ?1 AND allocation.state IN ('requested', 'queued', 'running') GROUP BY "
-        "compute_node.allocation_id", "workflow_id", "allocation_id number"),
+        "= ?1 AND result.id > ?2 AND allocation.state IN ('requested', 'queued', 'running') "
+        "GROUP BY compute_node.allocation_id", "workflow_id after", "allocation_id number"),
     "HELD_BY_RUNNERS": ("SELECT job.compute_node_id AS compute_node_id, job.allocation FROM job "
         "WHERE job.workflow_id = ?1 AND job.status IN (3, 4) AND job.compute_node_id IS NOT "
         "NULL ORDER BY job.id", "workflow_id", "compute_node_id allocation:json"),
@@ -68,6 +68,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "JOINED_ALLOCATIONS": ("SELECT compute_node.allocation_id AS allocation_id FROM "
         "compute_node WHERE compute_node.workflow_id = ?1 AND compute_node.allocation_id IS NOT "
         "NULL GROUP BY compute_node.allocation_id", "workflow_id", "allocation_id"),
+    "LAST_RESULT": ("SELECT coalesce(max(result.id), 0) AS number FROM result WHERE "
+        "result.workflow_id = ?1", "workflow_id", "number"),
     "LEASE": ("SELECT lease.holder, lease.counter FROM lease WHERE lease.name = ?1", "name",
         "holder counter"),
     "LEASES": ("SELECT lease.name, lease.holder, lease.counter FROM lease ORDER BY lease.name",

@@ -123,10 +123,13 @@ ENDED_IN_OPEN_ALLOCATIONS = (
     .select_from(result)
     .join(compute_node, compute_node.c.id == result.c.compute_node_id)
     .join(allocation, allocation.c.id == compute_node.c.allocation_id)
-    .where(of_workflow(result), _is_open)
+    .where(of_workflow(result), result.c.id > param("after", result.c.id.type), _is_open)
     .group_by(compute_node.c.allocation_id)
 )
-"""How many attempts have ended in each allocation that is open."""
+"""How many attempts have ended in each allocation that is open, after a result."""
+LAST_RESULT = select(func.coalesce(func.max(result.c.id), 0).label("number")).where(
+    of_workflow(result)
+)
 JOINED_ALLOCATIONS = (
     select(required("allocation_id", compute_node.c.allocation_id))
     .where(of_workflow(compute_node), compute_node.c.allocation_id.is_not(None))

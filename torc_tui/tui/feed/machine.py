@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from torc_tui.store.database import Store
     from torc_tui.store.runner_liveness import ActiveRunner
 
-COUNTED_EVERY = 5.0
-"""Seconds between two counts of the jobs that ran in allocations."""
 HIGH = 0.9
 """A meter is highlighted from this share on."""
 _GIB = 1 << 30
@@ -163,15 +161,10 @@ class MachineHistory:
         return MachineReading(host, lacking, elsewhere, dead, reports, cluster)
 
     def _read_cluster(self, store: Store, workflow_id: int) -> ClusterState | None:
-        """Return the allocations of a workflow; their jobs are counted again from time to time."""
+        """Return the allocations of a workflow; jobs that the last reading counted are kept."""
         from torc_tui.operations.submitted import cluster_of
 
-        counted = self._counted
-        if counted is not None and counted.workflow_id == workflow_id:
-            found = cluster_of(store, workflow_id, known=counted)
-            if found is None or found.at - counted.at < COUNTED_EVERY:
-                return found
-        self._counted = cluster_of(store, workflow_id)
+        self._counted = cluster_of(store, workflow_id, known=self._counted)
         return self._counted
 
     def take(self, news: MachineReading) -> None:
