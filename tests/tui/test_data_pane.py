@@ -16,14 +16,17 @@ from tests.raw_sql import execute
 from tests.tui.driving import ENVIRON, Workspace, screen, screen_text, sees, until
 from torc_tui.lifecycle.rerun_plan import JobVerdict, RerunDecision
 from torc_tui.store import feed, user_data, user_data_records
-from torc_tui.tui.data import data_editor, data_review, external_editing
+from torc_tui.tui.data import data_editor, data_review, external_editing, record_listing
 from torc_tui.tui.data import data_pane as data_pane
 from torc_tui.tui.data.data_editor import DataEditor
+from torc_tui.tui.data.data_list import searched
 from torc_tui.tui.data.data_pane import DataPane
+from torc_tui.tui.data.data_texts import Record
 from torc_tui.tui.data.data_versions import DataVersions
 from torc_tui.tui.data.json_editor import HIGHLIGHTED, LARGEST, JsonEditor, LargeText
 from torc_tui.tui.data.json_tree import JsonTree
 from torc_tui.tui.data.json_tree_rows import TreePlace
+from torc_tui.tui.frame import row_order
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.choice import Choice, Confirm
 from torc_tui.tui.widgets.dialogs import Ask, TextDialog
@@ -136,7 +139,16 @@ async def test_columns_of_the_list(lab: Lab) -> None:
         assert [one["state"] for one in data.records.values()] == ["written", "written", "edited"]
 
 
-async def test_filter_of_records(lab: Lab) -> None:
+async def test_filter_and_order_of_records(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many records are searched and sorted in the reader thread."""
+    threads: set[str] = set()
+
+    def searched_here(record: Record) -> str:
+        threads.add(threading.current_thread().name)
+        return searched(record)
+
+    monkeypatch.setattr(record_listing, "searched", searched_here)
+    monkeypatch.setattr(row_order, "MANY", 2)
     async with lab.app().run_test(size=(160, 40)) as pilot:
         data = await opened(pilot)
         await pilot.press("/", *"empty")
@@ -145,6 +157,13 @@ async def test_filter_of_records(lab: Lab) -> None:
         assert len(screen(pilot).table.order) == 2, "the jobs are not filtered"
         await pilot.press("enter", "escape")
         await until(pilot, lambda: len(data.rows.records) == 3)
+        names = sorted(data.listing.names)
+        await pilot.press("s", "S")
+        await until(
+            pilot,
+            lambda: [data.records[key]["name"] for key in data.table.order] == names[::-1],
+        )
+    assert threads == {"torc-reader"}
 
 
 async def test_records_of_the_job(lab: Lab) -> None:

@@ -10,23 +10,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence, Set
-from typing import ClassVar, NamedTuple, cast
+from functools import partial
+from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.timer import Timer
 
 from torc_tui.errors import NotFound
-from torc_tui.model import STATUS_EVENTS, Event
-from torc_tui.tui.data.data_list import COLUMNS, DataList, cell, searched, value
+from torc_tui.model import STATUS_EVENTS, Event, Job
+from torc_tui.tui.data.data_list import COLUMNS, DataList, cell, value
 from torc_tui.tui.data.data_texts import Record
 from torc_tui.tui.data.data_value import ValueView
 from torc_tui.tui.data.record_actions import RecordActions
+from torc_tui.tui.data.record_listing import RecordListing, matching, read_listing
 from torc_tui.tui.feed.reader import ReadError
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
-from torc_tui.tui.look.text_layout import sanitize
+from torc_tui.tui.frame.row_order import order_rows
+from torc_tui.tui.look.text_layout import Line, Span, sanitize
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.table_model import ListRows
@@ -40,14 +43,6 @@ APART_SHARE = 10
 """The pause is at least this many times as long as a reading takes."""
 
 
-class RecordListing(NamedTuple):
-    """The records of one job or of all, and how long reading them took (seconds)."""
-
-    job_id: int | None
-    records: Sequence[Record]
-    took: float
-
-
 class DataPane(Pane):
     """The tab with the user data of the workflow."""
 
@@ -58,11 +53,12 @@ class DataPane(Pane):
     def __init__(self, host: PaneHost) -> None:
         super().__init__(host)
         self.rows = ListRows(COLUMNS, cell, value)
-        self.records: dict[int, Record] = {}
+        self.listing = RecordListing()
         self.of_job = False
         self.reading: tuple[int, int] | None = None
         """Record and version of the value that is shown, or being read."""
         self.list = DataList(self.rows)
+        self.list.table.order_rows = self._filter
         self.value_view = ValueView(self.ask)
         self.split = Split(self.list, self.value_view, ratio=0.5)
         self.record_actions = RecordActions(self, host.workflow_id)
@@ -98,8 +94,12 @@ class DataPane(Pane):
         return self.value_view.record
 
     @property
-    def names(self) -> set[str]:
-        return {str(record["name"]) for record in self.records.values()}
+    def records(self) -> Mapping[int, Record]:
+        return self.listing.records
+
+    @property
+    def names(self) -> Set[str]:
+        return self.listing.names
 
     def select_when_listed(self, record_id: int) -> None:
         self._wanted = record_id
@@ -119,16 +119,12 @@ class DataPane(Pane):
         workflow_id, job = view.workflow.id, self.job if self.of_job else None
         job_id = None if job is None else job.id
 
-        def read(source: FeedReader) -> RecordListing:
-            from torc_tui.store import user_data_records
-
-            begun = time.monotonic()
-            found = user_data_records.overview(
-                source.store.connection(), workflow_id, job_id=job_id
-            )
-            return RecordListing(job_id, found, time.monotonic() - begun)
-
-        self.ask("records", read, self._take_records, self._records_failed)
+        self.ask(
+            "records",
+            lambda source: read_listing(source, workflow_id, job_id),
+            self._take_records,
+            self._records_failed,
+        )
 
     def _catch_up_soon(self) -> None:
         if self._timer is None:
@@ -144,9 +140,7 @@ class DataPane(Pane):
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
         if any(event.kind.startswith("user_data_") for event in events):
             self.stale = True
-        elif any(record["size"] is None for record in self.records.values()) and any(
-            event.kind in STATUS_EVENTS for event in events
-        ):
+        elif self.listing.lacks_values and any(event.kind in STATUS_EVENTS for event in events):
             self._again = True  # an empty record may be missing now
             self._catch_up_soon()
 
@@ -157,19 +151,31 @@ class DataPane(Pane):
         """Show the records that were read; a slow reading delays the next one."""
         self._apart = max(APART, APART_SHARE * found.took)
         self._reading_list = False
-        self.records = {record["id"]: record for record in found.records}
+        self.listing = found
         key = self.host.torc.keymap.key("data-new")
         self.table.empty = (
             f"no user data yet; {key} adds a record"
             if found.job_id is None
             else "the job has no user data"
         )
+        self.list.note.show(note_line(found, self.job if self.of_job else None))
         self._filter()
+
+    def _filter(self) -> None:
+        """Show the records that match, in the order of the table."""
+        words, records = self.list.filter_line.text.lower().split(), self.records
+        chosen = partial(matching, records, words)
+        order_rows(self, self.table, self.rows, len(records), chosen, self._listed)
+
+    def _listed(self) -> None:
+        """Show what depends on the rows."""
         if self._wanted in self.rows.records:
             self.table.select(self._wanted)
             self._wanted = None
+        if self.list.filter_line.text.strip():
+            shown = f" {len(self.rows.records)} of {len(self.records)} "
+            self.list.filter_line.show([(shown, "muted")])
         self._fit()
-        self._show_note()
         self._read_value()
 
     def _records_failed(self, error: ReadError) -> None:
@@ -191,28 +197,6 @@ class DataPane(Pane):
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._fit)
-
-    def _filter(self) -> None:
-        words = self.list.filter_line.text.lower().split()
-        self.rows.records = {
-            key: record
-            for key, record in self.records.items()
-            if all(word in searched(record) for word in words)
-        }
-        self.table.reload()
-        if words:
-            shown = f" {len(self.rows.records)} of {len(self.records)} "
-            self.list.filter_line.show([(shown, "muted")])
-
-    def _show_note(self) -> None:
-        job = self.job
-        line: list[tuple[str, str]] = [(count(len(self.records), "record"), "muted")]
-        if self.of_job:
-            line += [(" of job ", "muted"), (job.name if job is not None else "none", "accent")]
-        missing = sum(record["state"] == "missing" for record in self.records.values())
-        if missing:
-            line.append((f"  {missing} missing", "error"))
-        self.list.note.show(line)
 
     # -- the value ---------------------------------------------------------------------------------
 
@@ -264,7 +248,6 @@ class DataPane(Pane):
     def on_data_list_filtered(self, event: DataList.Filtered) -> None:
         event.stop()
         self._filter()
-        self._read_value()
 
     def on_split_layout_changed(self, event: Split.LayoutChanged) -> None:
         event.stop()
@@ -273,21 +256,17 @@ class DataPane(Pane):
     # -- commands ----------------------------------------------------------------------------------
 
     def handlers(self) -> Mapping[str, Handler]:
+        searches_value = self.value_view.has_focus_within
+        begin = self.value_view.begin_search if searches_value else self.list.filter_line.begin
         return {
             **self.value_view.handlers(),
             **self.record_actions.handlers(),
-            "filter": self._begin_filter,
+            "filter": begin,
             "filter-clear": self.list.filter_line.clear,
             "back": self._back,
             "data-of-job": self._toggle_of_job,
             "copy-value": self.value_view.copy,
         }
-
-    def _begin_filter(self) -> None:
-        if self.value_view.has_focus_within:
-            self.value_view.begin_search()
-        else:
-            self.list.filter_line.begin()
 
     def _back(self) -> None:
         view, line = self.value_view, self.list.filter_line
@@ -307,6 +286,16 @@ class DataPane(Pane):
         self.of_job = not self.of_job
         self._asked_at, self._reading_list = 0.0, False
         self.refresh_content()
+
+
+def note_line(listing: RecordListing, job: Job | None) -> Line:
+    """Return how many records there are, of a job or of all."""
+    line: list[Span] = [(count(len(listing.records), "record"), "muted")]
+    if job is not None:
+        line += [(" of job ", "muted"), (job.name, "accent")]
+    if listing.missing:
+        line.append((f"  {listing.missing} missing", "error"))
+    return line
 
 
 def _open(source: FeedReader, record_id: int) -> tuple[Record, Sequence[Violation]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -47,7 +47,7 @@ class RecordHost(HasApp, Protocol):
         """Return the record whose value is shown."""
 
     @property
-    def names(self) -> set[str]:
+    def names(self) -> Set[str]:
         """Return the names of all records."""
 
     @property

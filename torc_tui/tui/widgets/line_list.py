@@ -122,13 +122,7 @@ class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
 
     def changed(self, keys: Set[Key]) -> None:
         """Repaint these rows if they are on screen, and drop them from the cache."""
-        cache = self._cache
-        if len(keys) > len(cache):
-            for key in [key for key in cache if key in keys]:
-                del cache[key]
-        else:
-            for key in keys:
-                cache.pop(key, None)
+        drop(self._cache, keys)
         top = self.scroll_offset.y
         for line, key in enumerate(self.order[top : top + max(0, self.view.height - 1)]):
             if key in keys:
@@ -249,3 +243,13 @@ class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
         line = row - self.scroll_offset.y + 1
         if 1 <= line < self.view.height:
             self.refresh(Region(0, line, self.view.width, 1))
+
+
+def drop(cache: dict[Key, Strip], keys: Set[Key]) -> None:
+    """Drop the painted lines of these rows."""
+    if len(keys) > len(cache):
+        for key in [key for key in cache if key in keys]:
+            del cache[key]
+    else:
+        for key in keys:
+            cache.pop(key, None)

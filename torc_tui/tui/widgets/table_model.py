@@ -91,9 +91,13 @@ class ListRows:
         """How many orders `order_rows` was asked for."""
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
-        """Return the keys in order; records without a value come last."""
-        if self.known is not None and self.known[0] == (sort, reverse):
-            return self.known[1]
+        """Return the keys in order; records without a value come last.
+
+        Many records stay in their known order until `order_rows` has computed another one.
+        """
+        known = self.known
+        if known is not None and (known[0] == (sort, reverse) or len(known[1]) >= MANY):
+            return known[1]
         return self.ordered(self.records, sort, reverse)
 
     def ordered(self, records: Mapping[Key, Any], sort: str | None, reverse: bool) -> list[Key]:

@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 from torc_tui.tui.look.text_layout import Span, paint
 from torc_tui.tui.widgets.command_node import Handler
-from torc_tui.tui.widgets.line_list import LineList
+from torc_tui.tui.widgets.line_list import LineList, drop
 from torc_tui.tui.widgets.table_model import (
     NEVER,
     WIDEST_FITTED,
@@ -109,8 +109,7 @@ class VirtualTable(LineList):
 
     def set_marks(self, marks: set[Key]) -> None:
         """Mark exactly these rows."""
-        for key in marks ^ self.marks:
-            self._cache.pop(key, None)
+        drop(self._cache, marks ^ self.marks)
         self.marks = marks
         self.refresh()
         self.post_message(self.Marked(self))
