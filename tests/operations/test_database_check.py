@@ -15,17 +15,21 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from tests.fake_executor import FakeExecutor
 from tests.waiting import DEADLINE
 from torc_tui.clusters.base import AllocationRequest, Submitted
 from torc_tui.clusters.fake import FakeCluster
-from torc_tui.errors import TorcError
+from torc_tui.engine.report import RunOptions
+from torc_tui.engine.runner import run
+from torc_tui.errors import Refused, TorcError
+from torc_tui.model import Machine
 from torc_tui.operations import database_check, node_probe, shared_file
 from torc_tui.operations import workflows as operations
 from torc_tui.operations.allocation_demand import is_limited
 from torc_tui.operations.cluster_job import ClusterJobOptions
 from torc_tui.operations.database_check import NodeCheck, locks_problem
 from torc_tui.operations.node_probe import LockProbe, NodeAnswer
-from torc_tui.operations.shared_file import WatcherPresence, why_unfit
+from torc_tui.operations.shared_file import WatcherPresence, examine_file, refuse_second_node
 from torc_tui.plan.resolve import resolve
 from torc_tui.store import allocations, sql
 from torc_tui.store.compute_nodes import this_location
@@ -197,6 +201,10 @@ def test_result_holds_for_its_file_system(file: Store) -> None:
 # -- the first runner
 
 
+def why_unfit(store: Store, **how: Any) -> str | None:
+    return examine_file(store, **how).problem
+
+
 def never(_seconds: float) -> None:
     raise AssertionError("nothing to wait for")
 
@@ -278,6 +286,25 @@ RUNNER = (
 )
 
 
+def test_nodes_that_start_together(file: Store, tmp_path: Path) -> None:
+    """Neither sees the other in the check; the second one to join is refused, in its transaction."""
+    workflow_id = operations.create_workflow(
+        file, resolve(loads(WORKFLOW, format="yaml")), user="ann", directory=str(tmp_path),
+        actor=None,
+    )  # fmt: skip
+    operations.initialize(file, workflow_id)
+    found = examine_file(file, sleep=never)
+    assert found.problem is None and found.silent == frozenset()
+    with file.write() as conn:
+        conn.raw.execute(RUNNER)
+    machine = Machine(hostname="n1", num_cpus=1, memory=1 << 30)
+    options = RunOptions(silent_elsewhere=found.silent)
+    with pytest.raises(Refused, match="is in use on n7, and no two nodes have checked it"):
+        run(file, workflow_id, options, machine=machine, executor=FakeExecutor())
+    with file.read() as conn:
+        assert [row.id for row in conn.rows(sql.RUNNERS_ANYWHERE)] == [1]
+
+
 def test_another_node_uses_it(file: Store) -> None:
     store = file
     operations.create_workflow(
@@ -295,6 +322,10 @@ def test_another_node_uses_it(file: Store) -> None:
     waited: list[float] = []
     assert why_unfit(store, sleep=waited.append) is None
     assert sum(waited) == shared_file.HEARTBEAT_SECONDS
+    with store.write() as conn, pytest.raises(Refused, match="is in use on n7"):
+        refuse_second_node(store, conn, ())
+    with store.write() as conn:
+        refuse_second_node(store, conn, examine_file(store, sleep=waited.append).silent or ())
     with store.write() as conn:  # another node of this machine: locks work within one kernel
         conn.raw.execute("UPDATE compute_node SET location = ?", (this_location("slurm:c:7:n7"),))
     assert why_unfit(store, sleep=never) is None

@@ -16,12 +16,14 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, note, print_stderr
 from torc_tui.clusters.choice import this_cluster
 from torc_tui.engine.database_retry import DEFAULT_MINUTES, Outage
+from torc_tui.engine.report import RunOptions
 from torc_tui.errors import NotFound, Refused, StoreUnavailable
 from torc_tui.operations import database_check
 from torc_tui.operations.cluster_job import ClusterJobOptions
 from torc_tui.operations.database_check import NodeCheck
 from torc_tui.operations.node_probe import INCREMENTS
-from torc_tui.operations.shared_file import report_unfit, why_unfit
+from torc_tui.operations.shared_file import examine_file, report_unfit
+from torc_tui.records import replace
 from torc_tui.redaction import redact
 from torc_tui.resources.machine_identity import hostname
 from torc_tui.store.database import Store
@@ -77,19 +79,19 @@ def open_in_allocation(call: Call, sleep: Callable[[float], None] = time.sleep) 
         waited += pause
 
 
-def may_use_file(store: Store, allocation_id: int | None) -> bool:
-    """Return whether this node may use an SQLite file; report it to the allocator if not.
+def check_file(store: Store, options: RunOptions) -> RunOptions | None:
+    """Return the options of a runner on this node if it may use an SQLite file.
 
-    Raise Refused outside of the allocations that torc requests.
+    If not, report it to the allocator; raise Refused outside of the allocations that torc requests.
     """
-    problem = why_unfit(store)
+    problem, silent = examine_file(store)
     if problem is None:
-        return True
-    if allocation_id is None:
+        return replace(options, silent_elsewhere=silent)
+    if options.allocation is None:
         raise Refused(problem, hint="check the database first: `torc database check --slurm`")
-    report_unfit(store, allocation_id, problem)
+    report_unfit(store, options.allocation, problem)
     print_stderr(problem)
-    return False
+    return None
 
 
 def job_options(given: Any) -> ClusterJobOptions:

@@ -64,8 +64,9 @@ def run(call: Call) -> int:
     if options.allocation is not None and (workflow.is_canceled or workflow.is_archived):
         note(f"workflow {workflow_id} was {'canceled' if workflow.is_canceled else 'archived'}")
         return 0
-    if not _may_use_database(call, options):
+    if (checked := _check_file(call, options)) is None:
         return EXIT_UNSUCCESSFUL
+    options = checked
     stale = _make_ready(call, workflow)
     is_idle = _is_finished(workflows.get_workflow(call.store, workflow_id))
     if given.tui or (given.detach and not is_idle):
@@ -79,12 +80,12 @@ def run(call: Call) -> int:
     return report.exit_code
 
 
-def _may_use_database(call: Call, options: RunOptions) -> bool:
+def _check_file(call: Call, options: RunOptions) -> RunOptions | None:
     if call.store.dialect != "sqlite" or "SLURMD_NODENAME" not in os.environ:
-        return True
-    from torc_tui.cli.node_check import may_use_file
+        return options
+    from torc_tui.cli.node_check import check_file
 
-    return may_use_file(call.store, options.allocation)
+    return check_file(call.store, options)
 
 
 def _refuse_file_options(call: Call) -> None:

@@ -142,6 +142,10 @@ def join(
         "allocation_id": options.allocation,
     }
     with store.write() as conn:
+        if options.silent_elsewhere is not None:
+            from torc_tui.operations.shared_file import refuse_second_node  # seldom needed
+
+            refuse_second_node(store, conn, options.silent_elsewhere)
         node_id, event = compute_nodes.register(
             conn, workflow_id, context.run_id, process, host.machine, stored, began
         )

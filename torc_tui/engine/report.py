@@ -41,7 +41,8 @@ class RunOptions:
     ``persistent`` runners stay while unfinished jobs remain whose labels are all in ``labels``.
     None means no limit, the detected value, or the value of the workflow file. ``source`` may add
     jobs during the run. ``allocation`` is the id of the requested allocation that started the
-    runner.
+    runner. ``silent_elsewhere`` is set if only one node may use the database: the runners of other
+    nodes that are known to be silent.
     """
 
     num_cpus: int | None = None
@@ -64,6 +65,7 @@ class RunOptions:
     labels: tuple[str, ...] = ()
     persistent: bool = False
     allocation: int | None = None
+    silent_elsewhere: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

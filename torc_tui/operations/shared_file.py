@@ -14,11 +14,11 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import IO
+from typing import IO, NamedTuple
 
-from torc_tui.errors import NotFound
+from torc_tui.errors import NotFound, Refused
 from torc_tui.operations import database_check
 from torc_tui.operations.allocation_control import pause_group
 from torc_tui.operations.allocator_lease import LEASE_SECONDS
@@ -26,6 +26,7 @@ from torc_tui.quoting import shorten
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.machine_identity import hostname
 from torc_tui.store import allocations, compute_nodes, sql
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import dumps
 
@@ -61,39 +62,68 @@ class WatcherPresence:
             self._file = None
 
 
-def why_unfit(store: Store, *, lock: Lock = fcntl.lockf, sleep: Sleep = time.sleep) -> str | None:
-    """Return why this node may not use an SQLite file; None if it may."""
+class FileUse(NamedTuple):
+    """Whether this node may use an SQLite file: why not, or None.
+
+    ``silent`` are the runners of other nodes that send no heartbeats; any other one that joins
+    before this runner excludes it. None: several nodes may use the file.
+    """
+
+    problem: str | None = None
+    silent: frozenset[int] | None = None
+
+
+def examine_file(store: Store, *, lock: Lock = fcntl.lockf, sleep: Sleep = time.sleep) -> FileUse:
+    """Return whether this node may use an SQLite file."""
     with store.read() as conn:
         if database_check.passed(conn, store.place):
-            return None
+            return FileUse()
         known = database_check.stored(conn)
     if known is not None and known.problem is not None:
-        return f"nodes cannot use {store.place}: {known.problem}"
-    other = _other_node(store, sleep)
+        return FileUse(f"nodes cannot use {store.place}: {known.problem}")
+    other, silent = _other_node(store, sleep)
     if other is not None:
-        return f"{store.place} is in use on {other}, and no two nodes have checked it; {_CHECK}"
-    return _why_no_locks(store, lock, sleep)
+        return FileUse(_in_use(store, other))
+    return FileUse(_why_no_locks(store, lock, sleep), silent)
 
 
-def _other_node(store: Store, sleep: Sleep) -> str | None:
-    """Return another node with a runner that sends heartbeats; clocks of nodes may differ."""
-    before = _runners_elsewhere(store)
+def refuse_second_node(store: Store, conn: Connection, silent: Collection[int]) -> None:
+    """Raise Refused if a runner of another node has joined, in the transaction that joins.
+
+    Nodes that start in the same moment do not see each other before.
+    """
+    for number, (name, _) in _runners_elsewhere(conn).items():
+        if number not in silent:
+            raise Refused(_in_use(store, name), hint="one node at a time may use it until then")
+
+
+def _in_use(store: Store, name: str) -> str:
+    return f"{store.place} is in use on {name}, and no two nodes have checked it; {_CHECK}"
+
+
+def _other_node(store: Store, sleep: Sleep) -> tuple[str | None, frozenset[int]]:
+    """Return another node with a runner that sends heartbeats, and the runners that send none.
+
+    Clocks of nodes may differ.
+    """
+    with store.read() as conn:
+        before = _runners_elsewhere(conn)
     waited = 0.0
     while before and waited < HEARTBEAT_SECONDS:
         sleep(1.0)
         waited += 1.0
-        now = _runners_elsewhere(store)
+        with store.read() as conn:
+            now = _runners_elsewhere(conn)
         for number, (name, beats) in now.items():
             if number not in before or before[number][1] != beats:
-                return name
+                return name, frozenset()
         before = {number: one for number, one in before.items() if number in now}
-    return None
+    return None, frozenset(before)
 
 
-def _runners_elsewhere(store: Store) -> dict[int, tuple[str, int]]:
+def _runners_elsewhere(conn: Connection) -> dict[int, tuple[str, int]]:
     """Return the runners of other machines; locks work between processes of one kernel."""
-    with store.read() as conn:
-        rows = conn.rows(sql.RUNNERS_ANYWHERE)
+    rows = conn.rows(sql.RUNNERS_ANYWHERE)
     return {
         row.id: (row.node_name or row.hostname, row.heartbeats)
         for row in rows
