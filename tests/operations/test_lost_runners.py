@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from torc_tui.operations.user_action import Target, function_of
 from torc_tui.plan.resolve import resolve
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.records import replace
-from torc_tui.resources.machine_identity import hostname
+from torc_tui.resources.machine_identity import hostname, this_machine
 from torc_tui.status import HELD, JobStatus
 from torc_tui.store import compute_nodes, runner_liveness, workflows
 from torc_tui.store.database import Store
@@ -216,6 +217,38 @@ def test_wrong_clock(
             compute_nodes.beat(conn, node, 1.0)
             found = watch.look(compute_nodes.active(conn, workflow_id))
         assert (found.silent, found.expired, found.news) == ([], [], [])
+
+
+def test_heartbeats_are_by_the_clock_of_the_server(
+    store: Store, workflow_id: int, join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A runner whose clock is an hour behind is late with a heartbeat: it is not lost.
+
+    Its machine was cloned from this one, which was booted within that hour. A reader of a file has
+    no clock but its own: it counts only the time for which it has watched the runner.
+    """
+    monkeypatch.setattr(runner_liveness, "WATCH_SECONDS", 7.0)
+    node, behind = join(), 3600.0
+    with monkeypatch.context() as patched, store.write() as conn:
+        clock = SimpleNamespace(time=lambda: time.time() - behind)
+        patched.setattr(compute_nodes, "time", clock)
+        compute_nodes.beat(conn, node, clock.time())
+        (own,) = compute_nodes.active(conn, workflow_id)
+    assert abs(own.heartbeat_at - (time.time() - behind)) < 60
+    here = replace(this_machine(), booted_at=time.time() - behind / 2)
+    has_server = store.dialect != "sqlite"
+    now = [0.0]
+    watch = runner_liveness.HeartbeatWatch(lambda: now[0], has_server=has_server)
+    with store.read() as conn:
+        (seen,) = compute_nodes.active(conn, workflow_id)
+        cloned = seen._replace(machine_id=here.machine_id)
+        if has_server:
+            assert abs(seen.heartbeat_at - time.time()) < 60
+            assert not runner_liveness.verdict(cloned, quiet=0.0, here=here).is_lost
+        for now[0] in (0.0, 8.0, 20.0):
+            found = watch.look(compute_nodes.active(conn, workflow_id))
+            assert found.expired == []
+    assert [one.id for one, _ in found.silent] == [node]
 
 
 def test_a_job_that_was_asked_to_stop_is_canceled(

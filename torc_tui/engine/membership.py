@@ -36,7 +36,8 @@ class Membership:
         self._node_id = engine.node.node_id
         self._workflow_id = engine.state.context.workflow_id
         self._adopter = Adopter(self._store, engine.maker, self._node_id, engine.executor)
-        self._others = runner_liveness.HeartbeatWatch()
+        has_server = self._store.dialect != "sqlite"
+        self._others = runner_liveness.HeartbeatWatch(has_server=has_server)
         self._allocations = AllocationWatch(allocation, engine.executor.wake)
         self.standby: StandbyAllocator | None = None
         """What requests allocations if the watcher is lost, in an allocation of `torc submit`."""

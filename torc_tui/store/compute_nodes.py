@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +25,8 @@ from torc_tui.store.encoding import dumps
 from torc_tui.store.prepared import StatementRow
 
 _COLUMNS = frozenset({"labels", "allocation_id"})
+_LEAST_OFFSET = 1.0
+"""Seconds."""
 
 if TYPE_CHECKING:
     Node = sql.ActiveNodesRow
@@ -141,7 +144,7 @@ def register(
         options=dumps({key: one for key, one in options.items() if key not in _COLUMNS}),
         labels=dumps(labels) if (labels := options.get("labels")) else None,
         started_at=at,
-        heartbeat_at=at,
+        heartbeat_at=at + clock_offset(conn),
     )
     return node_id, (
         "node_started",
@@ -178,7 +181,19 @@ def leave(conn: Connection, node_id: int, at: float, *, lost: bool = False) -> E
 
 def beat(conn: Connection, node_id: int, at: float) -> None:
     """Record that the runner is alive: readers see its counter change."""
-    conn.execute(sql.HEARTBEAT, node_id=node_id, heartbeat_at=at)
+    conn.execute(sql.HEARTBEAT, node_id=node_id, heartbeat_at=at + clock_offset(conn))
+
+
+def clock_offset(conn: Connection) -> float:
+    """Return how many seconds the clock of a server is ahead of the clock of this machine.
+
+    Heartbeats are stored by the clock of the server and read by that of the reader: the clocks of
+    two machines may differ by hours. Differences below a second are ignored.
+    """
+    if conn.dialect == "sqlite":
+        return 0.0
+    offset = float(conn.value(sql.SERVER_TIME)) - time.time()
+    return offset if abs(offset) >= _LEAST_OFFSET else 0.0
 
 
 class NodeOrders(NamedTuple):
@@ -202,8 +217,14 @@ def orders(conn: Connection, node_id: int) -> NodeOrders | None:
 
 
 def active(conn: Connection, workflow_id: int) -> list[Node]:
-    """Return the runners of a workflow that have not recorded their end."""
-    return conn.rows(sql.ACTIVE_NODES, workflow_id=workflow_id)
+    """Return the runners of a workflow that have not recorded their end.
+
+    Heartbeats are by the clock of this machine.
+    """
+    found, offset = conn.rows(sql.ACTIVE_NODES, workflow_id=workflow_id), clock_offset(conn)
+    if not offset:
+        return found
+    return [node._replace(heartbeat_at=node.heartbeat_at - offset) for node in found]
 
 
 def held_attempts(conn: Connection, node_id: int) -> list[HeldAttempt]:

@@ -30,7 +30,7 @@ from torc_tui.reasons import Argument, Kind, Reason, because
 from torc_tui.resources.machine_identity import this_machine
 from torc_tui.resources.process_identity import process_started
 from torc_tui.status import JobStatus
-from torc_tui.store import sql
+from torc_tui.store import compute_nodes, sql
 from torc_tui.store.compute_nodes import Node, active, is_on_this_machine
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
@@ -120,12 +120,16 @@ class WatchedRunners(NamedTuple):
 class HeartbeatWatch:
     """Time the heartbeats of other runners by the clock of this machine.
 
-    A runner is judged after it was watched for longer than the time between two heartbeats: until
-    then, only the clock of its own machine is known, which may be wrong.
+    A runner is judged after it was watched for longer than the time between two heartbeats. Before
+    that, the time of its last heartbeat is only known by the clock of a server, if there is one;
+    with a file, it is by the clock of another machine, which may be wrong, and does not count.
     """
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float] = time.monotonic, *, has_server: bool = True
+    ) -> None:
         self._monotonic = monotonic
+        self._has_server = has_server
         self._seen: dict[int, tuple[int, float, float]] = {}
         self._reported: dict[int, Liveness] = {}
 
@@ -152,7 +156,7 @@ class HeartbeatWatch:
         """Return the time without a heartbeat, and the time for which the runner was watched."""
         now = self._monotonic()
         if node.id not in self._seen:
-            quiet = max(time.time() - node.heartbeat_at, 0.0)
+            quiet = max(time.time() - node.heartbeat_at, 0.0) if self._has_server else 0.0
             self._seen[node.id] = (node.heartbeats, now - quiet, now)
         beats, since, first = self._seen[node.id]
         if beats != node.heartbeats:
@@ -270,4 +274,6 @@ def runners(
             rows = conn.rows(sql.RUNNERS_OF_WORKFLOW, workflow_id=workflow_id)
         else:
             rows = conn.rows(sql.RUNNERS_OF_LOCATION, location=location)
-    return [ActiveRunner(**record(row)) for row in rows]
+        offset = compute_nodes.clock_offset(conn) if rows else 0.0
+    found = [ActiveRunner(**record(row)) for row in rows]
+    return [one._replace(heartbeat_at=one.heartbeat_at - offset) for one in found]

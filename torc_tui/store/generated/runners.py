@@ -96,6 +96,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "neighbors"),
     "SAVE_HOST_VALUE": ("INSERT INTO meta (\"key\", value) VALUES (?1, ?2) ON CONFLICT "
         "(\"key\") DO UPDATE SET value = excluded.value", "key value"),
+    "SERVER_TIME": ("SELECT julianday('now') AS at", "", "at"),
     "SET_NODE_GPUS": ("UPDATE compute_node SET gpus=?1 WHERE compute_node.id = ?2", "gpus:json "
         "node_id"),
     "SKIP_ATTEMPT": ("UPDATE job SET status=2, attempt_id=(job.attempt_id + 1), "
@@ -112,4 +113,5 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
 }
 # statements that differ for PostgreSQL
 POSTGRESQL: dict[str, str] = {
+    "SERVER_TIME": "SELECT EXTRACT(epoch FROM clock_timestamp()) AS at",
 }

@@ -60,6 +60,11 @@ def _save(insert: Any) -> Any:
     return statement.on_conflict_do_update(index_elements=["key"], set_=changed).inline()
 
 
+SERVER_TIME = ByDialect(
+    select(func.julianday("now").label("at")),
+    select(func.extract("epoch", func.clock_timestamp()).label("at")),
+)
+"""The clock of a server; a file has the clock of its reader."""
 HOST_VALUE = pick(meta, "value").where(meta.c.key == param(meta.c.key))
 SAVE_HOST_VALUE = ByDialect(_save(sqlite.insert), _save(postgresql.insert))
 WAS_SUBMITTED = select(
