@@ -221,24 +221,29 @@ async def restore(
 
 
 @pytest.mark.parametrize(
-    "state",
+    ("state", "row"),
     [
-        pytest.param(state, marks=() if state == "running" else pytest.mark.long)
+        pytest.param(
+            state, row, marks=() if (state, row) == ("running", "fit_{i}") else pytest.mark.long
+        )
         for state in STATES
         if state != "empty"
+        for row in (1, "fit_{i}")
     ],
 )
-async def test_keys_of_a_workflow(tmp_path: Path, done: list[str], state: str) -> None:
+async def test_keys_of_a_workflow(
+    tmp_path: Path, done: list[str], state: str, row: int | str
+) -> None:
+    """Press all keys on the job prep, or on the group."""
     place = EveryKeyStory(tmp_path, state)
     async with place.app().run_test(size=(120, 36), notifications=True) as pilot:
         await until(pilot, sees(pilot, "prep", "report"))
         screen = pilot.app.screen
         assert isinstance(screen, WorkflowScreen)
-        for row in ("prep", "fit_{i}"):
-            assert screen.table.select(row if "{" in row else 1)
-            screen.table.focus()
-            await pilot.pause(PAUSE)
-            await press_all(pilot, done, f"{state}, jobs, {row}")
+        assert screen.table.select(row)
+        screen.table.focus()
+        await pilot.pause(PAUSE)
+        await press_all(pilot, done, f"{state}, jobs, {row}")
     place.store.close()
 
 

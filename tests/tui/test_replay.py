@@ -15,7 +15,7 @@ from torc_tui.operations import jobs, workflows
 from torc_tui.status import JobStatus
 from torc_tui.store.event_log import append
 from torc_tui.tui.workflows.replay_bar import ReplayBar, ReplayState
-from torc_tui.tui.workflows.replay_controller import ReplayController
+from torc_tui.tui.workflows.replay_controller import SPEEDS, ReplayController
 from torc_tui.tui.workflows.tab_host import TABS
 from torc_tui.wording import time_of_day
 
@@ -213,16 +213,12 @@ async def test_an_older_run(story: ReplayStory) -> None:
 async def test_plays_to_the_end(story: ReplayStory) -> None:
     async with story.app().run_test(size=(160, 45)) as pilot:
         await start(pilot)
-        for _ in range(30):
-            await pilot.press(">")
-        await pilot.press("<", ">", "space")
+        await pilot.press(*[">"] * len(SPEEDS), "<", ">", "space")
         await until(pilot, lambda: statuses(pilot)[3] is S.COMPLETED)
         await until(pilot, sees(pilot, "‖ replay", "4/4"))
         end = time_of_day(BEGIN + 1000)
         await until(pilot, sees(pilot, f"{end} / {end}"))
-        for _ in range(30):
-            await pilot.press("<")
-        await pilot.press("space")
+        await pilot.press(*["<"] * len(SPEEDS), "space")
         await until(pilot, lambda: statuses(pilot)[3] is S.BLOCKED and replay(pilot).busy)
 
 

@@ -37,16 +37,17 @@ ReadText = Callable[[str], str]
 class Allowance:
     """The number of values or records that one file may still have."""
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int | None = None) -> None:
         """Begin with the whole limit."""
-        self.left = limit
+        self.limit = LIMIT if limit is None else limit
+        self.left = self.limit
         self.exhausted = False
 
     def take(self, count: int, what: str) -> None:
         """Subtract a number; raise InvalidValue if the limit would be exceeded."""
         if count > self.left:
             self.exhausted = True
-            raise InvalidValue(f"makes more than {LIMIT} {what} in this file")
+            raise InvalidValue(f"makes more than {self.limit} {what} in this file")
         self.left -= count
 
 
@@ -179,5 +180,7 @@ def combine(
         return list(zip(*values.values(), strict=True))
     total = math.prod(len(column) for column in values.values())
     if total > allowance.left:
-        raise InvalidValue(f"the parameters make {total} combinations; a file may hold {LIMIT}")
+        raise InvalidValue(
+            f"the parameters make {total} combinations; a file may hold {allowance.limit}"
+        )
     return list(itertools.product(*values.values()))

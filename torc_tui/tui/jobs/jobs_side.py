@@ -74,6 +74,8 @@ class ActivityPanel(FramedSide):
 
         def take(found: dict[int, str]) -> None:
             activity.tails |= found
+            if activity is self._activity:
+                self.write()
 
         self._host.torc.reader.ask(
             ("tails", tuple(wanted)), lambda source: read_tails(source.store, wanted), take
