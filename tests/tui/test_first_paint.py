@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from tests.tui.driving import Workspace, sees, until
 from torc_tui.tui.feed.source import FeedReader
-from torc_tui.tui.shell.app import TorcApp
+from torc_tui.tui.shell.app import FRAME, TorcApp, run_app
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 
 SPEC = "name: flow\njobs: [{name: prep, command: x}]"
@@ -48,4 +49,17 @@ async def test_paint_without_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         await until(pilot, sees(pilot, "loading …"))
         may_read.set()
         await until(pilot, sees(pilot, "prep"))
+    place.store.close()
+
+
+async def test_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that follows another one does not wait for a frame of Textual, 17 ms long."""
+    monkeypatch.setattr("textual.screen.UPDATE_PERIOD", 1 / 60)  # restored after the test
+    monkeypatch.setattr("torc_tui.tui.shell.app.tolerate_lost_terminal", lambda: None)
+    monkeypatch.setattr(sys, "setswitchinterval", lambda _: None)
+    monkeypatch.setattr(TorcApp, "run", lambda _: 0)
+    place = Workspace(tmp_path, SPEC)
+    assert run_app(place.url) == 0
+    async with place.app().run_test(size=(120, 30)) as pilot:
+        assert pilot.app.screen._update_timer._interval == FRAME
     place.store.close()

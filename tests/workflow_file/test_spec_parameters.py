@@ -512,4 +512,4 @@ def test_quoting_for_the_shell() -> None:
 def test_the_limit_counts_for_the_whole_file(entries: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torc_tui.workflow_file.parameters.LIMIT", 1000)
     found = messages(f"name: w\n{entries}")
-    assert found.count("1000 ") == 1
+    assert found.count("1000") == 1

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+import textual.screen
 from textual import events
 from textual.app import App
 from textual.filter import LineFilter
@@ -51,6 +52,8 @@ from torc_tui.views.notification_batcher import NotificationBatcher
 T = TypeVar("T")
 TICKS, TICKS_REMOTE = 20, 10
 """Ticks per second, here and over ssh."""
+FRAME = 0.005
+"""Seconds between two paints, at least. Ticks paint seldom; a key may follow one at once."""
 TOASTS = 3
 """Maximum number of notifications on screen."""
 
@@ -333,6 +336,7 @@ def run_app(
     state = Path(settings.state_dir()) / "app.json"
     # Reading threads must not delay the screen: Python's own 5 ms are a third of a frame.
     sys.setswitchinterval(0.001)
+    vars(textual.screen)["UPDATE_PERIOD"] = FRAME
     app = TorcApp(store_url, workflow_id, spec_file, read_only, state_file=state)
     app.config_dir = Path(settings.config_paths()[1][1]).parent
     tolerate_lost_terminal()
