@@ -1,4 +1,4 @@
-"""Render Markdown for a terminal so that tables never cut a word.
+"""Render Markdown for a terminal: tables never cut a word, and blocks are one empty line apart.
 
 Rich shortens code in narrow cells with an ellipsis. Names of keys and commands must stay whole, so
 the cells fold instead.
@@ -11,7 +11,8 @@ from typing import ClassVar
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import Markdown, MarkdownElement, TableElement
+from rich.markdown import CodeBlock, Markdown, MarkdownElement, TableElement
+from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -21,7 +22,13 @@ class FoldingTable(TableElement):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the table."""
-        table = Table(box=box.SIMPLE, pad_edge=False, style="markdown.table.border", expand=False)
+        table = Table(
+            box=box.SIMPLE,
+            show_edge=False,
+            pad_edge=False,
+            style="markdown.table.border",
+            expand=False,
+        )
         if self.header is not None and self.header.row is not None:
             for title in self.header.row.cells:
                 heading = title.content.copy()
@@ -40,12 +47,23 @@ class FoldingTable(TableElement):
         yield table
 
 
+class IndentedCode(CodeBlock):
+    """A code block without empty lines of its own."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the code."""
+        code = str(self.text).rstrip()
+        yield Syntax(code, self.lexer_name, theme=self.theme, word_wrap=True, padding=(0, 1))
+
+
 class DocumentPage(Markdown):
     """A page of the documentation."""
 
     elements: ClassVar[dict[str, type[MarkdownElement]]] = {
         **Markdown.elements,
         "table_open": FoldingTable,
+        "fence": IndentedCode,
+        "code_block": IndentedCode,
     }
 
 

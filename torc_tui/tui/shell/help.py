@@ -130,6 +130,12 @@ def _searched(topic: str) -> str:
     return topics.text_of(topic).lower()
 
 
+def topics_with(words: Sequence[str]) -> list[str]:
+    """Return the topics that contain all words; those with a name that does come first."""
+    found = [one for one in topics.ORDER if all(word in _searched(one) for word in words)]
+    return sorted(found, key=lambda topic: not all(word in topic for word in words))
+
+
 class HelpDialog(Overlay[None]):
     """The help dialog. The search field has the focus; the list and the page follow it."""
 
@@ -176,14 +182,13 @@ class HelpDialog(Overlay[None]):
         width = min(126, event.size.width * 96 // 100) - 4
         beside = event.size.width >= BESIDE_FROM
         self.set_class(not beside, "-narrow")
-        self._width = min(WIDEST, width - (LIST + 3 if beside else 1))
+        self._width = min(WIDEST, width - (LIST + 4 if beside else 2))  # with the scroll bar
         self.show_page()
 
     def _list(self, typed: str) -> None:
         """List the topics that contain all the words."""
         words = typed.lower().split()
-        found = [one for one in topics.ORDER if all(word in _searched(one) for word in words)]
-        self.rows.records = {name: name for name in (KEYS, *found)}
+        self.rows.records = {name: name for name in (KEYS, *topics_with(words))}
         self.table.reload()
 
     def show_page(self) -> None:
@@ -211,8 +216,8 @@ class HelpDialog(Overlay[None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._list(event.value)
-        if event.value and len(self.table.order) > 1 and self.topic == KEYS:
-            self.table.move_to(1)
+        if event.value and len(self.table.order) > 1:
+            self.table.move_to(1)  # the best match
         self.show_page()
 
     def on_key(self, event: events.Key) -> None:
