@@ -272,7 +272,10 @@ async def test_palette_finds_jobs_and_commands(story: Story) -> None:
         await until(pilot, sees(pilot, "train_3"))
         await pilot.press("ctrl+p")
         await until(pilot, lambda: isinstance(pilot.app.screen, Finder))
-        await pilot.press(*"train_4", "enter")
+        await pilot.press(*"train_4")
+        table = pilot.app.screen.query_one(VirtualTable)
+        await until(pilot, lambda: len(table.order) == 1 and table.size.height == 2)
+        await pilot.press("enter")
         await until(
             pilot, lambda: (job := screen(pilot).selected_job) is not None and job.name == "train_4"
         )

@@ -22,6 +22,12 @@ from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 K = TypeVar("K")
+LOW = 20
+"""Lines of the screen below which a list to search fills it."""
+FINDER_LINES = 3
+"""Lines of a list to search besides its rows: the frame and the field."""
+HEAD = 1
+"""Lines of a table above its rows."""
 Check = Callable[[str], str | None]
 """Returns the error of a text, or None."""
 
@@ -203,10 +209,10 @@ class Finder(Overlay[K], Generic[K]):
 
     DEFAULT_CSS = """
     Finder { align: center top; }
-    Finder > .box { width: 120; height: 70%; margin: 2 0 0 0; }
-    Finder.-small > .box { height: 96%; margin: 0; }
+    Finder > .box { width: 120; margin: 2 0 0 0; }
+    Finder.-small > .box { margin: 0; }
     Finder Input { border: none; height: 1; padding: 0; background: $surface; }
-    Finder VirtualTable { height: 1fr; background: $surface; }
+    Finder VirtualTable { background: $surface; }
     """
 
     def __init__(
@@ -232,7 +238,14 @@ class Finder(Overlay[K], Generic[K]):
         self.field = Input(placeholder="type to search", compact=True)
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.height < 20, "-small")
+        self.set_class(event.size.height < LOW, "-small")
+        self._fit()
+
+    def _fit(self) -> None:
+        """Make the list as high as its rows, up to a share of the screen."""
+        height = self.app.size.height
+        room = int(height * (0.96 if height < LOW else 0.7)) - FINDER_LINES
+        self.table.styles.height = max(2, min(HEAD + max(1, len(self.found)), room))
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
@@ -253,6 +266,7 @@ class Finder(Overlay[K], Generic[K]):
             place: (title, detail, note)
             for place, (_, title, detail, note) in enumerate(self.found)
         }
+        self._fit()
         self.table.reload()
         self.table.move_to(0)
 
