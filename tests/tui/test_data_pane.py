@@ -134,9 +134,10 @@ async def test_columns_of_the_list(lab: Lab) -> None:
         data = await opened(pilot)
         screen(pilot).split.toggle_alone(screen(pilot).focused)
         await until(
-            pilot, sees(pilot, "● written", "◆ edited", "train", "report", "[bold]odd", "3 records")
+            pilot, sees(pilot, "● written", "◆ edited", "train", "report", "[bold]odd", "Data 3")
         )
         assert [one["state"] for one in data.records.values()] == ["written", "written", "edited"]
+        assert not data.list.note.display
 
 
 async def test_filter_and_order_of_records(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

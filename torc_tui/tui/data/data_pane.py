@@ -158,7 +158,10 @@ class DataPane(Pane):
             if found.job_id is None
             else "the job has no user data"
         )
-        self.list.note.show(note_line(found, self.job if self.of_job else None))
+        self.listed = len(found.records)
+        note = note_line(found, self.job if self.of_job else None)
+        self.list.note.show(note)
+        self.list.note.display = bool(note)
         self._filter()
 
     def _filter(self) -> None:
@@ -289,12 +292,13 @@ class DataPane(Pane):
 
 
 def note_line(listing: RecordListing, job: Job | None) -> Line:
-    """Return how many records there are, of a job or of all."""
-    line: list[Span] = [(count(len(listing.records), "record"), "muted")]
+    """Return what the number in the frame does not tell: the job, and records that are missing."""
+    line: list[Span] = []
     if job is not None:
-        line += [(" of job ", "muted"), (job.name, "accent")]
+        line += [(count(len(listing.records), "record"), "muted"), (" of job ", "muted")]
+        line.append((job.name, "accent"))
     if listing.missing:
-        line.append((f"  {listing.missing} missing", "error"))
+        line.append((f"{'  ' if line else ''}{listing.missing} missing", "error"))
     return line
 
 
