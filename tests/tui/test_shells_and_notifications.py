@@ -121,7 +121,7 @@ async def test_notification_by_bell_osc9_and_command(
         await pilot.press("n")
         await until(pilot, sees(pilot, "prep: you will be notified", "1 notification"))
         await pilot.press("escape")
-        await until(pilot, sees(pilot, "1 workflow", "1 notification"))
+        await until(pilot, sees(pilot, "Workflows 1", "1 notification"))
         job_acts.cancel_jobs(story.store, [1], actor=None)
         await until(pilot, sees(pilot, "prep canceled"))
         assert rung and "\x1b]9;prep canceled\x07" in written
@@ -130,6 +130,16 @@ async def test_notification_by_bell_osc9_and_command(
         )
         await pilot.press("n")
         await until(pilot, sees(pilot, "pipeline: you will be notified"))
+
+
+def test_no_notification_of_what_has_finished(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = story.app()
+    told: list[str] = []
+    monkeypatch.setattr(app, "notify", lambda text, **more: told.append(text))
+    app.toggle_watch(1, Watch("prep", story.workflow_id, [1]), ended=True)
+    assert told == ["prep: already finished, there is nothing to wait for"] and not app.watches
 
 
 def test_hostile_notification() -> None:

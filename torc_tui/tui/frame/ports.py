@@ -66,8 +66,11 @@ class AppPort(Protocol):
     def report_jobs(self, word: str, jobs: Sequence[tuple[int, str]]) -> None:
         """Collect jobs (id, name) that became ``word``, and report them in one notification."""
 
-    def toggle_watch(self, key: Hashable, watch: Watch) -> None:
-        """Notify the user when the jobs finish; a second call cancels that."""
+    def toggle_watch(self, key: Hashable, watch: Watch, *, ended: bool) -> None:
+        """Notify the user when the jobs finish; a second call cancels that.
+
+        If all have ``ended``, say so.
+        """
 
     # -- screens and commands ----------------------------------------------------------------------
 

@@ -302,7 +302,11 @@ class TorcApp(App[int]):
             severity: SeverityLevel = "error" if notice.kind == "failed" else "information"
             self.notify(notice.text, severity=severity, timeout=6)
 
-    def toggle_watch(self, key: Hashable, watch: Watch) -> None:
+    def toggle_watch(self, key: Hashable, watch: Watch, *, ended: bool) -> None:
+        if ended and key not in self.watches.items:
+            text = f"{watch.title}: already finished, there is nothing to wait for"
+            self.notify(text, severity="warning")
+            return
         watched = self.watches.toggle(key, watch)
         text = "you will be notified when it finishes" if watched else "notification canceled"
         self.notify(f"{watch.title}: {text}")

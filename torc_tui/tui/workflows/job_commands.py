@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from torc_tui.status import TROUBLED
+from torc_tui.status import SETTLED, TROUBLED, UNSETTLED
 from torc_tui.tui.feed.watches import Watch
 from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.jobs import job_shell
@@ -174,12 +174,15 @@ class JobCommands:
         groups = {job.group or job.name for job in jobs}
         several = groups.pop() if len(groups) == 1 else f"{len(jobs)} jobs"
         title = jobs[0].name if len(jobs) == 1 else several
-        host.torc.toggle_watch(frozenset(ids), Watch(title, host.workflow_id, ids))
+        ended = all(job.status in SETTLED for job in jobs)
+        host.torc.toggle_watch(frozenset(ids), Watch(title, host.workflow_id, ids), ended=ended)
 
     def _watch_workflow(self) -> None:
         wf = self._host.workflow_id
-        name = self._host.model.view.workflow.name or f"workflow {wf}"
-        self._host.torc.toggle_watch(("workflow", wf), Watch(name, wf))
+        view = self._host.model.view
+        name = view.workflow.name or f"workflow {wf}"
+        ended = not view.count(*UNSETTLED)
+        self._host.torc.toggle_watch(("workflow", wf), Watch(name, wf), ended=ended)
 
     # -- all logs ----------------------------------------------------------------------------------
 

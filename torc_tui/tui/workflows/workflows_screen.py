@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from torc_tui.model import Workflow
-from torc_tui.status import HELD, JobStatus, number_of
+from torc_tui.status import HELD, JobStatus, is_complete, number_of
 from torc_tui.tui.feed.handovers import Found, Handover, Listed, Lost
 from torc_tui.tui.feed.machine import MachineReading
 from torc_tui.tui.feed.watches import Watch
@@ -138,13 +138,19 @@ class WorkflowsScreen(TorcScreen):
         workflows = [one for one in self.rows.records.values() if not one.is_archived]
         self.header.state = HeaderState(
             title="torc",
-            note=count(len(workflows), "workflow") if workflows else "no workflows yet",
+            note=self._counted(len(workflows)),
             running=sum(one.counts.get(JobStatus.RUNNING, 0) for one in workflows),
             meters=self.torc.meters,
             lost=self.torc.lost,
             read_only=self.torc.read_only,
             watches=len(self.torc.watches),
         )
+
+    def _counted(self, number: int) -> str:
+        """Return the number of workflows, unless the frame of the list has it."""
+        if not number:
+            return "no workflows yet"
+        return "" if self.list_side.is_framed else count(number, "workflow")
 
     def every_second(self, now: float) -> None:
         self.rows.now = self.preview.now = now
@@ -205,7 +211,8 @@ class WorkflowsScreen(TorcScreen):
         """Notify when the workflow ends."""
         workflow = self.workflow
         if workflow is not None:
-            self.torc.toggle_watch(("workflow", workflow.id), Watch(workflow.name, workflow.id))
+            watch, ended = Watch(workflow.name, workflow.id), is_complete(workflow.counts)
+            self.torc.toggle_watch(("workflow", workflow.id), watch, ended=ended)
 
     def _toggle_archived(self) -> None:
         self.rows.archived = not self.rows.archived
