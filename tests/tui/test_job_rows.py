@@ -53,7 +53,7 @@ def said(rows: JobRows, key: int | str) -> dict[str, str]:
 
 def test_cells() -> None:
     rows = JobRows(view(), now=73.0)
-    assert said(rows, 1) | {"sign": "✔", "status": "completed", "time": "4.0 s"} == said(rows, 1)
+    assert said(rows, 1) | {"sign": "✔", "status": "completed", "time": "4.00 s"} == said(rows, 1)
     assert (
         said(rows, 2)["time"] == "1:03"
         and said(rows, 2)["cpus"] == "4"

@@ -12,12 +12,14 @@ from torc_tui.wording import (
     clock,
     count,
     duration,
+    elapsed_in_column,
     end_sentence,
     listed,
     moment,
     sentence,
     sentences,
     size,
+    size_in_column,
     two_sizes,
 )
 from torc_tui.wording.stale_sentences import word_diff
@@ -57,6 +59,14 @@ def test_listed() -> None:
 )
 def test_size(amount: float, text: str) -> None:
     assert size(amount) == text
+
+
+def test_points_of_a_column_are_aligned() -> None:
+    sizes = [size_in_column(size * GIB / 1024) for size in (7.77, 17, 7.8, 1020.2)]
+    assert sizes == ["7.8 MiB", "17.0 MiB", "7.8 MiB", "1.0 GiB"]
+    assert size_in_column(51) == "51 B"
+    times = [elapsed_in_column(seconds) for seconds in (0.042, 7.5, 9.996)]
+    assert times == ["0.04 s", "7.50 s", "0:09"]
 
 
 def test_two_sizes() -> None:

@@ -22,11 +22,13 @@ from torc_tui.wording.quantities import count as count
 from torc_tui.wording.quantities import countdown as countdown
 from torc_tui.wording.quantities import duration as duration
 from torc_tui.wording.quantities import elapsed as elapsed
+from torc_tui.wording.quantities import elapsed_in_column as elapsed_in_column
 from torc_tui.wording.quantities import exit_code as exit_code
 from torc_tui.wording.quantities import in_lines as in_lines
 from torc_tui.wording.quantities import listed as listed
 from torc_tui.wording.quantities import moment as moment
 from torc_tui.wording.quantities import size as size
+from torc_tui.wording.quantities import size_in_column as size_in_column
 from torc_tui.wording.quantities import standing as standing
 from torc_tui.wording.quantities import status_counts as status_counts
 from torc_tui.wording.quantities import time_of_day as time_of_day

@@ -54,19 +54,31 @@ def in_lines(texts: Iterable[str]) -> str:
 # -- sizes -----------------------------------------------------------------------------------------
 
 
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
+
+
 def size(amount: float) -> str:
     """Return a number of bytes with three digits: ``16 GiB``, ``1.5 MiB``, ``512 B``."""
     if amount < 0:
         return f"-{size(-amount)}"
     if amount < 1000:
         return f"{amount:.0f} B"
-    unit, larger = "KiB", iter(("MiB", "GiB", "TiB", "PiB"))
+    unit, larger = _UNITS[0], iter(_UNITS[1:])
     amount /= 1024
     while amount >= 999.5 and (following := next(larger, None)):
         unit, amount = following, amount / 1024
     digits = 2 if amount < 9.995 else 1 if amount < 99.95 else 0
     text = f"{amount:.{digits}f}"
     return f"{text.rstrip('0').rstrip('.') if digits else text} {unit}"
+
+
+def size_in_column(amount: float) -> str:
+    """Return a size with one digit after the point, so that the points of a column are aligned."""
+    text, unit = size(amount).split()
+    if unit == "B":
+        return f"{text} B"
+    exact = amount / 1024 ** (1 + _UNITS.index(unit))
+    return f"{exact:.1f} {unit}"
 
 
 def two_sizes(first: float, second: float) -> tuple[str, str]:
@@ -127,6 +139,11 @@ _RANGE_SCALES = (
 def elapsed(seconds: float) -> str:
     """Return a finished duration for a table: ``0.42 s``, ``3.5 s``, ``12:07``."""
     return duration(max(0.0, seconds)) if seconds < 9.95 else clock(seconds)
+
+
+def elapsed_in_column(seconds: float) -> str:
+    """Return a finished duration; the points of a column are aligned: ``0.42 s``, ``3.50 s``."""
+    return f"{max(0.0, seconds):.2f} s" if seconds < 9.995 else clock(seconds)
 
 
 def clock(seconds: float) -> str:

@@ -15,7 +15,7 @@ from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.painted import StatusLine
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
-from torc_tui.wording import size
+from torc_tui.wording import size_in_column
 
 COLUMNS = (
     TableColumn("name", "name", 18, minimum=10, importance=0, grow=1),
@@ -59,7 +59,7 @@ def cell(record: Record, column: str, width: int) -> Cell:
             return (named(*record["readers"]), "muted")
         case "version":
             return (str(record["version"]), "faint")
-    return (size(record["size"]) if record["size"] is not None else "", "faint")
+    return (size_in_column(record["size"]) if record["size"] is not None else "", "faint")
 
 
 def searched(record: Record) -> str:

@@ -31,7 +31,7 @@ from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.json_schema import violation_texts
-from torc_tui.wording import count, moment, size
+from torc_tui.wording import count, moment, size_in_column
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
@@ -290,4 +290,4 @@ def _cell(record: Record, column: str, width: int) -> Cell:
             return (attempt(record) or ("manual" if record["actor"] else ""), "muted")
         case "written_at":
             return (moment(record["written_at"]), "faint")
-    return ("null" if record["is_null"] else size(record["size"]), "faint")
+    return ("null" if record["is_null"] else size_in_column(record["size"]), "faint")

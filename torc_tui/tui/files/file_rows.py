@@ -17,7 +17,7 @@ from torc_tui.status import HELD, JobStatus
 from torc_tui.tui.files.read_file import DiskState
 from torc_tui.tui.look.status_icons import STATUS, Sign
 from torc_tui.tui.widgets.table_model import Cell, Key, ListRows, TableColumn
-from torc_tui.wording import listed, moment, sentence, size
+from torc_tui.wording import listed, moment, sentence, size_in_column
 
 STATES = {
     "present": Sign("●", "present", "success"),
@@ -176,4 +176,4 @@ def size_of(disk: DiskState) -> str:
     """Return the size of a file, or what else lies there."""
     if disk.kind and disk.exists:
         return disk.kind
-    return "" if disk.size is None else size(disk.size)
+    return "" if disk.size is None else size_in_column(disk.size)

@@ -16,7 +16,7 @@ from torc_tui.views.graph_boxes import Spot
 from torc_tui.views.graph_scene import Scene
 from torc_tui.views.run_progress import Durations
 from torc_tui.views.status_bar import MOST_TELLING
-from torc_tui.wording import elapsed, optional_sentence
+from torc_tui.wording import elapsed, elapsed_in_column, optional_sentence
 
 LEAST_ROOM, MOST_ROOM = 6, 16
 """Lines that the notes need, and get at most."""
@@ -104,7 +104,7 @@ def _jobs(members: Sequence[Job], room: int) -> list[Line]:
 def _job_line(job: Job, name: int) -> Line:
     sign = STATUS[job.status]
     took = "" if job.started_at is None or job.ended_at is None else job.ended_at - job.started_at
-    time = elapsed(took) if isinstance(took, float) else ""
+    time = elapsed_in_column(took) if isinstance(took, float) else ""
     reason = optional_sentence(job.reason) or ""
     label = fit_line([(sanitize(job.name), "text")], name)
     return [

@@ -19,7 +19,15 @@ from torc_tui.tui.look.charts import Layer, area
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, bar, fit, fit_line, line_width, sanitize
 from torc_tui.views.workflow_view import WorkflowView
-from torc_tui.wording import ago, clock, count, duration, elapsed, optional_sentence
+from torc_tui.wording import (
+    ago,
+    clock,
+    count,
+    duration,
+    elapsed,
+    elapsed_in_column,
+    optional_sentence,
+)
 
 NEWEST = 30
 """Number of failed jobs that are kept, the newest first."""
@@ -202,7 +210,7 @@ class Activity:
         for job in jobs:
             lasted = _lasted(job)
             line = ("━" * max(1, round(lasted / most * room)), "faint")
-            spent = (elapsed(lasted).rjust(8) + "  ", "muted")
+            spent = (elapsed_in_column(lasted).rjust(8) + "  ", "muted")
             out.append((fit_line([*_head(job, name), spent, line], width), job.id))
         return out
 

@@ -22,7 +22,7 @@ from torc_tui.tui.widgets.table_model import MANY, Cell, Key, Sort, TableColumn
 from torc_tui.views.job_parameters import parameter_names, widest_values
 from torc_tui.views.status_bar import MOST_TELLING, strip
 from torc_tui.views.workflow_view import WorkflowView
-from torc_tui.wording import clock, elapsed
+from torc_tui.wording import clock, elapsed, elapsed_in_column
 
 FOLD_FROM = 20
 """Groups with more jobs are folded at first; without such a group nothing is folded."""
@@ -297,7 +297,7 @@ class JobRows:
             return ("", "")
         if job.ended_at is None:
             return (clock(self.now - job.started_at), "running")
-        return (elapsed(job.ended_at - job.started_at), "muted")
+        return (elapsed_in_column(job.ended_at - job.started_at), "muted")
 
     def _group_cell(self, group: JobGroup, column: str, width: int) -> Cell:
         match column:

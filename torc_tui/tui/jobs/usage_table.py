@@ -12,7 +12,16 @@ from torc_tui.tui.jobs.page import LABEL, Details, Record, folded, heading, labe
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, bar, fit, line_width, sanitize
 from torc_tui.views.resource_use import GroupUse, Resource
-from torc_tui.wording import clock, duration, elapsed, moment, sentence, size
+from torc_tui.wording import (
+    clock,
+    duration,
+    elapsed,
+    elapsed_in_column,
+    moment,
+    sentence,
+    size,
+    size_in_column,
+)
 
 HIGH = 0.9
 """Use of a limited resource is highlighted from this share on."""
@@ -183,8 +192,8 @@ def _attempt(result: Record, columns: int, width: int) -> list[Line]:
             (f"{result['run_id']:>5}{result['attempt_id']:>9}  ", "text"),
             (fit(f"{sign.sign} {sign.word}", 13), sign.style),
             (("" if code is None else f"{code}").rjust(5), "failed" if code else "text"),
-            (f"{elapsed(result['ended_at'] - result['started_at']):>9}", "text"),
-            (f"{size(peak) if peak else '':>10}", "muted"),
+            (f"{elapsed_in_column(result['ended_at'] - result['started_at']):>9}", "text"),
+            (f"{size_in_column(peak) if peak else '':>10}", "muted"),
             (("" if cpu is None else f"{cpu:.0f} %").rjust(7), "muted"),
             (f"  {moment(result['ended_at'])}", "faint"),
         ][:columns]

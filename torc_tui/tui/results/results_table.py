@@ -16,7 +16,7 @@ from torc_tui.tui.jobs.page import Record, ended_until
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
-from torc_tui.wording import elapsed, size
+from torc_tui.wording import elapsed_in_column, size_in_column
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
@@ -105,9 +105,9 @@ class ResultsTable(Pane):
             case "return_code":
                 return (str(value), "failed" if value else "faint")
             case "exec_time_minutes":
-                return (elapsed(value * 60), "muted")
+                return (elapsed_in_column(value * 60), "muted")
             case "peak_memory_bytes" | "peak_gpu_memory_bytes":
-                return (size(value) if value else "", "muted")
+                return (size_in_column(value) if value else "", "muted")
             case "peak_cpu_percent" | "avg_gpu_percent":
                 return (f"{value:.0f} %", "muted")
             case "completion_time":

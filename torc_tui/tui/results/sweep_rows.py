@@ -14,7 +14,7 @@ from torc_tui.tui.look.text_layout import sanitize, width_of
 from torc_tui.tui.widgets.table_model import Cell, Key, TableColumn
 from torc_tui.views.job_parameters import number_of_text
 from torc_tui.views.sweep import PARAMETER, Scalar, Sweep
-from torc_tui.wording import clock, elapsed, size
+from torc_tui.wording import clock, elapsed_in_column, size_in_column
 
 MEASURED = 500
 """Jobs whose values are measured for the widths of columns."""
@@ -98,9 +98,13 @@ class SweepRows:
             case "time":
                 running = job.status in HELD
                 seconds = float(value)
-                return (clock(seconds), "running") if running else (elapsed(seconds), "muted")
+                return (
+                    (clock(seconds), "running")
+                    if running
+                    else (elapsed_in_column(seconds), "muted")
+                )
             case "memory":
-                return (size(float(value)), "muted")
+                return (size_in_column(float(value)), "muted")
             case "exit":
                 return (str(value), "failed" if value else "faint")
             case "attempt":
