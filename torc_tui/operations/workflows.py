@@ -103,14 +103,18 @@ def init_check(store: Store, workflow_id: int) -> InitCheck:
         written = conn.rows(sql.WRITTEN_FILES, workflow_id=workflow_id)
         records = conn.rows(sql.REQUIRED_USER_DATA, workflow_id=workflow_id)
 
-    def absolute(rows: Iterable[sql.AllFilesRow]) -> list[tuple[str, str]]:
-        return [(row.name, str(Path(directory) / row.path)) for row in rows]
+    def absolute(rows: Iterable[sql.AllFilesRow], *, exist: bool) -> list[tuple[str, str]]:
+        return [
+            (row.name, str(Path(directory) / row.path))
+            for row in rows
+            if os.path.lexists(_join(directory, row.path)) is exist
+        ]
 
     return InitCheck(
         workflow_id=workflow_id,
-        missing_files=[pair for pair in absolute(required) if not os.path.lexists(pair[1])],
+        missing_files=absolute(required, exist=False),
         missing_user_data=[(row.id, row.name) for row in records],
-        existing_outputs=[pair for pair in absolute(written) if os.path.lexists(pair[1])],
+        existing_outputs=absolute(written, exist=True),
     )
 
 
@@ -200,12 +204,17 @@ def _file_times(
     times: list[tuple[float | None, int | None, int]] = []
     for row in files:
         try:
-            found = (Path(directory) / row.path).stat()
+            found = os.stat(_join(directory, row.path))  # noqa: PTH116
             times.append((found.st_mtime, found.st_size, row.id))
         except (OSError, ValueError):
             if row.st_mtime is not None:
                 times.append((None, None, row.id))
     return times
+
+
+def _join(directory: str, path: str) -> str:
+    """Return a path below a directory; pathlib takes ten times as long."""
+    return os.path.join(directory, path)  # noqa: PTH118
 
 
 def needs_initialization(workflow: Workflow) -> bool:
