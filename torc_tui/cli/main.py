@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from torc_tui.cli.user_data_fast import UserDataCall
 
 
+YOUNG_OBJECTS = 50_000
+"""Number of new objects after which garbage is collected. Python's own 700 would search the modules
+of a command again and again while they are loaded, for a fifteenth of the time of a short run."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``torc``. Without ``argv`` it is the whole process, and this does not return."""
     return _run("torc", argv) if argv is not None else _leave(_run("torc", sys.argv[1:]))
@@ -63,6 +68,7 @@ def _do(program: str, words: list[str]) -> int:
         from torc_tui.cli.open_app import open_app
 
         return open_app(words[0] if words else None, None)
+    gc.set_threshold(YOUNG_OBJECTS)
     request = _fast(words)
     if request is not None:
         return request.answer(program)

@@ -20,6 +20,7 @@ def open_app(what: str | None, database: str | None, *, read_only: bool = False)
     UsageError if this terminal or file cannot be used, NotFound if there is no such workflow.
     """
     gc.disable()  # faster imports; the app enables it after its first paint
+    gc.set_threshold(700)  # the usual number: more would make longer pauses
     _import_asyncio()
     from torc_tui.tui.look.terminal import refusal
     from torc_tui.tui.shell.app import run_app
