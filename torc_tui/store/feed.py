@@ -3,7 +3,7 @@
 Input: a database and cursors. Output: all events after the cursors, each once, in their order.
 
 On SQLite, ``PRAGMA data_version`` tells in microseconds whether another connection has committed,
-so it is read often: 2 ms after the last event, later every 50 ms. PostgreSQL sends notifications;
+so it is read often: 2 ms after the last event, later every 100 ms. PostgreSQL sends notifications;
 the table is read once a second in any case. A notification only wakes the reader.
 
 Invariants: nothing is written here. Only the thread that calls `Feed.poll` may use a feed; other
@@ -76,7 +76,7 @@ def event(row: sql.ListEventsRow) -> Event:
 
 MOST_WARNINGS = 1000
 """Largest number of warnings that are read at once, the newest ones."""
-QUICKEST, SLOWEST = 0.002, 0.05
+QUICKEST, SLOWEST = 0.002, 0.1
 """Seconds between two reads of SQLite's counter: right after an event, and without events."""
 BEHIND_NOTIFY = 1.0
 """Seconds after which PostgreSQL's table is read without a notification."""
@@ -112,6 +112,8 @@ class Feed:
         self._woken, self._waker = os.pipe()
         os.set_blocking(self._woken, False)
         os.set_blocking(self._waker, False)
+        self._sleep = select.poll()
+        self._sleep.register(self._woken, select.POLLIN)
 
     @property
     def cursor(self) -> int:
@@ -159,9 +161,10 @@ class Feed:
 
         `select.select` refuses descriptors above 1023, and a runner may have thousands.
         """
-        waiting = select.poll()
-        waiting.register(self._woken, select.POLLIN)
+        waiting = self._sleep
         if self._store.dialect == "postgresql" and self._connection is not None:
+            waiting = select.poll()
+            waiting.register(self._woken, select.POLLIN)
             waiting.register(self._connection.raw.fileno(), select.POLLIN)
         return {descriptor for descriptor, _ in waiting.poll(pause * 1000)}
 
