@@ -14,7 +14,7 @@ from torc_tui.operations.workflows import create_workflow
 from torc_tui.plan.resolve import resolve
 from torc_tui.store import sql
 from torc_tui.store.database import Store
-from torc_tui.store.event_log import append
+from torc_tui.store.event_log import append, last_event
 from torc_tui.store.runner_news import RunnerNews
 from torc_tui.workflow_file.load import loads
 
@@ -61,6 +61,24 @@ def test_orders_are_news(store: Store, outside: Store, workflow_id: int, news: R
     wait_for(news.may_exist, "news")
     assert taken(store, news)
     assert not taken(store, news)
+
+
+def test_last_event(store: Store, outside: Store, workflow_id: int, news: RunnerNews) -> None:
+    def last() -> int:
+        with store.read() as conn:
+            news.take(conn)
+            found = news.last_seq(conn)
+            assert found == last_event(conn, workflow_id)
+        return found
+
+    first = last()
+    write(store, workflow_id, READY)
+    news.skip(first + 1)
+    assert last() == first + 1
+    write(store, workflow_id, READY)  # by this runner, outside of a step
+    assert last() == first + 2
+    write(outside, workflow_id, READY)
+    assert last() == first + 3
 
 
 def test_progress_elsewhere(

@@ -119,7 +119,7 @@ class JobClaims:
         of = self._placer.ready_of(conn, self._now)
         classes = self._placer.classes
         if classes is None:
-            classes = ready_jobs.ready_classes(conn, of)
+            classes = self._placer.ready_classes(conn, of)
         if len(classes) != 1:
             return
         ended = {one.exited.key.job_id for one in self._ended}

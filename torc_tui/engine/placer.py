@@ -63,7 +63,9 @@ class Placer:
         self.ledger: GpuLedger | None = None
         self._now = 0.0
         self.classes: list[int] | None = None
-        """The classes of the jobs that were ready in the last call of `place`; None if unknown."""
+        """The classes of the jobs that the last call of `place` left ready; None if unknown."""
+        self._may_be_more = False
+        """Whether there may be more ready jobs than were read."""
         self._whole: dict[int, ResourceRequirements] = {}
         """The requests of bound jobs, in whole cores, by the id of their requirements."""
         self._waiting: dict[int, float] = {}
@@ -80,7 +82,8 @@ class Placer:
             return []
         self._now = now
         of = self.ready_of(conn, now)
-        self.classes = classes = ready_jobs.ready_classes(conn, of)
+        self.classes = classes = self.ready_classes(conn, of)
+        self._may_be_more = False
         self._pool.whole_is_ready = self._is_whole_ready(conn, of, classes)
         jobs: dict[int, ReadyJob] = {}
         candidates: list[Candidate] = []
@@ -123,6 +126,8 @@ class Placer:
             else:
                 text = scheduling.encode_allocation(allocation)
                 placed.append(Placed(jobs[job_id], allocation, text, cpus))
+        if len(placed) == len(jobs) and not self._may_be_more:
+            self.classes = []
         return placed
 
     def binds(self, job: ReadyJob) -> bool:
@@ -163,6 +168,10 @@ class Placer:
             self._served, self._served_by = label_sets, context
         return ReadyOf(context.workflow_id, now, self._served)
 
+    def ready_classes(self, conn: Connection, of: ReadyOf) -> list[int]:
+        """Return the resource classes that have a ready job."""
+        return ready_jobs.ready_classes(conn, of, len(self._maker.context.requirements))
+
     def _ready_jobs(
         self, conn: Connection, of: ReadyOf, resource_class: int, limit: int
     ) -> list[ReadyJob]:
@@ -172,7 +181,10 @@ class Placer:
             return []
         number = self._number_that_fits(requirements, limit)
         if number:
-            return ready_jobs.ready_jobs(conn, of, resource_class, number)
+            found = ready_jobs.ready_jobs(conn, of, resource_class, number)
+            self._may_be_more |= len(found) >= number
+            return found
+        self._may_be_more = True
         if len(self._requirements) > FEW_REQUESTS and gpu_need(requirements) is None:
             return []
         # The first job of a class that does not fit may reserve what it needs.

@@ -18,7 +18,6 @@ from torc_tui.store import compute_nodes, run_context, scheduling, sql
 from torc_tui.store.compute_nodes import NodeOrders
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
-from torc_tui.store.event_log import last_event
 from torc_tui.store.runner_news import RunnerNews
 from torc_tui.store.scheduling import HeldElsewhere
 
@@ -118,9 +117,7 @@ class SharedState:
 
     def last_seq(self, conn: Connection) -> int:
         """Return the number of the last event of the workflow, right after `update`."""
-        if conn.dialect == "postgresql":
-            return self.news.last_seq
-        return last_event(conn, self._maker.context.workflow_id)
+        return self.news.last_seq(conn)
 
     def _read(self, conn: Connection) -> None:
         workflow_id = self._maker.context.workflow_id

@@ -167,7 +167,8 @@ class StepTransaction:
         ]
         if not self.ended:
             return
-        self._rows += scheduling.end(conn, state.node.node_id, self.ended)
+        may = state.context.may_have_children
+        self._rows += scheduling.end(conn, state.node.node_id, self.ended, may_have_children=may)
         state.options.source.failed(
             one.exited.key.job_id
             for one in self.ended

@@ -35,10 +35,16 @@ def served_label_sets(conn: Connection, workflow_id: int, labels: Collection[str
     return dumps([row.labels for row in rows if serves(labels, json.loads(row.labels or "[]"))])
 
 
-def ready_classes(conn: Connection, of: ReadyOf) -> list[int]:
-    """Return the resource classes that have a ready job, the largest requests first."""
+def ready_classes(conn: Connection, of: ReadyOf, most: int | None = None) -> list[int]:
+    """Return the resource classes that have a ready job, the largest requests first.
+
+    There are at most ``most``, the number of different requests of the workflow.
+    """
     classes: list[int] = []
-    while (following := _class_after(conn, of, classes[-1] if classes else -1)) is not None:
+    while most is None or len(classes) < most:
+        following = _class_after(conn, of, classes[-1] if classes else -1)
+        if following is None:
+            break
         classes.append(following)
     return classes
 

@@ -61,6 +61,8 @@ class RunContext:
     actions: Sequence[StoredAction]
     has_canaries: bool
     """Whether jobs are held until others of their entry have succeeded."""
+    may_have_children: bool
+    """Whether jobs may have added others with `torc spawn`."""
 
     def shell(self, invocation_script: str | None, own: str | None) -> str | None:
         """Return the program that gets the command of a job; None for ``bash -c``.
@@ -139,6 +141,7 @@ def read(conn: Connection, workflow_id: int) -> RunContext:
             for action in actions
         ],
         has_canaries=bool(conn.rows(sql.GROUPS_BEHIND_CANARIES, workflow_id=workflow_id)),
+        may_have_children=conn.one(sql.ANY_CHILD) is not None,
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
-from torc_tui.store.event_log import READY_MARK
+from torc_tui.store.event_log import READY_MARK, last_event
 
 BEHIND_NOTIFY = 1.0
 """Seconds after which PostgreSQL's table is read without a notification."""
@@ -39,6 +39,8 @@ class RunnerNews:
         self._location = location
         self._version: int | None = None
         self._seq = -1
+        self._written: tuple[Any, int] | None = None
+        """The connection to SQLite whose last events are known, and its number of changed rows."""
         self._elsewhere: int | None = None
         self._raw: Any = None
         """The driver's connection that listens."""
@@ -76,6 +78,8 @@ class RunnerNews:
         if conn.dialect == "sqlite":
             version = conn.data_version()
             is_new, self._version = version != self._version, version
+            if is_new:
+                self._written = None
             return is_new
         self._is_notified, self._looked = False, time.monotonic()
         self.has_ready_jobs = False
@@ -84,10 +88,17 @@ class RunnerNews:
     def skip(self, seq: int) -> None:
         """Take the events up to this one, which were just committed, for own ones."""
         self._seq = max(self._seq, seq)
+        conn = self._store.connection()
+        if conn.dialect == "sqlite":
+            self._written = (conn.raw, conn.raw.total_changes)
 
-    @property
-    def last_seq(self) -> int:
-        """Return the number of the last event that `take` has seen on PostgreSQL."""
+    def last_seq(self, conn: Connection) -> int:
+        """Return the number of the last event, right after `take`.
+
+        On SQLite it is read, unless nobody has written anything since the last call of `skip`.
+        """
+        if conn.dialect == "sqlite" and self._written != (conn.raw, conn.raw.total_changes):
+            self._seq = last_event(conn, self._workflow_id)
         return self._seq
 
     @property

@@ -175,8 +175,17 @@ class EndedAttempt(NamedTuple):
         return self.exited.ended_at + delay if self.outcome.retry and delay else None
 
 
-def end(conn: Connection, node_id: int, ended: Sequence[EndedAttempt]) -> list[EventRow]:
-    """Record attempts that have ended, and change their dependents."""
+def end(
+    conn: Connection,
+    node_id: int,
+    ended: Sequence[EndedAttempt],
+    *,
+    may_have_children: bool = True,
+) -> list[EventRow]:
+    """Record attempts that have ended, and change their dependents.
+
+    Where no job has added others, the jobs that these attempts have added are not searched.
+    """
     conn.many(sql.END, map(_job_row, ended))
     if any(one.outcome.grown for one in ended):
         from torc_tui.store import growth  # few workflows need it
@@ -187,7 +196,8 @@ def end(conn: Connection, node_id: int, ended: Sequence[EndedAttempt]) -> list[E
     changed = [one.exited.key.job_id for one in ended if one.planned]
     events += job_definitions.apply_planned(conn, changed) if changed else []
     at = max(one.exited.ended_at for one in ended)
-    events += _end_children(conn, ended, at)
+    if may_have_children:
+        events += _end_children(conn, ended, at)
     released = [
         (one.exited.key.job_id, one.outcome.seen_status)
         for one in ended

@@ -31,6 +31,8 @@ CHILDREN = (
     .where(job.c.spawned_by.is_not(None), is_listed(job.c.spawned_by, _ids), ~job.c.removed)
     .order_by(job.c.id)
 )
+ANY_CHILD = select(job.c.id).where(job.c.spawned_by.is_not(None)).limit(1)
+"""Whether a job of any workflow was added by another; the index answers that at once."""
 SPAWNED_JOBS = select(*_child).where(_listed, job.c.spawn.is_not(None)).order_by(job.c.id)
 CALLER = (
     select(
