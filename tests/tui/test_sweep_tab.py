@@ -104,6 +104,18 @@ def column(pilot: Pilot[int], word: str) -> list[str]:
     return [line for line in screen_text(pilot).splitlines() if word in line]
 
 
+async def test_views_are_changed_from_the_job_table(story: SweepStory) -> None:
+    async with story.app().run_test(size=(160, 40)) as pilot:
+        await until(pilot, sees(pilot, "prep"))
+        await pilot.press("7")
+        await until(pilot, sees(pilot, "Heat map"))
+        await pilot.press("v")
+        pane = screen(pilot).tabs.pane
+        assert isinstance(pane, ResultsPane)
+        await until(pilot, lambda: pane.shown == "sweep")
+        assert screen(pilot).table.has_focus
+
+
 async def test_sweep_table(story: SweepStory) -> None:
     async with story.app().run_test(size=(200, 40)) as pilot:
         pane = await opened(pilot, "v")

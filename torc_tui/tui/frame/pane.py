@@ -24,6 +24,8 @@ class Pane(CommandNode, Vertical):
     """A tab. Subclasses implement ``refresh_content``, which shows the current selection."""
 
     NAME: ClassVar[str] = ""
+    VIEWS: ClassVar[str] = ""
+    """The command that shows the next view of the tab, if it has several."""
     PER_JOB: ClassVar[bool] = True
     """Whether the content depends on the selected job."""
 

@@ -20,6 +20,7 @@ class RerunPane(Pane):
     """Shows one of the two parts; the first time the one that has something to say."""
 
     NAME: ClassVar[str] = "rerun"
+    VIEWS: ClassVar[str] = "rerun-part"
     PER_JOB: ClassVar[bool] = False
     CONTEXTS: ClassVar[tuple[str, ...]] = ("rerun",)
 

@@ -30,6 +30,7 @@ class ResultsPane(ResultsTable):
     """The results of all attempts; of a workflow with parameters also the sweep and its map."""
 
     NAME: ClassVar[str] = "results"
+    VIEWS: ClassVar[str] = "results-view"
     CONTEXTS: ClassVar[tuple[str, ...]] = ("results",)
 
     def __init__(self, host: WorkflowHost) -> None:

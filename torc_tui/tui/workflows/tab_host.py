@@ -182,8 +182,12 @@ class TabHost(FramedSide):
 
 
 def tab_handlers(tabs: TabHost, choose: TabChooser) -> Mapping[str, Handler]:
-    """Return the commands that show a tab."""
+    """Return the commands that show a tab, and another view of the visible tab."""
     handlers: dict[str, Handler] = {f"tab-{tab.name}": partial(choose, tab.name) for tab in TABS}
+    pane = tabs.visible_pane
+    next_view = None if pane is None else pane.handlers().get(pane.VIEWS)
+    if next_view is not None:
+        handlers["tab-view"] = next_view
     return {
         **handlers,
         "tab-next": lambda: choose(tabs.bar.step(1)),
