@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.driving import sees, until
+from tests.tui.driving import screen_text, sees, until
 from torc_tui.model import Gpu, Machine
 from torc_tui.store import feed, workflow_import, workflows
 from torc_tui.store.database import Store
@@ -151,7 +151,7 @@ async def test_create_from_a_path(place: Place) -> None:
     async with place.app().run_test(notifications=True, size=(120, 36)) as pilot:
         await until(pilot, sees(pilot, "no workflows yet"))
         await pilot.press("N")
-        await until(pilot, sees(pilot, "flows/"))
+        await until(pilot, sees(pilot, "flows/", "The preview of the workflow appears here."))
         await pilot.press("f", "l")
         await until(pilot, lambda: pilot.app.screen.picker.matches.names == ["flows/"])
         await pilot.press("tab")
@@ -162,6 +162,8 @@ async def test_create_from_a_path(place: Place) -> None:
             sees(pilot, "✔ valid", "from 2 entries", "train_{i} ×5", "4096 CPUs", "given.txt"),
         )
         assert place.made() == []
+        await until(pilot, sees(pilot, "─ Summary ─", "─ Graph ─", "^s Create"))
+        assert screen_text(pilot).lower().count("create and run") == 1
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
         await until(pilot, sees(pilot, "train_3"))
@@ -181,7 +183,8 @@ async def test_create_from_a_path(place: Place) -> None:
 async def test_fix_a_file(place: Place) -> None:
     path = write(place.folder / "w.yaml", BAD)
     async with place.app(path).run_test(notifications=True, size=(120, 36)) as pilot:
-        await until(pilot, sees(pilot, "problem", "comand", "prepp"))
+        await until(pilot, sees(pilot, "─ Problems", "─ w.yaml ─", "comand", "prepp"))
+        assert pilot.app.screen.panes.shape == "stack" and "Create" not in screen_text(pilot)
         await pilot.press("ctrl+s")
         await until(pilot, sees(pilot, "nothing to create yet"))
         await pilot.press("enter")

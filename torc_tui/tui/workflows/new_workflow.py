@@ -24,6 +24,7 @@ from torc_tui.tui.frame.base_screen import CoveringScreen, TorcScreen
 from torc_tui.tui.graph.graph_picture import GraphPicture
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.command_node import Handler
+from torc_tui.tui.widgets.empty_state import EmptyState
 from torc_tui.tui.widgets.overlay import Button
 from torc_tui.tui.widgets.painted import StatusLine
 from torc_tui.tui.workflows import file_preview, run_actions
@@ -59,8 +60,8 @@ class NewWorkflow(CoveringScreen):
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("new", "split")
     DEFAULT_CSS = """
-    NewWorkflow #note { margin: 0 0 1 0; }
-    NewWorkflow #acts { height: 1; margin: 1 0 0 1; }
+    NewWorkflow #note { margin: 0; }
+    NewWorkflow #acts { height: 1; margin: 0 0 0 1; }
     """
 
     def __init__(self, below: TorcScreen, path: str | None = None, *, kind: Kind = "spec") -> None:
@@ -75,29 +76,29 @@ class NewWorkflow(CoveringScreen):
         self.picker = PathPicker(path or "", TITLES[kind][1])
         self.note = StatusLine(id="note")
         self.panes = PreviewPanes()
+        self.nothing = EmptyState()
+        self.nothing.can_focus = False
         self.create_button = Button("Create")
         self.run_button = Button("Create and run")
+        self.buttons = Horizontal(self.create_button, self.run_button, id="acts")
         self._machine: Machine | None = None
 
     def compose(self) -> ComposeResult:
-        title = TITLES[self.kind][0]
+        title, key = TITLES[self.kind][0], self.torc.keymap.key
+        self.create_button.key, self.run_button.key = key("new-create"), key("new-run")
         yield HeaderBar(HeaderState(title=title, note=self.folder, read_only=self.torc.read_only))
         yield self.picker
         yield self.note
         yield self.panes
-        with Horizontal(id="acts"):
-            yield self.create_button
-            yield self.run_button
-            yield Button("Cancel")
+        yield self.nothing
+        yield self.buttons
         yield FooterBar()
 
     def on_mount(self) -> None:
         self.picker.begin()
-        self.panes.show(None, None)
+        self.nothing.show("The preview of the workflow appears here.", "Nothing is created yet.")
+        self._show()
         self.look()
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.panes.fit_shape)
 
     @property
     def path(self) -> str:
@@ -156,6 +157,8 @@ class NewWorkflow(CoveringScreen):
     def _show(self) -> None:
         found, target = self.found, self.target
         plan = None if found is None else found.plan
+        self.panes.display, self.nothing.display = found is not None, found is None
+        self.buttons.display = plan is not None
         if found is None or plan is None:
             self.panes.show(found, None)
         else:
@@ -242,7 +245,7 @@ class NewWorkflow(CoveringScreen):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()
         commands = {self.create_button: "new-create", self.run_button: "new-run"}
-        self.torc.run_command(commands.get(event.button, "back"))
+        self.torc.run_command(commands[event.button])
 
     # -- creating ----------------------------------------------------------------------------------
 

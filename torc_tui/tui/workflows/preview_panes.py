@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from textual.containers import Vertical
+from textual import events
+from textual.geometry import Size
 from textual.message import Message
 
 from torc_tui.errors import Problem
 from torc_tui.tui.graph.graph_picture import GraphCanvas, GraphPicture
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.line_canvas import LineCanvas, PageCanvas
+from torc_tui.tui.widgets.sides import FramedSide
 from torc_tui.tui.widgets.split import SIDE_FROM, Split
 from torc_tui.tui.widgets.table_model import Cell, Key, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
@@ -64,7 +67,7 @@ class PreviewPanes(Split):
     """Summary and graph of a new workflow, or its problems."""
 
     DEFAULT_CSS = """
-    PreviewPanes .side { width: 1fr; height: 1fr; padding: 0 1; }
+    PreviewPanes > FramedSide { padding: 0 1; }
     """
 
     @dataclass
@@ -81,9 +84,9 @@ class PreviewPanes(Split):
         self.table = VirtualTable(self.rows, id="problems", empty="")
         self.graph = GraphCanvas(id="picture", empty="")
         self.source = LineCanvas(id="source", empty="")
-        left = Vertical(self.summary, self.table, classes="side")
-        right = Vertical(self.graph, self.source, classes="side")
-        super().__init__(left, right, ratio=0.45)
+        self.left = FramedSide(self.summary, self.table, title="Summary")
+        self.right = FramedSide(self.graph, self.source, title="Graph")
+        super().__init__(self.left, self.right, ratio=0.45)
 
     def show(self, found: Preview | None, write: Callable[[int], Sequence[Line]] | None) -> None:
         """Show a preview; ``write`` makes its summary for a width."""
@@ -94,11 +97,15 @@ class PreviewPanes(Split):
         self.problems = found.problems if bad and found is not None else ()
         self.fit_shape()
         if bad and found is not None:
+            self.left.set_title("Problems", str(len(found.problems)))
+            self.right.set_title(Path(found.path).name)
             self.rows.records = dict(enumerate(found.problems))
             self.table.reload()
             self.source.set_drawing(SourceLines(found.source))
             self.show_line(found.problems[0] if found.problems else None)
         elif good:
+            self.left.set_title("Summary")
+            self.right.set_title("Graph")
             self.summary.write = write
             self.summary.rewrite()
 
@@ -106,11 +113,14 @@ class PreviewPanes(Split):
         if drawing is not None:
             self.graph.set_drawing(GraphPicture(drawing))
 
-    def fit_shape(self) -> None:
+    def _on_resize(self, event: events.Resize) -> None:
+        self.fit_shape(event.size)
+
+    def fit_shape(self, size: Size | None = None) -> None:
         """Put long problems above the file, and the summary beside the graph."""
-        bad = bool(self.problems)
-        self.turned, self.ratio = bad and self.size.width >= SIDE_FROM, 0.3 if bad else 0.45
-        self.place()
+        bad, width = bool(self.problems), (size or self.size).width
+        self.turned, self.ratio = bad and width >= SIDE_FROM, 0.3 if bad else 0.45
+        self.place(size)
 
     def show_line(self, problem: Problem | None) -> None:
         """Highlight the line of a problem, and scroll to it."""
