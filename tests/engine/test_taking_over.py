@@ -21,9 +21,10 @@ from torc_tui.lifecycle.liveness import Proof
 from torc_tui.operations.lost_runners import drop_runner
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.records import replace
+from torc_tui.resources.allocation_states import AllocationOutcome, AllocationState
 from torc_tui.resources.process_identity import process_started
 from torc_tui.status import JobStatus
-from torc_tui.store import compute_nodes
+from torc_tui.store import allocations, compute_nodes
 from torc_tui.store.feed import list_events
 from torc_tui.wording import sentence
 
@@ -317,3 +318,25 @@ def test_signaled_with_its_lost_allocation(
     assert it.status() == {"a": status}
     lost = because(Kind.LOST, places=("bench",), proof="rebooted")
     assert reason(it) == (None if code == 0 else lost)
+
+
+def test_lost_jobs_count_for_their_allocation(bench: Any, tmp_path: Path) -> None:
+    """Two allocations in a row that started no job pause their queue group: this one started one."""
+    it, exit_file = claimed(bench, tmp_path)
+    new = allocations.NewAllocation(it.workflow_id, 1, "slurm", "main", None, 1, 1, None, {}, 60.0)
+    with it.store.write() as conn:
+        number = allocations.request(conn, new, at=1.0, actor=None)
+        execute(conn, f"UPDATE compute_node SET allocation_id = {number}")
+        execute(conn, f"UPDATE job SET status = {JobStatus.RUNNING}, pid = 5, started_at = 1.0")
+    exit_file.parent.mkdir(parents=True, exist_ok=True)
+    exit_file.write_text("pid 999999999 5\n")
+    fake = FakeExecutor()
+    (engine, _), _ = take_over(it, fake)
+    fake.lose(it.ids["a"])
+    engine.step(fake.wait(0), 6.0)
+    ended = allocations.AllocationChange(AllocationState.ENDED, AllocationOutcome.NODE_FAILED)
+    with it.store.write() as conn:
+        [row] = allocations.open_of(conn, it.workflow_id)
+        assert allocations.change(conn, row, ended, at=7.0)
+        [row] = allocations.all_of(conn, it.workflow_id)
+    assert row.jobs_started == 1

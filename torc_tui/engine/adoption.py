@@ -10,7 +10,7 @@ from a runner whose lease has expired.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 
 from torc_tui.engine.allocation_watch import allocation_of
 from torc_tui.engine.attempt_record import split_note
@@ -23,6 +23,7 @@ from torc_tui.lifecycle.decide import outlives_lease, reruns_left
 from torc_tui.lifecycle.liveness import Proof
 from torc_tui.model import Allocation, AttemptKey
 from torc_tui.resources.usage_series import Series
+from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, scheduling, sql, usage_series
 from torc_tui.store.compute_nodes import HeldAttempt, Node
 from torc_tui.store.connection import Connection
@@ -79,8 +80,7 @@ class Adopter:
                 held = compute_nodes.held_attempts(conn, node.id)
                 same_boot = proof is Proof.PROCESS_GONE
                 self._take(conn, held, same_boot=same_boot, loss=(node, proof.value))
-                taken = [one.job_id for one in held]
-                conn.each(sql.TRANSFER_JOB, taken, compute_node_id=self._node_id)
+                self._transfer(conn, node, held, {one.job_id for one in held})
                 self._rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
             self._append_events(conn, now)
             rows = conn.rows(sql.ACTIVE_ATTEMPTS, workflow_id=workflow_id) if left else []
@@ -151,10 +151,18 @@ class Adopter:
             return
         before = len(self._flights)
         self._take(conn, taken, same_boot=False, loss=(node, EXPIRED))
-        adopted = [flight.key.job_id for flight in self._flights[before:]]
-        conn.each(sql.TRANSFER_JOB, adopted, compute_node_id=self._node_id)
+        adopted = {flight.key.job_id for flight in self._flights[before:]}
+        self._transfer(conn, node, held, adopted)
         if len(taken) == len(held):
             self._rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
+
+    def _transfer(
+        self, conn: Connection, node: Node, held: Sequence[HeldAttempt], taken: Set[int]
+    ) -> None:
+        """Let this runner hold the jobs; they still count for the allocation of the other one."""
+        begun = sum(one.status == JobStatus.RUNNING and one.job_id in taken for one in held)
+        conn.execute(sql.NOTE_STARTED, node_id=node.id, number=begun)
+        conn.each(sql.TRANSFER_JOB, sorted(taken), compute_node_id=self._node_id)
 
     def _take(
         self,

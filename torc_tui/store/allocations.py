@@ -123,7 +123,8 @@ def change(
         "outcome": new.outcome and new.outcome.value,
         "settings": dumps(new.settings),
     }
-    started = jobs_started(conn, row.id)
+    # Attempts of a lost runner count, too, although another runner has adopted them.
+    started = max(row.jobs_started, jobs_started(conn, row.id))
     changed = conn.execute(
         sql.UPDATE_ALLOCATION, allocation_id=row.id, jobs_started=started, **values
     )

@@ -74,6 +74,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "holder counter"),
     "LEASES": ("SELECT lease.name, lease.holder, lease.counter FROM lease ORDER BY lease.name",
         "", "name holder counter"),
+    "NOTE_STARTED": ("UPDATE allocation SET jobs_started=(allocation.jobs_started + ?1) WHERE "
+        "allocation.id = (SELECT compute_node.allocation_id FROM compute_node WHERE "
+        "compute_node.id = ?2) AND allocation.state IN ('requested', 'queued', 'running')",
+        "number node_id"),
     "OPEN_ALLOCATIONS": ("SELECT allocation.id, allocation.workflow_id, allocation.run_id, "
         "allocation.engine, allocation.cluster, allocation.native_id, allocation.queue_group, "
         "allocation.scheduler, allocation.state, allocation.outcome, allocation.reason, "

@@ -80,6 +80,18 @@ STARTED_IN_ALLOCATION = select(
     ).label("number")
 )
 """How many attempts started in an allocation."""
+NOTE_STARTED = (
+    update(allocation)
+    .where(
+        allocation.c.id
+        == select(compute_node.c.allocation_id)
+        .where(compute_node.c.id == param("node_id"))
+        .scalar_subquery(),
+        _is_open,
+    )
+    .values({allocation.c.jobs_started: allocation.c.jobs_started + param("number")})
+)
+"""Count attempts of a lost runner, which the runner that adopts them ends."""
 _of_node = required("allocation_id", compute_node.c.allocation_id)
 ENDED_IN_ALLOCATIONS = (
     select(
