@@ -29,6 +29,7 @@ from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.opening import file_system
+from torc_tui.tui.feed.machine import MachineHistory
 from torc_tui.tui.machine.allocation_rows import AllocationRows
 from torc_tui.tui.machine.cluster_part import heading_lines, table_heights
 from torc_tui.tui.machine.node_rows import HOST, NodeRows
@@ -317,6 +318,28 @@ def test_only_new_results_are_counted(site: Site) -> None:
     with site.store.write() as conn:
         execute(conn, "DELETE FROM result")
     assert read_cluster(site.store, site.workflow_id, known=third).ended == {}  # type: ignore[union-attr]
+
+
+def test_runners_on_other_machines(site: Site) -> None:
+    """Without a cluster, the app shows the machines that run the workflow, not the one it is on."""
+    for name in ("box1", "box2"):
+        machine = Machine(hostname=name, num_cpus=2, memory=4 * GB)
+        with site.store.write() as conn:
+            node, _ = compute_nodes.register(
+                conn, site.workflow_id, 1, process_on(name), machine, {}, time.time()
+            )
+    run(site, node, "work_1")
+    history = MachineHistory()
+    history.take(history.read(site.store, site.workflow_id, {}))
+    assert history.cluster is None and history.nodes is history.remote is not None
+    assert not history.runs_here(site.workflow_id)
+    assert room_words(history.remote) == "1/4 CPUs on 2 machines"
+    [[(title, _), (words, _)]] = heading_lines(history.remote, 100)
+    assert (title.strip(), words) == ("Runners", "1/4 CPUs on 2 machines")
+    rows = NodeRows()
+    rows.show(history.remote, history.host)  # type: ignore[arg-type]
+    assert [line.name for line in rows.records.values()][:2] == ["box1", "box2"]
+    assert [column.key for column in rows.columns][:3] == ["node", "cpus", "memory"]
 
 
 def test_nothing_is_wrong_with_a_finished_workflow(site: Site) -> None:

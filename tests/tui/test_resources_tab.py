@@ -84,16 +84,14 @@ def box() -> MachineState:
 
 def watch(host: MachineState) -> MachineHistory:
     machine = MachineHistory()
-    machine.take(
-        MachineReading(host, None, [ActiveRunner(9, 1, "far", 1, 64, 256 * GB, [{}, {}], {})])
-    )
+    machine.take(MachineReading(host, None))
     return machine
 
 
 def test_a_runner_without_a_heartbeat_is_named() -> None:
     machine = watch(box())
     expired = because(Kind.RUNNER_EXPIRED, runner=9, hostname="far", quiet=120.0)
-    machine.take(MachineReading(box(), None, (), frozenset(), [expired]))
+    machine.take(MachineReading(box(), None, frozenset(), [expired]))
     lines, _ = draw(machine, 1, 120, 40)
     assert " ⚠ runner 9 on far: no heartbeat for 2 min; if it is lost, free its jobs with" in (
         "\n".join(text(lines))
@@ -278,7 +276,7 @@ def test_jobs_and_others_are_told_apart() -> None:
     machine = MachineHistory()
     for second in range(60):
         host = replace(box(), at=1000.0 + second, own=OwnUse(100.0, 4 * GB))
-        machine.take(MachineReading(host, None, ()))
+        machine.take(MachineReading(host, None))
     lines, _ = draw(machine, 1, 160, 60, braille=True)
     assert "CPU 19 % of 8  █ jobs 12 %  ░ others 6 %  6 of 12 allocated" in text(lines)[1]
     memory = next(line for line in text(lines) if "Memory" in line)

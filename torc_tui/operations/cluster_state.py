@@ -61,14 +61,14 @@ class UnservedRequest(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterState:
-    """The allocations of a workflow that was submitted to a cluster.
+    """The allocations of a workflow that was submitted to a cluster, or else its runners.
 
     ``rows`` are all its allocations, the oldest first. ``ended`` is the number of attempts that
     have ended in each open one, up to the result ``counted_to``. ``joined`` are those in which a
     runner has begun. ``nodes`` are all active runners, also those outside of allocations.
     ``paused`` are the queue groups that request nothing, ``unserved`` the requests (by id) that get
     no allocation. ``is_watched``: a process
-    requests allocations.
+    requests allocations. ``is_submitted`` is false for a workflow without a cluster.
     """
 
     workflow_id: int
@@ -81,6 +81,7 @@ class ClusterState:
     paused: Mapping[str, Reason] = field(default_factory=dict)
     unserved: Mapping[int, UnservedRequest] = field(default_factory=dict)
     is_watched: bool = False
+    is_submitted: bool = True
 
     @property
     def open(self) -> list[AllocationRow]:
@@ -108,7 +109,9 @@ class ClusterState:
 
     @property
     def places(self) -> list[NodeUse]:
-        """Return the runners in allocations."""
+        """Return the runners in allocations; without a cluster, all."""
+        if not self.is_submitted:
+            return list(self.nodes)
         return [one for one in self.nodes if one.runner.allocation_id is not None]
 
     def node(self, node_id: int | None) -> NodeUse | None:
@@ -230,13 +233,10 @@ def read_cluster(
         stored = allocations.submission(conn, workflow_id)
         if not rows and not stored:
             return None
-        held = conn.rows(sql.HELD_BY_RUNNERS, workflow_id=workflow_id)
+        held = _held_by_runner(conn, workflow_id)
         ended, counted_to = _count_ended(conn, workflow_id, known)
         joined = conn.rows(sql.JOINED_ALLOCATIONS, workflow_id=workflow_id)
         watched = is_watched(conn, workflow_id)
-    by_runner: defaultdict[int, list[Allocation]] = defaultdict(list)
-    for one in held:
-        by_runner[one.compute_node_id].append(decode_allocation(one.allocation))
     runners = runner_liveness.runners(store, workflow_id=workflow_id)
     rows = _as_runners_see(rows, runners)
     by_id = {row.id: row for row in rows}
@@ -247,15 +247,7 @@ def read_cluster(
         ended=ended,
         counted_to=counted_to,
         joined={one.allocation_id for one in joined},
-        nodes=[
-            NodeUse(
-                runner,
-                len(by_runner[runner.node_id]),
-                _sum(by_runner[runner.node_id]),
-                by_id.get(runner.allocation_id or 0),
-            )
-            for runner in runners
-        ],
+        nodes=[_use(one, held, by_id.get(one.allocation_id or 0)) for one in runners],
         paused=_paused(workflow_id, stored.get("groups", {})),
         unserved={
             int(key): UnservedRequest(reason, bool(one.get("never")))
@@ -264,6 +256,36 @@ def read_cluster(
         },
         is_watched=watched,
     )
+
+
+def read_runners(store: Store, workflow_id: int) -> ClusterState:
+    """Return the runners of a workflow that was never submitted, with what their jobs hold."""
+    with store.read() as conn:
+        held = _held_by_runner(conn, workflow_id)
+    runners = runner_liveness.runners(store, workflow_id=workflow_id)
+    return ClusterState(
+        workflow_id=workflow_id,
+        at=time.time(),
+        nodes=[_use(one, held) for one in runners],
+        is_submitted=False,
+    )
+
+
+def _held_by_runner(conn: Connection, workflow_id: int) -> Mapping[int, list[Allocation]]:
+    """Return what each job holds, by the id of its runner."""
+    found: defaultdict[int, list[Allocation]] = defaultdict(list)
+    for one in conn.rows(sql.HELD_BY_RUNNERS, workflow_id=workflow_id):
+        found[one.compute_node_id].append(decode_allocation(one.allocation))
+    return found
+
+
+def _use(
+    runner: ActiveRunner,
+    held: Mapping[int, list[Allocation]],
+    allocation: AllocationRow | None = None,
+) -> NodeUse:
+    own = held.get(runner.node_id, [])
+    return NodeUse(runner, len(own), _sum(own), allocation)
 
 
 def _count_ended(

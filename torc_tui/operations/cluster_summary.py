@@ -53,7 +53,8 @@ def room_words(state: ClusterState) -> str:
     room = room_of(state.places)
     words = [f"{room.cpus_held}/{count(room.cpus, 'CPU')}"]
     words += [f"{room.gpus_held}/{count(room.gpus, 'GPU')}"] if room.gpus else []
-    return f"{', '.join(words)} on {count(room.nodes, 'node')}"
+    places = count(room.nodes, "node" if state.is_submitted else "machine")
+    return f"{', '.join(words)} on {places}"
 
 
 def queue_words(state: ClusterState) -> str:

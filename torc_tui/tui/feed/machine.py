@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from torc_tui.operations.machine_state import MachineReader, MachineState
     from torc_tui.operations.request_lacks import RequestLacks
     from torc_tui.store.database import Store
-    from torc_tui.store.runner_liveness import ActiveRunner
 
 HIGH = 0.9
 """A meter is highlighted from this share on."""
@@ -101,17 +100,18 @@ class MachineReading(NamedTuple):
     """One reading of the machine.
 
     ``request_lacks`` is what ready jobs of the workflow on screen lack, None where none is ready;
-    ``elsewhere`` are its runners on other machines; ``dead`` the ids of its runners that are lost;
+    ``dead`` are the ids of its runners that are lost;
     ``reports`` are about its runners that are not alive; ``cluster`` has its allocations, None if
-    it was never submitted to a cluster.
+    it was never submitted to a cluster; ``remote`` has its runners if it was not, and some of them
+    are on other machines.
     """
 
     host: MachineState
     request_lacks: RequestLacks | None
-    elsewhere: Sequence[ActiveRunner]
     dead: frozenset[int] = frozenset()
     reports: Sequence[Reason] = ()
     cluster: ClusterState | None = None
+    remote: ClusterState | None = None
 
 
 class MachineHistory:
@@ -119,7 +119,6 @@ class MachineHistory:
 
     def __init__(self, capacity: int = 600) -> None:
         self.host: MachineState | None = None
-        self.elsewhere: Sequence[ActiveRunner] = ()
         self.reports: Sequence[Reason] = ()
         self.cpu = Ring(capacity)
         self.memory = Ring(capacity)
@@ -127,6 +126,7 @@ class MachineHistory:
         self.own_memory = Ring(capacity)
         """The parts of the jobs of this database."""
         self.cluster: ClusterState | None = None
+        self.remote: ClusterState | None = None
         self.held_cpus = Ring(capacity)
         self.held_memory = Ring(capacity)
         """Shares of the nodes in allocations that jobs hold."""
@@ -150,15 +150,20 @@ class MachineHistory:
             self._reader = MachineReader()
         host = self._reader.read(store)
         if workflow_id is None:
-            return MachineReading(host, None, ())
+            return MachineReading(host, None)
         cluster = self._read_cluster(store, workflow_id)
         lacking = None
         if requirements:
             lacking = request_lacks(store, workflow_id, requirements, host, cluster)
         runners = runner_liveness.runners(store, workflow_id=workflow_id)
-        elsewhere = [one for one in runners if one.location != self._reader.location]
         dead, reports = _not_alive(store, workflow_id) if runners else (frozenset[int](), ())
-        return MachineReading(host, lacking, elsewhere, dead, reports, cluster)
+        remote = None
+        here = self._reader.location
+        if cluster is None and any(one.location != here for one in runners):
+            from torc_tui.operations.cluster_state import read_runners
+
+            remote = read_runners(store, workflow_id)
+        return MachineReading(host, lacking, dead, reports, cluster, remote)
 
     def _read_cluster(self, store: Store, workflow_id: int) -> ClusterState | None:
         """Return the allocations of a workflow; jobs that the last reading counted are kept."""
@@ -170,7 +175,6 @@ class MachineHistory:
     def take(self, news: MachineReading) -> None:
         """Add a reading."""
         host = self.host = news.host
-        self.elsewhere = news.elsewhere
         self.reports = news.reports
         if host.cpu_percent:
             cpus = len(host.cpu_percent)
@@ -180,13 +184,19 @@ class MachineHistory:
         share = 100 / max(host.machine.memory, 1)
         self.memory.append(host.at, share * host.memory_used)
         self.own_memory.append(host.at, share * min(host.own.memory, host.memory_used))
-        self._take_cluster(news.cluster)
+        self._take_cluster(news.cluster, news.remote)
         for gpu in host.machine.gpus:
             ring = self.gpus.setdefault(gpu.uuid, Ring(self._capacity))
             ring.append(host.at, gpu.utilization)
 
-    def _take_cluster(self, cluster: ClusterState | None) -> None:
-        known, self.cluster = self.cluster, cluster
+    @property
+    def nodes(self) -> ClusterState | None:
+        """Return the allocations of the workflow, or its runners if some are elsewhere."""
+        return self.cluster or self.remote
+
+    def _take_cluster(self, cluster: ClusterState | None, remote: ClusterState | None) -> None:
+        known, self.cluster, self.remote = self.nodes, cluster, remote
+        cluster = self.nodes
         if known is not None and (cluster is None or cluster.workflow_id != known.workflow_id):
             self.held_cpus, self.held_memory = Ring(self._capacity), Ring(self._capacity)
         if cluster is not None and cluster.places:
@@ -198,7 +208,7 @@ class MachineHistory:
 
     def runs_here(self, workflow_id: int) -> bool:
         """Return whether this host runs jobs of a workflow, or nothing else does."""
-        if self.cluster is None or self.host is None:
+        if self.nodes is None or self.host is None:
             return True
         return any(one.workflow_id == workflow_id for one in self.host.runners)
 

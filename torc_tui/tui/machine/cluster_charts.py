@@ -25,7 +25,7 @@ def cluster_charts(
     machine: MachineHistory, width: int, height: int, *, braille: bool = False
 ) -> list[Line]:
     """Return charts of the CPUs and memory that jobs hold; nothing where there is no room."""
-    cluster = machine.cluster
+    cluster = machine.nodes
     if cluster is None or not len(machine.held_cpus):
         return []
     least = _LEAST if width >= BESIDE_FROM else NARROW_FROM

@@ -1,4 +1,7 @@
-"""Show the allocations of a workflow, and a line for each node; part of the tab of the machine."""
+"""Show the allocations of a workflow, and a line for each node; part of the tab of the machine.
+
+Without a cluster, there is a line for each machine with a runner.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,7 @@ class ClusterPart(Vertical):
 
     def show(self, machine: MachineHistory, width: int, height: int, *, is_finished: bool) -> int:
         """Show a reading in a pane of that size; return the lines that are taken."""
-        cluster, host = machine.cluster, machine.host
+        cluster, host = machine.nodes, machine.host
         self.display = cluster is not None
         if cluster is None or host is None:
             return 0
@@ -97,7 +100,9 @@ class ClusterPart(Vertical):
         room = height - len(lines) - gap
         if machine.runs_here(cluster.workflow_id):
             room = room * 2 // 3  # the rest is for this machine
-        rows = len(allocations.records) or int(not is_finished)  # or a line that there is none
+        rows = len(allocations.records)
+        if not rows and cluster.is_submitted and not is_finished:
+            rows = 1  # that there is none
         first, second = table_heights(rows, len(nodes.records), room)
         _resize(self.allocations, first)
         _resize(self.nodes, second)
@@ -128,8 +133,9 @@ def heading_lines(
 ) -> Sequence[Line]:
     """Return the sum over the nodes, and what keeps allocations from being requested."""
     words = room_words(cluster) if cluster.places else "no node runs jobs"
-    lines: list[Line] = [[(" Allocations  ", "accent bold"), (words, "muted")]]
-    for text in () if is_finished else trouble(cluster):
+    title = " Allocations  " if cluster.is_submitted else " Runners  "
+    lines: list[Line] = [[(title, "accent bold"), (words, "muted")]]
+    for text in () if is_finished or not cluster.is_submitted else trouble(cluster):
         wrapped = broken([(f"⚠ {sanitize(text)}", "warning")], max(20, width - 3))
         lines += [[(" " if place == 0 else "   ", ""), *line] for place, line in enumerate(wrapped)]
     return lines

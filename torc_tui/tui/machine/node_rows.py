@@ -85,8 +85,10 @@ class NodeRows(ListRows):
         if not any(one.runner.location == host.location for one in cluster.nodes):
             self.records[HOST] = _host_line(host)
 
-        has_gpus = any(line.gpus for line in self.records.values())
-        self.columns = [one for one in COLUMNS if has_gpus or one.key != "gpus"]
+        empty = {"gpus"} if not any(line.gpus for line in self.records.values()) else set()
+        if not cluster.is_submitted:
+            empty.add("slurm")
+        self.columns = [one for one in COLUMNS if one.key not in empty]
 
 
 def _by_name(node: NodeUse) -> tuple[int, str]:

@@ -28,8 +28,8 @@ MOST_RUNNERS = 3
 class ResourcesPane(Pane):
     """The machine and the jobs that hold its resources; a click on a job selects it.
 
-    For a workflow that was submitted to a cluster, its allocations and their nodes come first, and
-    this machine is shown only if something runs on it.
+    For a workflow that was submitted to a cluster, its allocations and their nodes come first, for
+    one with runners on other machines these machines. This one is shown only if it runs jobs.
     """
 
     NAME: ClassVar[str] = "resources"
@@ -79,10 +79,9 @@ class ResourcesPane(Pane):
         self.canvas.set_drawing(TextDrawing(lines, jobs))
 
     def _show_runners(self, machine: MachineHistory, now: float) -> int:
-        """Show the runners of the workflow; return the lines that they take."""
+        """Show the runners of the workflow on this machine; return the lines that they take."""
         assert machine.host is not None
-        here = [one for one in machine.host.runners if one.workflow_id == self.host.workflow_id]
-        runners = [*here, *machine.elsewhere]
+        runners = [one for one in machine.host.runners if one.workflow_id == self.host.workflow_id]
         lines = min(len(runners) + 1, max(2, self.size.height // MOST_RUNNERS))
         self.rows.show(runners, self._held(), now)
         self.table.reload()

@@ -262,17 +262,19 @@ def header_state(model: WorkflowModel, torc: AppPort) -> HeaderState:
         orphaned=bool(view.running and dead) and not view.nodes - dead,
         watches=len(torc.watches),
         absent=_absent(model.reports),
-        **_cluster_words(model),
+        **_cluster_words(model, torc),
     )
 
 
-def _cluster_words(model: WorkflowModel) -> dict[str, str]:
-    """Return what the header says about allocations."""
-    cluster = model.rows.reasons.cluster
-    if cluster is None or model.view.state in FINISHED:
+def _cluster_words(model: WorkflowModel, torc: AppPort) -> dict[str, str]:
+    """Return what the header says about allocations, or about runners on other machines."""
+    cluster, remote = model.rows.reasons.cluster, torc.machine.remote
+    if model.view.state in FINISHED or not (cluster or remote):
         return {}
     from torc_tui.operations.cluster_summary import queue_words, room_words
 
+    if cluster is None:
+        return {"room": room_words(remote)} if remote is not None else {}
     queue = queue_words(cluster)
     if not (cluster.open or queue):
         queue = "no allocation yet" if cluster.is_watched else "no allocation"
