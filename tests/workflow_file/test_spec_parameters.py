@@ -130,6 +130,12 @@ def test_printed_floats_round_trip(value: float) -> None:
     assert "e" not in text.lower()
 
 
+def test_ranges_of_large_numbers_are_exact() -> None:
+    step = 3 * 10**17 - 1
+    assert read(f"0:{3 * step - 1}:{step}") == (0, step, 2 * step)
+    assert read(f"{step}:{step + 3}") == (step, step + 1, step + 2, step + 3)
+
+
 @given(st.integers(-1000, 1000), st.integers(1, 500), st.integers(0, 60), st.integers(0, 4))
 def test_float_ranges_are_exact(start: int, step: int, count: int, digits: int) -> None:
     def decimal(units: int) -> str:

@@ -155,8 +155,8 @@ def _range(parts: Sequence[str], allowance: Allowance) -> tuple[Value, ...]:
     if step == 0:
         hint = f"for one string write a list: ['{written}']"
         raise InvalidValue(f"has the range {quoted(written)} with a step of 0", hint)
-    tolerance = 0 if is_whole else _decimal(_TOLERANCE)
-    count = math.floor((end - start) / step + tolerance) + 1
+    steps = (end - start) // step if number is int else (end - start) / step + _decimal(_TOLERANCE)
+    count = math.floor(steps) + 1
     if count <= 0:
         turned = f"{parts[0]}:{parts[1]}:{-step}"
         raise InvalidValue(f"has the empty range {quoted(written)}", f"did you mean '{turned}'?")
