@@ -8,9 +8,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
+from tests.tui.driving import Workspace
 from tests.waiting import DEADLINE, wait_for
 from torc_tui.errors import NotFound, StoreUnavailable
 from torc_tui.model import Event, Job, Workflow
@@ -18,6 +20,7 @@ from torc_tui.status import JobStatus
 from torc_tui.tui.feed.feed_worker import FeedWorker
 from torc_tui.tui.feed.handovers import Answer, Changes, Found, Gone, Handover, Listed, Loaded, Lost
 from torc_tui.tui.feed.reader import Reader
+from torc_tui.tui.feed.source import SourceOpener
 from torc_tui.views.workflow_view import WorkflowView
 
 
@@ -55,6 +58,8 @@ class ScriptedSource:
         if self.down:
             raise StoreUnavailable("the file is gone")
         return self
+
+    def verify(self) -> None: ...
 
     def load(self, workflow_id: int) -> WorkflowView:
         self.threads.add(threading.current_thread().name)
@@ -177,3 +182,36 @@ def test_newer_question_replaces_an_older_one(source: ScriptedSource) -> None:
     deliver(until(reader.out, lambda seen: len(seen) == 2))
     assert results == ["x", "new"]
     reader.stop()
+
+
+def test_a_database_that_is_moved_away_and_back(tmp_path: Path) -> None:
+    """The threads say so, create no new database in its place, and find it again."""
+    place = Workspace(tmp_path, "name: w\njobs: [{name: a, command: 'true'}]")
+    opener, out = SourceOpener(place.url), deque[Handover]()
+    worker, reader = FeedWorker(opener, out), Reader(opener, out)
+    place.store.close()
+    worker.start()
+    reader.start()
+    try:
+        worker.follow(1)
+        until(out, lambda seen: any(isinstance(one, Loaded) for one in seen))
+        reader.ask("list", lambda source: source.listing())
+        until(out, lambda seen: any(isinstance(one, Answer) for one in seen))
+        for file in tmp_path.glob("torc.db*"):
+            file.rename(tmp_path / f"away-{file.name}")
+        out.clear()
+        failed: list[Exception] = []
+        reader.ask("list", lambda source: source.listing(), failed=failed.append)
+        worker.follow(None)
+        seen = until(out, lambda seen: {Lost, Answer} <= {type(one) for one in seen})
+        deliver([one for one in seen if isinstance(one, Answer)])
+        assert "was moved away" in str(failed[0])
+        assert not any(isinstance(one, Listed) for one in seen)
+        assert not (tmp_path / "torc.db").exists()
+        for file in tmp_path.glob("away-*"):
+            file.rename(tmp_path / file.name.removeprefix("away-"))
+        seen = until(out, lambda seen: {Found, Listed} <= {type(one) for one in seen})
+        assert [one.id for one in next(x for x in seen if isinstance(x, Listed)).workflows] == [1]
+    finally:
+        worker.stop()
+        reader.stop()

@@ -9,6 +9,7 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
+from torc_tui.tui.look.text_layout import cut, fit, sanitize, width_of
 from torc_tui.tui.widgets.table_model import (
     Cell,
     ContentWidths,
@@ -270,3 +271,15 @@ def test_empty_table() -> None:
     assert layout(COLUMNS, 3)[0][1] >= 1
     empty: Sequence[Key] = ListRows(COLUMNS, cell, value).keys("name", True)
     assert list(empty) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\U0001f468\u200d\U0001f469\u200d\U0001f467 x", "\u202eabc", "\u2066a\u2069", "❤\ufe0f"],
+)
+def test_width_of_text_with_invisible_characters(text: str) -> None:
+    """A column is as wide as its cells are once the invisible characters are removed."""
+    shown = sanitize(text)
+    assert width_of(text) == width_of(shown)
+    assert width_of(sanitize(fit(text, 12))) == 12
+    assert width_of(sanitize(cut(text, 5))) <= 5

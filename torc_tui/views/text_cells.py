@@ -1,18 +1,36 @@
 """Fit text into cells of a terminal: measure, cut and pad it.
 
 Input: text without control characters. Output: text of a width in cells; some characters take two.
+Invisible characters take none: they are removed before a text is shown.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+INVISIBLE = (
+    *range(0x200B, 0x2010),
+    0x061C,
+    0xFEFF,
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+    *range(0xFE00, 0xFE10),
+)
+"""Joiners, direction marks and variants, which are never sent to a terminal."""
+_WITHOUT = dict.fromkeys(INVISIBLE)
+
 
 def width_of(text: str) -> int:
     """Return how many cells a text takes in a terminal."""
-    if text.isascii():
-        return len(text)
+    return len(text) if text.isascii() else _width_of(text)
+
+
+@lru_cache(maxsize=4096)
+def _width_of(text: str) -> int:
     from rich.cells import cell_len  # slow to import, and rarely needed
 
-    return cell_len(text)
+    # Three emoji with joiners between them would count as one.
+    return cell_len(text.translate(_WITHOUT))
 
 
 def cut(text: str, width: int) -> str:

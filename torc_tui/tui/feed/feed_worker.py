@@ -112,6 +112,7 @@ class FeedWorker:
         if turn == 0:
             self._turned.wait(WAIT)
             return False
+        source.verify()
         if wanted is None:
             self._serve_list(source, turn, back=back)
         else:
@@ -163,6 +164,7 @@ class FeedWorker:
         try:
             while not self._stop.is_set() and turn == self._turn:
                 events = tail.wait(WAIT)
+                source.verify()
                 if events:
                     yield events
         finally:

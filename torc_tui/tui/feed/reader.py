@@ -114,6 +114,7 @@ class Reader:
         try:
             if self._source is None:
                 self._source = self._open()
+            self._source.verify()
             return partial(question.then, question.read(self._source))
         except (TorcError, OSError) as error:
             if isinstance(error, StoreError) and not isinstance(error, NotFound):

@@ -7,6 +7,7 @@ paint does not wait for it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torc_tui.model import Workflow
@@ -23,6 +24,14 @@ class FeedReader:
         from torc_tui.store.database import Store
 
         self.store = Store.open(url, read_only=read_only)
+
+    def verify(self) -> None:
+        """Raise StoreUnavailable if this is not the database at its place any more.
+
+        A file that was moved away or replaced can still be read: nobody else would see what is
+        written to it.
+        """
+        self.store.verify()
 
     def load(self, workflow_id: int) -> WorkflowView:
         """Return the current state of a workflow; raise NotFound if there is none."""
@@ -50,3 +59,28 @@ class FeedReader:
 
     def close(self) -> None:
         self.store.close()
+
+
+class SourceOpener:
+    """Opens the database for each thread. Only the first time, a missing file is created."""
+
+    def __init__(self, url: str | None, *, read_only: bool = False) -> None:
+        self._url = url
+        self._read_only = read_only
+        self._is_known = False
+
+    def __call__(self) -> FeedReader:
+        """Open the database; raise StoreUnavailable if its file is gone since."""
+        if self._is_known:
+            self._check_file()
+        source = FeedReader(self._url, read_only=self._read_only)
+        self._is_known = True
+        return source
+
+    def _check_file(self) -> None:
+        from torc_tui.errors import StoreUnavailable
+        from torc_tui.store.connect import resolve
+
+        dialect, place = resolve(self._url)
+        if dialect == "sqlite" and not Path(place).exists():
+            raise StoreUnavailable(f"the database {place} was moved away", hint="put it back")

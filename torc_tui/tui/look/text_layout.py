@@ -15,6 +15,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from torc_tui.views.text_cells import INVISIBLE
 from torc_tui.views.text_cells import cut as cut
 from torc_tui.views.text_cells import fit as fit
 from torc_tui.views.text_cells import shorten as shorten
@@ -29,21 +30,7 @@ Line = Sequence[Span]
 # Control characters would move the cursor; direction marks would reorder the rest of the line;
 # the width of zero-width joiners depends on the terminal.
 _REPLACED = dict.fromkeys((*range(32), *range(127, 160)), "�") | {0x09: " ", 0x0A: "⏎", 0x0D: "↵"}
-_REPLACED |= dict.fromkeys(
-    (
-        0x200B,
-        0x200C,
-        0x200D,
-        0x200E,
-        0x200F,
-        0x061C,
-        0xFEFF,
-        *range(0x202A, 0x202F),
-        *range(0x2066, 0x206A),
-    ),
-    "",
-)
-_REPLACED |= dict.fromkeys(range(0xFE00, 0xFE10), "")
+_REPLACED |= dict.fromkeys(INVISIBLE, "")
 # Bytes of file names that are no UTF-8 arrive as these; a terminal cannot be sent them.
 _REPLACED |= dict.fromkeys(range(0xD800, 0xE000), "�")
 

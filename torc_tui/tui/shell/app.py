@@ -28,7 +28,7 @@ from torc_tui.tui.feed.feed_worker import FeedWorker
 from torc_tui.tui.feed.handovers import Handover
 from torc_tui.tui.feed.machine import MachineHistory, MachineReading, Meter
 from torc_tui.tui.feed.reader import Reader
-from torc_tui.tui.feed.source import FeedReader
+from torc_tui.tui.feed.source import FeedReader, SourceOpener
 from torc_tui.tui.feed.watches import Watch, Watches
 from torc_tui.tui.frame import keymap as keymaps
 from torc_tui.tui.frame.action_runner import ActionRunner
@@ -116,7 +116,7 @@ class TorcApp(App[int]):
         """The message for the terminal after the app is closed."""
         self.watches = Watches()
         self.inbox: deque[Handover] = deque()
-        open_source = source or (lambda: FeedReader(store_url, read_only=read_only))
+        open_source = source or SourceOpener(store_url, read_only=read_only)
         self.feed = FeedWorker(open_source, self.inbox, lambda: self.call_later(self._tick))
         self.reader = Reader(open_source, self.inbox)
         self.planner = Reader(open_source, self.inbox)
