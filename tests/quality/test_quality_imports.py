@@ -96,6 +96,17 @@ def test_no_garbage_is_collected_while_modules_are_loaded(folder: Path) -> None:
     assert call(folder, "status 1", code).stdout.split()[-1] == at_start
 
 
+def test_few_regular_expressions_are_compiled_for_a_run(folder: Path) -> None:
+    count = (
+        "import re._compiler as compiler\n"
+        "made, compiled = [], compiler.compile\n"
+        "compiler.compile = lambda *given: made.append(given) or compiled(*given)\n"
+    )
+    code = f"{count}{CODE}".replace("print(", "print('expressions:', len(made))\nprint(")
+    done = call(folder, "run w.yaml", code)
+    assert int(done.stdout.split()[-1]) <= 30, done.stdout
+
+
 def test_imports_of_spawn(tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text(CODE)
     inside = shlex.join([sys.executable, "code.py", "spawn", "-"])

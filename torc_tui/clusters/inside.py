@@ -8,10 +8,10 @@ set. The shell of ``salloc`` on a login node has SLURM_JOB_ID alone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from torc_tui.lazy_regex import regex
 from torc_tui.resources.detect import granted_cpus, granted_memory, number_in
 from torc_tui.resources.visible import granted_gpus
 
@@ -61,7 +61,7 @@ class ClusterAllocation(NamedTuple):
         return name if same else f"{name}:{self.node_name}"
 
 
-_OF_STEP = re.compile(
+_OF_STEP = regex(
     r"SLURM_(STEP(?!_GPUS)|NTASKS|NPROCS|PROCID|LOCALID|GTIDS|TASK_PID|NODEID|CPU_BIND|MEM_BIND|LAUNCH"
     r"|SRUN_COMM|DISTRIBUTION|PRIO_PROCESS|UMASK|MPI_TYPE|PMIX?|KILL_BAD_EXIT|WAIT|EXACT).*"
     r"|SLURM_CPUS_PER_TASK|SRUN_CPUS_PER_TASK|SRUN_DEBUG|PMI_.*|PMIX_.*"

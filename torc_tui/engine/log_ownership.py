@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from pathlib import Path
 from typing import NamedTuple
 
+from torc_tui.lazy_regex import regex
 from torc_tui.store.database import Store
 from torc_tui.store.log_files import is_output_dir
 
 MARKER = ".torc-database"
 SEPARATOR = "//"
 """Between directory and id; a normalized absolute path does not contain it."""
-_LOG = re.compile(r"job_wf\d+_j\d+_r\d+_a\d+.*")
+_LOG = regex(r"job_wf\d+_j\d+_r\d+_a\d+.*")
 _FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _TRIES, _PAUSE = 20, 0.01
 """Attempts, and seconds between them, to read a marker that another runner is just writing."""

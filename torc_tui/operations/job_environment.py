@@ -34,6 +34,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from torc_tui import settings
 from torc_tui.errors import UsageError
+from torc_tui.lazy_regex import regex
 from torc_tui.model import Allocation, Gpu
 from torc_tui.redaction import password_of
 from torc_tui.resources.binding import environment as gpu_environment
@@ -202,7 +203,7 @@ def _password_file(url: str, password: str) -> str:
 
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
-_REFERENCE = re.compile(rf"\$(?P<literal>\$?)(?:(?P<plain>{_NAME})|{{(?P<braced>{_NAME})}})")
+_REFERENCE = regex(rf"\$(?P<literal>\$?)(?:(?P<plain>{_NAME})|{{(?P<braced>{_NAME})}})")
 
 
 def user_environment() -> dict[str, str]:

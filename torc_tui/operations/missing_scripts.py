@@ -11,13 +11,12 @@ import os
 import re
 from pathlib import Path
 
+from torc_tui.lazy_regex import regex
 from torc_tui.model import JobSpec, Plan
 
 _PROGRAMS = r"(?:python3?|bash|sh|Rscript|julia|perl|ruby|node)[ \t]+(?:-[A-Za-z]+[ \t]+)?"
-_CALL = re.compile(
-    rf"^[ \t]*(?:{_PROGRAMS}(\w[\w./-]*\.\w+)|(\./[\w./-]+))(?=[ \t;]|$)", re.MULTILINE
-)
-_PREPARES = re.compile(
+_CALL = regex(rf"^[ \t]*(?:{_PROGRAMS}(\w[\w./-]*\.\w+)|(\./[\w./-]+))(?=[ \t;]|$)", re.MULTILINE)
+_PREPARES = regex(
     r"\b(?:cd|pushd|git|curl|wget|tar|unzip|rsync|scp|cp|mv|ln|tee|install|make|cmake|cc|gcc)\b"
 )
 """Commands that may create a script or change the directory."""

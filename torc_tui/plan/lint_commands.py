@@ -17,6 +17,7 @@ import shlex
 from collections.abc import Iterator
 from itertools import pairwise
 
+from torc_tui.lazy_regex import regex
 from torc_tui.model import JobSpec, Plan
 from torc_tui.plan.dependencies import canonical_path
 from torc_tui.plan.edge_reasons import edge_arrays
@@ -25,10 +26,10 @@ from torc_tui.plan.topology import find_unordered
 from torc_tui.quoting import quoted
 from torc_tui.shell_text import HIDDEN, plain_text
 
-_REDIRECTION = re.compile(rf"(?<![>&\d-])1?>[ \t]*([\w./-]+)(?![\w./${{*?~\\{HIDDEN}-])")
-_CHANGES_DIRECTORY = re.compile(r"(?:^|[\s;&|(])(?:cd|pushd)\s")
-_INDENTED_OPTION = re.compile(r"\n[ \t]+--?[A-Za-z]")
-_OPTION_LINE = re.compile(r"(?<!\\)\n[ \t]+(--?[A-Za-z][\w-]*)(?![\w-]*[)|])")
+_REDIRECTION = regex(rf"(?<![>&\d-])1?>[ \t]*([\w./-]+)(?![\w./${{*?~\\{HIDDEN}-])")
+_CHANGES_DIRECTORY = regex(r"(?:^|[\s;&|(])(?:cd|pushd)\s")
+_INDENTED_OPTION = regex(r"\n[ \t]+--?[A-Za-z]")
+_OPTION_LINE = regex(r"(?<!\\)\n[ \t]+(--?[A-Za-z][\w-]*)(?![\w-]*[)|])")
 _COMPARED_FILES = 10_000
 """Largest number of files whose writers are compared."""
 
@@ -127,20 +128,20 @@ def option_lines(plan: Plan, warnings: PlanProblems) -> None:
 _CHECKED_COMMANDS = 2_000
 """Largest number of commands that are parsed: parsing takes longer than reading the file."""
 _POSIX_SHELLS = frozenset({"bash", "sh", "dash", "zsh", "ksh"})
-_MAY_HIDE = re.compile(r"[\n;|]")
-_COMPOUND = re.compile(
+_MAY_HIDE = regex(r"[\n;|]")
+_COMPOUND = regex(
     r"(?:^|[\s;&|(])(?:if|for|while|until|case|select|function|\{|\()(?:\s|$)|\(\)|\("
 )
-_SEQUENCE = re.compile(r"(?<!\\)[\n;]+")
-_PIPE = re.compile(r"(?<!\|)\|&?(?!\|)")
-_ERREXIT = re.compile(r"(?:^|[\s;])set\s[^\n;]*(?:-\w*e\w*\b|errexit)")
-_ASSIGNMENT = re.compile(rf"\w+(?:\+?=\S*|{HIDDEN}[{HIDDEN}\n]*)\s*")
-_HARDLY_FAIL = re.compile(
+_SEQUENCE = regex(r"(?<!\\)[\n;]+")
+_PIPE = regex(r"(?<!\|)\|&?(?!\|)")
+_ERREXIT = regex(r"(?:^|[\s;])set\s[^\n;]*(?:-\w*e\w*\b|errexit)")
+_ASSIGNMENT = regex(rf"\w+(?:\+?=\S*|{HIDDEN}[{HIDDEN}\n]*)\s*")
+_HARDLY_FAIL = regex(
     r"echo|printf|export|unset|set|shopt|declare|local|readonly|alias|trap|umask|ulimit|sleep|true"
     r"|:|date|hostname|pwd|mkdir|exit|return|wait|module|cd|source|\.|conda|env|id|nproc"
     r"|torc|torc-client|test|\["
 )
-_TEXT_TOOL = re.compile(
+_TEXT_TOOL = regex(
     r"cat|[ez]?grep|sed|awk|sort|uniq|head|tail|cut|tr|wc|find|ls|seq|yes|jq|xargs|paste|tee|which"
     r"|ps|df|du|zcat|bc"
 )

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from torc_tui.lazy_regex import regex
 from torc_tui.model import AttemptKey
 from torc_tui.redaction import redact
 
-_TAG = re.compile(r"torc-[0-9a-f]{8}(-[0-9]+){4}\.slice")
+_TAG = regex(r"torc-[0-9a-f]{8}(-[0-9]+){4}\.slice")
 
 
 def attempt_tag(database: str, key: AttemptKey) -> str:

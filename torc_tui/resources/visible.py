@@ -12,11 +12,12 @@ the Slurm step or job are used (SLURM_STEP_GPUS, SLURM_JOB_GPUS), which Slurm nu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-_DIGITS = re.compile(r"\+?([0-9]{1,9})")
+from torc_tui.lazy_regex import regex
+
+_DIGITS = regex(r"\+?([0-9]{1,9})")
 
 
 class Instance(NamedTuple):
