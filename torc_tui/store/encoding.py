@@ -21,11 +21,7 @@ def dumps(value: Any) -> str:
     """
     global _encode
     if _encode is None:
-        import json
-
-        _encode = json.JSONEncoder(
-            ensure_ascii=False, separators=(",", ":"), allow_nan=False
-        ).encode
+        _encode = _encoder()
     try:
         text: str = _encode(value)
     except ValueError:
@@ -44,6 +40,22 @@ def dumps(value: Any) -> str:
 
         return json.dumps(value, separators=(",", ":"))
     return text
+
+
+def _encoder() -> Any:
+    """Return a function from a value to its text.
+
+    `json.JSONEncoder` makes an encoder in C for each value, which takes longer than most values.
+    """
+    from json import JSONEncoder, encoder
+
+    plain = JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    make = getattr(encoder, "c_make_encoder", None)
+    if make is None:  # another Python than CPython
+        return plain.encode
+    quoted = encoder.encode_basestring
+    parts = make(None, plain.default, quoted, None, ":", ",", False, False, False)
+    return lambda value: "".join(parts(value, 0))
 
 
 def loads(text: str | None) -> Any:
