@@ -273,6 +273,26 @@ def test_submitting_again_resumes_paused_groups(site: Site) -> None:
     assert site.cluster.requests[result.native_id or ""].account == "y"
 
 
+def test_allocation_without_a_runner_serves_no_jobs(site: Site) -> None:
+    """Its node hangs, or is down and the cluster has not noticed: another one is requested."""
+    site.step()
+    site.cluster.start("1", at=site.now)
+    assert site.step(30).requested == []
+    assert site.step(60).requested == []
+    [result] = site.step(60).requested
+    assert result.wanted.jobs == {1: 4}
+    site.cluster.start("2", at=site.now)
+    site.step()
+    for _ in range(6):
+        with site.store.write() as conn:
+            execute(conn, "DELETE FROM compute_node")
+            machine = Machine(hostname="n2", num_cpus=2, memory=1 << 32)
+            compute_nodes.register(
+                conn, site.workflow_id, 1, NODE, machine, {"allocation_id": 2}, site.now
+            )
+        assert site.step(30).requested == []
+
+
 def test_surplus_is_canceled(site: Site) -> None:
     site.step()
     site.finish("work_1", "work_2", "work_3", "work_4", status=JobStatus.DISABLED)

@@ -26,13 +26,16 @@ from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.resources.allocation_states import AllocationOutcome, AllocationState
 from torc_tui.resources.demand import plan_demand
 from torc_tui.resources.demand_records import DemandInput, DemandPlan, JobDemand, OpenAllocation
-from torc_tui.store import allocations, sql, workflows
+from torc_tui.store import allocations, compute_nodes, sql, workflows
 from torc_tui.store.allocations import AllocationRow
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 
 PAUSE_SECONDS = (10.0, 30.0, 120.0, 600.0)
 """Least time between two requests of a group, by how many of its last allocations were futile."""
+NO_RUNNER_SECONDS = 120.0
+"""Time without a live runner after which a running allocation is expected to run no more jobs: its
+node may hang, or be down before the cluster notices."""
 FUTILE_ALLOCATIONS = 2
 """After so many allocations in a row without a started job, or refusals, a group is paused."""
 
@@ -75,11 +78,12 @@ def read_demand(
         groups = stored.get("groups", {})
         jobs = _jobs(conn, workflow_id, schedulers)
         held = conn.rows(sql.HELD_IN_ALLOCATIONS, workflow_id=workflow_id)
+        heartbeats = _last_heartbeats(conn, workflow_id)
     of_run = [row for row in rows if row.run_id == workflow.run_id]
     given = DemandInput(
         jobs=jobs,
         partitions=partitions,
-        open=_open(rows, {one.allocation_id: one.number for one in held}, at),
+        open=_open(rows, {one.allocation_id: one.number for one in held}, heartbeats, at),
         rules={name: one.rules for name, one in schedulers.items() if name is not None},
         defaults=schedulers[None].rules,
         limits=options.limits._replace(one_node=is_limited(database or store)),
@@ -130,10 +134,28 @@ def _jobs(
     ]
 
 
+def _last_heartbeats(conn: Connection, workflow_id: int) -> Mapping[int, float]:
+    """Return the last heartbeat of an active runner in each allocation, by this machine's clock."""
+    runners = conn.rows(sql.RUNNERS_IN_ALLOCATIONS, workflow_id=workflow_id)
+    offset = compute_nodes.clock_offset(conn) if runners else 0.0
+    found: dict[int, float] = {}
+    for one in runners:
+        if one.allocation_id is not None:
+            known = found.get(one.allocation_id, 0.0)
+            found[one.allocation_id] = max(known, one.heartbeat_at - offset)
+    return found
+
+
 def _open(
-    rows: Sequence[AllocationRow], held: Mapping[int, int], at: float
+    rows: Sequence[AllocationRow],
+    held: Mapping[int, int],
+    heartbeats: Mapping[int, float],
+    at: float,
 ) -> list[OpenAllocation]:
-    """Return the allocations that run jobs, or will; not those missing in the queue."""
+    """Return the allocations that run jobs, or will; not those missing in the queue.
+
+    One without a live runner still counts for the limits, and has no time left for jobs.
+    """
     found = []
     for row in rows:
         settings = allocations.settings_of(row)
@@ -144,6 +166,9 @@ def _open(
         left = row.walltime or 0.0
         if is_running and row.ends_at is not None:
             left = row.ends_at - at
+        if is_running and row.started_at is not None:
+            alive_at = max(row.started_at, heartbeats.get(row.id, 0.0))
+            left = left if at - alive_at < NO_RUNNER_SECONDS else 0.0
         found.append(
             OpenAllocation(
                 id=row.id,
