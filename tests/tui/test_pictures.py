@@ -32,6 +32,7 @@ from torc_tui.tui.files.file_kind import kind_of
 from torc_tui.tui.files.read_file import DiskState, FileContent
 from torc_tui.tui.jobs import plan_reader
 from torc_tui.tui.jobs.plan_reader import Forecast
+from torc_tui.tui.rerun.failure_rows import FailureRows
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.views.failure_groups import FailureGroup, Member
@@ -245,6 +246,18 @@ def failures() -> list[FailureGroup]:
     timeout = Signature("timeout", 152, "timeout")
     groups[1].jobs.append(Member(5, "[bold]check", "[bold]check", 1, NOW - 60, timeout))
     return groups
+
+
+def test_the_only_reason_is_open_if_its_jobs_have_room() -> None:
+    rows, (first, *_) = FailureRows(), failures()
+    rows.set(failures())
+    assert not rows.open_only(100.0)
+    rows.set([first])
+    needed = 1 + len(first.jobs) + len(first.canceled)
+    assert not rows.open_only(needed - 1) and rows.open_only(needed)
+    assert len(rows.keys(None, False)) == needed
+    rows.toggle(first.number)
+    assert not rows.open_only(100.0)
 
 
 def forecast() -> Forecast:

@@ -43,6 +43,8 @@ class FailureRows:
         self.jobs: Mapping[int, Job] = {}
         """The jobs of the workflow, for the rows of canceled jobs."""
         self.opened: set[int] = set()
+        self.is_chosen = False
+        """Whether the user has chosen which groups are open."""
         self._members: dict[int, dict[int, Member]] = {}
 
     def set(self, groups: Sequence[FailureGroup]) -> None:
@@ -50,8 +52,17 @@ class FailureRows:
         self.groups = {group.number: group for group in groups}
         self._members.clear()
 
+    def open_only(self, room: float) -> bool:
+        """Open the only group if its jobs have room, unless the user folds it; return if so."""
+        rows = sum(1 + len(one.jobs) + len(one.canceled) for one in self.groups.values())
+        if self.is_chosen or len(self.groups) != 1 or rows > room or self.opened & set(self.groups):
+            return False
+        self.opened |= set(self.groups)
+        return True
+
     def toggle(self, number: int) -> None:
         """List the jobs of a group, or hide them."""
+        self.is_chosen = True
         self.opened ^= {number}
 
     def group(self, key: Key) -> FailureGroup | None:

@@ -19,7 +19,7 @@ from torc_tui.tui.logs.log_view import LogView
 from torc_tui.tui.logs.merged_log import Stream
 from torc_tui.tui.look.text_layout import Line, Span, broken, fit_line
 from torc_tui.tui.rerun.failure_rows import FailureRows, RowKey
-from torc_tui.tui.rerun.list_part import ListPart
+from torc_tui.tui.rerun.list_part import ABOVE, HEADINGS, ListPart
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.overlay import Words
 from torc_tui.tui.widgets.sides import Side
@@ -109,6 +109,7 @@ class FailuresPart(ListPart):
         self.rows.jobs = {} if view is None else view.jobs
         self.is_read = True
         self.rows.set(groups)
+        self.rows.open_only(self._room)
         if not groups:
             self.empty.show("No job of this run has failed.")
         self.show_rows()
@@ -123,7 +124,16 @@ class FailuresPart(ListPart):
         else:
             self._fold()
 
+    @property
+    def _room(self) -> float:
+        """Return how many rows the list may have on the screen."""
+        share = 1.0 if self.split.shape == "side" else ABOVE
+        return self.size.height * share - HEADINGS
+
     def on_resize(self) -> None:
+        if self.rows.open_only(self._room):
+            self.table.reload()
+            self.split.fit(len(self.table.order))
         self._show_head()
 
     def show_selected(self) -> None:
