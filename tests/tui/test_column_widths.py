@@ -25,6 +25,12 @@ def test_the_icon_stays_where_why_needs_the_room() -> None:
     assert shown(widths, 80)["status"] == len("completed")
 
 
+def test_why_is_not_cut_while_there_is_room() -> None:
+    why = "needs 1 CPU, 0 free, jobs of other databases hold 2 CPUs and 2 MiB"
+    widths = seen(why=why, status="ready", time="0:43")
+    assert shown(widths, 100)["why"] >= len(why) and "status" not in shown(widths, 90)
+
+
 def test_columns_are_as_wide_as_their_cells() -> None:
     widths = seen(status="failed", time="12:07")
     assert shown(widths, 80)["status"] == len("failed")

@@ -11,7 +11,7 @@ from torc_tui.tui.jobs.job_columns import COLUMNS
 from torc_tui.tui.look.text_layout import line_width, width_of
 from torc_tui.tui.widgets.table_model import Cell, TableColumn
 
-WIDEST = {"status": 14, "why": 60, "time": 9}
+WIDEST = {"status": 14, "why": 90, "time": 9}
 """Columns with the width of their cells, and their maximum widths."""
 OPTIONAL = {"memory": 6, "gpus": 5, "attempt": 7, "priority": 5}
 """Columns that are omitted while they are empty, and their maximum widths."""
