@@ -11,6 +11,7 @@ from torc_tui.operations import workflows as workflow_acts
 from torc_tui.tui.widgets.empty_state import empty_lines
 from torc_tui.tui.workflows import workflow_preview
 from torc_tui.tui.workflows.new_workflow import NewWorkflow
+from torc_tui.tui.workflows.welcome import SENTENCE, Centered
 from torc_tui.tui.workflows.workflow_files import examples, find
 
 PIPELINE = """
@@ -67,6 +68,13 @@ async def test_welcome(tmp_path: Path, here: Path, size: tuple[int, int]) -> Non
         await until(pilot, sees(pilot, "pipeline"), "the list")
         assert "N another file" not in screen_text(pilot)
     place.store.close()
+
+
+def test_a_long_line_in_the_middle_is_broken() -> None:
+    centered = Centered([[(SENTENCE, "text")], [("⏎", "key"), (" opens", "muted")]])
+    shown = ["".join(part for part, _ in line) for line in centered.lines(38, 4)]
+    assert " ".join(" ".join(shown[:-1]).split()) == SENTENCE and len(shown) == 3
+    assert shown[-1].strip() == "⏎ opens" and max(map(len, shown)) <= 38
 
 
 async def test_a_workflow_ends_the_welcome(tmp_path: Path, here: Path) -> None:

@@ -43,7 +43,7 @@ from torc_tui.wording.gpu_sentences import gpu_process, hidden_memory
 LOWEST = 4
 """Minimum lines of the charts of CPUs and memory, which grow with the pane."""
 LEAST_WIDTH = 44
-"""Minimum width with charts."""
+"""Minimum width with charts, and with the numbers of workflows."""
 STYLES = ("info", "success", "accent", "json-literal", "json-number", "pending")
 """Styles that distinguish neighboring jobs, together with letters."""
 _ABOUT_ONE = frozenset({Kind.GPU_SILENT, Kind.GPU_BACK})
@@ -301,10 +301,13 @@ class MachineSheet:
             self.add((" no job uses this machine", "faint"))
             return
         index = {gpu.uuid: gpu.index for gpu in self.host.machine.gpus}
-        workflows = len({one.workflow_id for one in holdings}) > 1
-        gpus = max(len("GPUs"), *(len(device_words(one, index)) for one in holdings))
-        name = max(12, self.width - 28 - gpus - (5 if workflows else 0))
-        head = f"   {'job':<{name}} {'CPUs':>4} {'memory':>9}  {'GPUs':<{gpus}} {'time':>6} "
+        several = len({one.workflow_id for one in holdings}) > 1
+        workflows = several and self.width >= LEAST_WIDTH
+        devices = [device_words(one, index) for one in holdings]
+        gpus = max(len("GPUs"), *map(len, devices)) if any(devices) else 0
+        name = max(8, self.width - 28 - gpus - (5 if workflows else 0))
+        title = fit("GPUs", gpus)
+        head = f"   {'job':<{name}} {'CPUs':>4} {'memory':>9}  {title} {'time':>6} "
         self.add((head + ("  wf" if workflows else ""), "head"))
         for one in holdings:
             if one.workflow_id == self.workflow_id:

@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
-from torc_tui.tui.look.text_layout import Line, width_of
+from torc_tui.tui.look.text_layout import Line, broken, line_width
 from torc_tui.tui.widgets.painted import Painted
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
@@ -40,12 +40,17 @@ class Centered(Painted):
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         return [
-            [(" " * max(0, (width - sum(width_of(text) for text, _ in line)) // 2), ""), *line]
-            for line in self.text
+            [(" " * max(0, (width - line_width(line)) // 2), ""), *line]
+            for line in self._broken(width)
         ]
 
+    def _broken(self, width: int) -> list[Line]:
+        """Return the lines, those that are too long in several."""
+        parts = (broken(line, width) if line_width(line) > width else [line] for line in self.text)
+        return [line for part in parts for line in part]
+
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
-        return len(self.text)
+        return len(self._broken(width))
 
 
 class Welcome(Vertical):
