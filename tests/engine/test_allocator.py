@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.raw_sql import execute
 from tests.waiting import wait_for
 from torc_tui.clusters.base import ClusterRefused, ClusterSilent
 from torc_tui.clusters.fake import FakeCluster
+from torc_tui.engine import allocator as allocator_module
 from torc_tui.engine.allocator import AWAY_SECONDS, SOON_SECONDS, Allocator, AllocatorStep
 from torc_tui.engine.standby_allocator import StandbyAllocator
 from torc_tui.errors import Refused, StoreUnavailable, UsageError
@@ -589,6 +591,31 @@ def test_watcher_leaves_soon_after_a_cancellation(site: Site) -> None:
     assert waits.reported[-1][0] <= 5.0
     ids = [one for _, step in waits.reported for one in step.canceled]
     assert ids == [1], "it is canceled once"
+
+
+def test_looks_between_steps_take_little_time(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 100,000 jobs a look at the demand takes 60 ms: here it takes a second by the clock."""
+    looks: list[int] = []
+    real = allocator_module.read_demand
+
+    def read(*given: Any) -> Any:
+        looks.append(1)
+        return real(*given)
+
+    monkeypatch.setattr(allocator_module, "read_demand", read)
+    monkeypatch.setattr(workflows, "get_workflow", lambda *_: pytest.fail("jobs are counted"))
+    seconds = count()
+    allocator = Allocator(
+        site.store, site.cluster, site.workflow_id, monotonic=lambda: float(next(seconds))
+    )
+    done = AllocatorStep()
+    assert [allocator._is_due(done) for _ in range(150)] == [True] + [False] * 149
+    assert len(looks) == 1
+    assert not allocator._is_over()
+    site.finish("work_1", "work_2", "work_3", "work_4")
+    assert not allocator._is_over()
+    site.finish("train")
+    assert allocator._is_over()
 
 
 def test_watcher_waits_for_the_database(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

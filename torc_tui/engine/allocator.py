@@ -32,7 +32,7 @@ from torc_tui.resources.demand_records import UnservedJobs, WantedAllocation
 from torc_tui.status import is_complete
 from torc_tui.store import allocations, sql, workflows
 from torc_tui.store.database import Store
-from torc_tui.store.event_log import append
+from torc_tui.store.event_log import append, no_workflow
 
 LOOK_SECONDS = 30.0
 """Time between two looks at the queue."""
@@ -47,6 +47,8 @@ _LOOK_FOR_END_SECONDS = 0.5
 _CANCELED_SECONDS = (0.2, 2.0)
 """Shortest and longest time between two looks at the allocations of a canceled workflow, most of
 which end at once."""
+_DUE_SHARE = 0.005
+"""Part of the time that the looks at the demand between two steps may take."""
 AWAY_SECONDS = 1200.0
 """How long the database may be unavailable, as for a runner."""
 _AWAY_PAUSE_SECONDS = 2.0
@@ -98,6 +100,7 @@ class Allocator:
         self._lease = AllocatorLease(store, workflow_id, monotonic)
         self._presence = WatcherPresence(store)
         self._silences = 0
+        self._next_due_look = 0.0
         self._away_since: float | None = None
         self._canceled: set[int] = set()
         self._canceled_pause = _CANCELED_SECONDS[0]
@@ -170,13 +173,22 @@ class Allocator:
 
     def _is_over(self) -> bool:
         """Return whether the workflow needs no more allocations."""
-        workflow = workflows.get_workflow(self._store, self._workflow_id)
-        return workflow.is_canceled or workflow.is_archived or is_complete(workflow.counts)
+        with self._store.read() as conn:
+            needs = conn.value(sql.NEEDS_RUNNERS, workflow_id=self._workflow_id)
+        if needs is None:
+            raise no_workflow(self._workflow_id)
+        return not needs
 
     def _is_due(self, done: AllocatorStep) -> bool:
         """Return whether the database gives a reason to take the next step earlier."""
-        if done.holder is not None or done.silent is not None:
+        began = self._monotonic()
+        if done.holder is not None or done.silent is not None or began < self._next_due_look:
             return False
+        is_due = self._demands()
+        self._next_due_look = began + (self._monotonic() - began) / _DUE_SHARE
+        return is_due
+
+    def _demands(self) -> bool:
         demand = read_demand(self._store, self._cluster, self._workflow_id, self._clock())
         workflow = demand.workflow
         if workflow.is_canceled or is_complete(workflow.counts):

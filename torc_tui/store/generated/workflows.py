@@ -68,6 +68,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "name": "workflow.name", "user": "workflow.\"user\"", "description":
         "workflow.description", "project": "workflow.project", "metadata": "workflow.metadata",
         "timestamp": "workflow.created_at", "created_at": "workflow.created_at"})),
+    "NEEDS_RUNNERS": ("SELECT NOT workflow.is_canceled AND NOT workflow.is_archived AND (EXISTS "
+        "(SELECT job.id FROM job WHERE job.workflow_id = ?1 AND job.status IN (0, 1, 2, 3, 4, "
+        "10))) AS needs FROM workflow WHERE workflow.id = ?1", "workflow_id", "needs:boolean"),
     "REMAINING_JOBS": ("SELECT job.requirement_id, job.status, job.held, job.labels, count(*) "
         "AS number FROM job WHERE job.workflow_id = ?1 AND job.status IN (0, 1, 2, 10) GROUP BY "
         "job.requirement_id, job.status, job.held, job.labels", "workflow_id", "requirement_id "

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Text, cast, delete, func, literal_column, or_, select, update
+from sqlalchemy import Text, and_, cast, delete, func, literal_column, or_, select, update
 
 from torc_tui.model import FAILURE_EVENTS
-from torc_tui.status import CANCELABLE, HELD, NOT_STARTED, TROUBLED, UNSUCCESSFUL, JobStatus
+from torc_tui.status import (
+    CANCELABLE,
+    HELD,
+    NOT_STARTED,
+    TROUBLED,
+    UNSETTLED,
+    UNSUCCESSFUL,
+    JobStatus,
+)
 from torc_tui.store.schema import (
     CHANNEL,
     action,
@@ -164,6 +172,14 @@ REMAINING_JOBS = (
     .where(_own, among(job.c.status, CANCELABLE))
     .group_by(*_request)
 )
+NEEDS_RUNNERS = select(
+    and_(
+        ~workflow.c.is_canceled,
+        ~workflow.c.is_archived,
+        select(job.c.id).where(of_workflow(job), among(job.c.status, UNSETTLED)).exists(),
+    ).label("needs")
+).where(of_workflow(workflow))
+"""Whether jobs of a workflow are left to run; the jobs are not counted."""
 UNFINISHED_JOBS = (
     select(*_request, func.count().label("number"))
     .where(_own, among(job.c.status, CANCELABLE | HELD))
