@@ -445,6 +445,16 @@ def test_every_place_is_a_cell(view: tuple[int, int]) -> None:
     assert drawing.hit(width, 0) is None and drawing.hit(0, height) is None
 
 
+def test_a_small_map_fills_a_large_pane() -> None:
+    drawing = HeatDrawing(map_of(4, 4), (92, 50), COLORS)
+    width, height = drawing.size
+    assert width > 80 and height > 32
+    lines = text_of(drawing, 0, 0, 92, 50)
+    frame = [line[drawing.geometry.titles :][: drawing.geometry.width] for line in lines[1:10]]
+    assert frame[0] == f"┏{'━' * 18}┓" and frame[-1] == f"┗{'━' * 18}┛"
+    assert all(line[0] == line[-1] == "┃" for line in frame[1:-1]) and frame[4].strip("┃ ")
+
+
 def test_titles_stay_while_the_map_scrolls() -> None:
     drawing = HeatDrawing(map_of(40, 60), (30, 10), COLORS)
     assert drawing.geometry.width == heat_drawing.LEAST and drawing.geometry.height == 1

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from torc_tui.lifecycle.rerun_plan import JobVerdict, RerunDecision
 from torc_tui.tui.look.status_icons import Sign
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
-from torc_tui.wording import duration, sentence
+from torc_tui.wording import elapsed_in_column, sentence
 
 LONGEST = 30
 """Cells of a name that have room of their own."""
@@ -55,7 +55,7 @@ class PlanRows(ListRows):
         if column == "why":
             return (_why(verdict), "muted")
         took = self.seconds.get(verdict.id)
-        return ("" if took is None else duration(took), "faint")
+        return ("" if took is None else elapsed_in_column(took), "faint")
 
 
 def _columns(width: int) -> Sequence[TableColumn]:

@@ -19,8 +19,10 @@ from torc_tui.wording import elapsed, size
 COLORS, BARS, LETTERS = "colors", "bars", "letters"
 """How the scale is shown: as background, or as a character before the value."""
 SIGNS = {BARS: "▁▂▃▄▅▆▇█", LETTERS: "abcdefgh"}
-LEAST, WIDEST, TALLEST = 2, 12, 3
+LEAST, WIDEST, TALLEST = 2, 20, 9
 """Cells of a map cell: at least, and at most if there is room."""
+FRAMED_FROM = 3
+"""Lines of a map cell in which the cursor is a frame."""
 WIDEST_TITLE = 16
 MOST_DIGITS, BARE = 3, -2
 """Digits of a value in a cell; at least two of them, without the zero before the point."""
@@ -147,7 +149,7 @@ class HeatDrawing:
     def _cell(self, row: int, column: int, part: int) -> list[Span]:
         """Return a line of a cell: ``part`` 0 has its value, the others are above and below."""
         cell, width = self.heat.cells.get((row, column)), self.geometry.width
-        is_framed = self.cursor == (row, column) and self.geometry.height == TALLEST
+        is_framed = self.cursor == (row, column) and self.geometry.height >= FRAMED_FROM
         is_filled = cell is not None and cell.value is not None and self.mode == COLORS
         room = width if is_filled else width - 1
         style, text = ("rule", NO_JOB * room) if cell is None else self._value(cell)
@@ -155,13 +157,22 @@ class HeatDrawing:
             text = NO_JOB * room if cell is None else ""
         elif cell is not None and self.marks and not self.marks.isdisjoint(cell.jobs):
             text = f"•{text}" if len(text) < room else f"•{text[1:]}"
-        if is_framed and part:
-            text = f"{'┏' if part < 0 else '┗'}{'━' * (room - 2)}{'┓' if part < 0 else '┛'}"
+        if is_framed and (part or self.geometry.height > FRAMED_FROM):
+            text = self._framed(text, part, room)
             style = f"{style} bold" if is_filled else "accent bold"
         elif self.cursor == (row, column) and not is_framed:
             style += " reverse bold"
         gap: list[Span] = [] if is_filled else [(" ", "")]
         return [(_centered(text, room), style), *gap]
+
+    def _framed(self, text: str, part: int, room: int) -> str:
+        """Return a line of the cell under the cursor, with its part of the frame."""
+        above = (self.geometry.height - 1) // 2
+        if part == -above:
+            return f"┏{'━' * (room - 2)}┓"
+        if part == self.geometry.height - 1 - above:
+            return f"┗{'━' * (room - 2)}┛"
+        return f"┃{_centered(text, room - 2)}┃"
 
     def _style(self, cell: HeatCell) -> str:
         if cell.value is None or self.mode != COLORS:
@@ -229,8 +240,9 @@ def _geometry(heat: HeatMap, view: tuple[int, int], mode: str) -> Geometry:
         ),
         0,
     )
-    tall = max(1, min(TALLEST, (height - 1) // max(1, len(heat.rows))))
-    return Geometry(titles + margin, room, min(tall, (room + 1) // 2), digits, margin)
+    tall = max(1, min(TALLEST, (height - 1) // max(1, len(heat.rows)), (room + 1) // 2))
+    tall -= tall > FRAMED_FROM and tall % 2 == 0  # the value is in the middle
+    return Geometry(titles + margin, room, tall, digits, margin)
 
 
 def width_of_titles(heat: HeatMap, width: int) -> int:
