@@ -26,6 +26,7 @@ from torc_tui.store.event_log import append
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.filter_line import FilterLine
+from torc_tui.tui.workflows.runner_actions import read_runners_of
 from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck, log_tail
 from torc_tui.tui.workflows.tab_host import TabHost
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
@@ -189,6 +190,7 @@ async def test_killed_runner_is_reported(place: Place) -> None:
             runner.kill()
             runner.wait()
             await until(pilot, "no runner", "stopped responding", "R starts another")
+            assert read_runners_of(place.store, number) == [], "R does not ask about a lost one"
             await pilot.press("c", "y")  # there is nobody else to end it
             await until(pilot, "canceled")
     finally:

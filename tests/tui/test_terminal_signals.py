@@ -92,7 +92,7 @@ def terminal(database: Path) -> Iterator[Terminal]:
     os.close(made.fd)
 
 
-@pytest.mark.parametrize("name", ["TERM", "HUP", "QUIT", "USR1", "USR2"])
+@pytest.mark.parametrize("name", ["TERM", "HUP", "INT", "QUIT", "USR1", "USR2"])
 def test_signal(terminal: Terminal, name: str) -> None:
     number = signal.Signals[f"SIG{name}"]
     terminal.until(b"prep")
@@ -123,7 +123,10 @@ def test_terminal_that_is_gone(database: Path) -> None:
 
 
 def test_suspend(terminal: Terminal) -> None:
+    """The key works in a dialog, too."""
     terminal.until(b"prep")
+    os.write(terminal.fd, b"c")
+    terminal.until(b"Go back")
     os.write(terminal.fd, b"\x1a")
     assert os.WIFSTOPPED(terminal.ended(os.WUNTRACED))
     assert MAIN_SCREEN in terminal.seen

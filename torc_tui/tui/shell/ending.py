@@ -14,8 +14,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TextIO
 
-SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
-"""Signals of people and batch systems that end the app."""
+SIGNALS = (
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+"""Signals of people and batch systems that end the app; the key ctrl+c sends none."""
 LOOK_SECONDS = 1.0
 """Time between two looks at the terminal."""
 

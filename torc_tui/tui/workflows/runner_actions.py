@@ -77,12 +77,13 @@ def _matching(runners: list[RunnerSize], typed: str) -> list[FoundRow[RunnerSize
 
 
 def read_runners_of(store: Store, workflow_id: int) -> list[RunnerSize]:
-    """Return the active runners of a workflow."""
+    """Return the active runners of a workflow; not those that are proven to be lost."""
+    from torc_tui.operations.runners import active_runners
     from torc_tui.store import compute_nodes
 
-    out = []
+    out, active = [], active_runners(store, workflow_id)
     with store.read() as conn:
-        for node in compute_nodes.active(conn, workflow_id):
+        for node in active:
             orders = compute_nodes.orders(conn, node.id)
             if orders is not None:
                 limit = orders.options.get("max_parallel_jobs")

@@ -42,6 +42,7 @@ class UpdatedScreen(HasApp, Protocol):
     dependencies: DependencyReader
     plans: PlanReader
     jobs_side: JobsSide
+    refusal: str
 
     @property
     def is_attached(self) -> bool:
@@ -85,6 +86,8 @@ class WorkflowUpdates:
     def _load(self, view: WorkflowView) -> None:
         screen, model = self._screen, self._model
         first = not model.loaded
+        if model.gone is not None:
+            screen.refusal = ""
         model.load(view)
         if first:
             recall_folds(screen.torc.state, model.rows)
@@ -154,6 +157,8 @@ class WorkflowUpdates:
         back = screen.torc.keymap.key("back")
         if model.loaded:
             text = f"{message}; {back} goes to the list of workflows"
+            screen.refusal = text
+            screen.show_keys()
             screen.torc.notify(text, severity="warning")
         else:
             screen.table.empty = f"{message}: {back} goes to the list of workflows"
