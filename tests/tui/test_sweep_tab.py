@@ -536,6 +536,15 @@ def test_only_visible_rows_cost(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(drawing.draw(0, 0, 200, 60)) == 60
 
 
+def test_points_of_values_are_aligned() -> None:
+    rows = SweepRows()
+    rows.show(sweep_of(4, 6))
+    place = [column.key for column in rows.columns].index(".x")
+    cells = [rows.cells(key, rows.columns, ())[place][0] for key in rows.keys(None, False)]
+    assert len({len(str(cell).strip()) for cell in cells}) > 1
+    assert len({len(str(cell)) - len(str(cell).partition(".")[0].rstrip()) for cell in cells}) == 1
+
+
 def test_values_in_few_characters() -> None:
     texts = [shown(value) for value in (0.123456, 1e-9, 12, 10**400, True, "a\x1b[2J" + "x" * 900)]
     assert texts[:5] == ["0.1235", "1e-09", "12", "1.000e+400", "true"]

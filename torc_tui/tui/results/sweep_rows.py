@@ -40,6 +40,8 @@ class SweepRows:
         self.sweep: Sweep | None = None
         self.order: list[int] = []
         self.columns: Sequence[TableColumn] = (_SIGN, *_FIXED)
+        self._fractions: dict[str, int] = {}
+        """Cells of the longest fraction of each column of numbers, including the point."""
         self.now = 0.0
 
     def show(self, sweep: Sweep | None) -> None:
@@ -66,6 +68,8 @@ class SweepRows:
         values = [sweep.value(job_id, key, self.now) for job_id in sweep.ids[:MEASURED]]
         texts = [shown(value) for value in values if value is not None]
         numbers = all(number_of_text(text) is not None for text in texts)
+        longest = self._fractions[key] = max(map(_fraction, texts), default=0) if numbers else 0
+        texts = [_padded(text, longest) for text in texts]
         widest = min(WIDEST, max(map(width_of, texts), default=0))
         title = sanitize(title)
         width = max(3, widest, min(WIDEST_TITLE, width_of(title) + 1))
@@ -109,7 +113,18 @@ class SweepRows:
                 return (str(value), "failed" if value else "faint")
             case "attempt":
                 return (str(value), "warning" if job.attempt_id > 1 else "faint")
-        return (shown(value), _style(column))
+        return (_padded(shown(value), self._fractions.get(column, 0)), _style(column))
+
+
+def _fraction(text: str) -> int:
+    """Return the cells of a number from its point on."""
+    whole, _, _ = text.partition(".")
+    return 0 if "e" in text else len(text) - len(whole)
+
+
+def _padded(text: str, longest: int) -> str:
+    """Return a number with spaces after it, so that the points of a column are aligned."""
+    return text + " " * (longest - _fraction(text)) if longest else text
 
 
 def _style(column: str) -> str:
