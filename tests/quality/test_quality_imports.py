@@ -107,6 +107,24 @@ def test_few_regular_expressions_are_compiled_for_a_run(folder: Path) -> None:
     assert int(done.stdout.split()[-1]) <= 30, done.stdout
 
 
+def test_the_app_loads_no_palette_of_textual(folder: Path) -> None:
+    code = """
+import sys
+from torc_tui.cli.open_app import import_textual
+import_textual()
+from torc_tui.tui.shell.app import TorcApp
+print(*sys.modules)
+from textual.command import CommandPalette
+from textual.widgets import Select
+print(TorcApp.ENABLE_COMMAND_PALETTE, CommandPalette.is_open.__name__, Select.__name__)
+"""
+    modules, later = call(folder, "", code).stdout.splitlines()
+    assert "textual.app" in modules.split()
+    slow = ["textual.command", "textual.widgets._select", "textual.widgets._directory_tree"]
+    assert [name for name in slow if name in modules.split()] == []
+    assert later == "False is_open Select"
+
+
 def test_imports_of_spawn(tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text(CODE)
     inside = shlex.join([sys.executable, "code.py", "spawn", "-"])
