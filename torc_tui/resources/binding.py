@@ -14,7 +14,8 @@ select from these by CUDA_VISIBLE_DEVICES.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from torc_tui.model import Allocation, Gpu
 from torc_tui.resources.gpus import (
@@ -32,7 +33,7 @@ _INTEL, _INTEL_MASK = "oneapi-", "ze-"
 
 def environment(
     allocation: Allocation,
-    gpus: Iterable[Gpu],
+    gpus: Sequence[Gpu],
     *,
     by_index: bool = False,
     rules: GpuRules = DEFAULT_RULES,
@@ -43,6 +44,19 @@ def environment(
     A MIG instance has no index, so a job that holds one gets UUIDs in any case. Virtual GPUs have
     only an index. A job without GPUs sees none.
     """
+    if not allocation.gpus and not gpus:
+        return dict(_without_gpus())  # of most jobs
+    return _environment(allocation, gpus, by_index, rules)
+
+
+@cache
+def _without_gpus() -> dict[str, str]:
+    return _environment(Allocation(), (), False, DEFAULT_RULES)
+
+
+def _environment(
+    allocation: Allocation, gpus: Iterable[Gpu], by_index: bool, rules: GpuRules
+) -> dict[str, str]:
     known = {gpu.uuid: gpu for gpu in gpus}
     uuids = [grant.uuid for grant in allocation.gpus]
     indices = [_index(uuid, known, by_index) for uuid in uuids]
