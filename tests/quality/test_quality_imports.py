@@ -110,7 +110,7 @@ def test_few_regular_expressions_are_compiled_for_a_run(folder: Path) -> None:
 def test_the_app_loads_no_palette_of_textual(folder: Path) -> None:
     code = """
 import sys
-from torc_tui.cli.open_app import import_textual
+from torc_tui.tui.shell.textual_import import import_textual
 import_textual()
 from torc_tui.tui.shell.app import TorcApp
 print(*sys.modules)

@@ -9,8 +9,6 @@ import gc
 import os
 import sys
 from contextlib import closing
-from types import ModuleType
-from typing import Any
 
 from torc_tui import settings
 from torc_tui.errors import TorcError, UsageError
@@ -24,8 +22,10 @@ def open_app(what: str | None, database: str | None, *, read_only: bool = False)
     gc.disable()  # faster imports; the app enables it after its first paint
     gc.set_threshold(700)  # the usual number: more would make longer pauses
     _import_asyncio()
-    import_textual()
     from torc_tui.tui.look.terminal import refusal
+    from torc_tui.tui.shell.textual_import import import_textual
+
+    import_textual()
     from torc_tui.tui.shell.app import run_app
 
     trouble = refusal(os.environ, interactive=sys.stdin.isatty() and sys.stdout.isatty())
@@ -49,28 +49,6 @@ def _import_asyncio() -> None:
             import asyncio  # noqa: F401 - imported for others
         finally:
             del sys.modules["ssl"]
-
-
-def import_textual() -> None:
-    """Import Textual without its command palette, which the app does not use.
-
-    The palette loads ten widgets that the app does not use either: a thirtieth of the start.
-    """
-    if "textual.command" in sys.modules:
-        return
-    stand_in: Any = ModuleType("textual.command")
-    stand_in.__getattr__ = _stand_in
-    sys.modules["textual.command"] = stand_in
-    try:
-        import textual.app  # noqa: F401 - imported for others
-    finally:
-        del sys.modules["textual.command"]
-
-
-def _stand_in(name: str) -> type:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    return type(name, (), {})
 
 
 def _check_file(path: str) -> None:
