@@ -13,7 +13,7 @@ from torc_tui.tui.jobs.job_columns import COLUMNS
 from torc_tui.tui.jobs.job_page import JobPageInput, job_page
 from torc_tui.tui.jobs.job_rows import JobRows
 from torc_tui.tui.jobs.page import NEIGHBORS, Details
-from torc_tui.tui.jobs.workflow_model import outcomes
+from torc_tui.tui.jobs.workflow_model import RERUN, outcomes
 from torc_tui.tui.widgets.table_model import layout
 from torc_tui.views.workflow_view import WorkflowView
 from torc_tui.wording import clock
@@ -177,6 +177,15 @@ def test_stopped_by_a_user() -> None:
         for job, kind in enumerate(kinds, 1)
     ]
     assert outcomes(events) == {"failed": [3], "retried": [], "stopped": [1, 2]}
+
+
+def test_jobs_that_run_again_after_a_loss_have_not_failed() -> None:
+    data = {"reason": because(Kind.LOST, places=("n1",), proof="node_down").to_json()}
+    events = [
+        Event(1, 1, 0.0, "job_terminated", 1, data | {"interrupted": True}),
+        Event(1, 2, 0.0, "job_failed", 2, data),
+    ]
+    assert outcomes(events) == {"failed": [2], "retried": [], "stopped": [], RERUN: [1]}
 
 
 def test_neighbors_by_attention() -> None:

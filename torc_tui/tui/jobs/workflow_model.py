@@ -186,18 +186,28 @@ def _empty(workflow_id: int) -> WorkflowView:
     return WorkflowView(Workflow(id=workflow_id, name="", user=""), (), {}, 0)
 
 
+RERUN = "rerun after a loss"
+"""The outcome of jobs that were lost with their runner, and run again."""
+
+
 def outcomes(events: Sequence[Event]) -> dict[str, list[int]]:
     """Return the jobs to report, by outcome.
 
     ``failed`` have failed for good, ``stopped`` were ended by a user or with their runner,
-    ``retried`` were retried by a rule: the event that follows the failure says so.
+    ``retried`` were retried by a rule: the event that follows the failure says so. Those that were
+    lost with their runner and run again have not failed.
     """
     found: dict[str, list[int]] = {"failed": [], "retried": [], "stopped": []}
     for event in events:
         if event.job_id is None:
             continue
         if event.kind in ("job_failed", "job_terminated"):
-            found["stopped" if _was_asked_for(event) else "failed"].append(event.job_id)
+            if _was_asked_for(event):
+                found["stopped"].append(event.job_id)
+            elif event.data.get("interrupted"):
+                found.setdefault(RERUN, []).append(event.job_id)
+            else:
+                found["failed"].append(event.job_id)
         elif (
             event.kind == "job_retried"
             and "of" in event.data
