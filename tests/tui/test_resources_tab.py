@@ -131,12 +131,13 @@ def test_full_size() -> None:
 def test_times_are_shown_in_a_narrow_pane() -> None:
     """Without GPUs there is no column for them, and below 44 cells none for workflows."""
     holdings = [
-        one._replace(allocation=replace(one.allocation, gpus=()), started_at=940.0)
+        one._replace(allocation=replace(one.allocation, gpus=()), started_at=6000.0)
         for one in box().holdings
     ]
-    lines, _ = draw(watch(replace(box(), holdings=holdings)), 1, 38, 60)
-    [train] = [line for line in text(lines) if line.startswith(" a train")]
-    assert train.endswith("1:00") and len(train) <= 38
+    for now, time in ((6060.0, "1:00"), (50000.0, "12:13:20")):
+        lines, _ = draw(watch(replace(box(), at=now, holdings=holdings)), 1, 38, 60)
+        [train] = [line for line in text(lines) if line.startswith(" a train")]
+        assert train.endswith(f" {time}") and len(train) <= 38
 
 
 def test_gpus_that_are_set_aside() -> None:

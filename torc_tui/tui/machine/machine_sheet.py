@@ -305,21 +305,24 @@ class MachineSheet:
         workflows = several and self.width >= LEAST_WIDTH
         devices = [device_words(one, index) for one in holdings]
         gpus = max(len("GPUs"), *map(len, devices)) if any(devices) else 0
-        name = max(8, self.width - 28 - gpus - (5 if workflows else 0))
+        times = [
+            clock(self.host.at - one.started_at) if one.started_at else "…" for one in holdings
+        ]
+        time = max(6, *map(len, times))
+        name = max(8, self.width - 22 - time - gpus - (5 if workflows else 0))
         title = fit("GPUs", gpus)
-        head = f"   {'job':<{name}} {'CPUs':>4} {'memory':>9}  {title} {'time':>6} "
+        head = f"   {'job':<{name}} {'CPUs':>4} {'memory':>9}  {title} {'time':>{time}} "
         self.add((head + ("  wf" if workflows else ""), "head"))
-        for one in holdings:
+        for one, device, took in zip(holdings, devices, times, strict=True):
             if one.workflow_id == self.workflow_id:
                 self.jobs[len(self.lines)] = one.job_id
-            started = one.started_at
             self.add(
                 (" ", ""),
                 self.marks[one.job_id],
                 (" " + fit(sanitize(one.job_name), name), "text"),
                 (f" {one.allocation.num_cpus:>4} {size(one.allocation.memory):>9}  ", "muted"),
-                (fit(device_words(one, index), gpus), "accent"),
-                (f" {clock(self.host.at - started) if started else '…':>6} ", "running"),
+                (fit(device, gpus), "accent"),
+                (f" {took:>{time}} ", "running"),
                 (f"  {one.workflow_id}" if workflows else "", "faint"),
                 (f"  {SUSPENDED.word}" if one.suspended else "", SUSPENDED.style),
             )
