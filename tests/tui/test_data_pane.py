@@ -722,6 +722,7 @@ async def test_versions_compare_and_restore(lab: Lab) -> None:
         )
         await pilot.press("space", "down", "space")
         await until(pilot, sees(pilot, "version 1 → version 3", "~ .lr: 0.1 → 0.3"))
+        await until(pilot, sees(pilot, "─ Versions 3 ─", "─ Changes ─"))
         await pilot.press("backspace", "t")
         await until(pilot, sees(pilot, '"units": 8'))
         await pilot.press("r")

@@ -111,7 +111,7 @@ class DataEditor(CoveringScreen):
         line += written(record)
         if record["schema"] is not None:
             line.append(("  with a schema", "muted"))
-        self.about.show([*line, ("  esc closes", "faint")])
+        self.about.show(line)
 
     # -- checking ----------------------------------------------------------------------------------
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 
 from torc_tui.operations.catalog import RESTORE_RECORD
 from torc_tui.operations.user_action import function_of, shell_line
@@ -27,6 +26,7 @@ from torc_tui.tui.widgets.choice import Choice, Option
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 from torc_tui.tui.widgets.painted import StatusLine
+from torc_tui.tui.widgets.sides import FramedSide
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
@@ -53,6 +53,7 @@ class DataVersions(CoveringScreen):
     CONTEXTS: ClassVar[tuple[str, ...]] = ("data",)
     DEFAULT_CSS = """
     DataVersions StatusLine { height: 1; }
+    DataVersions LineCanvas { padding: 0 1; }
     """
 
     def __init__(self, below: TorcScreen, record: Record) -> None:
@@ -65,7 +66,9 @@ class DataVersions(CoveringScreen):
         self.against = StatusLine(id="against")
         self.table = VirtualTable(self.rows, empty="loading …")
         self.canvas = LineCanvas(empty="nothing to compare")
-        self.split = Split(Vertical(self.table), Vertical(self.against, self.canvas), ratio=0.45)
+        self.list_side = FramedSide(self.table, title="Versions")
+        changes = FramedSide(self.against, self.canvas, title="Changes")
+        self.split = Split(self.list_side, changes, ratio=0.45)
 
     def compose(self) -> ComposeResult:
         yield self.about
@@ -77,7 +80,7 @@ class DataVersions(CoveringScreen):
             [
                 ("versions of ", "muted"),
                 (self.record["name"], "header-strong"),
-                ("  space marks two to compare  esc closes", "faint"),
+                ("  space marks two to compare", "faint"),
             ]
         )
         self.table.focus()
@@ -97,6 +100,7 @@ class DataVersions(CoveringScreen):
 
     def _take_versions(self, versions: Sequence[Record]) -> None:
         self.rows.records = {version["version"]: version for version in versions}
+        self.list_side.set_title("Versions", str(len(versions)))
         self.table.empty = "not written yet"
         self.table.reload()
         self._compare()
