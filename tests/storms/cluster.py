@@ -27,6 +27,7 @@ from typing import Any
 from tests.cluster import NODES, SlurmCluster, why_not
 from tests.robust.conftest import OwnServer
 from tests.storms.kills import Storm, main
+from tests.waiting import wait_for
 from torc_tui.status import JobStatus
 
 JOBS = 400
@@ -213,7 +214,7 @@ class ClusterStorm(Storm):
         tally.workflows += 1
         lines = Counter((self.folder / "ran").read_text().splitlines())
         faults += [f"workflow {workflow}: {line} ×{n}" for line, n in lines.items() if n > 1]
-        rows = self.json("results", "list", workflow, "--all-runs")
+        rows = self.records("results", "list", workflow, "--all-runs")
         attempts = {
             (row["job_name"].removeprefix("job_"), str(row["attempt_id"])): row["status"]
             for row in rows
@@ -238,6 +239,18 @@ class ClusterStorm(Storm):
                 tally.failed += 1
             elif completed[number] != 1:
                 faults.append(f"workflow {workflow}: job_{number} completed {completed[number]} ×")
+
+    def records(self, *words: str) -> list[Any]:
+        """Return a list of records, as soon as the answer is none of an unavailable database."""
+        answer: Any = None
+
+        def is_list() -> bool:
+            nonlocal answer
+            answer = self.json(*words)
+            return isinstance(answer, list)
+
+        wait_for(is_list, lambda: f"{words}: {answer}", interval=1.0)
+        return list(answer)
 
     def save_records(self, workflow: str) -> None:
         """Keep what the database and the logs say about a workflow with faults."""
