@@ -57,6 +57,13 @@ def test_empty_columns_are_left_out() -> None:
     assert widths.are_outgrown and "memory" in shown(widths, 200)
 
 
+def test_columns_of_jobs_are_left_out_while_only_groups_are_shown() -> None:
+    widths = seen(why="7 failed · 89 completed")
+    assert set(shown(widths, 160, folds=True)) == {"sign", "name", "status", "why"}
+    widths.see("status", ("failed", "failed"))
+    assert widths.are_outgrown and {"id", "time"} <= set(shown(widths, 160, folds=True))
+
+
 def test_strips_of_groups_stay() -> None:
     widths = seen(why="39 failed · 161 completed  exit 1 in every job of it")
     assert shown(widths, 60, folds=True)["status"] >= 6

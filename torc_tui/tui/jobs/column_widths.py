@@ -15,6 +15,8 @@ WIDEST = {"status": 14, "why": 90, "time": 9}
 """Columns with the width of their cells, and their maximum widths."""
 OPTIONAL = {"memory": 6, "gpus": 5, "attempt": 7, "priority": 5}
 """Columns that are omitted while they are empty, and their maximum widths."""
+OF_JOBS = frozenset({"id", "time", "exit", "cpus", "values"})
+"""Columns that are empty in the rows of job groups."""
 STRIP, STRIP_LEAST = 10, 6
 """Preferred and minimum width of the statuses of a job group, in cells."""
 NAME_LEAST, NAME_MOST = 12, 40
@@ -48,13 +50,21 @@ class ColumnWidths:
         """Return whether the cells need other columns."""
         return self._seen != self._used
 
+    @property
+    def sees_groups_only(self) -> bool:
+        """Return whether cells were seen, but none of a single job."""
+        return "why" in self._seen and "status" not in self._seen
+
     def columns(self, name: int, id_width: int, *, folds: bool) -> list[TableColumn]:
         """Return the columns for the widest name and id; ``folds``: rows may be job groups."""
         self._used = dict(self._seen)
+        omitted = OPTIONAL.keys() - self._used.keys()
+        if self.sees_groups_only:
+            omitted |= OF_JOBS
         return [
             self._fitted(column, name, id_width, folds=folds)
             for column in COLUMNS
-            if column.key not in OPTIONAL or self._used.get(column.key)
+            if column.key not in omitted
         ]
 
     def _fitted(self, column: TableColumn, name: int, id_width: int, *, folds: bool) -> TableColumn:

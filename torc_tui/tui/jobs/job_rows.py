@@ -67,7 +67,9 @@ class JobRows:
         """Fit the columns to their contents."""
         folds = self._has_group_rows = not self.is_flat
         columns = self.widths.columns(self._name_width(), self._id_width, folds=folds)
-        self.columns = with_parameters(columns, self.parameters, self._parameter_widths)
+        if not self.widths.sees_groups_only:
+            columns = with_parameters(columns, self.parameters, self._parameter_widths)
+        self.columns = columns
 
     def fit(self, keys: Sequence[Key]) -> bool:
         """Fit the columns to these rows too; return whether that changed them."""
