@@ -148,7 +148,7 @@ async def test_commands_and_handlers_are_the_same(story: Story) -> None:
         workflow = screen(pilot)
         for tab in TABS:
             await workflow.show_tab(tab.name)
-        found |= handled(app)
+            found |= handled(app)
         app.push(DataVersions(workflow, {**record, "workflow_id": story.workflow_id}))
         app.push(DataEditor(workflow, {**record, "job_id": None}, "null"))
         await until(pilot, lambda: isinstance(app.screen, DataEditor) and app.screen.is_mounted)
@@ -158,9 +158,9 @@ async def test_commands_and_handlers_are_the_same(story: Story) -> None:
         app.open_list(new_from="")
         await until(pilot, lambda: isinstance(app.screen, NewWorkflow) and app.screen.is_mounted)
         found |= handled(app)
-    # Those of the tabs Rerun, Results and Files need rows, parameters or a file of several kinds; their
-    # own tests have some.
-    own = {"failures", "plan", "results", "sweep", "heat", "files"}
+    # Those of the tabs Rerun, Results, Files and Machine need rows, parameters, a file of several
+    # kinds or allocations; their own tests have some.
+    own = {"failures", "plan", "results", "sweep", "heat", "files", "allocations"}
     others = {command.id for command in COMMANDS if {*command.where} <= own}
     assert found | others == set(BY_ID)
 

@@ -67,8 +67,10 @@ def choose_runner(torc: AppPort, workflow: Workflow, then: Callable[[RunnerSize]
 def read_runners(
     torc: AppPort, workflow: Workflow, then: Callable[[list[RunnerSize]], None]
 ) -> None:
-    """Pass on the active runners of a workflow."""
-    torc.actions.read(lambda store, actor: read_runners_of(store, workflow.id), then=then)
+    """Pass on the active runners of a workflow, also lost ones: they can be dropped."""
+    torc.actions.read(
+        lambda store, actor: read_runners_of(store, workflow.id, also_lost=True), then=then
+    )
 
 
 def _matching(runners: list[RunnerSize], typed: str) -> list[FoundRow[RunnerSize]]:
@@ -76,14 +78,17 @@ def _matching(runners: list[RunnerSize], typed: str) -> list[FoundRow[RunnerSize
     return [row for row in rows if typed.lower() in row[1].lower()]
 
 
-def read_runners_of(store: Store, workflow_id: int) -> list[RunnerSize]:
-    """Return the active runners of a workflow; not those that are proven to be lost."""
+def read_runners_of(store: Store, workflow_id: int, *, also_lost: bool = False) -> list[RunnerSize]:
+    """Return the active runners of a workflow, perhaps with those that are proven to be lost."""
     from torc_tui.operations.runners import active_runners
     from torc_tui.store import compute_nodes
 
-    out, active = [], active_runners(store, workflow_id)
+    alive = {node.id for node in active_runners(store, workflow_id)}
+    out = []
     with store.read() as conn:
-        for node in active:
+        for node in compute_nodes.active(conn, workflow_id):
+            if node.id not in alive and not also_lost:
+                continue
             orders = compute_nodes.orders(conn, node.id)
             if orders is not None:
                 limit = orders.options.get("max_parallel_jobs")
