@@ -126,7 +126,7 @@ class HeatDrawing:
                 continue
             room = cell * min(step - column % step, len(columns) - place)
             style = self._title_style(column == self.cursor[1], self.cursor[0] is None)
-            pad = " " * ((cell - width_of(titles[place])) // 2)
+            pad = " " * ((cell - width_of(titles[place]) + 1) // 2)
             spans += [(fit(pad + titles[place], room - 1), style), (" ", "")]
         return spans
 
@@ -219,8 +219,8 @@ class HeatDrawing:
 
 
 def _centered(text: str, room: int) -> str:
-    """Return a text in the middle of ``room`` cells."""
-    return fit(" " * ((room - width_of(text)) // 2) + text, room)
+    """Return a text in the middle of ``room`` cells, rather right: on its left is the mark."""
+    return fit(" " * ((room - width_of(text) + 1) // 2) + text, room)
 
 
 def _geometry(heat: HeatMap, view: tuple[int, int], mode: str) -> Geometry:
