@@ -307,8 +307,10 @@ async def test_stop_one_of_two_runners(story: Story) -> None:
     first, second = story.runner(), story.runner()
     async with app.run_test(notifications=True, size=(160, 40)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
-        await pilot.press("0", "0", "tab")
-        await until(pilot, sees(pilot, "runner on", "stop runner"))
+        await pilot.press("0", "0")
+        await until(pilot, sees(pilot, "runner on"))
+        await pilot.press("tab")
+        await until(pilot, sees(pilot, "stop runner"))
         await pilot.press("down", "X")
         named = f"runner {second} on {hostname()}"
         await until(pilot, sees(pilot, f"Stop {named}?", f"runner {first} on {hostname()} cont"))
