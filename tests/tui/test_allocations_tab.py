@@ -17,15 +17,22 @@ from torc_tui.tui.machine.cluster_part import ClusterPart
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 
-@pytest.mark.asyncio
-async def test_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    work, cluster = Workspace(tmp_path, STAGES), FakeCluster()
+def submitted(work: Workspace, monkeypatch: pytest.MonkeyPatch) -> tuple[FakeCluster, Allocator]:
+    """Submit a workflow to a cluster, in which its first allocation is queued."""
+    cluster = FakeCluster()
     for module in (allocation_actions, allocation_control):
         monkeypatch.setattr(module, "this_cluster", lambda: cluster)
     workflows.initialize(work.store, work.workflow_id)
     allocator = Allocator(work.store, cluster, work.workflow_id)
     allocator.step()
     allocator.step()
+    return cluster, allocator
+
+
+@pytest.mark.asyncio
+async def test_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Workspace(tmp_path, STAGES)
+    cluster, allocator = submitted(work, monkeypatch)
 
     def groups() -> object:
         with work.store.read() as conn:

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from tests.engine.test_allocator import STAGES
 from tests.tui.driving import Workspace, screen, sees, until
+from tests.tui.test_allocations_tab import submitted
 from tests.tui.test_every_key import (
     close_dialogs,
     commands_here,
@@ -19,9 +20,6 @@ from tests.tui.test_every_key import (
     press_in_dialog,
 )
 from tests.tui.test_replay import ReplayStory, go, replay, start
-from torc_tui.clusters.fake import FakeCluster
-from torc_tui.engine.allocator import Allocator
-from torc_tui.operations import allocation_actions, allocation_control, workflows
 from torc_tui.tui.data.data_review import MergedChanges, merge_versions
 from torc_tui.tui.data.merge_dialog import Choices, MergeDialog
 from torc_tui.tui.machine.cluster_part import AllocationTable
@@ -92,13 +90,8 @@ async def test_keys_of_a_merge(tmp_path: Path) -> None:
 async def test_keys_of_allocations(
     tmp_path: Path, done: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work, cluster = Workspace(tmp_path, STAGES), FakeCluster()
-    for module in (allocation_actions, allocation_control):
-        monkeypatch.setattr(module, "this_cluster", lambda: cluster)
-    workflows.initialize(work.store, work.workflow_id)
-    allocator = Allocator(work.store, cluster, work.workflow_id)
-    allocator.step()
-    allocator.step()
+    work = Workspace(tmp_path, STAGES)
+    cluster, allocator = submitted(work, monkeypatch)
     async with work.app().run_test(size=(160, 45), notifications=True) as pilot:
         await until(pilot, sees(pilot, "work_1", "1 queued"))
         await pilot.press("0")
