@@ -367,6 +367,8 @@ HEAVY = (
     "torc_tui.engine",
     "torc_tui.plan",
     "argparse",
+    "json",
+    "re",
 )
 
 

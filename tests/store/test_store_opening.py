@@ -546,7 +546,7 @@ def test_imports_of_user_data(sqlite_store: Store, make_plan: Any) -> None:
         f"c = user_data.connect({sqlite_store.url!r})\n"
         f"user_data.update(c, 'config', {{'data': [1]}}, user_data.Author(1.0), workflow_id={workflow_id})\n"
         f"assert user_data.get(c, 'config', {workflow_id})['data'] == [1]\n"
-        "slow = 'sqlalchemy textual rich yaml dataclasses pathlib typing argparse asyncio'.split()\n"
+        "slow = 'sqlalchemy textual rich yaml dataclasses pathlib typing argparse asyncio json re'.split()\n"
         "print([name for name in slow if name in sys.modules])\n"
         "print([name for name in sys.modules if name.startswith('torc_tui.')])\n"
     )
@@ -558,7 +558,13 @@ def test_imports_of_user_data(sqlite_store: Store, make_plan: Any) -> None:
         "connect connection driver_errors encoding event_log generated prepared schema_version sql"
         " user_data"
     )
-    allowed = {"errors", "settings", "store", *(f"store.{name}" for name in modules.split())}
+    allowed = {
+        "errors",
+        "fast_json",
+        "settings",
+        "store",
+        *(f"store.{name}" for name in modules.split()),
+    }
     allowed |= {f"store.generated.{name}" for name in ("event_log", "user_data")}
     assert {name.removeprefix("torc_tui.") for name in eval(told[1])} <= allowed
 

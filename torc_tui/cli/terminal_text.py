@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from torc_tui import fast_json
 from torc_tui.settings import MOST_INTEGER
 
 TYPE_CHECKING = False
@@ -40,14 +41,19 @@ def json_text(value: Any, *, indent: int | None = 2) -> str:
     Control characters are always escaped: JSON requires it below 32, and the others would reach the
     terminal.
     """
-    import json  # the import takes 1 ms, and the help does not need it
+    if indent == 2:
+        text = fast_json.indented(value, _other)
+    else:
+        import json
 
-    text = json.dumps(value, indent=indent, ensure_ascii=False, default=_other)
+        text = json.dumps(value, indent=indent, ensure_ascii=False, default=_other)
     if text.isascii() and "\x7f" not in text:
         return text
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
+        import json
+
         text = json.dumps(value, indent=indent, default=_other)
     if all(char.isprintable() or char == "\n" for char in text):
         return text

@@ -15,7 +15,7 @@ import stat
 import sys
 import time
 
-from torc_tui import settings
+from torc_tui import fast_json, settings
 from torc_tui.cli.plain_line import read_plain
 from torc_tui.cli.terminal_text import is_id, json_text
 from torc_tui.errors import UsageError
@@ -241,8 +241,6 @@ def _decoded(data: bytes, what: str) -> Any:
 
 def parse(text: str, what: str) -> Any:
     """Return the JSON value of a text, or raise UsageError with line and column."""
-    import json
-
     if not text.strip():
         raise UsageError(f"{what} is empty, which is not JSON", hint="use null to clear the value")
     try:
@@ -250,7 +248,7 @@ def parse(text: str, what: str) -> Any:
     except UnicodeEncodeError:
         raise UsageError(f"{what} is not valid UTF-8") from None
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return fast_json.loads(text, _refuse_constant)
     except (ValueError, RecursionError) as error:
         from torc_tui.json_errors import json_error
 

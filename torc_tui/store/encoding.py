@@ -1,17 +1,23 @@
 """Encode values as text that a column can hold: JSON, and paths of any bytes.
 
-Nothing slow is imported here; the functions that need ``json`` import it.
+Nothing slow is imported here, such as ``json``.
 """
 
 from __future__ import annotations
 
+from torc_tui import fast_json
 from torc_tui.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_encode: Any = None
+
+def _refuse(value: Any) -> Any:
+    raise TypeError(f"JSON has no type {type(value).__name__}")
+
+
+_encode = fast_json.encoder(_refuse, allow_nan=False)
 
 
 def dumps(value: Any) -> str:
@@ -19,11 +25,8 @@ def dumps(value: Any) -> str:
 
     Raise UsageError for a value that JSON cannot hold, such as NaN.
     """
-    global _encode
-    if _encode is None:
-        _encode = _encoder()
     try:
-        text: str = _encode(value)
+        text = _encode(value)
     except ValueError:
         raise UsageError(
             "this cannot be stored as JSON: a number is not finite",
@@ -42,29 +45,9 @@ def dumps(value: Any) -> str:
     return text
 
 
-def _encoder() -> Any:
-    """Return a function from a value to its text.
-
-    `json.JSONEncoder` makes an encoder in C for each value, which takes longer than most values.
-    """
-    from json import JSONEncoder, encoder
-
-    plain = JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    make = getattr(encoder, "c_make_encoder", None)
-    if make is None:  # another Python than CPython
-        return plain.encode
-    quoted = encoder.encode_basestring
-    parts = make(None, plain.default, quoted, None, ":", ",", False, False, False)
-    return lambda value: "".join(parts(value, 0))
-
-
 def loads(text: str | None) -> Any:
     """Return the value of a JSON text; None for None."""
-    if text is None:
-        return None
-    import json
-
-    return json.loads(text)
+    return None if text is None else fast_json.loads(text)
 
 
 _BYTES = "file://"
