@@ -54,6 +54,14 @@ def test_update_keeps_what_an_option_has_disabled(torc: Torc, file: Path) -> Non
     assert {one["peak_memory_bytes"] for one in results} == {None}
 
 
+def test_run_again_names_stale(torc: Torc, file: Path) -> None:
+    text = "workflow 1 was created from this file before; with --stale, this command updates it"
+    assert text not in torc("run", "w.yaml").err
+    assert text in torc("run", "w.yaml").err and ids(torc) == [1, 2]
+    for option in ("--new", "-q"):
+        assert text not in torc("run", "w.yaml", option).err
+
+
 def test_update(torc: Torc, file: Path) -> None:
     assert torc("run", "w.yaml", "-q").code == 0
     assert torc("update", "w.yaml").out == "Workflow 1 (sweep): nothing changes\n"

@@ -16,7 +16,7 @@ from torc_tui import settings
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.create import plan_of, store_plan
-from torc_tui.cli.diagnostics import print_stderr
+from torc_tui.cli.diagnostics import note, print_stderr
 from torc_tui.cli.targets import ask
 from torc_tui.errors import Refused, UsageError
 from torc_tui.model import Plan, Workflow
@@ -49,6 +49,11 @@ def workflow_of_file(call: Call, path: str) -> tuple[int, bool]:
     if not (options.quiet or call.json):
         output.line(f"Created workflow {workflow_id}")
         sys.stdout.flush()
+        if known is not None and not _is_interactive(call):
+            note(
+                f"workflow {known.id} was created from this file before; with --stale, this command"
+                " updates it and runs only what is stale"
+            )
     return workflow_id, False
 
 
