@@ -321,7 +321,7 @@ async def test_initialize_what_is_stale(place: Place) -> None:
 async def test_reasons_of_a_stale_job(place: Place) -> None:
     async with place.app().run_test(notifications=True, size=(120, 40)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("down")
+        await pilot.press("home", "down")
         await until(pilot, sees(pilot, "job 2 of fit_{i}"))
         assert "Would rerun" not in screen_text(pilot)
         write_config(place, {"lr": 0.2, "seed": 3})
@@ -331,11 +331,17 @@ async def test_reasons_of_a_stale_job(place: Place) -> None:
         await until(pilot, lambda: "Would rerun" not in screen_text(pilot))
 
 
+async def test_opens_on_first_failure(place: Place) -> None:
+    async with place.app().run_test(size=(120, 40)) as pilot:
+        await until(pilot, sees(pilot, "r retry"))
+        assert pilot.app.screen.selected_job.name == "grow_1"
+
+
 async def test_rerun_of_jobs_in_the_table(place: Place) -> None:
     """Completed jobs run again, too, with the jobs that used their output."""
     async with place.app().run_test(notifications=True, size=(120, 40)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("ctrl+r")
+        await pilot.press("home", "ctrl+r")
         await until(pilot, sees(pilot, "Rerun 1 job?", "3 jobs that depend on it", "fit_2"))
         await pilot.press("y")
         await until(pilot, sees(pilot, "Rerunning 1 job and 3 jobs that depend on it"))
@@ -366,7 +372,7 @@ async def test_edit_of_jobs_in_the_table(place: Place) -> None:
 async def test_more_memory_in_the_table(place: Place) -> None:
     async with place.app().run_test(notifications=True, size=(120, 40)) as pilot:
         await until(pilot, sees(pilot, "prep"))
-        await pilot.press("m")
+        await pilot.press("home", "m")
         await until(pilot, sees(pilot, "cannot retry prep: it has already completed"))
         await pilot.press("ctrl+a", "ctrl+p", *"more mem")
         await until(pilot, sees(pilot, "Retry jobs with more memory"))

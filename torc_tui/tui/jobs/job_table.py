@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 
 from torc_tui.model import Job, Json
 from torc_tui.operations.user_action import UserAction
+from torc_tui.status import TROUBLED
 from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.frame.ui_state import UiState
 from torc_tui.tui.jobs.job_groups import JobGroup
@@ -204,6 +205,17 @@ def reveal(table: JobTable, job_id: int) -> bool:
             rows.groups.toggle(group.name)
             table.reload()
     return table.select(job_id)
+
+
+def select_failed(table: JobTable) -> None:
+    """Put the cursor on the row of the first failed job; its group stays folded."""
+    rows = table.rows
+    for job in rows.view.jobs.values():
+        if job.status in TROUBLED and not job.was_stopped:
+            group = rows.groups.of(job.id)
+            if not table.select(job.id) and group is not None:
+                table.select(group.name)
+            return
 
 
 class JobActionStarter(Protocol):

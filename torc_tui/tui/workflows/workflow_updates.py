@@ -8,14 +8,14 @@ from typing import Protocol
 
 from torc_tui.model import Event
 from torc_tui.reasons import Kind, Reason, because
-from torc_tui.status import HELD, NOT_STARTED, SETTLED, TROUBLED, JobStatus
+from torc_tui.status import HELD, NOT_STARTED, SETTLED, TROUBLED, JobStatus, WorkflowState
 from torc_tui.tui.feed.handovers import Changes, Found, Gone, Handover, Loaded, Lost
 from torc_tui.tui.feed.machine import MachineReading
 from torc_tui.tui.frame.bars import HeaderBar, HeaderState
 from torc_tui.tui.frame.ports import AppPort, HasApp
 from torc_tui.tui.jobs.filter_controller import FilterController
 from torc_tui.tui.jobs.job_columns import VOLATILE
-from torc_tui.tui.jobs.job_table import JobTable, fit_columns, recall_folds
+from torc_tui.tui.jobs.job_table import JobTable, fit_columns, recall_folds, select_failed
 from torc_tui.tui.jobs.jobs_side import JobsSide
 from torc_tui.tui.jobs.plan_reader import PlanReader
 from torc_tui.tui.jobs.workflow_model import DependencyReader, ModelChanges, WorkflowModel, outcomes
@@ -95,6 +95,8 @@ class WorkflowUpdates:
         screen.table.rows = model.rows
         screen.filter.reapply()
         screen.table.set_rows(model.rows)
+        if first and view.state is WorkflowState.FAILED:
+            select_failed(screen.table)
         screen.plans.changed()
         self.show_header()
         screen.jobs_side.loaded(len(view.jobs))
