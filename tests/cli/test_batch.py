@@ -256,6 +256,19 @@ def test_resume(shell: Shell, torc: Any, place: Path) -> None:
     assert shell(f"{lines} | {run} -k").stdout == ""
 
 
+def test_resume_without_failed_command(torc: Any, place: Path) -> None:
+    """The input decides about the exit code; a command that comes again runs again."""
+    words = ("exec", "-q", "-n", "r", "--resume", "-c", "true")
+    assert torc(*words, "-c", "test -e ok").code == 1
+    done = torc(*words, "-c", "echo new")
+    assert (done.code, done.err) == (0, "1 failed command is not in this input: disabled\n")
+    assert number_of(JobStatus.COMPLETED) == 2 and number_of(JobStatus.DISABLED) == 1
+    (place / "ok").touch()
+    done = torc(*words, "-c", "test -e ok")
+    assert (done.code, done.err) == (0, "")
+    assert number_of(JobStatus.COMPLETED) == 3
+
+
 def test_resume_after_cancel(torc: Any, place: Path) -> None:
     words = ("exec", "-q", "-n", "c", "-c", "test -e ok", "-c", "true", "--halt", "soon")
     assert torc(*words, "-j", 1).code == 1

@@ -70,7 +70,11 @@ class _Feeder(JobSource):
 
     def first(self) -> bool:
         """Store the first groups of commands until a job can run; return whether there is one."""
-        return any(not job.is_skipped for group in self._groups for job in self._add(group))
+        for group in self._groups:
+            if not all(job.is_skipped for job in self._add(group)):
+                return True
+        self._batch.disable_rest()
+        return False
 
     def failed(self, job_ids: Iterable[int]) -> None:
         """Halt the run after the number of failures given by ``--halt``."""
@@ -107,6 +111,8 @@ class _Feeder(JobSource):
                     self._closing.wait(_RETRY_SECONDS)
                 if self.halt:
                     break
+            if not self.halt:  # the whole input was read
+                self._batch.disable_rest()
         except Exception as error:
             self.error = error
         finally:
@@ -164,7 +170,7 @@ def _run(call: Call, batch: Batch, feeder: _Feeder) -> int:
         feeder.results.begin()
     if not has_work:
         note(f"all {count(batch.skipped, 'command')} already completed; nothing to run")
-        return _end(feeder, 0)
+        return _end(feeder, batch, 0)
     if not (options.quiet or call.json):
         verb = "Resumed" if batch.is_resumed else "Created"
         output.line(f"{verb} workflow {batch.workflow_id}")
@@ -180,10 +186,13 @@ def _run(call: Call, batch: Batch, feeder: _Feeder) -> int:
         report, _ = run_here(call, workflow, run_options, wrap=wrap)
     finally:
         feeder.close()
-    return _end(feeder, report.exit_code)
+    return _end(feeder, batch, report.exit_code)
 
 
-def _end(feeder: _Feeder, code: int) -> int:
+def _end(feeder: _Feeder, batch: Batch, code: int) -> int:
+    if batch.disabled:
+        verb = "is" if batch.disabled == 1 else "are"
+        note(f"{count(batch.disabled, 'failed command')} {verb} not in this input: disabled")
     if feeder.results is not None:
         try:
             feeder.results.finish()

@@ -6,15 +6,17 @@ an ordinary workflow: a run, the app and every other command treat it like a wor
 Invariants
 * Each call of `Batch.add` is one transaction, whose jobs are ready at once.
 * A resumed batch keeps its jobs: completed commands are skipped, other known commands run again,
-  and only new commands become new jobs.
+  and only new commands become new jobs. Failed jobs are disabled when the input ends without their
+  commands.
 """
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from itertools import chain
 from typing import NamedTuple
 
 from torc_tui.errors import Refused
@@ -54,9 +56,6 @@ class BatchJob(NamedTuple):
         return self.status is JobStatus.COMPLETED
 
 
-_RERUN = RETRYABLE | {JobStatus.DISABLED}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOptions:
     """The options that all jobs of a batch share; ``retries`` apply to every failure."""
@@ -80,6 +79,8 @@ class Batch:
         self.is_resumed = False
         self.skipped = 0
         """Number of commands that had already completed."""
+        self.disabled = 0
+        """Number of failed commands of a resumed batch that did not come again."""
         self._known = _KnownCommands(store, workflow_id)
         now = time.time()
         with store.write() as conn:
@@ -98,14 +99,32 @@ class Batch:
         known = [self._known.take(command) for command, _ in commands]
         new = [one for one, job in zip(commands, known, strict=True) if job is None]
         ids = iter(self._insert(new) if new else ())
-        again = [job.id for job in known if job is not None and job.status in _RERUN]
-        if again:
-            from torc_tui.operations.rerun_jobs import rerun_jobs  # only resumed batches need it
-
-            rerun_jobs(self.store, again, alone=True, actor=self.actor)
+        self._run_again([job for job in known if job is not None])
         jobs = [BatchJob(next(ids)) if job is None else job for job in known]
         self.skipped += sum(job.is_skipped for job in jobs)
         return jobs
+
+    def _run_again(self, known: Sequence[BatchJob]) -> None:
+        """Make the jobs ready that have failed, or that were disabled."""
+        failed = [job.id for job in known if job.status in RETRYABLE]
+        disabled = [job.id for job in known if job.status is JobStatus.DISABLED]
+        if failed:
+            from torc_tui.operations.rerun_jobs import rerun_jobs  # only resumed batches need it
+
+            rerun_jobs(self.store, failed, alone=True, actor=self.actor)
+        if disabled:
+            from torc_tui.operations.jobs import enable_jobs
+
+            enable_jobs(self.store, disabled, actor=self.actor)
+
+    def disable_rest(self) -> None:
+        """Disable the failed jobs whose commands did not come again, after the whole input."""
+        failed = [job.id for job in self._known.rest() if job.status in RETRYABLE]
+        if failed:
+            from torc_tui.operations.jobs import disable_jobs
+
+            disable_jobs(self.store, failed, actor=self.actor)
+            self.disabled = len(failed)
 
     def unfinished(self) -> int:
         """Return how many jobs of the workflow are left."""
@@ -158,6 +177,10 @@ class _KnownCommands:
         """Return a job with this command that was not returned yet; None without one."""
         found = self._jobs.get(_digest(command)) if self._jobs else None
         return found.pop() if found else None
+
+    def rest(self) -> Iterator[BatchJob]:
+        """Yield the jobs that were not returned."""
+        return chain.from_iterable(self._jobs.values())
 
 
 def _digest(command: str) -> bytes:
