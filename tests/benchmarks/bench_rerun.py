@@ -8,15 +8,19 @@ from pathlib import Path
 from tests.benchmarks.measuring import PYTHON, TORC, Cost, new_folder, spend
 from tests.benchmarks.rows import Rows, absolute, against
 
-WITHOUT_RECORDING = """
+RECORDING = """
 import sys
 from torc_tui.cli.main import main
 from torc_tui.engine.attempt_record import Start
 from torc_tui.engine.recording import Recorder
+"""
+WITHOUT_RECORDING = f"""
+{RECORDING}
+Recorder.look_ahead = lambda *arguments: None
 Recorder.begin = lambda self, job, began: Start(began)
 Recorder.look = lambda *arguments: None
-sys.exit(main(sys.argv[1:]))
 """
+RUN = "sys.exit(main())"
 LIMITS = ["--num-cpus", "2", "--max-parallel-jobs", "2", "-q"]
 
 
@@ -42,16 +46,17 @@ def _folder(root: Path, jobs: int) -> Path:
     return folder
 
 
-def _run(root: Path, jobs: int, program: list[str]) -> Cost:
-    return spend([*program, "run", "w.json", *LIMITS], _folder(root, jobs))
+def _run(root: Path, jobs: int, program: str) -> Cost:
+    command = [PYTHON, "-c", f"{program}\n{RUN}", "run", "w.json", *LIMITS]
+    return spend(command, _folder(root, jobs))
 
 
 def recording(root: Path, rounds: int, *, jobs: int = 1000) -> Rows:
     """Measure jobs `true` with two files each against the same runs without recording."""
     own, without = [], []
     for _ in range(rounds):
-        own.append(_run(root, jobs, [PYTHON, "-m", "torc_tui.cli.main"]))
-        without.append(_run(root, jobs, [PYTHON, "-c", WITHOUT_RECORDING]))
+        own.append(_run(root, jobs, RECORDING))
+        without.append(_run(root, jobs, WITHOUT_RECORDING))
     what = f"recording of {jobs:,} jobs with two files"
     return [against(what, "s", own, without, name="without recording", budget=1.03)]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from torc_tui.lifecycle.fingerprint import FileState, Fingerprint
+from torc_tui.lifecycle.fingerprint import FileState, Fingerprint, states_text
 from torc_tui.operations.file_states import combined
 from torc_tui.records import dataclass, field, replace
 
@@ -30,7 +30,8 @@ class Start:
         """Return the text for the exit file."""
         if not self.inputs and not self.data:
             return str(self.began)
-        return _encode([self.began, self.inputs, self.data])
+        data = _encode(self.data) if self.data else "{}"
+        return f"[{self.began},{states_text(self.inputs)},{data}]"
 
 
 def join_notes(outputs: str, start: str) -> str:
@@ -88,20 +89,27 @@ class Record:
 class Seen:
     """The files of an attempt at its end: the inputs, and the paths and states of its outputs.
 
-    ``hashes`` are those of small files, by their states. ``is_complete`` is set if no other file
-    has to be hashed.
+    ``is_complete`` is set if the states of all files have their hashes.
     """
 
     inputs: InputGroup
     states: States
     paths: dict[int, str] = field(default_factory=dict)
     outputs: States = field(default_factory=dict)
-    hashes: dict[tuple[int, ...], str | None] = field(default_factory=dict)
     is_complete: bool = True
 
-    def hashed(self, path: str, state: FileState) -> FileState:
-        """Return a state with its hash, if it is known."""
-        return state if state.hash else state._replace(hash=self.hashes.get(state[:5]))
+    def hasher(self, hashes: Mapping[tuple[int, ...], str]) -> Hasher:
+        """Return what gives a state the hash of the input that has this state at the end.
+
+        ``hashes`` are those of other states.
+        """
+        known = {state[:5]: state.hash for state in self.states.values() if state}
+
+        def hashed(_: str, state: FileState) -> FileState:
+            key = state[:5]
+            return state if state.hash else state.with_hash(known.get(key) or hashes.get(key))
+
+        return hashed
 
 
 def complete(record: Record, hashed: Hasher) -> Fingerprint:

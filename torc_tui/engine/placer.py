@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from torc_tui.engine.attempt_record import join_notes
@@ -247,10 +247,11 @@ class JobStarter:
                 if self._state.ledger is not None:
                     self._state.ledger.started(placed.job.id)
 
-    def prepare(self, jobs: Iterable[ReadyJob]) -> None:
+    def prepare(self, jobs: Sequence[ReadyJob]) -> None:
         """Read what the orders of jobs need, for all of them at once."""
         groups = ((job.input_files, job.output_files) for job in jobs)
         self._files.read(group for pair in groups for group in pair)
+        self._state.recorder.look_ahead(jobs)
 
     def start_prefetched(self, reports: Sequence[Report]) -> bool:
         """Start prefetched jobs with the resources of attempts that have ended.

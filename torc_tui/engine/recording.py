@@ -54,19 +54,36 @@ class Recorder:
         self._checks = file_checks(context.settings)
         self._groups: dict[tuple[int, int | None], InputGroup] = {}
         self._environments: dict[str | None, dict[str, str]] = {}
+        self._ahead: dict[int, States] = {}
+
+    def look_ahead(self, jobs: Iterable[ReadyJob]) -> None:
+        """Look at the inputs of jobs that are about to start, for all of them at once.
+
+        An input that changes until its job starts counts as changed while the job ran.
+        """
+        if len(self._ahead) >= _MOST_GROUPS:
+            self._ahead.clear()  # jobs that were not started after all
+        self._ahead |= {job.id: self._look_before(job) for job in jobs}
 
     def begin(self, job: ReadyJob, began: int) -> Start:
         """Record the inputs of an attempt that is about to start."""
         if job.input_files is None and job.input_user_data is None:
             return Start(began)
-        inputs = self._inputs(job)
-        states = _as_recorded(inputs, self._look(inputs))
-        if states and inputs.as_one is None:
-            self.thread.hash_ahead([(path, states.get(key)) for key, path in inputs.files])
+        states = self._ahead.pop(job.id, None)
+        if states is None:
+            states = self._look_before(job)
         data: dict[int, int] = {}
         if job.input_user_data is not None:
             data = _versions(self._store.connection(), job.input_user_data)
         return Start(began, states, data)
+
+    def _look_before(self, job: ReadyJob) -> States:
+        """Return the inputs of a job before its start, as they are recorded."""
+        inputs = self._inputs(job)
+        states = _as_recorded(inputs, self._look(inputs))
+        if states and inputs.as_one is None:
+            self.thread.hash_ahead(inputs.files, states)
+        return states
 
     def look(
         self, flight: InFlight, outputs: Mapping[int, tuple[str, os.stat_result]]
@@ -86,7 +103,7 @@ class Recorder:
         for key, path in inputs.files if seen.is_complete else ():
             now = seen.states.get(key)
             if now is not None and now.hash is None:
-                seen.hashes[now[:5]] = self._hashed_if_quick(path, now, seen).hash
+                seen.states[key] = self._hashed_if_quick(path, now, seen)
         return seen
 
     def _hashed_if_quick(self, path: str, state: FileState, seen: Seen) -> FileState:
@@ -109,8 +126,12 @@ class Recorder:
         suspects = {key: now.get(key) for key, old in olds if _is_other(old, now, key)}
         states = start.inputs
         changed_files: tuple[int, ...] = ()
-        if seen.is_complete:
-            states, changed_files = complete_inputs(inputs, states, suspects, seen.hashed)
+        if seen.is_complete and not suspects and now.keys() == states.keys():
+            states = now  # with hashes
+        elif seen.is_complete:
+            states, changed_files = complete_inputs(
+                inputs, states, suspects, seen.hasher(self.thread.hashes)
+            )
         fingerprint = Fingerprint(
             started_at=exited.started_at,
             recorded_at=time.time(),
@@ -154,9 +175,10 @@ class Recorder:
 
     def _look(self, inputs: InputGroup) -> States:
         found: States = {}
+        state = self.thread.states.state
         for key, path in inputs.files:
             try:
-                found[key] = self.thread.states.state(path)
+                found[key] = state(path)
             except OSError:
                 continue  # cannot be seen: not recorded
         return found

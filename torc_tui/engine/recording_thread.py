@@ -15,7 +15,7 @@ from contextlib import suppress
 from itertools import chain
 from queue import SimpleQueue
 
-from torc_tui.engine.attempt_record import Record, complete
+from torc_tui.engine.attempt_record import Record, States, complete
 from torc_tui.errors import TorcError
 from torc_tui.lifecycle.fingerprint import FileState, Fingerprint
 from torc_tui.operations.file_states import FileStates, is_settled
@@ -29,8 +29,6 @@ _CLOSE_SECONDS = 5.0
 _MOST_HASHES = 100_000
 QUICK_BYTES = 1 << 16
 """Smaller files are hashed at once: to give the task to the thread would take longer."""
-
-Files = Iterable[tuple[str, FileState | None]]
 
 
 class RecordingThread:
@@ -50,7 +48,8 @@ class RecordingThread:
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._hurry = threading.Event()
         self._thread: threading.Thread | None = None
-        self._hashes: dict[tuple[int, int, int, int, int], str] = {}
+        self.hashes: dict[tuple[int, ...], str] = {}
+        """Hashes by the states of files that would show a change."""
         self._open = 0
         self._done = 0
         self._since: float | None = None
@@ -79,15 +78,20 @@ class RecordingThread:
             self._since = now
         return now - self._since >= _DELAY_SECONDS
 
-    def hash_ahead(self, files: Files) -> None:
-        """Hash files that will be recorded when their job ends, in case they change meanwhile."""
-        settled = [
-            (path, state)
-            for path, state in files
-            if state is not None and state[:5] not in self._hashes and is_settled(state)
-        ]
-        large = [one for one in settled if not self.is_quick(one[1])]
-        self._hash_all(one for one in settled if self.is_quick(one[1]))
+    def hash_ahead(self, files: Iterable[tuple[int, str]], states: States) -> None:
+        """Hash files that will be recorded when their job ends, in case they change meanwhile.
+
+        Each is its id and path; their states are given by id.
+        """
+        large = []
+        for key, path in files:
+            state = states.get(key)
+            if state is None or state[:5] in self.hashes or not is_settled(state):
+                continue
+            if self.is_quick(state):
+                self.hashed(path, state)
+            else:
+                large.append((path, state))
         if large:
             self._put(lambda: self._hash_all(large))
 
@@ -161,19 +165,19 @@ class RecordingThread:
             self.decisions.append((job_id, stays))
             self._wake()
 
-    def _hash_all(self, files: Files) -> None:
+    def _hash_all(self, files: Iterable[tuple[str, FileState]]) -> None:
         for path, state in files:
-            if state is not None:
-                self.hashed(path, state)
+            self.hashed(path, state)
 
     def hashed(self, path: str, state: FileState) -> FileState:
         """Return a state with its hash; a file whose hash is known is not read again."""
-        known = self._hashes.get(state[:5])
+        key = state[:5]
+        known = self.hashes.get(key)
         if known is not None:
-            return state._replace(hash=known)
+            return state.with_hash(known)
         found = self.states.hashed(path, state)
-        if found.hash is not None and found.size >= 0 and is_settled(found):
-            if len(self._hashes) >= _MOST_HASHES:
-                self._hashes.clear()
-            self._hashes[state[:5]] = found.hash
+        if found.hash is not None and found.size > 0 and is_settled(found):
+            if len(self.hashes) >= _MOST_HASHES:
+                self.hashes.clear()
+            self.hashes[key] = found.hash
         return found

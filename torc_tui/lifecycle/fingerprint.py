@@ -46,10 +46,27 @@ class FileState(NamedTuple):
         """Return whether inode, size and times are equal."""
         return self[1:5] == other[1:5]
 
+    def with_hash(self, content: str | None) -> FileState:
+        """Return this state with the hash of the content."""
+        return FileState(*self[:5], content)
+
     @property
     def seen(self) -> tuple[int, float]:
         """Return size and modification time as a reason holds them."""
         return (self.size, self.mtime_ns / 1e9)
+
+
+def states_text(states: Mapping[int, FileState | None]) -> str:
+    """Return files by id as JSON; no text in a state needs an escape."""
+    return f"{{{','.join([_state_text(key, state) for key, state in states.items()])}}}"
+
+
+def _state_text(key: int, state: FileState | None) -> str:
+    if state is None:
+        return f'"{key}":null'
+    device, inode, size, mtime, ctime, content = state
+    last = "null" if content is None else f'"{content}"'
+    return f'"{key}":[{device},{inode},{size},{mtime},{ctime},{last}]'
 
 
 def needs_hash(old: FileState | None, now: FileState | None, recorded_ns: int) -> bool:

@@ -29,6 +29,7 @@ LARGE_GROUP = 50
 _MOST_ENTRIES = 10_000
 """Files of a directory beyond which their content does not count, only their sizes and times."""
 _CHUNK = 1 << 20
+_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _NOTHING = blake2b(b"", digest_size=16).hexdigest()
 """The hash of an empty file."""
 _SPECIAL = "special"
@@ -107,24 +108,24 @@ class FileStates:
         if state.hash is not None:
             return state
         if state.size == 0:
-            return state._replace(hash=_NOTHING)
+            return state.with_hash(_NOTHING)
         try:
             if state.size == DIRECTORY:
-                return state._replace(hash=self._hash_directory(self.path(path)))
+                return state.with_hash(self._hash_directory(self.path(path)))
             if state.size <= self.limit:
-                return state._replace(hash=self._hash_file(self.path(path), state))
+                return state.with_hash(self._hash_file(self.path(path), state))
         except OSError:
             pass
         return state
 
     def _hash_file(self, path: str, state: FileState | None = None) -> str | None:
         """Return the hash of a regular file; None if it is not in that state any more."""
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(path, _OPEN)
         try:
             before = os.fstat(fd)
             if not stat.S_ISREG(before.st_mode):
                 return None
-            if state is not None and not state.looks_like(self.of(before)):
+            if state is not None and state[1:5] != _times(before):
                 return None
             # A large buffer takes longer to get than a small file to read.
             data = os.read(fd, min(_CHUNK, before.st_size + 1))
@@ -132,8 +133,7 @@ class FileStates:
             if len(data) < before.st_size:
                 while data := os.read(fd, _CHUNK):
                     digest.update(data)
-                after = self.of(os.fstat(fd))
-                if state is not None and not state.looks_like(after):
+                if state is not None and state[1:5] != _times(os.fstat(fd)):
                     return None
             return digest.hexdigest()
         finally:
@@ -161,6 +161,11 @@ class FileStates:
     def key(self, state: FileState) -> tuple[int, int]:
         """Return device and inode of a file."""
         return (state.device or self.device or 0, state.inode)
+
+
+def _times(found: os.stat_result) -> tuple[int, int, int, int]:
+    """Return inode, size and times of a regular file as `FileState` holds them."""
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _walk(path: str) -> Iterable[tuple[str, str, os.stat_result | None]]:

@@ -10,11 +10,18 @@ from __future__ import annotations
 
 import json
 from _blake2 import blake2b  # that of hashlib, without OpenSSL
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from json.encoder import encode_basestring
 from operator import attrgetter
 from typing import Any
 
-from torc_tui.lifecycle.fingerprint import Baseline, FileState, Fingerprint, baselines
+from torc_tui.lifecycle.fingerprint import (
+    Baseline,
+    FileState,
+    Fingerprint,
+    baselines,
+    states_text,
+)
 from torc_tui.records import fields
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
@@ -23,6 +30,16 @@ from torc_tui.store.encoding import loads
 _FIELDS = tuple(field.name for field in fields(Fingerprint) if field.name != "recorded_at")
 _values = attrgetter(*_FIELDS)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_QUICK: Mapping[str, Callable[[Any], str]] = {
+    "started_at": repr,
+    "began": repr,
+    "ended": repr,
+    "command": encode_basestring,
+    "inputs": states_text,
+    "outputs": states_text,
+}
+"""For the values that every fingerprint has: an encoder of JSON takes longer to set up."""
+_ENCODERS = [(f'"{name}":', _QUICK.get(name, _encode)) for name in _FIELDS]
 
 FileKey = tuple[int, int]
 """Device and inode of a file."""
@@ -30,8 +47,9 @@ FileKey = tuple[int, int]
 
 def encode(fingerprint: Fingerprint) -> str:
     """Return the text of a fingerprint, without empty values."""
-    values = zip(_FIELDS, _values(fingerprint), strict=True)
-    return _encode({name: value for name, value in values if value})
+    values = zip(_ENCODERS, _values(fingerprint), strict=True)
+    texts = [f"{name}{text(value)}" for (name, text), value in values if value]
+    return f"{{{','.join(texts)}}}"
 
 
 def decode(text: str, recorded_at: float) -> Fingerprint | None:
