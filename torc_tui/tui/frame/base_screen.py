@@ -19,6 +19,7 @@ from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.commands import footer
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.widgets.command_node import CommandNode, Handler, is_open
+from torc_tui.tui.widgets.line_compositor import LineCompositor
 from torc_tui.tui.widgets.line_list import LineList
 
 T = TypeVar("T")
@@ -68,6 +69,10 @@ class TorcScreen(CommandNode, Screen[None]):
     """The contexts that precede those of the focused widget."""
     refusal: str = ""
     """Why nothing can be changed now; empty if changes are possible."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = LineCompositor()
 
     @property
     def torc(self) -> AppPort:
