@@ -115,6 +115,14 @@ def test_unreadable_database(torc: Any, place: Path) -> None:
     assert "there is no command mine" in torc("mine", "--database", place / "none.db").err
 
 
+def test_newest_in_app(torc: Any, small: int) -> None:
+    """`@last` names a workflow for the app, too, which finds no terminal here."""
+    for word in ("@last", "@1"):
+        assert "the app needs a terminal" in torc(word).err
+    assert torc("@2").err == "torc: @2: there is only 1 workflow\n"
+    assert "'@x' is not a workflow" in torc("@x").err
+
+
 def test_unknown_state(torc: Any, small: int) -> None:
     answer = torc("jobs", "list", small, "-s", "asleep")
     assert answer.code == 2 and "'asleep'" in answer.err and "pending_failed" in answer.err

@@ -177,6 +177,8 @@ def _workflow_called(program: str, options: GlobalOptions, words: Sequence[str])
     try:
         return workflow_called(first, options.database)
     except TorcError as error:
+        if first.startswith("@"):
+            raise
         if first in upstream_commands or _similar(first, _FIRST_WORDS):
             return None
         raise UsageError(

@@ -71,10 +71,11 @@ def _check_file(path: str) -> None:
 
 
 def workflow_called(name: str, database: str | None) -> int | None:
-    """Return the id of the workflow of a name; None if there is none, or no database.
+    """Return the id of the workflow of a name, or of ``@last``; None if there is none.
 
-    Raise TorcError if the database cannot be read. Workflows of the user come before those of
-    others. Of several, it is the newest of this directory, or else the newest.
+    Also None if there is no database. Raise TorcError if the database cannot be read. Workflows of
+    the user come before those of others. Of several, it is the newest of this directory, or else
+    the newest.
     """
     from torc_tui.cli.targets import newest
     from torc_tui.store import sql
@@ -84,6 +85,12 @@ def workflow_called(name: str, database: str | None) -> int | None:
     url = settings.database_url(database)
     if missing_file(url) is not None:
         return None
+    if name.startswith("@"):
+        from torc_tui.cli.targets import newest_first, numbered
+        from torc_tui.store.database import Store
+
+        with closing(Store.open(url)) as store:
+            return numbered(newest_first(store), name)
     with closing(connect(url, read_only=True)) as connection:
         found = connection.rows(sql.WORKFLOWS_OF_NAME, name=name)
     user = settings.user_name()

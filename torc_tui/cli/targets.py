@@ -45,7 +45,7 @@ def workflow_id(call: Call, given: str | None) -> int:
         return int(given)
     found = newest_first(call.store)
     if given and given.startswith("@"):
-        return _numbered(found, given)
+        return numbered(found, given)
     if given:
         named = [workflow for workflow in found if workflow.name == given]
         if not named:
@@ -108,14 +108,18 @@ def newest_first(store: Store) -> list[Workflow]:
     return sorted(found, key=lambda one: (one.created_at, one.id), reverse=True)
 
 
-def _numbered(found: Sequence[Workflow], given: str) -> int:
+def numbered(found: Sequence[Workflow], given: str) -> int:
+    """Return the id of the workflow that ``@last`` or ``@2`` names; the newest is found first."""
     number = 1 if given == "@last" else int(given[1:]) if is_id(given[1:]) else 0
     if number < 1:
         raise UsageError(
             f"{given!r} is not a workflow", hint="@last or @1 is the newest, @2 the one before it"
         )
     if number > len(found):
-        raise NotFound(f"{given}: there are only {len(found)} workflows")
+        from torc_tui.wording import count
+
+        verb = "is" if len(found) == 1 else "are"
+        raise NotFound(f"{given}: there {verb} only {count(len(found), 'workflow')}")
     return found[number - 1].id
 
 
