@@ -77,7 +77,8 @@ def needs_hash(old: FileState | None, now: FileState | None, recorded_ns: int) -
 
 
 def _is_racy(old: FileState, recorded_ns: int) -> bool:
-    return max(old.mtime_ns, old.ctime_ns) > recorded_ns - RACY_NS
+    latest = recorded_ns - RACY_NS
+    return old.mtime_ns > latest or old.ctime_ns > latest
 
 
 def differs(old: FileState, now: FileState, recorded_ns: int, check: Check) -> bool | None:

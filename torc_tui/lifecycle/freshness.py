@@ -160,6 +160,8 @@ def _changed_settings(job: CurrentJob, old: Fingerprint) -> list[Reason]:
 
 def _declared(job: CurrentJob, old: Fingerprint) -> Reason | None:
     """Return what was added to the declared inputs, and how many were removed."""
+    if job.inputs.keys() == old.inputs.keys() and job.data.keys() == old.data.keys():
+        return None
     added: list[str] = []
     removed = 0
     if Aspect.FILES in job.rerun_on:

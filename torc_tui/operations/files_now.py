@@ -18,7 +18,7 @@ from torc_tui.store import fingerprints, sql
 from torc_tui.store.database import Store
 
 if TYPE_CHECKING:
-    FileRow = sql.FilesOfGroupRow
+    FileRow = sql.FilesOfGroupsRow
 
 
 class FilesNow:
@@ -46,15 +46,16 @@ class FilesNow:
 
     def file(self, file: FileRow, old: FileState | None, recorded_ns: int) -> FileNow:
         """Return a file as it is now, with its hash if the comparison with ``old`` needs it."""
-        state = self._state(file.path)
+        name, path = file.name, file.path
+        state = self._state(path)
         if needs_hash(old, state, recorded_ns) and state is not None:
-            state = self.hashed(file.path, state)
+            state = self.hashed(path, state)
         return FileNow(
-            file.name,
-            file.path,
+            name,
+            path,
             state,
-            state is not None or self._is_visible(file.path, old),
-            self.checks.get(file.name, Check.CONTENT),
+            state is not None or self._is_visible(path, old),
+            self.checks.get(name, Check.CONTENT),
             file.id in self._produced,
         )
 

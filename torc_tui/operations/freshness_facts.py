@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from torc_tui.lifecycle.fingerprint import Baseline, FileState, Fingerprint, baselines
 from torc_tui.lifecycle.freshness import EVERYTHING, Aspect, CurrentJob, FileNow, RecordNow
@@ -22,13 +22,15 @@ from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints, relations, run_context, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
-from torc_tui.store.encoding import loads
+from torc_tui.store.encoding import dumps, loads
 from torc_tui.store.event_log import last_event
 
 if TYPE_CHECKING:
-    FileRow = sql.FilesOfGroupRow
+    FileRow = sql.FilesOfGroupsRow
     JobRow = sql.FreshnessOfJobRow
-    RecordRow = sql.RecordsOfGroupRow
+    RecordRow = sql.RecordsOfGroupsRow
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,8 +50,8 @@ class FactReader:
     def __init__(self, store: Store, workflow_id: int) -> None:
         self._store = store
         self._workflow_id = workflow_id
-        self._files: dict[int, Sequence[FileRow]] = {}
-        self._records: dict[int, Sequence[RecordRow]] = {}
+        self._files: dict[int, list[FileRow]] = {}
+        self._records: dict[int, list[RecordRow]] = {}
         self._environments: dict[str | None, dict[str, str]] = {}
         self._aspects: dict[str | None, frozenset[Aspect]] = {}
         self._same: dict[tuple[int, int, int], bool] = {}
@@ -127,15 +129,16 @@ class FactReader:
     # -- rows
 
     def _read_groups(
-        self, conn: Connection, rows: Iterable[JobRow], recorded: Mapping[int, Fingerprint | None]
+        self, conn: Connection, rows: Sequence[JobRow], recorded: Mapping[int, Fingerprint | None]
     ) -> None:
+        new = _new_groups(self._files, ((row.input_files, row.output_files) for row in rows))
+        for file in conn.rows(sql.FILES_OF_GROUPS, group_ids=new) if new else ():
+            self._files[file.group_id].append(file)
+        pairs = ((row.input_user_data, row.output_user_data) for row in rows)
+        new = _new_groups(self._records, pairs)
+        for record in conn.rows(sql.RECORDS_OF_GROUPS, group_ids=new) if new else ():
+            self._records[record.group_id].append(record)
         for row in rows:
-            for group in (row.input_files, row.output_files):
-                if group is not None and group not in self._files:
-                    self._files[group] = conn.rows(sql.FILES_OF_GROUP, group_id=group)
-            for group in (row.input_user_data, row.output_user_data):
-                if group is not None and group not in self._records:
-                    self._records[group] = conn.rows(sql.RECORDS_OF_GROUP, group_id=group)
             old = recorded[row.id]
             if old is not None and row.input_user_data is not None:
                 self._compare(conn, self._records[row.input_user_data], old)
@@ -231,6 +234,13 @@ class FactReader:
             found = EVERYTHING if given is None else frozenset(map(Aspect, given))
             self._aspects[options] = found
         return found
+
+
+def _new_groups(known: dict[int, list[T]], pairs: Iterable[tuple[int | None, int | None]]) -> str:
+    """Return the groups that are not known yet as JSON, and note them; empty if there are none."""
+    found = {group for pair in pairs for group in pair if group is not None} - known.keys()
+    known |= {group: [] for group in found}
+    return dumps(list(found)) if found else ""
 
 
 def with_edit(

@@ -20,7 +20,7 @@ from torc_tui.operations.lost_runners import sync_status
 from torc_tui.operations.user_action import check_workflow
 from torc_tui.operations.workflows import check_required, init_check
 from torc_tui.reasons import Reason
-from torc_tui.records import dataclass, field
+from torc_tui.records import NoCollection, dataclass, field
 from torc_tui.status import HELD, JobStatus, number_of
 from torc_tui.store import (
     dependency_counters,
@@ -83,7 +83,8 @@ class Reinitialized:
 
 def plan_rerun(store: Store, workflow_id: int) -> RerunPlan:
     """Return which jobs of a workflow would run again, and why; change nothing."""
-    return _plan(store, workflow_id, FactReader(store, workflow_id).workflow())
+    with NoCollection():
+        return _plan(store, workflow_id, FactReader(store, workflow_id).workflow())
 
 
 def stale_after_edit(

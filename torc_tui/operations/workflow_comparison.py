@@ -6,7 +6,6 @@ would have in this workflow. The comparison itself is `plan.changes`; `workflow_
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 from operator import itemgetter
@@ -28,7 +27,7 @@ from torc_tui.plan.changes import (
     key_of,
     of_file,
 )
-from torc_tui.records import replace
+from torc_tui.records import NoCollection, replace
 from torc_tui.status import JobStatus
 from torc_tui.store import creation, sql, workflows
 from torc_tui.store.connection import Connection
@@ -284,10 +283,5 @@ def compare(
     conn: Connection, workflow_id: int, plan: Plan, allocate: Allocate
 ) -> WorkflowComparison:
     """Return how a stored workflow differs from a plan."""
-    collecting = gc.isenabled()
-    gc.disable()  # many small records and no garbage: collecting would double the time
-    try:
+    with NoCollection():
         return WorkflowComparison(conn, workflows.read_workflow(conn, workflow_id), plan, allocate)
-    finally:
-        if collecting:
-            gc.enable()

@@ -6,7 +6,6 @@ indices, with edges and gates, and the errors. Nothing is read or stored here.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
 
@@ -28,7 +27,7 @@ from torc_tui.plan.names import PlanProblems, called
 from torc_tui.plan.references import JobTokens, Token, TokenReader
 from torc_tui.plan.topology import report_cycles
 from torc_tui.quoting import quoted
-from torc_tui.records import dataclass
+from torc_tui.records import NoCollection, dataclass
 
 
 def watched_jobs(
@@ -81,16 +80,11 @@ def _check_scheduler(
 
 def try_to_resolve(spec: WorkflowSpec) -> tuple[Plan, PlanProblems]:
     """Return the plan as far as it can be made, and its errors."""
-    collecting = gc.isenabled()
-    gc.disable()  # many small records and no garbage: collecting would double the time
-    try:
+    with NoCollection():
         problems = PlanProblems(spec.file)
         plan = _Resolver(spec, problems).plan()
         report_cycles(plan, problems)
         return plan, problems
-    finally:
-        if collecting:
-            gc.enable()
 
 
 @dataclass(slots=True)

@@ -53,12 +53,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "PRODUCED_RECORDS": ("SELECT user_data_group.user_data_id FROM user_data_group WHERE "
         "user_data_group.group_id IN (SELECT job.output_user_data FROM job WHERE "
         "job.workflow_id = ?1)", "workflow_id", "user_data_id"),
-    "RECORDS_OF_GROUP": ("SELECT user_data.id, user_data.name, user_data.version, "
-        "user_data_version.job_id FROM user_data_group JOIN user_data ON user_data.id = "
-        "user_data_group.user_data_id LEFT OUTER JOIN user_data_version ON "
+    "RECORDS_OF_GROUPS": ("SELECT user_data_group.group_id, user_data.id, user_data.name, "
+        "user_data.version, user_data_version.job_id FROM user_data_group JOIN user_data ON "
+        "user_data.id = user_data_group.user_data_id LEFT OUTER JOIN user_data_version ON "
         "user_data_version.user_data_id = user_data.id AND user_data_version.version = "
-        "user_data.version WHERE user_data_group.group_id = ?1 ORDER BY user_data.id",
-        "group_id", "id name version job_id"),
+        "user_data.version WHERE user_data_group.group_id IN (SELECT listed.value FROM "
+        "json_each(?1) AS listed) ORDER BY user_data_group.group_id, user_data.id",
+        "group_ids", "group_id id name version job_id"),
     "SAVE_FILE_HASH": ("INSERT INTO file_hash (device, inode, size, mtime_ns, ctime_ns, hash) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (device, inode) DO UPDATE SET size = "
         "excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns, hash = "
@@ -76,4 +77,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
 }
 # statements that differ for PostgreSQL
 POSTGRESQL: dict[str, str] = {
+    "RECORDS_OF_GROUPS": "SELECT user_data_group.group_id, user_data.id, user_data.name, "
+        "user_data.version, user_data_version.job_id FROM user_data_group JOIN user_data ON "
+        "user_data.id = user_data_group.user_data_id LEFT OUTER JOIN user_data_version ON "
+        "user_data_version.user_data_id = user_data.id AND user_data_version.version = "
+        "user_data.version WHERE user_data_group.group_id = any(array((SELECT "
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS value))) ORDER BY "
+        "user_data_group.group_id, user_data.id",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import Text, and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from torc_tui.model import EdgeKind
@@ -27,6 +27,7 @@ from torc_tui.store.statements.terms import (
     among,
     columns,
     given,
+    is_listed,
     move,
     of_workflow,
     param,
@@ -70,8 +71,12 @@ _facts = (
 )
 FRESHNESS_OF_WORKFLOW = _facts.where(_own, ~job.c.removed).order_by(job.c.id)
 FRESHNESS_OF_JOB = _facts.where(job.c.id == _job_id)
-RECORDS_OF_GROUP = (
-    select(user_data.c.id, user_data.c.name, user_data.c.version, user_data_version.c.job_id)
+RECORDS_OF_GROUPS = (
+    select(
+        user_data_group.c.group_id,
+        *columns(user_data, "id name version"),
+        user_data_version.c.job_id,
+    )
     .select_from(user_data_group)
     .join(user_data, user_data.c.id == user_data_group.c.user_data_id)
     .outerjoin(
@@ -81,10 +86,10 @@ RECORDS_OF_GROUP = (
             user_data_version.c.version == user_data.c.version,
         ),
     )
-    .where(user_data_group.c.group_id == param("group_id"))
-    .order_by(user_data.c.id)
+    .where(is_listed(user_data_group.c.group_id, param("group_ids", Text())))
+    .order_by(user_data_group.c.group_id, user_data.c.id)
 )
-"""The records of a group, each with the job that wrote its present version, if one did."""
+"""The records of groups, each with the job that wrote its present version, if one did."""
 PRODUCED_RECORDS = select(user_data_group.c.user_data_id).where(
     user_data_group.c.group_id.in_(select(job.c.output_user_data).where(_own))
 )
