@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from torc_tui.store import sql
 from torc_tui.store.database import Store
+from torc_tui.store.prepared import prepare
 
 CHAIN = """
 name: chain
@@ -31,3 +33,14 @@ def test_one_link(bench: Callable[..., Any], store: Store) -> None:
     assert it.running() == {"c"}
     # The jobs held, the jobs that wait for the one that ended, the class of a ready job, the job.
     assert len([one for one in statements if one.startswith("SELECT")]) == 4
+
+
+@pytest.mark.parametrize("statement", [sql.END, sql.APPLY_CHANGE, sql.CLAIM, sql.START])
+def test_moves_without_temporary_tables(statement: Any, store: Store) -> None:
+    """SQLite makes one of each list of more than two values, for each job that ends."""
+    if store.dialect != "sqlite":
+        pytest.skip("EXPLAIN of SQLite")
+    prepared = prepare("sqlite", statement)
+    values = [None] * len(prepared.names)
+    program = store.connection().raw.execute(f"EXPLAIN {prepared.text}", values).fetchall()
+    assert "OpenEphemeral" not in {operation for _, operation, *_ in program}

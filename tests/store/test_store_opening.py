@@ -618,3 +618,11 @@ def test_a_file_that_gets_smaller_is_not_truncated(sqlite_store: Store, make_pla
 )
 def test_shown(url: str) -> None:
     assert driver_errors.shown(url) == "postgresql://ann@db:5432/torc"
+
+
+def test_nulls_and_booleans_are_bound(tmp_path: Path) -> None:
+    with closing(connect.connect_sqlite(str(tmp_path / "db"), create=True)) as raw:
+        rows = raw.execute(
+            "SELECT ?1, typeof(?1), ?2, typeof(?2), ?3", (None, True, False)
+        ).fetchall()
+    assert rows == [(None, "null", 1, "integer", 0)]

@@ -102,6 +102,8 @@ class Connection:
 
     def many(self, statement: Callable[P, R], rows: Iterable[Mapping[str, Any]], /) -> None:
         """Execute a statement once for each of ``rows``, which hold its parameters by name."""
+        if not rows:
+            return
         name: Any = statement
         prepared = self._used.get(name) or prepare(self.dialect, name)
         arranged = list(map(prepared.arrange, rows))

@@ -95,7 +95,10 @@ def _with_paths(arrange: Arrange, paths: tuple[str, ...]) -> Arrange:
     """Encode the values that are paths before they are arranged."""
 
     def arranged(values: Mapping[str, Any]) -> tuple[Any, ...]:
-        return arrange({**values, **{path: encode_path(values[path]) for path in paths}})
+        changed = {
+            path: text for path in paths if (text := encode_path(values[path])) is not values[path]
+        }
+        return arrange({**values, **changed} if changed else values)
 
     return arranged
 

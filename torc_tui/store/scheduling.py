@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.lifecycle.decide import Outcome
@@ -231,6 +232,7 @@ def _rerun(conn: Connection, attempts: Sequence[AttemptKey], at: float) -> list[
 
 
 _USAGE = tuple(field.name for field in fields(AttemptUsage))
+_usage_values = attrgetter(*_USAGE)
 
 
 def _job_row(one: EndedAttempt) -> dict[str, Any]:
@@ -266,7 +268,7 @@ def _result_row(node_id: int, one: EndedAttempt) -> dict[str, Any]:
         "reason": outcome.reason.encode() if outcome.reason else None,
         "started_at": exited.started_at,
         "ended_at": exited.ended_at,
-        **{name: getattr(usage, name) for name in _USAGE},
+        **dict(zip(_USAGE, _usage_values(usage), strict=True)),
         "allocation": one.allocation,
         "output_dir": one.output_dir,
         "log_stem": attempt_stem(

@@ -10,9 +10,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "ANY_INITIALIZED": ("SELECT job.id FROM job WHERE job.workflow_id = ?1 AND job.status > 0 "
         "LIMIT 1", "workflow_id", "id"),
     "APPLY_CHANGE": ("UPDATE job SET status=?1, compute_node_id=NULL, pid=NULL, "
-        "allocation=NULL, ended_at=?2, return_code=NULL, reason=?3 WHERE (?1 = 2 AND job.status "
-        "IN (0, 1, 3) OR ?1 = 7 AND job.status IN (0, 1, 2, 3)) AND job.id = ?4",
-        "status:status ended_at reason:reason job_id"),
+        "allocation=NULL, ended_at=?2, return_code=NULL, reason=?3 WHERE (?1 = 2 AND "
+        "(job.status = 0 OR job.status = 1 OR job.status = 3) OR ?1 = 7 AND (job.status = 0 OR "
+        "job.status = 1 OR job.status = 2 OR job.status = 3)) AND job.id = ?4", "status:status "
+        "ended_at reason:reason job_id"),
     "BLAME": ("SELECT job.name, job.status, job.reason FROM job WHERE job.status IN (6, 7, 8) "
         "AND NOT job.ignored AND job.id IN (SELECT dependency.depends_on_id FROM dependency "
         "WHERE dependency.job_id = ?1 AND dependency.depends_on_id > 0 UNION ALL SELECT "

@@ -27,10 +27,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "user_data.data IS NULL", "group_id", "name"),
     "END": ("UPDATE job SET status=?1, attempt_id=?2, retries=?3, pid=NULL, allocation=NULL, "
         "stop_requested=?4, started_at=?5, ended_at=?6, return_code=?7, reason=?8, "
-        "not_before=?9, suspended=false, lost=(job.lost + ?10), ignored=?11 WHERE ?1 IN (2, 5, "
-        "6, 7, 8, 10) AND job.status IN (3, 4) AND job.id = ?12", "status:status attempt_id "
-        "retries stop_requested started_at ended_at return_code reason:reason not_before "
-        "times_lost ignored:boolean job_id"),
+        "not_before=?9, suspended=false, lost=(job.lost + ?10), ignored=?11 WHERE (?1 = 2 OR ?1 "
+        "= 5 OR ?1 = 6 OR ?1 = 7 OR ?1 = 8 OR ?1 = 10) AND (job.status = 3 OR job.status = 4) "
+        "AND job.id = ?12", "status:status attempt_id retries stop_requested started_at "
+        "ended_at return_code reason:reason not_before times_lost ignored:boolean job_id"),
     "GRANT": ("UPDATE job SET allocation=?1 WHERE job.id = ?2 AND job.attempt_id = ?3 AND "
         "job.status = 3", "allocation:json job_id attempt_id"),
     "HELD_BY_OTHERS": ("SELECT job.id, job.workflow_id, job.attempt_id, job.allocation, "
