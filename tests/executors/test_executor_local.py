@@ -30,6 +30,7 @@ from torc_tui.executors import (
 from torc_tui.executors.attempt import Measures, RunningAttempt
 from torc_tui.executors.base import Adopted
 from torc_tui.executors.exit_file import read_exit_file
+from torc_tui.executors.job_files import WorkingDirectoryError, check_directory
 from torc_tui.executors.local import LocalExecutor
 from torc_tui.model import (
     Allocation,
@@ -1000,3 +1001,14 @@ class TestClock:
         local.adopt([Adopted(key=made.key, exit_file=made.exit_file, started_at=started.at)])
         (end,) = finish(local)
         assert (end.return_code, end.ended_at - end.started_at) == (3, 0)
+
+
+@pytest.mark.parametrize(("made", "number"), [(None, errno.ENOENT), ("file", errno.ENOTDIR)])
+def test_check_of_the_working_directory(made: str | None, number: int, tmp_path: Path) -> None:
+    check_directory(str(tmp_path))
+    path = tmp_path / "elsewhere"
+    if made:
+        path.touch()
+    with pytest.raises(WorkingDirectoryError) as refused:
+        check_directory(str(path))
+    assert (refused.value.errno, refused.value.filename) == (number, str(path))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import selectors
+import select
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +22,9 @@ from torc_tui.resources.process_identity import process_started
 K = TypeVar("K")
 _POLL_SECONDS = 0.1
 """Time between two checks of a process that is polled."""
+_EPOLL = hasattr(select, "epoll")
+_UNIT = 1 if _EPOLL else 1000
+"""The unit of the timeouts of epoll and of poll, per second."""
 
 
 class Children(Generic[K]):
@@ -29,8 +32,9 @@ class Children(Generic[K]):
 
     def __init__(self, *, pidfd: bool | None = None) -> None:
         self._pidfd = hasattr(os, "pidfd_open") if pidfd is None else pidfd
-        self._selector = selectors.DefaultSelector()
-        self._fds: dict[K, int] = {}
+        self._poller = select.epoll() if _EPOLL else select.poll()  # without the cost of selectors
+        self._keys: dict[int, K] = {}
+        """The keys of processes, by their pidfd."""
         self._ended: deque[K] = deque()
         self._polled: dict[K, Callable[[], bool]] = {}
         self._closed = threading.Event()
@@ -39,7 +43,7 @@ class Children(Generic[K]):
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
-        self._selector.register(self._reader, selectors.EVENT_READ, None)
+        self._poller.register(self._reader, select.POLLIN)
 
     def add(self, key: K, pid: int, *, child: bool = True, started: int | None = None) -> None:
         """Wait for another process; one that does not exist has ended."""
@@ -63,34 +67,35 @@ class Children(Generic[K]):
 
     def _register(self, key: K, fd: int) -> bool:
         try:
-            self._selector.register(fd, selectors.EVENT_READ, key)
+            self._poller.register(fd, select.POLLIN)
         except OSError:  # more descriptors than a user may watch
             os.close(fd)
             return False
-        self._fds[key] = fd
+        self._keys[fd] = key
         return True
 
     def wait(self, timeout: float | None) -> tuple[list[K], bool]:
         """Return the keys of processes that have ended, and whether `wake` was called."""
-        self._poll()
+        if self._polled:
+            self._poll()
+            timeout = _POLL_SECONDS if timeout is None else min(timeout, _POLL_SECONDS)
         if self._ended:
             timeout = 0
-        elif self._polled:
-            timeout = _POLL_SECONDS if timeout is None else min(timeout, _POLL_SECONDS)
         ended: list[K] = []
         woken = False
-        for item, _ in self._selector.select(timeout):
-            if item.data is None:
+        keys = self._keys
+        for fd, _ in self._poller.poll(None if timeout is None else timeout * _UNIT):
+            if fd in keys:
+                self._poller.unregister(fd)
+                os.close(fd)
+                ended.append(keys.pop(fd))
+            elif fd == self._watched:
                 woken = True
-                if item.fd == self._watched:
-                    self._unwatch()
-                    continue
+                self._unwatch()
+            else:
+                woken = True
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._reader, 4096)
-            else:
-                self._selector.unregister(item.fd)
-                os.close(self._fds.pop(item.data))
-                ended.append(item.data)
         while self._ended:
             ended.append(self._ended.popleft())
         return ended, woken
@@ -100,12 +105,12 @@ class Children(Generic[K]):
         self._unwatch()
         with contextlib.suppress(OSError):  # no more descriptors: the caller looks now and then
             self._watched = os.dup(descriptor)
-            self._selector.register(self._watched, selectors.EVENT_READ, None)
+            self._poller.register(self._watched, select.POLLIN)
 
     def _unwatch(self) -> None:
         if self._watched >= 0:
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(self._watched)
+            with contextlib.suppress(KeyError, OSError):  # it could not be registered
+                self._poller.unregister(self._watched)
             os.close(self._watched)
             self._watched = -1
 
@@ -125,10 +130,11 @@ class Children(Generic[K]):
             return
         self._closed.set()
         self._unwatch()
-        self._selector.close()
-        fds = (self._reader, self._writer, *self._fds.values())
+        fds = [self._reader, self._writer, *self._keys]
+        if isinstance(self._poller, select.epoll):
+            self._poller.close()
         self._reader = self._writer = -1
-        self._fds.clear()
+        self._keys.clear()
         for fd in fds:
             os.close(fd)
 

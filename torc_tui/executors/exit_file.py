@@ -35,6 +35,7 @@ from torc_tui.resources.session_processes import LINUX, pids
 
 RESERVED = 64
 """Bytes that both lines fit into."""
+_BLANK = b" " * RESERVED
 _START_TICKS = 300
 """Clock ticks that may pass between the recorded time and the start of the process on a busy
 machine. A later process with the same id would have to start within this time to be confused."""
@@ -56,15 +57,18 @@ class ExitFile:
     note: str = ""
 
 
-def write_reserve(fd: int, note: str) -> None:
+def write_reserve(fd: int, note: str, *, size: int = 0) -> None:
     """Write the reserve of an exit file and nothing else, and lock it until ``fd`` is closed.
+
+    ``size`` is that of the file until now, in bytes.
 
     Raise OSError when the disk is full.
     """
-    data = b" " * RESERVED + note.encode()
+    data = _BLANK + note.encode()
     if os.write(fd, data) < len(data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    os.ftruncate(fd, len(data))
+    if size > len(data):
+        os.ftruncate(fd, len(data))
     with contextlib.suppress(OSError):  # a file system without locks
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 

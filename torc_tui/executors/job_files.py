@@ -43,8 +43,8 @@ class JobFiles:
         self._opened: list[int] = []
         self._made: list[str] = []
 
-    def make(self, order: Order, scripts: Iterable[tuple[str, str]]) -> None:
-        """Make the files of the order, and ``scripts`` (path, text).
+    def make(self, order: Order) -> None:
+        """Make the logs and the exit file of the order.
 
         Raise OSError or ValueError if that is not possible.
         """
@@ -59,10 +59,12 @@ class JobFiles:
             same = order.stderr == order.stdout
             self.stderr = self.stdout if same else self._open(order.stderr, _LOG, _LOG_MODE)
         self._make_exit_file(order.exit_file, order.note)
-        for path, text in scripts:
-            fd = self._open(path, os.O_WRONLY | _NEW, _SCRIPT_MODE)
-            with _naming(path), open(fd, "wb", closefd=False) as file:
-                file.write(text.encode(errors="surrogateescape"))
+
+    def write(self, path: str, text: str) -> None:
+        """Write a script of the attempt; raise OSError or ValueError if that is not possible."""
+        fd = self._open(path, os.O_WRONLY | _NEW, _SCRIPT_MODE)
+        with _naming(path), open(fd, "wb", closefd=False) as file:
+            file.write(text.encode(errors="surrogateescape"))
 
     def close(self) -> None:
         """Close the files. This unlocks the exit file."""
@@ -86,7 +88,10 @@ class JobFiles:
             write_reserve(fd, note)
 
     def _open(self, path: str, flags: int, mode: int) -> int:
-        fd = open_new(path, flags, mode)
+        try:
+            fd = os.open(path, flags, mode)
+        except (FileExistsError, FileNotFoundError):
+            fd = open_new(path, flags, mode)
         self._opened.append(fd)
         self._made.append(path)
         return fd
@@ -123,8 +128,7 @@ class SpareExitFiles:
             except OSError:
                 continue
             try:
-                _check_is_own(fd)
-                write_reserve(fd, note)
+                write_reserve(fd, note, size=_own_size(fd))
                 os.rename(spare, path)
             except OSError:
                 os.close(fd)
@@ -140,11 +144,12 @@ class SpareExitFiles:
         self._paths.clear()
 
 
-def _check_is_own(fd: int) -> None:
-    """Raise OSError unless the descriptor is of a plain file with one name."""
+def _own_size(fd: int) -> int:
+    """Return the size of a file; raise OSError unless it is a plain file with one name."""
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return found.st_size
 
 
 def _remove(path: str) -> None:
@@ -196,7 +201,7 @@ class WorkingDirectoryError(OSError):
 
 def check_directory(path: str) -> None:
     """Raise WorkingDirectoryError unless this process can enter the directory."""
-    if os.access(path, os.X_OK) and os.path.isdir(path):
+    if os.access(f"{path}/.", os.X_OK):
         return
     try:
         os.stat(path)

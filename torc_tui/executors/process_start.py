@@ -17,7 +17,7 @@ from torc_tui.executors.base import Adopted
 from torc_tui.executors.exit_file import read_exit_file
 from torc_tui.executors.job_files import JobFiles, SpareExitFiles, append_line
 from torc_tui.executors.spawn import launch_failure, shortage, spawn
-from torc_tui.executors.wrapper import CANNOT_START, launch
+from torc_tui.executors.wrapper import CANNOT_START, Launch, launch
 from torc_tui.model import Cause, Exited, Order
 from torc_tui.resources import session_processes
 from torc_tui.wording import sentence
@@ -41,25 +41,20 @@ class ProcessStarter:
         """Start an order; raise OSError or ValueError when that is not possible."""
         if order.refusal is not None:
             raise ValueError(order.refusal)
-        how = launch(
-            order, self._shell, open_files=self._open_files, now=session_processes.clock_ticks()
-        )
         files = JobFiles(self._nothing, self.exit_files)
         try:
-            files.make(order, how.files)
+            files.make(order)
             before = session_processes.clock_ticks()
-            for lock in order.locks:
-                os.set_inheritable(lock, True)
-            with _bound_to(order.cpus):
-                pid = spawn(how.argv, order.environment, self._nothing, files.stdout, files.stderr)
+            how = launch(order, self._shell, open_files=self._open_files, now=before)
+            for path, text in how.files:
+                files.write(path, text)
+            pid = self._spawn(how, order, files)
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and shortage(error) is not None:
                 files.remove()
             raise
         finally:
             files.close()
-            for lock in order.locks:
-                os.set_inheritable(lock, False)
         after = session_processes.clock_ticks()
         began = time.monotonic()
         return RunningAttempt(
@@ -73,10 +68,23 @@ class ProcessStarter:
             limits=order.limits,
             allocation=order.allocation,
             own_maxrss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-            files=tuple(path for path, _ in how.files),
+            files=how.paths,
             measures=Measures(began),
             log=order.stderr or order.stdout,
         )
+
+    def _spawn(self, how: Launch, order: Order, files: JobFiles) -> int:
+        """Start the process with the locks and on the CPUs of the order; return its id."""
+        if not order.locks and not order.cpus:
+            return spawn(how.argv, order.environment, self._nothing, files.stdout, files.stderr)
+        for lock in order.locks:
+            os.set_inheritable(lock, True)
+        try:
+            with _bound_to(order.cpus):
+                return spawn(how.argv, order.environment, self._nothing, files.stdout, files.stderr)
+        finally:
+            for lock in order.locks:
+                os.set_inheritable(lock, False)
 
     def refusal(self, order: Order, started_at: float, error: Exception) -> Exited:
         """Return the report of an order that cannot be started, and log the reason."""
@@ -147,10 +155,12 @@ def adopted_attempt(adopted: Adopted) -> RunningAttempt:
 
 
 def _start_time(pid: int) -> int:
-    with contextlib.suppress(OSError):
-        if process := session_processes.read(pid):
-            return process.started
-    return 0
+    """Return the start time of a child that may have ended already; 0 if it cannot be read."""
+    try:
+        process = session_processes.read(pid)
+    except OSError:
+        return 0
+    return 0 if process is None else process.started
 
 
 def _age(started_at: float | None, process_started: int | None) -> float:

@@ -96,11 +96,11 @@ class Supervisor:
 
     def add(self, attempt: RunningAttempt, *, adopted: bool = False) -> None:
         """Supervise an attempt. Processes of an adopted attempt may have been seen before."""
-        with contextlib.suppress(OSError):  # adopted attempts only: the next start tries again
-            self.start_thread()
         with self.lock:
             self._running.add(attempt)
             if adopted:
+                with contextlib.suppress(OSError):  # the next start tries again
+                    self.start_thread()
                 self._scan_all = True
                 self._gpus.reset()
             self._gpus.add(attempt, time.monotonic())

@@ -19,6 +19,7 @@ import os
 import re
 import shlex
 import signal
+from functools import lru_cache
 
 from torc_tui.executors.exit_file import shell_lines
 from torc_tui.model import Order
@@ -49,6 +50,11 @@ class Launch:
 
     argv: list[str]
     files: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of the scripts."""
+        return tuple(path for path, _ in self.files) if self.files else ()
 
 
 def find_bash() -> str:
@@ -87,13 +93,17 @@ def launch(order: Order, shell: str, *, open_files: int | None = None, now: int 
         files.append((path, command + "\n"))
         innermost = [*_without_c(own), path] if own else [shell, path]
     at_start, at_end = shell_lines(order.exit_file, now)
-    head = f"builtin cd -- {shlex.quote(order.directory)}||builtin exit {CANNOT_START};"
-    head += f"{at_start}builtin trap {shlex.quote(at_end)} EXIT;"
+    head = f"{_enter(order.directory)}{at_start}builtin trap {shlex.quote(at_end)} EXIT;"
     if open_files is not None:
         head += f"builtin ulimit -Sn {open_files};"
     if around or own or files or _TAKES_OVER.search(command):
         return Launch([shell, "-c", head + _RUN, "bash", *around, *innermost], tuple(files))
     return Launch([shell, "-c", head + _EVAL, "bash", command])
+
+
+@lru_cache(maxsize=16)
+def _enter(directory: str) -> str:
+    return f"builtin cd -- {shlex.quote(directory)}||builtin exit {CANNOT_START};"
 
 
 def _without_c(words: list[str]) -> list[str]:
