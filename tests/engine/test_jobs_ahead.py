@@ -9,9 +9,16 @@ from typing import Any
 from tests.fake_executor import FakeExecutor
 from tests.raw_sql import execute
 from tests.waiting import wait_for
-from torc_tui.engine.state import PREFETCHED_JOBS, STALE_SECONDS, Deadline, Prefetched
+from torc_tui.engine.state import (
+    LOOK_SECONDS,
+    PREFETCHED_JOBS,
+    STALE_SECONDS,
+    Deadline,
+    Prefetched,
+)
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.workflows import cancel_workflow, pause_workflow
+from torc_tui.records import replace
 from torc_tui.status import JobStatus
 from torc_tui.store.scheduling import decode_allocation
 
@@ -214,3 +221,21 @@ def test_only_jobs_that_start_soon_are_prefetched() -> None:
     ahead.learn(STALE_SECONDS / 5)
     assert ahead.wanted(2) == 10
     assert ahead.wanted(0) == 0
+
+
+def test_others_are_looked_at_now_and_then(bench: Make, monkeypatch: Any) -> None:
+    """Short jobs start too fast for a look at the database before each of them."""
+    it = begun(bench)
+    looks: list[float] = []
+    now = 1.0
+    monkeypatch.setattr(it.engine.shared, "has_changed", lambda: bool(looks.append(now)))
+    it.engine.state.prefetched.expires = 10.0
+    it.engine.state.options = replace(it.engine.state.options, monotonic=lambda: now)
+    for name in ("j_2", "j_3"):
+        it.fake.finish(it.ids[name])
+        assert it.engine.starter.start_prefetched(it.fake.wait(0))
+    assert looks == [1.0]
+    now = 1.0 + 2 * LOOK_SECONDS
+    it.fake.finish(it.ids["j_4"])
+    assert it.engine.starter.start_prefetched(it.fake.wait(0))
+    assert looks == [1.0, now]

@@ -17,6 +17,7 @@ from torc_tui.executors.session_signals import signal_number
 from torc_tui.lifecycle.decide import (
     REQUESTED,
     RERUN,
+    SUCCESS,
     AttemptFacts,
     Outcome,
     outcome,
@@ -106,8 +107,11 @@ class AttemptEnds:
         ):
             exited = replace(exited, cause=Cause.CANCELED)
         exited = self._with_gpu_cause(flight, exited)
-        facts = self._facts(flight, exited, outputs, missing_data, is_ending=is_ending)
-        verdict = outcome(exited, facts)
+        if _is_success(exited, outputs, missing_data):
+            verdict = SUCCESS
+        else:
+            facts = self._facts(flight, exited, outputs, missing_data, is_ending=is_ending)
+            verdict = outcome(exited, facts)
         if verdict.reason is not None and verdict.reason.kind is Kind.EXIT:
             verdict = replace(verdict, reason=_with_full_disk(verdict.reason, flight.output_dir))
         return scheduling.EndedAttempt(
@@ -117,7 +121,7 @@ class AttemptEnds:
             flight.allocation_text,
             flight.output_dir,
             signature=self._signature(exited.key, verdict),
-            warnings=[*exited.warnings, *_overuse(context, flight, exited)],
+            warnings=_warnings(context, flight, exited),
             planned=flight.planned,
         )
 
@@ -206,8 +210,7 @@ class AttemptEnds:
         reruns = flight.reruns
         if exited.cause is Cause.GPU_LOST:
             reruns = reruns_left(self._maker.on_lost(job.options), job.lost)
-        ended_badly = exited.return_code != 0 or exited.cause is not None
-        may_fail = ended_badly or outputs.missing or outputs.unwritten or missing_data
+        may_fail = not _is_success(exited, outputs, missing_data)
         return AttemptFacts(
             policies=self._policies(flight) if may_fail else NO_POLICIES,
             request=self._request(flight, exited.usage) if may_fail else None,
@@ -231,6 +234,12 @@ class AttemptEnds:
         )
 
 
+def _is_success(exited: Exited, outputs: OutputCheck, missing_data: Sequence[str]) -> bool:
+    """Return whether an attempt has succeeded and left nothing out: then nothing else matters."""
+    succeeded = exited.return_code == 0 and exited.cause is None
+    return succeeded and not (outputs.missing or outputs.unwritten or missing_data)
+
+
 def _missing_data(conn: Connection, flight: InFlight, exited: Exited) -> Sequence[str]:
     """Return the names of the records that a successful attempt has not written."""
     if exited.return_code != 0 or flight.job.output_user_data is None:
@@ -246,15 +255,17 @@ def _is_usage_recorded(context: RunContext) -> bool:
     return monitor.get("enabled", True) is not False
 
 
-def _overuse(context: RunContext, flight: InFlight, exited: Exited) -> list[Reason]:
-    """Return what the attempt used beyond its request without being stopped for it."""
-    usage, warnings = exited.usage, []
+def _warnings(context: RunContext, flight: InFlight, exited: Exited) -> list[Reason]:
+    """Return warnings of the executor, and what was used beyond the request without a stop."""
+    usage, warnings = exited.usage, list(exited.warnings)
     requirements = context.requirements.get(flight.job.requirement_id)
     memory = requirements.memory if requirements else None
     is_known = exited.cause is Cause.OOM
     if memory and usage.peak_memory and usage.peak_memory > memory and not is_known:
         used = usage.peak_memory
         warnings.append(because(Kind.MEMORY_EXCEEDED, used=used, requested=memory))
+    if not flight.allocation.gpus:
+        return warnings
     reserved = sum(grant.memory for grant in flight.allocation.gpus)
     is_known = exited.cause is Cause.GPU_OOM
     is_known = is_known or flight.reported_excess

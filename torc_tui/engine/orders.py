@@ -38,6 +38,9 @@ from torc_tui.store.log_files import attempt_files as attempt_files
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import ReadyJob
 
+_MOST_LIMITS = 1000
+"""Limits that are remembered: each job may have its own options."""
+
 
 class OrderMaker:
     """Make the orders of one runner.
@@ -82,6 +85,8 @@ class OrderMaker:
         )
         self.base = self._environment(context)
         self._env_refusal: str | None = None
+        self._limits: dict[tuple[int, str | None], JobLimits] = {}
+        """The limits of jobs, by the id of their requirements and their options."""
 
     def follow(self, context: RunContext) -> None:
         """Take over the workflow as it is now; its environment is that of jobs that start later."""
@@ -91,6 +96,7 @@ class OrderMaker:
             except UsageError as error:
                 self._env_refusal = error.message
         self.context = context
+        self._limits.clear()
 
     def _environment(self, context: RunContext) -> dict[str, str]:
         env = expand(context.env, self.inherited, f"workflow {context.name!r}")
@@ -159,7 +165,7 @@ class OrderMaker:
             stdout=stdout,
             stderr=stderr,
             exit_file=exit_file,
-            limits=self.limits(self.context.requirements.get(job.requirement_id), job.options),
+            limits=self._limits_of(job),
             allocation=allocation,
             output_directories=output_directories,
             note=note,
@@ -167,6 +173,16 @@ class OrderMaker:
             cpus=cpus,
             refusal=refusal,
         )
+
+    def _limits_of(self, job: ReadyJob) -> JobLimits:
+        """Return what is enforced on a job; it is equal for most jobs of a workflow."""
+        key = (job.requirement_id, job.options)
+        if key not in self._limits:
+            requirements = self.context.requirements.get(job.requirement_id)
+            if len(self._limits) >= _MOST_LIMITS:
+                self._limits.clear()
+            self._limits[key] = self.limits(requirements, job.options)
+        return self._limits[key]
 
     def _with_threads(self, job: ReadyJob, environment: dict[str, str]) -> dict[str, str]:
         """Add OMP_NUM_THREADS if the file declares CPUs and the environment does not set it."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torc_tui.engine.attempt_record import join_notes
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.outputs import DeclaredOutputs, GroupFiles
-from torc_tui.engine.state import RunnerState
+from torc_tui.engine.state import LOOK_SECONDS, RunnerState
 from torc_tui.executors.base import Executor
 from torc_tui.model import Allocation, Exited, Order, Report, ResourceRequirements
 from torc_tui.resources.gpus import WHOLE, gpu_need
@@ -260,9 +260,11 @@ class JobStarter:
         more reports: the next step records all of them.
         """
         ended = [report for report in reports if isinstance(report, Exited)]
-        state = self._state
+        if not ended:
+            return True
         if not self._may_start_prefetched():
-            return not ended
+            return False
+        state = self._state
         orders = [order for report in ended if (order := self._replace(report)) is not None]
         if orders:
             self._executor.submit(orders)
@@ -271,8 +273,16 @@ class JobStarter:
 
     def _may_start_prefetched(self) -> bool:
         state, ahead = self._state, self._state.prefetched
-        in_time = bool(ahead.jobs) and state.options.monotonic() < ahead.expires
-        return in_time and state.may_prefetch() and not state.shared.has_changed()
+        if not ahead.jobs:
+            return False
+        now = state.options.monotonic()
+        if now >= ahead.expires or not state.may_prefetch():
+            return False
+        if not ahead.looked <= now < ahead.looked + LOOK_SECONDS:
+            if state.shared.has_changed():
+                return False
+            ahead.looked = now
+        return True
 
     def _replace(self, exited: Exited) -> Order | None:
         """Return the order for a prefetched job that takes over the resources of an attempt."""
@@ -281,7 +291,7 @@ class JobStarter:
             return None
         if exited.cause is not None or flight.job.failure_handler_id or flight.allocation.gpus:
             return None
-        if not self._state.ends_in_time(flight.job, time.time()):
+        if not self._state.ends_in_time(flight.job):
             return None
         job = self._state.prefetched.take(flight.job.requirement_id)
         if job is None:
@@ -289,8 +299,13 @@ class JobStarter:
         flight.is_replaced = True
         order = self._order(Placed(job, flight.allocation, flight.allocation_text))
         flight.allocation = _NOTHING
-        granted = {"job_id": job.id, "attempt_id": job.attempt_id}
-        self._state.granted.append(granted | {"allocation": flight.allocation_text})
+        self._state.granted.append(
+            {
+                "job_id": job.id,
+                "attempt_id": job.attempt_id,
+                "allocation": flight.allocation_text,
+            }
+        )
         return order
 
     def _order(self, placed: Placed) -> Order:

@@ -36,6 +36,9 @@ PREFETCHED_JOBS = 48
 """Largest number of jobs that are prefetched at once."""
 STALE_SECONDS = 0.25
 """Time after which a prefetched job goes back to ready."""
+LOOK_SECONDS = 0.005
+"""Time between two checks, while prefetched jobs start, for what others have written. A check takes
+as long as a tenth of a short job."""
 
 
 class Prefetched:
@@ -57,6 +60,8 @@ class Prefetched:
         self.expires = 0.0
         """Until when they may start, by the monotonic clock, which also counts while this process
         is stopped: later, another runner may have them."""
+        self.looked = -LOOK_SECONDS
+        """When it was checked last, by the monotonic clock, that nobody else has written."""
         self._typical: float | None = None
 
     def learn(self, seconds: float) -> None:
@@ -195,10 +200,13 @@ class RunnerState:
             return False
         return self.shared.may_prefetch and self.may_claim() and self.backoff.cap is None
 
-    def ends_in_time(self, job: ReadyJob | HeldAttempt, now: float) -> bool:
-        """Return whether a job that starts now would end before the run must end."""
+    def ends_in_time(self, job: ReadyJob | HeldAttempt, now: float | None = None) -> bool:
+        """Return whether a job that starts at ``now`` (None: now) ends before the run must end."""
+        deadline = self.options.deadline
+        if deadline.end_time is None:
+            return True
         requirements = self.context.requirements[job.requirement_id]
-        return self.options.deadline.allows(requirements.runtime, now)
+        return deadline.allows(requirements.runtime, time.time() if now is None else now)
 
     def release(self, job_id: int) -> InFlight | None:
         """Forget the attempt of a job and give its resources back; None if it holds none."""
@@ -220,8 +228,9 @@ class RunnerState:
 
     def locks_of(self, job_id: int) -> tuple[int, ...]:
         """Return the file descriptors that the process of a job must inherit."""
+        locks = self.cores.locks_of(job_id)
         lock = None if self.ledger is None else self.ledger.lock_of(job_id)
-        return (*self.cores.locks_of(job_id), *(() if lock is None else (lock,)))
+        return locks if lock is None else (*locks, lock)
 
     def leave_ledger(self, key: AttemptKey, held: Allocation) -> None:
         """Remove the GPU entry of an attempt from the ledger, and free its cores."""

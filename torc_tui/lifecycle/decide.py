@@ -173,6 +173,8 @@ class Outcome:
         return JobStatus.COMPLETED if self.ignored else self.status
 
 
+SUCCESS = Outcome(JobStatus.COMPLETED, 0, Cause.EXIT)
+"""The outcome of an attempt that has ended with exit code 0 and left nothing out."""
 MOST_LOST = 2
 """How often a job is run again in one run after its runner and its process were lost."""
 LOST_RETURN_CODE = -128
@@ -262,7 +264,8 @@ def _by_code(exited: Exited, facts: AttemptFacts) -> Outcome:
     missing = _missing_output(facts)
     if missing is not None:
         return _failed(MISSING_OUTPUT_RETURN_CODE, Cause.MISSING_OUTPUT, missing, facts)
-    return Outcome(JobStatus.COMPLETED, 0, Cause.EXIT, warnings=_output_warnings(facts))
+    warnings = _output_warnings(facts)
+    return replace(SUCCESS, warnings=warnings) if warnings else SUCCESS
 
 
 def _missing_output(facts: AttemptFacts) -> Reason | None:

@@ -104,7 +104,8 @@ class RunContext:
 
         ``own`` are the options of the job, as the database holds them.
         """
-        return (json.loads(own) if own else {}).get(key, self.settings.get(key))
+        found = self.settings.get(key)
+        return json.loads(own).get(key, found) if own else found
 
 
 def read(conn: Connection, workflow_id: int) -> RunContext:
