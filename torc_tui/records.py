@@ -175,4 +175,4 @@ if TYPE_CHECKING:
 else:
     dataclass, field, fields, replace = _dataclass, _Field, _fields, _replace
 
-__all__ = ["dataclass", "field", "fields", "replace"]
+__all__ = ["NoCollection", "dataclass", "field", "fields", "replace"]

@@ -103,6 +103,8 @@ def many_to_many(root: Path, rounds: int, *, jobs: int = 1000) -> Rows:
             small = _create(_new(root, _many_to_many(1, how)))
             folder = _new(root, _many_to_many(jobs, how))
             made.append(_create(folder).slope(small, 1))
+            for number in range(1, jobs + 1):
+                (folder / f"f_{number}.txt").write_text(f"{number}\n")
             spend([PYTHON, "-m", "tests.benchmarks.internals", "fake-run", "1"], folder)
             ran = json.loads(output(folder))
             ends.append(Cost(ran["wall"] / ran["jobs"], ran["cpu"] / ran["jobs"]))

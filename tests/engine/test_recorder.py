@@ -45,14 +45,16 @@ class Context:
 
 
 class Files:
-    """One group with the file `in`."""
+    """One group with the file `in`, and those of ``more``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.more: list[Path] = []
 
     def of(self, group_id: int) -> list[DeclaredFile]:
         """Return the files of the group."""
-        return [DeclaredFile(group_id * 10, "in", str(self.path), self.path.name)]
+        files = enumerate([self.path, *self.more], group_id * 10)
+        return [DeclaredFile(number, path.name, str(path), path.name) for number, path in files]
 
 
 class Attempt:
@@ -62,15 +64,23 @@ class Attempt:
         self.file = folder / "in"
         self.job = cast(Any, Job())
         self.thread = RecordingThread(FileStates(str(folder)), lambda _: True, lambda: None)
-        context, files = cast(Any, Context()), cast(Any, Files(self.file))
-        self.recorder = Recorder(cast(Any, None), context, files, self.thread)
+        context, self.files = cast(Any, Context()), Files(self.file)
+        self.recorder = Recorder(cast(Any, None), context, cast(Any, self.files), self.thread)
 
     def begin(self) -> Start:
         """Start the attempt."""
         return self.recorder.begin(self.job, 3)
 
-    def end(self, start: Start) -> Record:
-        """End the attempt."""
+    def read_many(self) -> int:
+        """Give the job a long list of inputs; return their number."""
+        for number in range(60):
+            self.files.more.append(self.file.with_name(f"in_{number}"))
+        for path in [self.file, *self.files.more]:
+            path.write_text("old")
+        return len(self.files.more) + 1
+
+    def end(self, start: Start, *, step: bool = True) -> Record:
+        """End the attempt, in a new step unless that has begun."""
         key = AttemptKey(1, 1, 1, 1)
         flight = InFlight(
             key=key,
@@ -80,6 +90,8 @@ class Attempt:
             output_dir="",
             recorded=start,
         )
+        if step:
+            self.recorder.forget_looks()
         seen = self.recorder.look(flight, {})
         assert seen is not None
         exited = Exited(key=key, return_code=0, started_at=1.0, ended_at=2.0)
@@ -134,6 +146,53 @@ def test_missing_input(attempt: Attempt) -> None:
     found = attempt.end(attempt.begin()).fingerprint
     assert found.inputs == {70: None}
     assert found.changed_files == ()
+
+
+def test_jobs_with_the_same_inputs_share_a_look(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that end in one step, and those that are then about to start."""
+    number = attempt.read_many()
+    seen: list[str] = []
+    state = attempt.thread.states.state
+    monkeypatch.setattr(
+        attempt.thread.states, "state", lambda path: [seen.append(path), state(path)][1]
+    )
+    others = [attempt.job._replace(id=2), attempt.job._replace(id=3)]
+    attempt.recorder.look_ahead([attempt.job, *others[:1]])
+    starts = [attempt.begin(), attempt.recorder.begin(others[0], 4)]
+    assert len(seen) == number
+    first = attempt.end(starts[0])
+    second = attempt.end(starts[1], step=False)
+    attempt.recorder.look_ahead(others[1:])
+    assert len(seen) == 2 * number
+    assert first.look is second.look
+    (attempt.file).write_text("other")
+    assert attempt.end(attempt.recorder.begin(others[1], 6)).suspects
+
+
+def test_long_list_is_read_again_after_a_later_look(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hash is that of a content that was read after the attempt had ended."""
+    number = attempt.read_many()
+    read: list[str] = []
+    hashed = attempt.thread.states.hashed
+    monkeypatch.setattr(
+        attempt.thread.states,
+        "hashed",
+        lambda path, state: [read.append(path), hashed(path, state)][1],
+    )
+    start = attempt.begin()
+    records = [attempt.end(start), attempt.end(start)]
+    for record in records:
+        attempt.thread._complete(record)
+    assert len(read) == number
+    attempt.thread._complete(attempt.end(start))
+    assert len(read) == 2 * number
+    found = [one.inputs[-7] for _, one in attempt.thread.fingerprints]
+    assert found[0] is not None and found[0].hash is not None
+    assert found == found[:1] * 3
 
 
 STATES = {

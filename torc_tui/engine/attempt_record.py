@@ -70,18 +70,32 @@ class InputGroup:
 
 
 @dataclass(slots=True)
+class InputStates:
+    """The states of inputs at one time, by the monotonic clock, and how they are recorded.
+
+    Jobs with the same inputs that start or end in one step share one. ``as_one`` is the state of a
+    long list with its hash, as soon as that is known.
+    """
+
+    inputs: InputGroup
+    states: States
+    recorded: States
+    at: float
+    as_one: FileState | None = None
+
+
+@dataclass(slots=True)
 class Record:
     """A fingerprint without hashes, and what is needed to hash it.
 
-    It holds the paths of files by id, the members of a long list of inputs, and the inputs that
-    look different at the end.
+    It holds the inputs at the end, the paths of outputs by id, and the inputs that look different
+    from the start.
     """
 
     job_id: int
     fingerprint: Fingerprint
-    inputs: InputGroup
+    look: InputStates
     outputs: Mapping[int, str]
-    members: Sequence[FileState] = ()
     suspects: Mapping[int, FileState | None] = field(default_factory=dict)
 
 
@@ -92,8 +106,7 @@ class Seen:
     ``is_complete`` is set if the states of all files have their hashes.
     """
 
-    inputs: InputGroup
-    states: States
+    look: InputStates
     paths: dict[int, str] = field(default_factory=dict)
     outputs: States = field(default_factory=dict)
     is_complete: bool = True
@@ -103,7 +116,7 @@ class Seen:
 
         ``hashes`` are those of other states.
         """
-        known = {state[:5]: state.hash for state in self.states.values() if state}
+        known = {state[:5]: state.hash for state in self.look.states.values() if state}
 
         def hashed(_: str, state: FileState) -> FileState:
             key = state[:5]
@@ -118,10 +131,11 @@ def complete(record: Record, hashed: Hasher) -> Fingerprint:
     outputs = {
         key: state and hashed(record.outputs[key], state) for key, state in old.outputs.items()
     }
-    if record.inputs.as_one is not None:
-        inputs, changed = _complete_group(record, record.inputs.as_one, hashed)
+    group = record.look.inputs
+    if group.as_one is not None:
+        inputs, changed = _complete_group(record, group.as_one, hashed)
     else:
-        inputs, changed = complete_inputs(record.inputs, old.inputs, record.suspects, hashed)
+        inputs, changed = complete_inputs(group, old.inputs, record.suspects, hashed)
     return replace(old, inputs=inputs, outputs=outputs, changed_files=changed)
 
 
@@ -157,8 +171,8 @@ def _complete_group(record: Record, as_one: int, hashed: Hasher) -> tuple[States
         return {as_one: state}, (as_one,)
     if state is None:
         return {as_one: None}, ()
-    found = [
-        hashed(path, one)
-        for (_, path), one in zip(record.inputs.files, record.members, strict=False)
-    ]
-    return {as_one: combined(found)}, ()
+    look = record.look
+    if look.as_one is None:
+        members = ((path, look.states.get(key)) for key, path in look.inputs.files)
+        look.as_one = combined([hashed(path, one) for path, one in members if one is not None])
+    return {as_one: look.as_one}, ()

@@ -159,6 +159,7 @@ class Engine:
         outputs = self._ends.check_outputs(known.exited, self.in_flight)
         known.exited = [one for one in known.exited if not self._is_recovering(one, outputs)]
         self._ends.read_logs(known.exited, self.in_flight)
+        self.state.recorder.forget_looks()
         seen = {
             one.key: self.state.recorder.look(
                 self.in_flight[one.key.job_id], outputs[one.key].found if one.key in outputs else {}

@@ -18,7 +18,15 @@ import os
 import time
 from collections.abc import Collection, Iterable, Mapping
 
-from torc_tui.engine.attempt_record import InputGroup, Record, Seen, Start, States, complete_inputs
+from torc_tui.engine.attempt_record import (
+    InputGroup,
+    InputStates,
+    Record,
+    Seen,
+    Start,
+    States,
+    complete_inputs,
+)
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.outputs import GroupFiles
 from torc_tui.engine.recording_thread import RecordingThread
@@ -55,11 +63,18 @@ class Recorder:
         self._groups: dict[tuple[int, int | None], InputGroup] = {}
         self._environments: dict[str | None, dict[str, str]] = {}
         self._ahead: dict[int, States] = {}
+        self._looks: dict[int, InputStates] = {}
+        """The looks of this step, by the identity of the `InputGroup` that they hold."""
+
+    def forget_looks(self) -> None:
+        """Look at all files anew from here: a step has begun."""
+        self._looks = {}
 
     def look_ahead(self, jobs: Iterable[ReadyJob]) -> None:
         """Look at the inputs of jobs that are about to start, for all of them at once.
 
-        An input that changes until its job starts counts as changed while the job ran.
+        An input that changes until its job starts counts as changed while the job ran. Inputs that
+        were looked at in this step, when attempts had ended, are not looked at again.
         """
         if len(self._ahead) >= _MOST_GROUPS:
             self._ahead.clear()  # jobs that were not started after all
@@ -71,6 +86,7 @@ class Recorder:
             return Start(began)
         states = self._ahead.pop(job.id, None)
         if states is None:
+            self.forget_looks()
             states = self._look_before(job)
         data: dict[int, int] = {}
         if job.input_user_data is not None:
@@ -80,8 +96,9 @@ class Recorder:
     def _look_before(self, job: ReadyJob) -> States:
         """Return the inputs of a job before its start, as they are recorded."""
         inputs = self._inputs(job)
-        states = _as_recorded(inputs, self._look(inputs))
-        if states and inputs.as_one is None:
+        is_new = id(inputs) not in self._looks
+        states = self._look(inputs).recorded
+        if is_new and states and inputs.as_one is None:
             self.thread.hash_ahead(inputs.files, states)
         return states
 
@@ -95,15 +112,16 @@ class Recorder:
         if flight.recorded is None:
             return None
         inputs = self._inputs(flight.job)
-        seen = Seen(inputs, self._look(inputs), is_complete=inputs.as_one is None)
+        look = self._look(inputs)
+        seen = Seen(look, is_complete=inputs.as_one is None)
         for key, (path, found) in outputs.items():
             seen.paths[key] = path
             state = self.thread.states.of(found)
             seen.outputs[key] = self._hashed_if_quick(path, state, seen)
         for key, path in inputs.files if seen.is_complete else ():
-            now = seen.states.get(key)
+            now = look.states.get(key)
             if now is not None and now.hash is None:
-                seen.states[key] = self._hashed_if_quick(path, now, seen)
+                look.states[key] = self._hashed_if_quick(path, now, seen)
         return seen
 
     def _hashed_if_quick(self, path: str, state: FileState, seen: Seen) -> FileState:
@@ -118,9 +136,8 @@ class Recorder:
     ) -> Record:
         """Return what to record of an attempt that has succeeded."""
         context = flight.context or self._context
-        job, start, inputs = flight.job, flight.recorded, seen.inputs
+        job, start, now = flight.job, flight.recorded, seen.look.recorded
         assert start is not None
-        now = _as_recorded(inputs, seen.states)
         data, changed = self._data(conn, flight.key.job_id, job, start)
         olds = start.inputs.items()
         suspects = {key: now.get(key) for key, old in olds if _is_other(old, now, key)}
@@ -130,7 +147,7 @@ class Recorder:
             states = now  # with hashes
         elif seen.is_complete:
             states, changed_files = complete_inputs(
-                inputs, states, suspects, seen.hasher(self.thread.hashes)
+                seen.look.inputs, states, suspects, seen.hasher(self.thread.hashes)
             )
         fingerprint = Fingerprint(
             started_at=exited.started_at,
@@ -146,14 +163,7 @@ class Recorder:
             changed_files=changed_files,
             changed_data=changed,
         )
-        return Record(
-            flight.key.job_id,
-            fingerprint,
-            inputs,
-            seen.paths,
-            [one for one in seen.states.values() if one is not None] if inputs.as_one else (),
-            suspects,
-        )
+        return Record(flight.key.job_id, fingerprint, seen.look, seen.paths, suspects)
 
     def _inputs(self, job: ReadyJob | HeldAttempt) -> InputGroup:
         """Return the input files of a job."""
@@ -173,7 +183,10 @@ class Recorder:
             self._groups[key] = found
         return found
 
-    def _look(self, inputs: InputGroup) -> States:
+    def _look(self, inputs: InputGroup) -> InputStates:
+        """Look at inputs, unless that was done in this step."""
+        if (known := self._looks.get(id(inputs))) is not None:
+            return known
         found: States = {}
         state = self.thread.states.state
         for key, path in inputs.files:
@@ -181,7 +194,10 @@ class Recorder:
                 found[key] = state(path)
             except OSError:
                 continue  # cannot be seen: not recorded
-        return found
+        self._looks[id(inputs)] = look = InputStates(
+            inputs, found, _as_recorded(inputs, found), time.monotonic()
+        )
+        return look
 
     def _data(
         self, conn: Connection, job_id: int, job: ReadyJob | HeldAttempt, start: Start

@@ -15,12 +15,12 @@ from contextlib import suppress
 from itertools import chain
 from queue import SimpleQueue
 
-from torc_tui.engine.attempt_record import Record, States, complete
+from torc_tui.engine.attempt_record import InputStates, Record, States, complete
 from torc_tui.errors import TorcError
 from torc_tui.lifecycle.fingerprint import FileState, Fingerprint
 from torc_tui.operations.file_states import FileStates, is_settled
 
-_PAUSE_SECONDS = 0.02
+_PAUSE_SECONDS = 0.1
 """Time in which work is gathered: a thread that wakes up for each attempt disturbs the loop."""
 _DELAY_SECONDS = 0.1
 """Time after which fingerprints are written although nothing else is to be written."""
@@ -50,6 +50,8 @@ class RecordingThread:
         self._thread: threading.Thread | None = None
         self.hashes: dict[tuple[int, ...], str] = {}
         """Hashes by the states of files that would show a change."""
+        self._last: InputStates | None = None
+        self._read_at = 0.0
         self._open = 0
         self._done = 0
         self._since: float | None = None
@@ -154,7 +156,17 @@ class RecordingThread:
             yield self._tasks.get()
 
     def _complete(self, record: Record) -> None:
+        if record.look.inputs.as_one is not None:
+            self._share(record.look)
         self.fingerprints.append((record.job_id, complete(record, self.hashed)))
+
+    def _share(self, look: InputStates) -> None:
+        """Take over the hash of a long list that looked the same and was read after this look."""
+        last, self._last = self._last, look
+        if last is not None and last.recorded == look.recorded and look.at <= self._read_at:
+            look.as_one = last.as_one
+        if look.as_one is None:
+            self._read_at = time.monotonic()
 
     def _judge(self, job_id: int) -> None:
         stays = False  # the job runs if the decision fails

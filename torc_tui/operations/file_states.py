@@ -214,20 +214,19 @@ def is_cachable(state: FileState) -> bool:
 
 def combined(states: Sequence[FileState]) -> FileState:
     """Return the state of many files as one."""
-    digest = blake2b(digest_size=7)
-    contents = blake2b(digest_size=16)
-    for state in states:
-        digest.update(repr(state[1:5]).encode())
-        contents.update((state.hash or "").encode())
-    complete = all(state.hash is not None for state in states)
-    return FileState(
+    looks = "".join([repr(state[1:5]) for state in states])
+    hashes = [state.hash for state in states if state.hash is not None]
+    _, _, sizes, mtimes, ctimes, _ = zip(*states, strict=True)
+    found = FileState(
         0,
-        int.from_bytes(digest.digest(), "big"),
-        sum(max(0, state.size) for state in states),
-        max(state.mtime_ns for state in states),
-        max(state.ctime_ns for state in states),
-        contents.hexdigest() if complete else None,
+        int.from_bytes(blake2b(looks.encode(), digest_size=7).digest(), "big"),
+        sum(sizes) - DIRECTORY * sizes.count(DIRECTORY),
+        max(mtimes),
+        max(ctimes),
     )
+    if len(hashes) < len(states):
+        return found
+    return found.with_hash(blake2b("".join(hashes).encode(), digest_size=16).hexdigest())
 
 
 def hash_limit(settings: Mapping[str, Any]) -> int:
