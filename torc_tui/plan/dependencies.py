@@ -207,9 +207,11 @@ class Flow:
     def group_of_lists(self, lists: Sequence[tuple[int, ...]]) -> int | None:
         """Return the group of several lists, which many jobs may share."""
         key = tuple(lists)
-        if key not in self._group_of_lists:
-            self._group_of_lists[key] = self.group(one for numbers in lists for one in numbers)
-        return self._group_of_lists[key]
+        found = self._group_of_lists.get(key)  # the hash of a long list takes a while
+        if found is None:
+            found = self.group(one for numbers in lists for one in numbers)
+            self._group_of_lists[key] = found
+        return found
 
     def write(self, number: int, job: int) -> int | None:
         """Record a writer; return the job that was recorded before, which remains the writer."""

@@ -13,6 +13,7 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import attrgetter
 
 from torc_tui.model import EdgeKind, JobSpec
@@ -50,6 +51,8 @@ class FlowResolver:
         self._inputs_of: Lists = attrgetter(self.inputs, self.input_regexes)
         self._outputs_of: Lists = attrgetter(self.outputs, self.output_regexes)
         self._lists: dict[tuple[str, ...], tuple[tuple[int, ...], tuple[str, ...]]] = {}
+        self._reads: dict[object, tuple[int | None, tuple[int, ...]]] = {}
+        """What jobs read that have these lists and patterns, use no token and write nothing."""
 
     # -- outputs -----------------------------------------------------------------------------------
 
@@ -97,6 +100,21 @@ class FlowResolver:
         used = tokens.of(self.section, "input") if tokens else ()
         if not names and not patterns and not used:
             return None, ()
+        lists = (names, patterns) if not used and output is None else None
+        if lists is not None and (known := self._reads.get(lists)) is not None:
+            return known
+        found, listed = self._inputs(job, tokens, output)
+        read = self._group(found, listed), self._waits(found)
+        if lists is not None and len(listed) == len(names) and all(found[1:]):  # nothing to report
+            self._reads[lists] = read
+        return read
+
+    def _inputs(
+        self, job: JobSpec, tokens: JobTokens | None, output: int | None
+    ) -> tuple[list[tuple[int, ...]], list[int]]:
+        """Return the lists of what a job reads, and those of them that are given by name."""
+        names, patterns = self._inputs_of(job)
+        used = tokens.of(self.section, "input") if tokens else ()
         flow = self.flow
         own = {flow.canonical(one) for one in flow.groups[output]} if output is not None else set()
         listed = list(self._listed(job, names, self.inputs, "reads"))
@@ -112,7 +130,7 @@ class FlowResolver:
             self._refuse_own(job, own, listed)
         found += [self._matched_inputs(job, pattern, own) for pattern in patterns]
         found.insert(0, tuple(dict.fromkeys(listed)))
-        return self._group(found, listed), self._waits(found)
+        return found, listed
 
     def _refuse_own(self, job: JobSpec, own: set[int], listed: Sequence[int]) -> None:
         """Report the inputs that a job writes itself."""
@@ -144,11 +162,8 @@ class FlowResolver:
         for numbers in found:
             if not numbers:
                 continue
-            key = (self.kind, numbers)
-            if self.sets.has(key):
-                waited = self.sets.named(key, None)
-            else:
-                waited = self.sets.named(key, self.flow.members(self.kind, numbers))
+            make = partial(self.flow.members, self.kind, numbers)
+            waited = self.sets.named((self.kind, numbers), make)
             if waited is not None:
                 waits.append(waited)
         return tuple(waits)

@@ -7,13 +7,17 @@ Output: indices of sets, which `dependencies.combine` turns into edges and gates
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from torc_tui.model import EdgeKind, JobSpec
 from torc_tui.patterns import Pattern, PatternError
 from torc_tui.plan.dependencies import Members
 from torc_tui.plan.names import PlanProblems, called, key_of
 from torc_tui.quoting import quoted
+
+_NEW = -1
+"""Stands for a set that is not known yet."""
 
 
 class JobSets:
@@ -30,18 +34,19 @@ class JobSets:
         self._explicit: dict[tuple[str, ...], int] = {}
         self._matches: dict[str, tuple[int, ...]] = {}
 
-    def named(self, key: object, members: Members | None) -> int | None:
-        """Return the index of the set with a key; ``members`` are the members of a new set."""
-        if key not in self._set_of:
-            self._set_of[key] = None
-            if members is not None:
-                self.sets.append(members)
-                self._set_of[key] = len(self.sets) - 1
-        return self._set_of[key]
+    def named(self, key: object, make: Callable[[], Members | None]) -> int | None:
+        """Return the index of the set with a key, whose hash may take long.
 
-    def has(self, key: object) -> bool:
-        """Return whether a key is known."""
-        return key in self._set_of
+        ``make`` returns the members of a new set.
+        """
+        found = self._set_of.get(key, _NEW)
+        if found != _NEW:
+            return found
+        members = make()
+        if members is not None:
+            self.sets.append(members)
+        self._set_of[key] = None if members is None else len(self.sets) - 1
+        return self._set_of[key]
 
     def explicit(self, job: JobSpec) -> tuple[int, ...]:
         """Return the set of the jobs in ``depends_on``."""
@@ -103,8 +108,8 @@ class JobSets:
                 message = key_of(job, key, f"{quoted(pattern)} matches {what}")
                 self.problems.add(message, job.source, key, kind="no-match", section="jobs")
                 continue
-            members = Members(EdgeKind.REGEX, found, None, pattern)
-            waits.append(self.named(("jobs", pattern), members))
+            make = partial(Members, EdgeKind.REGEX, found, None, pattern)
+            waits.append(self.named(("jobs", pattern), make))
         return tuple(one for one in waits if one is not None)
 
 
