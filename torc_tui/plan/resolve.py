@@ -13,7 +13,7 @@ from torc_tui.errors import Problem, SpecError
 from torc_tui.model import Plan, WorkflowSpec
 from torc_tui.plan.lint import lint
 from torc_tui.plan.resolver import try_to_resolve
-from torc_tui.records import replace
+from torc_tui.records import NoCollection, replace
 from torc_tui.workflow_file.load import load
 
 
@@ -29,13 +29,14 @@ def load_plan(path: str | Path, values: Mapping[str, str] | None = None) -> Plan
 
     ``values`` replace those of variables and parameters.
     """
-    try:
-        spec = load(path, values)
-    except SpecError as error:
-        if not isinstance(error.partial, WorkflowSpec):
-            raise
-        raise _together(error, error.partial) from None
-    return resolve(spec)
+    with NoCollection():
+        try:
+            spec = load(path, values)
+        except SpecError as error:
+            if not isinstance(error.partial, WorkflowSpec):
+                raise
+            raise _together(error, error.partial) from None
+        return resolve(spec)
 
 
 def _together(error: SpecError, partial: WorkflowSpec) -> SpecError:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torc_tui.model import ExecutionConfig, Json, Plan, ResourceRequirements, WorkflowSpec
-from torc_tui.records import fields
+from torc_tui.records import NoCollection, fields
 from torc_tui.store import event_log, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
@@ -62,9 +62,10 @@ def create(
     with store.write() as conn:  # a separate transaction: unused ids cost nothing, a long lock does
         workflow_id = conn.allocate("workflow")
         ids = PlanIds(**{table: allocate(conn, table, number) for table, number in counts.items()})
-    jobs = job_columns(plan, ids, store.connection().columns(sql.INSERT_JOBS))
-    edges = edge_rows(plan, ids)
-    with store.write() as conn:
+    with NoCollection():
+        jobs = job_columns(plan, ids, store.connection().columns(sql.INSERT_JOBS))
+        edges = edge_rows(plan, ids)
+    with NoCollection(), store.write() as conn:
         _insert_workflow(conn, spec, workflow_id, name or spec.name, user, directory, at)
         insert_requirements(conn, workflow_id, ids.resource_requirements, plan.requirements)
         _insert_handlers(conn, workflow_id, plan, ids)

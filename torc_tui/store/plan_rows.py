@@ -231,9 +231,5 @@ def edge_rows(plan: Plan, ids: PlanIds) -> list[EdgeRow]:
         via = members[kind][gate.via] if isinstance(gate.via, int) else None
         rows += [(job[member], -mark, kind, via) for member in gate.members]
         rows += [(-mark, job[waiter], kind, via) for waiter in gate.waiting]
-    rows.sort(key=_by_key)
+    rows.sort()  # no two have the same jobs
     return rows
-
-
-def _by_key(row: EdgeRow) -> tuple[int, int]:
-    return row[0], row[1]
