@@ -358,7 +358,7 @@ class Plan:
 # -- machines and allocations ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class GpuProcess:
     """A process that holds memory of a GPU. ``memory`` is None if the driver does not tell it.
 

@@ -15,7 +15,7 @@ import signal
 import sys
 
 from torc_tui.resources.gpu_monitor import GpuMonitor
-from torc_tui.resources.gpu_reading import LENGTH
+from torc_tui.resources.gpu_reading import LENGTH, pack
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
         request = json.loads(line)
         own = {int(pid): tag for pid, tag in request["own"].items()}
         reading = monitor.read(own, figures=request["figures"], use=request["use"])
-        data = pickle.dumps(reading, pickle.HIGHEST_PROTOCOL)
+        data = pickle.dumps(pack(reading), pickle.HIGHEST_PROTOCOL)
         data = LENGTH.pack(len(data)) + data
         while data:
             data = data[os.write(answer, data) :]

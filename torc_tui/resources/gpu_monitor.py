@@ -19,7 +19,6 @@ from torc_tui.reasons import Reason
 from torc_tui.records import replace
 from torc_tui.resources.gpu_processes import GpuProcesses
 from torc_tui.resources.gpu_reading import (
-    NO_USE,
     NVLINK_DISTANCE,
     Distances,
     GpuNotices,
@@ -180,5 +179,6 @@ def _use(gpus: Collection[Gpu], loads: Collection[dict[int, float] | None]) -> d
         for process in gpu.processes:
             load = None if measured is None else measured.get(process.pid)
             here = GpuUse(process.memory or 0, load)
-            usage[process.pid] = usage.get(process.pid, NO_USE).plus(here)
+            before = usage.get(process.pid)
+            usage[process.pid] = here if before is None else before.plus(here)
     return usage

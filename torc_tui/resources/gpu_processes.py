@@ -62,27 +62,28 @@ class GpuProcesses:
         loads: Mapping[int, float] | None,
     ) -> tuple[GpuProcess, ...]:
         """Return the processes of a GPU with that much memory and these loads."""
+        now = self._now
         found = []
         for pid, (memory, graphics) in sorted(listed.items()):
             if not 0 < pid <= _LARGEST_PID:
                 continue
-            self._seen.add(pid)
             known = self._known.get(pid) or self._look(pid)
             if loads is None or loads.get(pid, 1.0):
-                known.busy = self._now
+                known.busy = now
             found.append(
                 GpuProcess(
-                    pid=pid,
-                    name=known.name,
-                    user=known.user,
-                    memory=None if memory is not None and total and memory > total else memory,
-                    own=bool(known.leader),
-                    leader=known.leader,
-                    graphics=graphics or known.name.startswith(_MPS_SERVER),
-                    since=known.since,
-                    idle=self._now - known.busy if loads is not None else None,
+                    pid,
+                    known.name,
+                    None if memory is not None and total and memory > total else memory,
+                    bool(known.leader),
+                    graphics or known.name.startswith(_MPS_SERVER),
+                    known.user,
+                    known.leader,
+                    known.since,
+                    now - known.busy if loads is not None else None,
                 )
             )
+        self._seen.update([one.pid for one in found])
         return tuple(found)
 
     def _look(self, pid: int) -> _Known:

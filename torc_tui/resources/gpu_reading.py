@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
-from torc_tui.model import Gpu, GpuDamage
+from torc_tui.model import Gpu, GpuDamage, GpuProcess
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.records import fields, replace
 
 Distances = Mapping[str, Mapping[str, int]]
 """UUID -> UUID -> distance between two GPUs; a missing pair is far apart."""
@@ -61,6 +63,30 @@ class GpuReading(NamedTuple):
     distances: Distances | None = None
     answers: bool = True
     damaged: tuple[Damaged, ...] = ()
+
+
+_values: Any = attrgetter(*(field.name for field in fields(GpuProcess)))
+
+
+def pack(reading: GpuReading) -> GpuReading:
+    """Return a reading with tuples in place of the records of processes.
+
+    There may be hundreds, and records take five times as long to pickle.
+    """
+    gpus = [replace(gpu, processes=tuple(map(_values, gpu.processes))) for gpu in reading.gpus]
+    use: Any = {pid: tuple(one) for pid, one in reading.use.items()}
+    return reading._replace(gpus=tuple(gpus), use=use)
+
+
+def unpack(packed: GpuReading) -> GpuReading:
+    """Return the inverse of `pack`."""
+    gpus = [replace(gpu, processes=tuple(map(_process, gpu.processes))) for gpu in packed.gpus]
+    use = {pid: GpuUse(*one) for pid, one in packed.use.items()}
+    return packed._replace(gpus=tuple(gpus), use=use)
+
+
+def _process(values: Any) -> GpuProcess:
+    return GpuProcess(*values)
 
 
 class GpuNotices:

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 
 from torc_tui.reasons import Kind, because
 from torc_tui.resources.driver_library import library_present
-from torc_tui.resources.gpu_reading import LENGTH, GpuReading
+from torc_tui.resources.gpu_reading import LENGTH, GpuReading, unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class GpuService:
         except pickle.UnpicklingError as error:
             raise ValueError from error
         assert isinstance(reading, GpuReading)
-        return reading
+        return unpack(reading)
 
     def _start(self) -> subprocess.Popen[bytes]:
         import subprocess  # slow: most machines have no driver
