@@ -49,3 +49,17 @@ def test_equal_errors(inputs: str, message: str) -> None:
     found = [problem.message for problem in caught.value.problems]
     assert len(found) == 2
     assert all(message in one for one in found)
+
+
+def test_one_set_that_becomes_a_gate() -> None:
+    """A member that waits for the others has edges of its own, without itself."""
+    jobs = "".join(f"  - {{name: a_{n}, command: x}}\n" for n in range(6))
+    jobs += "  - {name: 'b_{i}', command: x, parameters: {i: '1:6'}, depends_on_regexes: ['^a']}\n"
+    jobs += "  - {name: a_x, command: x, depends_on_regexes: ['^a']}\n"
+    plan = resolve(loads("name: w\njobs:\n" + jobs, format="yaml"))
+    names = [job.spec.name for job in plan.jobs]
+    (gate,) = plan.gates
+    assert {names[job] for job in gate.waiting} == {f"b_{n}" for n in range(1, 7)}
+    assert {names[job] for job in gate.members} == {f"a_{n}" for n in range(6)} | {"a_x"}
+    waits = {(names[edge[0]], names[edge[1]]) for edge in plan.edges}
+    assert waits == {("a_x", f"a_{n}") for n in range(6)}

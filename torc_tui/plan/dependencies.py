@@ -60,17 +60,19 @@ def combine(
     for job, indices in enumerate(distinct):
         if not indices:
             continue
+        if len(indices) == 1:
+            index = indices[0]
+            places = (gated.get(same[index], _NO_JOBS), dropped.get(same[index], _NO_JOBS))
+            if job not in places[0] and job not in places[1]:
+                edges += _edges(job, sets[index])
+            continue
         at_gates = [same[index] for index in indices if job in gated.get(same[index], _NO_JOBS)]
         by_edges = [
             sets[index]
             for index in indices
             if same[index] not in at_gates and job not in dropped.get(same[index], _NO_JOBS)
         ]
-        if len(indices) == 1:
-            for members in by_edges:
-                edges += _edges(job, members)
-        else:
-            edges += _first_edges(job, by_edges, [inside[index] for index in at_gates])
+        edges += _first_edges(job, by_edges, [inside[index] for index in at_gates])
     return edges, gates
 
 

@@ -223,7 +223,7 @@ def edge_rows(plan: Plan, ids: PlanIds) -> list[EdgeRow]:
     job, files, records = ids.job, ids.file, ids.user_data
     members = {int(EdgeKind.FILE): files, int(EdgeKind.USER_DATA): records}
     rows: list[EdgeRow] = [
-        (job[on], job[one], int(kind), None if via is None else members[int(kind)][via])
+        (job[on], job[one], kind, None if via is None else members[kind][via])
         for one, on, kind, via in plan.edges
     ]
     for mark, gate in zip(ids.gate, plan.gates, strict=True):

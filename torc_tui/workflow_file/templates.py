@@ -107,10 +107,16 @@ class ParameterRows:
     def _slot(self, name: str, form: str) -> list[str]:
         column = self._slots.get((name, form))
         if column is None:
-            values = self._values.get(name, ())
-            shown = {value: self._shown(name, form, value) for value in set(values)}
-            column = self._slots[name, form] = [shown[value] for value in values]
+            column = self._slots[name, form] = self._filled(name, form)
         return column
+
+    def _filled(self, name: str, form: str) -> list[str]:
+        """Return the values of a parameter as a placeholder of this form shows them."""
+        values = self._values.get(name, ())
+        if not form and set(map(type, values)) == {int}:
+            return list(map(str, values))  # the usual case: numbers that are all different
+        shown = {value: self._shown(name, form, value) for value in set(values)}
+        return [shown[value] for value in values]
 
     def _shown(self, name: str, form: str, value: Value) -> str:
         if not form:
