@@ -45,6 +45,8 @@ class SqlGraph:
 
     def __init__(self, conn: Connection) -> None:
         self.conn = conn
+        self._blamed: dict[int, sql.BlameRow | None] = {}
+        """The job to blame at each gate that is open: many jobs may wait there."""
 
     def release(self, ended: Sequence[tuple[int, bool]]) -> list[Waiting]:
         """Count down the dependents of ended jobs; return those that wait for nothing more."""
@@ -71,9 +73,15 @@ class SqlGraph:
 
     def failed_dependency(self, job_id: int) -> Reason:
         """Return the reason why a job is canceled."""
-        row = self.conn.one(sql.BLAME, node_id=job_id)
-        if row is None:
+        found = [self.conn.one(sql.BLAME, node_id=job_id)]
+        for gate in self.conn.rows(sql.GATES_BEFORE, node_id=job_id):
+            if gate.node_id not in self._blamed:
+                self._blamed[gate.node_id] = self.conn.one(sql.BLAME, node_id=gate.node_id)
+            found.append(self._blamed[gate.node_id])
+        blamed = [row for row in found if row is not None]
+        if not blamed:
             return because(Kind.DEPENDENCY)
+        row = min(blamed, key=lambda one: (one.status, one.id))
         reason = None if row.status is JobStatus.CANCELED else row.reason
         return because(Kind.DEPENDENCY, job=row.name, status=row.status.word, reason=reason)
 

@@ -14,12 +14,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "(job.status = 0 OR job.status = 1 OR job.status = 3) OR ?1 = 7 AND (job.status = 0 OR "
         "job.status = 1 OR job.status = 2 OR job.status = 3)) AND job.id = ?4", "status:status "
         "ended_at reason:reason job_id"),
-    "BLAME": ("SELECT job.name, job.status, job.reason FROM job WHERE job.status IN (6, 7, 8) "
-        "AND NOT job.ignored AND job.id IN (SELECT dependency.depends_on_id FROM dependency "
-        "WHERE dependency.job_id = ?1 AND dependency.depends_on_id > 0 UNION ALL SELECT "
-        "m.depends_on_id FROM dependency AS d JOIN dependency AS m ON m.job_id = "
-        "d.depends_on_id WHERE d.job_id = ?1 AND d.depends_on_id < 0) ORDER BY job.status, "
-        "job.id LIMIT 1", "node_id", "name status:status reason:reason"),
+    "BLAME": ("SELECT job.id, job.name, job.status, job.reason FROM job WHERE job.status IN (6, "
+        "7, 8) AND NOT job.ignored AND job.id IN (SELECT dependency.depends_on_id FROM "
+        "dependency WHERE dependency.job_id = ?1) ORDER BY job.status, job.id LIMIT 1",
+        "node_id", "id name status:status reason:reason"),
     "CANARIES": ("SELECT job.id, job.name, job.status, job.return_code, job.reason, "
         "job.stop_requested FROM job WHERE job.workflow_id = ?1 AND job.family = ?2 AND "
         "job.canary = 1 ORDER BY job.id", "workflow_id group", "id name status:status "
@@ -46,6 +44,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id"),
     "FRESH_GATES": ("UPDATE gate SET unmet=gate.size, unsuccessful=0 WHERE gate.workflow_id = "
         "?1", "workflow_id"),
+    "GATES_BEFORE": ("SELECT dependency.depends_on_id AS node_id FROM dependency WHERE "
+        "dependency.job_id = ?1 AND dependency.depends_on_id < 0", "node_id", "node_id"),
     "GROUPS_BEHIND_CANARIES": ("SELECT job.family FROM job WHERE job.workflow_id = ?1 AND "
         "job.held AND job.hold_reason LIKE '{\"kind\":\"canary%' GROUP BY job.family",
         "workflow_id", "group"),

@@ -8,7 +8,6 @@ from sqlalchemy import Text, and_, false, func, or_, select, true, update
 
 from torc_tui.status import NOT_STARTED, SETTLED, UNSUCCESSFUL, WAITING, JobStatus
 from torc_tui.store.schema import dependency, gate, job
-from torc_tui.store.statements.relations import upstream_of
 from torc_tui.store.statements.terms import (
     among,
     cleared,
@@ -65,12 +64,19 @@ LOWER_GATES = (
     .returning(gate.c.id, gate.c.unmet, gate.c.unsuccessful)
 )
 BLAME = (
-    pick(job, "name status reason")
-    .where(among(job.c.status, UNSUCCESSFUL), ~job.c.ignored, job.c.id.in_(upstream_of(_node_id)))
+    pick(job, "id name status reason")
+    .where(
+        among(job.c.status, UNSUCCESSFUL),
+        ~job.c.ignored,
+        job.c.id.in_(select(dependency.c.depends_on_id).where(dependency.c.job_id == _node_id)),
+    )
     .order_by(job.c.status, job.c.id)
     .limit(1)
 )
-"""The dependency because of which a job is canceled."""
+"""The job because of which a job is canceled that waits for it, or that waits for a gate."""
+GATES_BEFORE = select(dependency.c.depends_on_id.label("node_id")).where(
+    dependency.c.job_id == _node_id, dependency.c.depends_on_id < 0
+)
 APPLY_CHANGE = (
     move_any(NOT_STARTED | {JobStatus.PENDING}, {JobStatus.READY, JobStatus.CANCELED})
     .where(job.c.id == param("job_id"))

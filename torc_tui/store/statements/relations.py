@@ -134,20 +134,6 @@ GROUPED_USER_DATA = (
 )
 
 
-def upstream_of(job_id: Any) -> Any:
-    """Return the ids of the jobs that a job waits for, directly and through gates."""
-    near, far = dependency.alias("d"), dependency.alias("m")
-    return union_all(
-        select(dependency.c.depends_on_id).where(
-            dependency.c.job_id == job_id, dependency.c.depends_on_id > 0
-        ),
-        select(far.c.depends_on_id)
-        .select_from(near)
-        .join(far, far.c.job_id == near.c.depends_on_id)
-        .where(near.c.job_id == job_id, near.c.depends_on_id < 0),
-    )
-
-
 def upstream_pairs(job_ids: Any) -> Any:
     """Return (job_id, depends_on_id) for listed jobs, with the jobs behind gates."""
     near, far = dependency.alias("d"), dependency.alias("m")
