@@ -31,8 +31,8 @@ def test_one_link(bench: Callable[..., Any], store: Store) -> None:
     store.connection().raw.set_trace_callback(statements.append)
     it.finish("b")
     assert it.running() == {"c"}
-    # The jobs held, the jobs that wait for the one that ended, the class of a ready job, the job.
-    assert len([one for one in statements if one.startswith("SELECT")]) == 4
+    # The jobs held, the jobs that wait for the one that ended, the ready job.
+    assert len([one for one in statements if one.startswith("SELECT")]) == 3
 
 
 @pytest.mark.parametrize("statement", [sql.END, sql.APPLY_CHANGE, sql.CLAIM, sql.START])

@@ -297,7 +297,7 @@ class Engine:
         self.state.leave_ledger(flight.key, flight.allocation)
         self.state.prefetched.learn(ended.exited.ended_at - ended.exited.started_at)
         execution, stdio = self.state.context.execution, flight.job.stdio
-        files = attempt_files(flight.output_dir, flight.key, stdio, execution)
+        files = flight.files or attempt_files(flight.output_dir, flight.key, stdio, execution)
         succeeded = ended.outcome.status is JobStatus.COMPLETED
         delete = succeeded and deletes_on_success(stdio, execution)
         self.ended_files.add(*files, delete_logs=delete)

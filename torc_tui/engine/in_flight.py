@@ -21,6 +21,9 @@ class InFlight:
     allocation: Allocation
     allocation_text: str
     output_dir: str
+    files: tuple[str | None, str | None, str] | None = None
+    """Its logs and its exit file, as `attempt_files` returns them; None if another runner has
+    started it."""
     outputs_before: str = ""
     """The state of the output files before the start, as `DeclaredOutputs.before` writes it."""
     recorded: Start | None = None

@@ -169,8 +169,13 @@ class Placer:
         return ReadyOf(context.workflow_id, now, self._served)
 
     def ready_classes(self, conn: Connection, of: ReadyOf) -> list[int]:
-        """Return the resource classes that have a ready job."""
-        return ready_jobs.ready_classes(conn, of, len(self._maker.context.requirements))
+        """Return the resource classes that have a ready job; the only one also without."""
+        most = len(self._maker.context.requirements)
+        if most == 1 and self._requirements:
+            [(only, requirements)] = self._requirements.items()
+            if gpu_need(requirements) is None:
+                return [only]
+        return ready_jobs.ready_classes(conn, of, most)
 
     def _ready_jobs(
         self, conn: Connection, of: ReadyOf, resource_class: int, limit: int
@@ -330,6 +335,7 @@ class JobStarter:
             allocation=placed.allocation,
             allocation_text=placed.allocation_text,
             output_dir=maker.log_location,
+            files=(order.stdout, order.stderr, order.exit_file),
             outputs_before=states,
             recorded=start,
             granted_at=time.time(),

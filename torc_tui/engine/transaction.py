@@ -145,7 +145,9 @@ class StepTransaction:
         started = [report for report in self._reports.started if self._is_held(report.key)]
         ending = {report.key for report in self._reports.exited}
         running = [report for report in started if report.key not in ending]
-        conn.many(sql.GRANT, self._state.granted)  # while the jobs are still pending
+        ended = {key.job_id for key in ending}  # they hold nothing afterwards
+        granted = [one for one in self._state.granted if one["job_id"] not in ended]
+        conn.many(sql.GRANT, granted)  # while the jobs are still pending
         self._rows += scheduling.start(conn, node_id, running)
         self._rows += [
             scheduling.started_event(node_id, report) for report in started if report.key in ending

@@ -93,7 +93,8 @@ def launch(order: Order, shell: str, *, open_files: int | None = None, now: int 
         files.append((path, command + "\n"))
         innermost = [*_without_c(own), path] if own else [shell, path]
     at_start, at_end = shell_lines(order.exit_file, now)
-    head = f"{_enter(order.directory)}{at_start}builtin trap {shlex.quote(at_end)} EXIT;"
+    at_end = at_end.replace("'", "'\"'\"'")  # as shlex.quote does it
+    head = f"{_enter(order.directory)}{at_start}builtin trap '{at_end}' EXIT;"
     if open_files is not None:
         head += f"builtin ulimit -Sn {open_files};"
     if around or own or files or _TAKES_OVER.search(command):

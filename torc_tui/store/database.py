@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any
 
 from torc_tui.errors import StoreError, StoreUnavailable
 from torc_tui.store import connect, driver_errors, opening
-from torc_tui.store.connection import Connection
+from torc_tui.store.connection import Connection, Transaction
 from torc_tui.store.opening import network_file_system
 
 
@@ -55,17 +54,14 @@ class Store:
         journal = opening.prepare_sqlite(place, read_only=read_only, network=network)
         return cls(dialect, place, read_only=read_only, journal=journal)
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> Transaction:
         """Begin a transaction that sees one state of the database.
 
         Inside `write` of the same thread, it is a part of that transaction.
         """
-        with self.connection().read() as conn:
-            yield conn
+        return self.connection().read()
 
-    @contextmanager
-    def write(self, *, pipelined: bool = False) -> Iterator[Connection]:
+    def write(self, *, pipelined: bool = False) -> Transaction:
         """Begin a transaction that may write: committed at the end, rolled back by an exception.
 
         Keep it short: on SQLite, nobody else can write meanwhile. See `Connection.write`.
@@ -77,8 +73,7 @@ class Store:
         held = self.connection()
         if held.in_transaction:
             raise RuntimeError("a transaction is already open in this thread")
-        with held.write(pipelined=pipelined) as conn:
-            yield conn
+        return held.write(pipelined=pipelined)
 
     def connection(self) -> Connection:
         """Return the connection of this thread, opened at its first use."""

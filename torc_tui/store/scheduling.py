@@ -105,7 +105,7 @@ def claim(
                 "node": node_id,
                 "run": run_id,
                 "attempt": job.attempt_id,
-                "allocation": json.loads(allocation or "null"),
+                "allocation": None if allocation is None else json.loads(allocation),
             },
         )
         for job, allocation in placed
