@@ -51,15 +51,15 @@ class SqlGraph:
     def release(self, ended: Sequence[tuple[int, bool]]) -> list[Waiting]:
         """Count down the dependents of ended jobs; return those that wait for nothing more."""
         free: list[Waiting] = []
-        listed = dumps([job_id for job_id, _ in ended])
-        found = {row.node_id: row for row in self.conn.rows(sql.DEPENDENT_RANGES, node_ids=listed)}
+        ranges = self._ranges([job_id for job_id, _ in ended])
         for job_id, succeeded in ended:
-            if (dependents := found.get(job_id)) is None:
+            if (dependents := ranges.get(job_id)) is None:
                 continue
             unsuccessful = 0 if succeeded else 1
-            if dependents.last > 0:
-                free += self._lower(job_id, unsuccessful)
-            if dependents.first < 0:
+            first, last = dependents
+            if last > 0:
+                free += self._lower(job_id, unsuccessful, only=last if first == last else None)
+            if first < 0:
                 for gate in self.conn.rows(
                     sql.LOWER_GATES, node_id=job_id, unsuccessful=unsuccessful
                 ):
@@ -67,8 +67,20 @@ class SqlGraph:
                         free += self._lower(-gate.id, 1 if gate.unsuccessful else 0)
         return free
 
-    def _lower(self, node_id: int, unsuccessful: int) -> list[Waiting]:
-        rows = self.conn.rows(sql.LOWER_JOBS, node_id=node_id, unsuccessful=unsuccessful)
+    def _ranges(self, job_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """Return the first and the last dependent of those jobs that have any; gates < 0."""
+        if len(job_ids) == 1:
+            found = self.conn.one(sql.DEPENDENT_RANGE, node_id=job_ids[0])
+            return {} if found is None else {job_ids[0]: (found.first, found.last)}
+        rows = self.conn.rows(sql.DEPENDENT_RANGES, node_ids=dumps(job_ids))
+        return {row.node_id: (row.first, row.last) for row in rows}
+
+    def _lower(self, node_id: int, unsuccessful: int, *, only: int | None = None) -> list[Waiting]:
+        """Count down the dependents of a node, or the only one."""
+        if only is None:
+            rows = self.conn.rows(sql.LOWER_JOBS, node_id=node_id, unsuccessful=unsuccessful)
+        else:
+            rows = self.conn.rows(sql.LOWER_JOB, job_id=only, unsuccessful=unsuccessful)
         return _waiting(row for row in rows if row.unmet == 0)
 
     def failed_dependency(self, job_id: int) -> Reason:
@@ -138,7 +150,7 @@ def place_uninitialized(conn: Connection, workflow_id: int, at: float) -> list[E
     return settle_from(conn, doomed, at)
 
 
-def _waiting(rows: Iterable[sql.FreeRow | sql.LowerJobsRow]) -> list[Waiting]:
+def _waiting(rows: Iterable[sql.FreeRow | sql.LowerJobRow]) -> list[Waiting]:
     return [
         Waiting(
             row.id,

@@ -9,6 +9,7 @@ through here.
 
 from __future__ import annotations
 
+from collections import _tuplegetter  # type: ignore[attr-defined] # the property of a namedtuple
 from operator import itemgetter
 
 from torc_tui.errors import UsageError
@@ -113,7 +114,7 @@ def _row_class(name: str, columns: list[str]) -> type[StatementRow]:
     }
     for place, (column, kind) in enumerate(named):
         decode = _decoder(kind)
-        members[column] = property(_reader(place, decode) if decode else itemgetter(place))
+        members[column] = property(_reader(place, decode)) if decode else _tuplegetter(place, "")
     return type(name, (StatementRow,), members)
 
 

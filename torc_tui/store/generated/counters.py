@@ -24,6 +24,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "return_code reason:reason stop_requested"),
     "CANARY_GROUPS": ("SELECT job.family FROM job WHERE job.workflow_id = ?1 AND job.canary = "
         "false GROUP BY job.family", "workflow_id", "group"),
+    "DEPENDENT_RANGE": ("SELECT max(dependency.job_id) AS last, min(dependency.job_id) AS first "
+        "FROM dependency WHERE dependency.depends_on_id = ?1 GROUP BY "
+        "dependency.depends_on_id", "node_id", "last first"),
     "DEPENDENT_RANGES": ("SELECT dependency.depends_on_id AS node_id, max(dependency.job_id) AS "
         "last, min(dependency.job_id) AS first FROM dependency WHERE dependency.depends_on_id "
         "IN (SELECT listed.value FROM json_each(?1) AS listed) GROUP BY "
@@ -60,6 +63,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "?1) WHERE gate.id IN (SELECT -dependency.job_id FROM dependency WHERE "
         "dependency.depends_on_id = ?2 AND dependency.job_id < 0) RETURNING id, unmet, "
         "unsuccessful", "unsuccessful node_id", "id unmet unsuccessful"),
+    "LOWER_JOB": ("UPDATE job SET unmet=(job.unmet - 1), unsuccessful=(job.unsuccessful + ?1) "
+        "WHERE job.status = 1 AND job.id = ?2 RETURNING id, unmet, unsuccessful, "
+        "cancel_on_blocking_job_failure, reason", "unsuccessful job_id", "id unmet unsuccessful "
+        "cancel_on_blocking_job_failure:boolean reason:reason"),
     "LOWER_JOBS": ("UPDATE job SET unmet=(job.unmet - 1), unsuccessful=(job.unsuccessful + ?1) "
         "WHERE job.status = 1 AND job.id IN (SELECT dependency.job_id FROM dependency WHERE "
         "dependency.depends_on_id = ?2 AND dependency.job_id > 0) RETURNING id, unmet, "

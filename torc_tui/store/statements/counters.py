@@ -26,22 +26,25 @@ _node_id = param("node_id")
 _own = of_workflow(job)
 
 _dependents = select(dependency.c.job_id).where(dependency.c.depends_on_id == _node_id)
+_range = (
+    required("last", func.max(dependency.c.job_id)),
+    required("first", func.min(dependency.c.job_id)),
+)
 DEPENDENT_RANGES = (
-    select(
-        dependency.c.depends_on_id.label("node_id"),
-        required("last", func.max(dependency.c.job_id)),
-        required("first", func.min(dependency.c.job_id)),
-    )
+    select(dependency.c.depends_on_id.label("node_id"), *_range)
     .where(is_listed(dependency.c.depends_on_id, param("node_ids", Text())))
     .group_by(dependency.c.depends_on_id)
 )
 """The nodes with dependents, each with the range of its dependents: gates are negative."""
-LOWER_JOBS = (
+DEPENDENT_RANGE = (
+    select(*_range)
+    .where(dependency.c.depends_on_id == _node_id)
+    .group_by(dependency.c.depends_on_id)
+)
+"""The same for one node, in half of the time."""
+_lower = (
     update(job)
-    .where(
-        among(job.c.status, {JobStatus.BLOCKED}),
-        job.c.id.in_(_dependents.where(dependency.c.job_id > 0)),
-    )
+    .where(among(job.c.status, {JobStatus.BLOCKED}))
     .values(unmet=job.c.unmet - 1, unsuccessful=job.c.unsuccessful + param("unsuccessful"))
     .returning(
         job.c.id,
@@ -51,6 +54,9 @@ LOWER_JOBS = (
         job.c.reason,
     )
 )
+LOWER_JOBS = _lower.where(job.c.id.in_(_dependents.where(dependency.c.job_id > 0)))
+LOWER_JOB = _lower.where(job.c.id == param("job_id"))
+"""The same for the only dependent, in half of the time."""
 LOWER_GATES = (
     update(gate)
     .where(
