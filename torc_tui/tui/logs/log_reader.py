@@ -35,6 +35,7 @@ class LogReader:
 
     def __init__(self, on_answer: Callable[[], None] = lambda: None) -> None:
         self._on_answer = on_answer
+        self.on_news: Callable[[], object] = lambda: None  # called for each new window
         self._requests: deque[Callable[[], None]] = deque()
         self._some = threading.Condition()
         self._stopped = False
@@ -145,7 +146,7 @@ class LogReader:
         except Exception as error:  # reported in place of the log; the thread continues
             self._leave()
             problem = f"{type(error).__name__}: {error}"
-            self._news = LogWindow(serial, self._answer, problem=problem)
+            self._offer(LogWindow(serial, self._answer, problem=problem))
             self._on_answer()
 
     def _turn(self, work: deque[Callable[[], None]], serial: int) -> None:
@@ -239,11 +240,11 @@ class LogReader:
     def _publish(self, serial: int) -> None:
         log = self._log
         if log is None:
-            self._news = LogWindow(serial, self._answer)
+            self._offer(LogWindow(serial, self._answer))
             return
         shown = log.numbered(self._lines_to_send(log))
         size = log.size
-        self._news = LogWindow(
+        news = LogWindow(
             serial=serial,
             opened=self._answer,
             generation=log.generation,
@@ -262,6 +263,11 @@ class LogReader:
             problem=log.problem(),
             found=None if self._search is None else self._search.state(),
         )
+        self._offer(news)
+
+    def _offer(self, news: LogWindow) -> None:
+        self._news = news
+        self.on_news()
 
     def _lines_to_send(self, log: MergedLog) -> list[MergedLine]:
         lines = self._lines

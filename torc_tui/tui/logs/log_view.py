@@ -19,6 +19,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from torc_tui.tui.feed.inbox import Inbox
 from torc_tui.tui.logs.log_lines import LogLines, sliced
 from torc_tui.tui.logs.log_reader import LogReader
 from torc_tui.tui.logs.log_scroll import SIDEWAYS, LogScroll, LogSelection
@@ -56,6 +57,9 @@ class LogView(CommandNode, Widget, can_focus=True):
         self._base = RichStyle.null()
 
     def on_mount(self) -> None:
+        inbox = getattr(self.app, "inbox", None)
+        if isinstance(inbox, Inbox):  # the app takes the windows with its next tick
+            self.reader.on_news = inbox.wake
         self.reader.start()
 
     def on_unmount(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -25,7 +24,7 @@ from textual.screen import Screen
 from torc_tui import settings
 from torc_tui.errors import SettingsError, TorcError
 from torc_tui.tui.feed.feed_worker import FeedWorker
-from torc_tui.tui.feed.handovers import Handover
+from torc_tui.tui.feed.inbox import Inbox
 from torc_tui.tui.feed.machine import MachineHistory, MachineReading, Meter
 from torc_tui.tui.feed.reader import Reader
 from torc_tui.tui.feed.source import FeedReader, SourceOpener
@@ -115,7 +114,7 @@ class TorcApp(App[int]):
         self.exit_message: str | None = None
         """The message for the terminal after the app is closed."""
         self.watches = Watches()
-        self.inbox: deque[Handover] = deque()
+        self.inbox = Inbox()
         open_source = source or SourceOpener(store_url, read_only=read_only)
         self.feed = FeedWorker(open_source, self.inbox, lambda: self.call_later(self._tick))
         self.reader = Reader(open_source, self.inbox)
@@ -162,20 +161,18 @@ class TorcApp(App[int]):
             self.open_workflow(self.workflow_id)
         else:
             self.open_list(new_from=self.spec_file)
-        self.feed.start()
-        self.reader.start()
-        self.planner.start()
         rate = TICKS_REMOTE if terminal.is_remote(self.environ) else TICKS
-        self._clock.beat(1 / rate, lambda: self.call_next(self._tick))
+        self._clock.start(1 / rate, lambda: self.call_next(self._tick))
+        for thread in (self.feed, self.reader, self.planner):
+            thread.start()
         if not self.is_headless:
             end_with_terminal(self.quit)
 
     def on_unmount(self) -> None:
         self._clock.stop()
         self.state.save()
-        self.feed.stop(0.8)
-        self.reader.stop(0.8)
-        self.planner.stop(0.8)
+        for thread in (self.feed, self.reader, self.planner):
+            thread.stop(0.8)
 
     def quit(self, code: int = 0) -> None:
         screen = self.front()
@@ -213,10 +210,8 @@ class TorcApp(App[int]):
 
     def _show(self, screen: TorcScreen) -> None:
         self._first_paint.prepare(screen)
-        if isinstance(self.screen, TorcScreen):
-            self.switch_screen(screen)
-        else:
-            self.push_screen(screen)
+        replaces = isinstance(self.screen, TorcScreen)
+        (self.switch_screen if replaces else self.push_screen)(screen)
 
     def push(self, screen: Screen[T], then: Callable[[T | None], Any] | None = None) -> None:
         self.push_screen(screen, then)
@@ -240,6 +235,11 @@ class TorcApp(App[int]):
             screen.machine_read(news)
 
     # -- keys and commands -------------------------------------------------------------------------
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.InputEvent | events.Resize):
+            self._clock.watch()
+        await super().on_event(event)
 
     async def on_key(self, event: events.Key) -> None:
         keys = keymaps.key_of(event.key, event.character)

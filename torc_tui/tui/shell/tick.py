@@ -1,20 +1,21 @@
 """The tick of the app: it delivers the records of the threads, and calls the screen.
 
+A tick follows news from the threads, input, and each second, until the screen has no work left.
 Invariants: a tick delivers records for at most `BUDGET` seconds, all in one batch, so that each
 line is painted once. There is no Textual message per change.
 """
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 
-from torc_tui.tui.feed.handovers import Answer, Changes, Found, Gone, Handover, Listed, Loaded, Lost
+from torc_tui.tui.feed.handovers import Answer, Changes, Found, Gone, Listed, Loaded, Lost
+from torc_tui.tui.feed.inbox import Inbox
 from torc_tui.tui.feed.watches import WatchResult
 from torc_tui.tui.frame.base_screen import TorcScreen
+from torc_tui.tui.shell.beat import Beat
 from torc_tui.tui.shell.shell_app import ShellApp
 
 BUDGET = 0.008
@@ -28,30 +29,42 @@ FIRST_SECOND = 0.1
 class Tick:
     """Delivers the records of the threads, and calls the screen."""
 
-    def __init__(
-        self, app: ShellApp, inbox: deque[Handover], first_data: Callable[[], None]
-    ) -> None:
+    def __init__(self, app: ShellApp, inbox: Inbox, first_data: Callable[[], None]) -> None:
         self._app = app
         self._inbox = inbox
         self._first_data = first_data
         self._second: float | None = None
         self._shows_data = False
-        self._next: asyncio.TimerHandle | None = None
+        self._due: Callable[[], object] = lambda: None
+        self._beat: Beat | None = None
 
-    def beat(self, pause: float, due: Callable[[], object]) -> None:
-        """Call ``due`` every ``pause`` seconds in which there is work.
+    def start(self, pause: float, due: Callable[[], object]) -> None:
+        """Call ``due`` for each tick, at most every ``pause`` seconds.
 
-        A timer of Textual would cost many times as much when there is none.
+        A timer of Textual would cost many times as much when there is no work.
         """
-        self._next = asyncio.get_running_loop().call_later(pause, self.beat, pause, due)
-        screen = self._app.front()
-        if screen is not None and self.has_work(screen, time.time()):
-            due()
+        self._due = due
+        self._beat = Beat(pause, self._look)
+        self._inbox.wake = self._beat.wake
+
+    def watch(self) -> None:
+        """Look for the work that follows from input."""
+        if self._beat is not None:
+            self._beat.watch()
 
     def stop(self) -> None:
-        """End the beat."""
-        if self._next is not None:
-            self._next.cancel()
+        """End the ticks."""
+        if self._beat is not None:
+            self._beat.stop()
+
+    def _look(self) -> tuple[bool, float]:
+        """Have the work done; return whether there is any, and the seconds to the next second."""
+        screen, now = self._app.front(), time.time()
+        if screen is None or not self.has_work(screen, now):
+            passed = now - (self._second or now)
+            return False, 1.0 - passed if 0.0 < passed < 1.0 else 1.0
+        self._due()
+        return True, 0.0
 
     def has_work(self, screen: TorcScreen, now: float) -> bool:
         """Return whether there is anything to do."""
