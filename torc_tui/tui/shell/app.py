@@ -333,15 +333,15 @@ def run_app(
     spec_file: str | None = None,
     read_only: bool = False,
 ) -> int:
-    """Run the app until the user quits; return the exit code.
+    """Run the app until the user quits; return the exit code. Ask ``terminal.refusal`` before."""
+    from torc_tui.tui.shell.patient_driver import patient  # not in tests
 
-    Ask ``terminal.refusal`` before.
-    """
     state = Path(settings.state_dir()) / "app.json"
     # Reading threads must not delay the screen: Python's own 5 ms are a third of a frame.
     sys.setswitchinterval(0.001)
     vars(textual.screen)["UPDATE_PERIOD"] = FRAME
     app = TorcApp(store_url, workflow_id, spec_file, read_only, state_file=state)
+    app.driver_class = patient(app.driver_class)
     app.config_dir = Path(settings.config_paths()[1][1]).parent
     tolerate_lost_terminal()
     code = app.run() or 0
