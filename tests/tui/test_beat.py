@@ -123,3 +123,17 @@ async def test_an_idle_app_sleeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         await until(pilot, lambda: seconds > 3)
         assert looks - begin[0] <= 10 * (seconds - begin[1]), "100 a second without sleep"
     place.store.close()
+
+
+async def test_seconds_count_while_the_reader_is_occupied(tmp_path: Path) -> None:
+    place = Workspace(tmp_path, "name: flow\njobs: [{name: prep, command: x}]")
+    async with place.app().run_test(size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "prep"))
+        model, occupied = screen(pilot).model, threading.Event()
+        pilot.app.reader.ask("long", lambda _: occupied.wait())  # type: ignore[attr-defined]
+        try:
+            begin = model.now
+            await until(pilot, lambda: model.now > begin + 2)
+        finally:
+            occupied.set()
+    place.store.close()

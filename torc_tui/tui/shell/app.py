@@ -223,7 +223,7 @@ class TorcApp(App[int]):
         screen = self.front()
         if self._exit or screen is None or not screen.is_mounted or not screen.is_running:
             return
-        if self._clock.has_work(screen, now):
+        if self._clock.has_work(screen):
             with self.batch_update():
                 self._clock.run(screen, now)
 

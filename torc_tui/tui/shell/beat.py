@@ -60,4 +60,5 @@ class Beat:
         if found_work:
             self._worked = now
         is_watched = found_work or now - self._watched < WATCH
+        self._is_woken = self._is_woken or is_watched  # the next look comes soon anyway
         self._plan(self._pause if is_watched else idle)

@@ -34,6 +34,7 @@ class Tick:
         self._inbox = inbox
         self._first_data = first_data
         self._second: float | None = None
+        self._is_second_due = False
         self._shows_data = False
         self._due: Callable[[], object] = lambda: None
         self._beat: Beat | None = None
@@ -60,34 +61,40 @@ class Tick:
     def _look(self) -> tuple[bool, float]:
         """Have the work done; return whether there is any, and the seconds to the next second."""
         screen, now = self._app.front(), time.time()
-        if screen is None or not self.has_work(screen, now):
-            passed = now - (self._second or now)
-            return False, 1.0 - passed if 0.0 < passed < 1.0 else 1.0
-        self._due()
-        return True, 0.0
+        if screen is None:
+            return False, 1.0
+        has_work = self.has_work(screen)
+        if has_work:
+            self._due()
+        if self._second_passed(now):
+            self._second, self._is_second_due = now, True
+            self._ask_every_second(screen)
+            has_work = True
+        passed = now - (self._second or now)
+        return has_work, 1.0 - passed if 0.0 < passed < 1.0 else 1.0
 
-    def has_work(self, screen: TorcScreen, now: float) -> bool:
+    def has_work(self, screen: TorcScreen) -> bool:
         """Return whether there is anything to do."""
-        return bool(self._inbox) or self._second_passed(now) or screen.busy
+        return bool(self._inbox) or self._is_second_due or screen.busy
 
     def _second_passed(self, now: float) -> bool:
         if self._second is None:
             self._second = now
-        return now - self._second >= 1.0
+        return not 0.0 <= now - self._second < 1.0
 
     def run(self, screen: TorcScreen, now: float) -> None:
         """Do the work of one tick."""
         if self._inbox:
             self._drain(screen, now)
-        if self._second_passed(now):
-            self._second = now
-            self._every_second(screen, now)
+        if self._is_second_due:
+            self._is_second_due = False
+            screen.every_second(now)
         screen.every_tick(now)
         self._app.show_due_notices(now)
 
-    def _every_second(self, screen: TorcScreen, now: float) -> None:
+    def _ask_every_second(self, screen: TorcScreen) -> None:
+        """Ask what is shown with the next tick, so that a second is painted once."""
         app = self._app
-        screen.every_second(now)
         wanted, machine = screen.requirements_on_screen(), app.machine
         app.reader.ask(
             "machine", lambda source: machine.read(source.store, *wanted), app.take_machine
