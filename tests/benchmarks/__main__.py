@@ -89,6 +89,7 @@ BENCHMARKS = {
     "gpus": Benchmark(bench_gpus.gpus, {"devices": 1, "each": 2, "seconds": 0.1}),
     "log": Benchmark(bench_log.log, {"megabytes": 5}),
     "app-paint": Benchmark(bench_app.paint),
+    "app-load": Benchmark(bench_app.load, {"jobs": 50, "seconds": 0.5}),
     "app-keys": Benchmark(bench_app.keys, {"jobs": 50, "rate": 20, "each": 3, "settle": 0.2}),
     "app-idle": Benchmark(bench_app.idle, {"seconds": 0.5, "settle": 0.2}),
     "app-busy": Benchmark(bench_app.busy, {"jobs": 50, "rate": 20, "seconds": 0.5, "settle": 0.2}),

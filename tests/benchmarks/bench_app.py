@@ -1,7 +1,8 @@
 """The app in a terminal of its own: first paint, key to paint under load, idle and busy CPU.
 
 Input: a folder, a number of rounds. Output: rows of the table. The terminal is a pty whose output
-is read at once. The load is another process that records job ends in the database.
+is read at once; the longest block is measured without one. The load is another process that records
+job ends in the database.
 """
 
 from __future__ import annotations
@@ -148,6 +149,17 @@ def paint(folder: Path, rounds: int) -> Rows:
         against(f"app: first paint, {name}", "ms", costs[1:], bare[1:], name=BARE_NAME, budget=25)
         for name, costs in own.items()
     ]
+
+
+def load(folder: Path, rounds: int, *, jobs: int = 100_000, seconds: float = 2.0) -> Rows:
+    """Measure for how long the app cannot answer a key at most while it loads many jobs."""
+    _workflow(folder, jobs)
+    argv = [PYTHON, "-m", "tests.benchmarks.internals", "app-block", str(seconds)]
+    blocks = []
+    for _ in range(rounds + 1):
+        spend(argv, folder)
+        blocks.append(float((folder / "stdout").read_text()) * 1e3)
+    return [values(f"app: longest block while {jobs:,} jobs load", "ms", blocks[1:], 30)]
 
 
 def keys(

@@ -2,10 +2,13 @@
 
     python -m tests.benchmarks.internals fake-run WORKFLOW_ID
     python -m tests.benchmarks.internals end-jobs RATE SECONDS JOBS
+    python -m tests.benchmarks.internals app-block SECONDS
 
-Both work on the database of TORC_DATABASE. The first runs a workflow without processes and prints
-its cost as JSON; the second records job ends at a rate, for an app to show. The functions for other
-modules here import late, so that importing this module costs nothing.
+All work on the database of TORC_DATABASE. The first runs a workflow without processes and prints
+its cost as JSON; the second records job ends at a rate, for an app to show. The third opens
+workflow 1 in the app three times, without a terminal, and prints for how many seconds its thread
+was blocked at most, at the best of these times: other processes only make a block longer. The
+functions for other modules here import late, so that importing this module costs nothing.
 """
 
 from __future__ import annotations
@@ -106,6 +109,26 @@ def run_true(folder: str, jobs: int, at_once: int) -> None:
                     ended += 1
 
 
+async def app_block(seconds: float) -> float:
+    """Open workflow 1 in the app; return the longest block of its thread in this time."""
+    import asyncio
+    import gc
+
+    from torc_tui.tui.shell.app import TorcApp
+
+    sys.setswitchinterval(0.001)  # as in the app
+    gc.disable()  # until the first data, as in the app
+    look = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+    app, longest = TorcApp(workflow_id=1, environ=look), 0.0
+    async with app.run_test(size=(160, 50)):
+        begin = before = time.perf_counter()
+        while before - begin < seconds:
+            await asyncio.sleep(0.0005)
+            now = time.perf_counter()
+            longest, before = max(longest, now - before), now
+    return longest
+
+
 def log_view() -> tuple[Any, Any]:
     """Return the widget that shows a log, and the class of its streams."""
     from torc_tui.tui.logs.log_view import LogView
@@ -117,6 +140,10 @@ def log_view() -> tuple[Any, Any]:
 def main() -> None:
     if sys.argv[1] == "fake-run":
         print(json.dumps(fake_run(int(sys.argv[2]))))
+    elif sys.argv[1] == "app-block":
+        import asyncio
+
+        print(min(asyncio.run(app_block(float(sys.argv[2]))) for _ in range(3)))
     else:
         end_jobs(int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
 

@@ -117,7 +117,8 @@ def test_snapshot_first_then_changes(worker: FeedWorker, source: ScriptedSource)
     until(worker.out, lambda seen: bool(seen) and bool(source.tails))
     source.tails[0].queue.put([Event(1, 6, 0.0, "job_started", 1)])
     seen = until(worker.out, lambda seen: len(seen) == 2)
-    assert isinstance(seen[0], Loaded) and seen[0].turn == turn and seen[0].view.cursor == 5
+    assert isinstance(seen[0], Loaded) and seen[0].turn == turn
+    assert isinstance(seen[0].contents, WorkflowView) and seen[0].contents.cursor == 5
     assert isinstance(seen[1], Changes) and seen[1].events[0].seq == 6
     assert source.threads == {"torc-feed"}
 

@@ -42,7 +42,7 @@ class Desk:
 
     def __init__(self, size: int) -> None:
         self.model = WorkflowModel(1, 0.0)
-        self.model.load(view(size))
+        self.model.load(JobRows(view(size)))
         self.model.rows.folds = False
         self.table = FakeTable(self.model)
         self.asked: list[Callable[[], None]] = []
@@ -138,7 +138,7 @@ def test_reloaded_jobs_keep_filter_and_order_until_they_are_arranged() -> None:
     desk.arranger.filter(failed)
     desk.answer()
     before = desk.table.order
-    desk.model.load(view(MANY))
+    desk.model.load(JobRows(view(MANY)))
     assert isinstance(desk.model.rows, JobRows)
     desk.table.reload()
     assert desk.table.order == before

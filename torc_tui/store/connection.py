@@ -21,7 +21,7 @@ from torc_tui.store.prepared import page, prepare, used
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
     from typing import Any, ParamSpec, TypeVar
 
@@ -75,6 +75,11 @@ class Connection:
         """Execute a statement and return all its rows."""
         prepared, found = self._run(statement, values, _ALL)
         return list(map(prepared.row, found))
+
+    def stream(self, statement: Callable[P, R], /, *_: P.args, **values: P.kwargs) -> Iterator[R]:
+        """Execute a statement and return its rows one by one: other threads go on meanwhile."""
+        prepared, found = self._run(statement, values, _ALL)
+        return map(prepared.row, found)
 
     def one(self, statement: Callable[P, R], /, *_: P.args, **values: P.kwargs) -> R | None:
         """Execute a statement and return its first row, or None."""

@@ -57,7 +57,7 @@ def read_use(conn: Connection, workflow_id: int, run_id: int | None = None) -> W
 
 
 def group_use(store: Store, workflow_id: int, group: str) -> WorkflowUse:
-    """Return the use of the jobs of one group by their last attempts; raise NotFound."""
+    """Return the use of the jobs of one group that have run; raise NotFound."""
     with store.read() as conn:
         workflow = workflows.read_workflow(conn, workflow_id)
         rows = conn.rows(sql.JOB_USE_OF_GROUP, workflow_id=workflow_id, group=group)

@@ -89,7 +89,7 @@ def snapshot(store: Store, workflow_id: int) -> Snapshot:
     with store.read() as conn:
         workflow = read_workflow(conn, workflow_id)
         requirements = read_requirements(conn, workflow_id)
-        rows = conn.rows(sql.SNAPSHOT_JOBS, workflow_id=workflow_id)
+        rows = conn.stream(sql.SNAPSHOT_JOBS, workflow_id=workflow_id)
     return Snapshot(workflow, _jobs(rows), requirements, workflow.last_seq)
 
 

@@ -59,10 +59,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "result.avg_cpu_percent, result.peak_gpu_memory, result.avg_gpu_percent FROM job LEFT "
         "OUTER JOIN result ON result.id = (SELECT max(newest.id) AS max_1 FROM result AS newest "
         "WHERE newest.job_id = job.id) WHERE job.workflow_id = ?1 AND NOT job.removed AND "
-        "job.family = ?2 ORDER BY job.id", "workflow_id group", "id name group status:status "
-        "requirement_id parameter_values:json ignored:boolean run_id attempt_id "
-        "result_status:status return_code cause started_at ended_at cpu_time peak_memory "
-        "avg_memory peak_cpu_percent avg_cpu_percent peak_gpu_memory avg_gpu_percent"),
+        "job.family = ?2 AND result.id IS NOT NULL ORDER BY job.id", "workflow_id group", "id "
+        "name group status:status requirement_id parameter_values:json ignored:boolean run_id "
+        "attempt_id result_status:status return_code cause started_at ended_at cpu_time "
+        "peak_memory avg_memory peak_cpu_percent avg_cpu_percent peak_gpu_memory "
+        "avg_gpu_percent"),
     "MACHINE_SERIES": ("SELECT compute_node.id, compute_node.workflow_id, compute_node.run_id, "
         "compute_node.hostname, compute_node.num_cpus, compute_node.memory, compute_node.gpus, "
         "compute_node.started_at, compute_node.ended_at, compute_node.is_active, "

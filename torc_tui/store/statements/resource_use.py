@@ -47,7 +47,8 @@ def _with_result(found: Any) -> Any:
 
 JOB_USE = _with_result(_last.correlate(job).scalar_subquery())
 """Each job with its last attempt."""
-JOB_USE_OF_GROUP = JOB_USE.where(job.c.group == param(job.c.group))
+JOB_USE_OF_GROUP = JOB_USE.where(job.c.group == param(job.c.group), result.c.id.is_not(None))
+"""Each job of a group that has run, with its last attempt."""
 JOB_USE_IN_RUN = _with_result(
     _last.where(_newest.c.run_id == param("run_id")).correlate(job).scalar_subquery()
 )

@@ -16,12 +16,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from torc_tui.errors import NotFound, StoreError, TorcError
+from torc_tui.tui.feed.collection import collection_paused
 from torc_tui.tui.feed.handovers import Changes, Found, Gone, Handover, Listed, Loaded, Lost
 from torc_tui.tui.feed.source import FeedReader
 
 if TYPE_CHECKING:
     from torc_tui.model import Event
     from torc_tui.store.feed import Feed
+    from torc_tui.views.workflow_view import WorkflowView
 
 RETRY = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts to reach a lost database; the last value is repeated."""
@@ -35,6 +37,7 @@ class FeedWorker:
     """The thread that follows one workflow, or the list of all.
 
     ``out`` is the deque it fills; it calls ``arrived`` after each snapshot, which users wait for.
+    ``build`` returns what the screen needs of a snapshot.
     """
 
     def __init__(
@@ -42,10 +45,12 @@ class FeedWorker:
         open_source: Callable[[], FeedReader],
         out: deque[Handover],
         arrived: Callable[[], object] = lambda: None,
+        build: Callable[[WorkflowView], object] = lambda view: view,
     ) -> None:
         self._open = open_source
         self.out = out
         self._arrived = arrived
+        self._build = build
         self._stop = threading.Event()
         self._turned = threading.Event()
         self._lock = threading.Lock()
@@ -134,18 +139,21 @@ class FeedWorker:
 
     def _serve_workflow(self, source: FeedReader, turn: int, wanted: int, *, back: bool) -> None:
         try:
-            view = source.load(wanted)
+            with collection_paused(freeze=True):
+                view = source.load(wanted)
+                contents = self._build(view)
         except NotFound as error:
             self.out.append(Gone(turn, wanted, error.message))
             if back:
                 self.out.append(Found())
             self._turned.wait()
             return
-        self.out.append(Loaded(turn, view))
+        cursor = view.cursor  # the app changes the view from now on
+        self.out.append(Loaded(turn, contents))
         self._announce()
         if back:
             self.out.append(Found())
-        for events in self._events(source, turn, wanted, view.cursor):
+        for events in self._events(source, turn, wanted, cursor):
             self.out.append(Changes(turn, events))
             if any(event.kind == "workflow_deleted" for event in events):
                 self.out.append(Gone(turn, wanted, f"workflow {wanted} was deleted"))

@@ -9,15 +9,17 @@ from collections.abc import Callable, Hashable, Sequence
 
 from torc_tui.model import Event, Workflow
 from torc_tui.records import dataclass
-from torc_tui.views.workflow_view import WorkflowView
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A snapshot of one workflow; ``Changes`` with the same turn follow it."""
+    """A snapshot of one workflow; ``Changes`` with the same turn follow it.
+
+    ``contents`` is what the feed thread has built of it for the screen.
+    """
 
     turn: int
-    view: WorkflowView
+    contents: object
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from torc_tui.errors import NotFound, StoreError, TorcError, UsageError
+from torc_tui.tui.feed.collection import collection_paused
 from torc_tui.tui.feed.feed_worker import close_quietly
 from torc_tui.tui.feed.handovers import Answer, Handover
 from torc_tui.tui.feed.source import FeedReader
@@ -115,7 +116,8 @@ class Reader:
             if self._source is None:
                 self._source = self._open()
             self._source.verify()
-            return partial(question.then, question.read(self._source))
+            with collection_paused():
+                return partial(question.then, question.read(self._source))
         except (TorcError, OSError) as error:
             if isinstance(error, StoreError) and not isinstance(error, NotFound):
                 self._close()

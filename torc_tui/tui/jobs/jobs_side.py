@@ -12,6 +12,7 @@ from torc_tui.tui.jobs.activity import Activity, PanelRoom
 from torc_tui.tui.jobs.job_table import JobTable, WorkflowHost
 from torc_tui.tui.jobs.log_tails import read_tails
 from torc_tui.tui.jobs.page import LinkedLines
+from torc_tui.tui.jobs.workflow_contents import WorkflowContents
 from torc_tui.tui.widgets.empty_state import EmptyState
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
@@ -35,6 +36,11 @@ class ActivityPanel(FramedSide):
         super().__init__(self.canvas, self.nothing, title="Activity", id="activity")
         self._activity: Activity | None = None
         self._page = LinkedLines()
+
+    def loaded(self, activity: Activity) -> None:
+        """Handle the activity of a new snapshot."""
+        self._activity = activity if self.display else None
+        self.write()
 
     def changed(self, jobs: Collection[int]) -> None:
         """Handle changed jobs."""
@@ -98,7 +104,7 @@ class JobsSide(PanelSide):
         self._jobs.page = max(0, self.size.height - 2 - FRAME * self.is_framed)
         super().on_resize()
 
-    def loaded(self, jobs: int) -> None:
+    def loaded(self, contents: WorkflowContents) -> None:
         """Handle a new snapshot."""
-        self.main.set_title("Jobs", str(jobs))
-        self.activity.write()
+        self.main.set_title("Jobs", str(len(contents.view.jobs)))
+        self.activity.loaded(contents.activity)

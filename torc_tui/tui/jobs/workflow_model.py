@@ -64,9 +64,10 @@ class WorkflowModel:
 
     # -- input -------------------------------------------------------------------------------------
 
-    def load(self, view: WorkflowView) -> None:
-        """Load a snapshot; groups stay folded as they were."""
-        before, self.rows = self.rows, JobRows(view, now=self.now)
+    def load(self, rows: JobRows) -> None:
+        """Load the rows of a snapshot; groups stay folded as they were."""
+        before, self.rows = self.rows, rows
+        rows.now = self.now
         self.rows.reasons.cluster = before.reasons.cluster
         if self.loaded:
             self.rows.keep_folds(before)

@@ -43,7 +43,7 @@ from torc_tui.tui.shell.app_commands import AppCommands
 from torc_tui.tui.shell.dispatcher import Dispatcher
 from torc_tui.tui.shell.ending import end_with_terminal, tolerate_lost_terminal
 from torc_tui.tui.shell.first_paint import FirstPaint
-from torc_tui.tui.shell.tick import Tick
+from torc_tui.tui.shell.tick import Tick, build_contents
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.split import FRAMES_FROM
 from torc_tui.views.notification_batcher import NotificationBatcher
@@ -116,7 +116,9 @@ class TorcApp(App[int]):
         self.watches = Watches()
         self.inbox = Inbox()
         open_source = source or SourceOpener(store_url, read_only=read_only)
-        self.feed = FeedWorker(open_source, self.inbox, lambda: self.call_later(self._tick))
+        self.feed = FeedWorker(
+            open_source, self.inbox, lambda: self.call_later(self._tick), build_contents
+        )
         self.reader = Reader(open_source, self.inbox)
         self.planner = Reader(open_source, self.inbox)
         """Answers questions that take long, so that others do not wait for them."""
@@ -287,15 +289,13 @@ class TorcApp(App[int]):
             self._unnotify(old, refresh=False)
 
     def show_error(self, error: Exception) -> None:
-        text, hint = str(error), None
-        if isinstance(error, TorcError):
-            text, hint = error.message, error.hint
-        self.notify(f"{text}\n{hint}" if hint else text, severity="error", timeout=8)
+        known = error if isinstance(error, TorcError) else TorcError(str(error))
+        text = f"{known.message}\n{known.hint}" if known.hint else known.message
+        self.notify(text, severity="error", timeout=8)
 
     def report_jobs(self, word: str, jobs: Sequence[tuple[int, str]]) -> None:
-        now = time.time()
         for job_id, name in jobs:
-            self._batcher.add(word, job_id, name, now)
+            self._batcher.add(word, job_id, name, time.time())
 
     def show_due_notices(self, now: float) -> None:
         for notice in self._batcher.due(now):

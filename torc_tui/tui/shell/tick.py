@@ -7,16 +7,20 @@ line is painted once. There is no Textual message per change.
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
+from torc_tui.tui.feed.collection import start_collection
 from torc_tui.tui.feed.handovers import Answer, Changes, Found, Gone, Listed, Loaded, Lost
 from torc_tui.tui.feed.inbox import Inbox
 from torc_tui.tui.feed.watches import WatchResult
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.shell.beat import Beat
 from torc_tui.tui.shell.shell_app import ShellApp
+
+if TYPE_CHECKING:
+    from torc_tui.views.workflow_view import WorkflowView
 
 BUDGET = 0.008
 """Seconds of one tick for records."""
@@ -133,15 +137,15 @@ class Tick:
                 case _:
                     pass
             screen.receive(item)
-            if isinstance(item, Loaded) or (isinstance(item, Listed) and not gc.isenabled()):
-                _keep_out_of_collection()
             if isinstance(item, Loaded | Listed | Gone | Lost) and not self._shows_data:
                 self._shows_data = True
                 self._second = now - 1.0 + FIRST_SECOND
+                start_collection()
                 self._first_data()
 
 
-def _keep_out_of_collection() -> None:
-    """Exclude existing objects from garbage collection, which is slow with 100,000 jobs."""
-    gc.freeze()
-    gc.enable()
+def build_contents(view: WorkflowView) -> object:
+    """Build what the workflow screen shows of a snapshot; called in the feed thread."""
+    from torc_tui.tui.jobs.workflow_contents import contents_of  # not needed for the list
+
+    return contents_of(view)

@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 from torc_tui.tui.feed.reader import Failed, ReadError
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.ports import HasApp
+from torc_tui.tui.jobs.workflow_contents import WorkflowContents, contents_of
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.workflows.replay_bar import ReplayBar, ReplayState
@@ -221,12 +222,15 @@ class ReplayController:
         self._waits = True
         number, moment = self._asked, self._at
 
-        def take(view: WorkflowView) -> None:
-            if self._recording is recording:
-                self._waits, self._shown = number != self._asked, view
-                self._screen.updates.show_view(view, moment)
+        def read(_source: FeedReader) -> WorkflowContents:
+            return contents_of(recording.view_at(moment))
 
-        self._screen.ask("replay", lambda _: recording.view_at(moment), take, self._fail, slow=True)
+        def take(contents: WorkflowContents) -> None:
+            if self._recording is recording:
+                self._waits, self._shown = number != self._asked, contents.view
+                self._screen.updates.show_past(contents, moment)
+
+        self._screen.ask("replay", read, take, self._fail, slow=True)
 
     def _fail(self, error: ReadError) -> None:
         self._screen.torc.show_error(error)

@@ -18,13 +18,13 @@ from torc_tui.tui.jobs.job_columns import VOLATILE
 from torc_tui.tui.jobs.job_table import JobTable, fit_columns, recall_folds, select_failed
 from torc_tui.tui.jobs.jobs_side import JobsSide
 from torc_tui.tui.jobs.plan_reader import PlanReader
+from torc_tui.tui.jobs.workflow_contents import WorkflowContents
 from torc_tui.tui.jobs.workflow_model import DependencyReader, ModelChanges, WorkflowModel, outcomes
 from torc_tui.tui.look.status_icons import STATES, STATUS, Sign
 from torc_tui.tui.look.text_layout import sanitize
 from torc_tui.tui.workflows.idle_commands import FINISHED
 from torc_tui.tui.workflows.tab_host import TabHost
 from torc_tui.views.status_bar import ORDER
-from torc_tui.views.workflow_view import WorkflowView
 from torc_tui.wording import duration, sentence
 
 _QUIET = NOT_STARTED
@@ -69,8 +69,8 @@ class WorkflowUpdates:
         """Handle a record of the threads."""
         model = self._model
         match item:
-            case Loaded(turn, view) if turn == model.turn:
-                self._load(view)
+            case Loaded(turn, WorkflowContents() as contents) if turn == model.turn:
+                self._load(contents)
             case Changes(turn, events) if turn == model.turn and model.loaded:
                 self._change(events)
             case Gone(turn, workflow_id, message) if (turn, workflow_id) == (
@@ -83,23 +83,23 @@ class WorkflowUpdates:
             case _:
                 pass
 
-    def _load(self, view: WorkflowView) -> None:
+    def _load(self, contents: WorkflowContents) -> None:
         screen, model = self._screen, self._model
         first = not model.loaded
         if model.gone is not None:
             screen.refusal = ""
-        model.load(view)
+        model.load(contents.rows)
         if first:
             recall_folds(screen.torc.state, model.rows)
         screen.table.empty = "no jobs"
         screen.table.rows = model.rows
         screen.filter.reapply()
         screen.table.set_rows(model.rows)
-        if first and view.state is WorkflowState.FAILED:
+        if first and model.view.state is WorkflowState.FAILED:
             select_failed(screen.table)
         screen.plans.changed()
         self.show_header()
-        screen.jobs_side.loaded(len(view.jobs))
+        screen.jobs_side.loaded(contents)
         if self._state_changed():
             screen.show_keys()
         screen.tabs.all_changed()
@@ -132,10 +132,10 @@ class WorkflowUpdates:
         if changed.holds or selected_changed or self._state_changed():
             screen.show_keys()
 
-    def show_view(self, view: WorkflowView, now: float) -> None:
-        """Show a view of the past."""
+    def show_past(self, contents: WorkflowContents, now: float) -> None:
+        """Show a moment of the past."""
         self._model.tick(now)
-        self._load(view)
+        self._load(contents)
 
     def replay(self, events: Sequence[Event], now: float) -> None:
         """Apply events of the past, without notifications."""
