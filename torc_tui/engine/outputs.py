@@ -100,7 +100,7 @@ class DeclaredOutputs:
         directories = dict.fromkeys(os.path.dirname(file.path) for file in files)
         directories.pop(self._directory, None)
         states = [_state_before(file.path) for file in files]
-        return tuple(directories), json.dumps(states, separators=(",", ":"))
+        return tuple(directories), dumps(states)
 
     def check(self, group_id: int, note: str) -> OutputCheck:
         """Return what an attempt has written; without a note, all existing files are written."""

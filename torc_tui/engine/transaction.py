@@ -179,11 +179,11 @@ class StepTransaction:
         # The next claim needs the new requests and labels.
         if any(one.outcome.grown or one.planned for one in self.ended):
             state.maker.follow(run_context.read(conn, state.context.workflow_id))
-        for one in self.ended:
-            if one.outcome.status is JobStatus.COMPLETED:
-                check = outputs.get(one.exited.key, _NO_OUTPUTS)
-                scheduling.set_file_times(conn, check.times)
-                self._record(conn, one.exited, self._seen.get(one.exited.key))
+        done = [one.exited for one in self.ended if one.outcome.status is JobStatus.COMPLETED]
+        for exited in done:
+            self._record(conn, exited, self._seen.get(exited.key))
+        checks = (outputs.get(exited.key, _NO_OUTPUTS) for exited in done)
+        scheduling.set_file_times(conn, [one for check in checks for one in check.times])
 
     def _with_cancellation(self, report: Exited) -> Exited:
         """Return the end of a job of a canceled workflow, whose runner may be stopped for that."""
