@@ -86,6 +86,16 @@ def test_lines_are_not_divided(files: tuple[Path, Path]) -> None:
     merged.close()
 
 
+def test_empty_file_is_deleted(files: tuple[Path, Path]) -> None:
+    """The runner removes empty logs some seconds after the end."""
+    add(files[0], b"text\n")
+    files[1].touch()
+    merged = tape_of(files)
+    files[1].unlink()
+    assert not merged.refresh() and merged.gone == [False, False]
+    merged.close()
+
+
 def test_replaced_and_truncated_files(files: tuple[Path, Path]) -> None:
     add(files[0], b"old\n" * 10)
     merged = tape_of(files)

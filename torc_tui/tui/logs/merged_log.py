@@ -136,7 +136,7 @@ class MergedLog:
         before = [file.size for file in self.files]
         changes = [file.refresh() for file in self.files]
         gone = [
-            change is FileChange.GONE and file.exists
+            change is FileChange.GONE and file.size > 0  # an empty file loses nothing
             for change, file in zip(changes, self.files, strict=True)
         ]
         changed = gone != self.gone
