@@ -23,7 +23,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NamedTuple
+    from torc_tui.tuples import NamedTuple
 
     class _Fields(NamedTuple):
         message: str

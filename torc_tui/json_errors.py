@@ -12,7 +12,9 @@ import re
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NamedTuple, NoReturn
+    from typing import NoReturn
+
+    from torc_tui.tuples import NamedTuple
 
     _Step = Callable[[], "_Step | None"]
 

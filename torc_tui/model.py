@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum, StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from torc_tui.reasons import ON_REQUEST, Reason
 from torc_tui.records import dataclass, field
 from torc_tui.status import FINISHED, TROUBLED, JobStatus, WorkflowState, workflow_state
+from torc_tui.tuples import NamedTuple
 
 Value = int | float | str
 """A value of a parameter."""

@@ -2,9 +2,11 @@
 
 `dataclasses` compiles six methods of each class at import, and imports `inspect`. Most commands
 create records of few classes. Here the methods are shared, and the initializer of a class is
-compiled when its first record is created. For type checkers the names are those of `dataclasses`.
+compiled when several of its records were created. For type checkers the names are those of
+`dataclasses`. `torc_tui.tuples` does the same for named tuples.
 
-Records always have slots. Mutable default values need `default_factory`.
+Mutable default values need `default_factory`. A class without slots, such as a message of the app,
+only gets its initializer: it can be neither frozen nor compared.
 """
 
 from __future__ import annotations
@@ -56,6 +58,10 @@ def _dataclass(
         inherited = getattr(cls, "_record_fields", {})
         own = {name: _own_field(content, name, kw_only) for name in cls.__annotations__}
         names = tuple(inherited | own)
+        if not slots:
+            cls._record_fields = inherited | own
+            _initialize_late(cls, frozen=False)
+            return cls
         content.update(__slots__=tuple(own), _record_fields=inherited | own)
         content["_record_values"] = attrgetter(*names or ("__class__",))
         content.setdefault("__match_args__", () if kw_only else names)
@@ -65,7 +71,7 @@ def _dataclass(
             content.update(__eq__=_is_equal, __hash__=_hash if frozen else None)
         if frozen:
             content.update(__setattr__=_refuse, __delattr__=_refuse)
-        return _with_initializer(cls, content, frozen)
+        return _with_slots(cls, content, frozen)
 
     return decorate
 
@@ -80,17 +86,56 @@ def _own_field(content: dict[str, Any], name: str, is_keyword: bool) -> _Field:
     return field
 
 
-def _with_initializer(cls: type[Any], content: dict[str, Any], frozen: bool) -> type[Any]:
-    """Return the class with slots; its first record compiles the initializer."""
+def _with_slots(cls: type[Any], content: dict[str, Any], frozen: bool) -> type[Any]:
+    """Return the class with slots, and with an initializer."""
+    metaclass: Any = type(cls)
+    made: Any = metaclass(cls.__name__, cls.__bases__, content)
+    made.__qualname__ = cls.__qualname__
+    _initialize_late(made, frozen=frozen)
+    return made  # type: ignore[no-any-return]  # a metaclass makes classes
+
+
+FEW = 25
+"""Number of records of a class that cost less than to compile its initializer."""
+
+
+def _initialize_late(made: Any, *, frozen: bool) -> None:
+    """Initialize the first records of a class without compiled code."""
+    left = FEW
 
     def __init__(self: Any, *args: object, **values: object) -> None:
-        made.__init__ = _initializer(made, frozen)
-        made.__init__(self, *args, **values)
+        nonlocal left
+        left -= 1
+        if left < 0 or not _assign(self, made, args, values):
+            made.__init__ = _initializer(made, frozen)
+            made.__init__(self, *args, **values)
 
-    metaclass: Any = type(cls)
-    made: Any = metaclass(cls.__name__, cls.__bases__, content | {"__init__": __init__})
-    made.__qualname__ = cls.__qualname__
-    return made  # type: ignore[no-any-return]  # a metaclass makes classes
+    made.__init__ = __init__
+
+
+def _assign(record: Any, cls: Any, args: tuple[object, ...], values: dict[str, object]) -> bool:
+    """Set the fields of a record; return False if the arguments are wrong."""
+    fields = cls._record_fields
+    places = [name for name, one in fields.items() if not one.is_keyword]
+    given = dict(zip(places, args, strict=False))
+    if len(given) != len(args) or not given.keys().isdisjoint(values):
+        return False
+    given |= values
+    if not given.keys() <= fields.keys():
+        return False
+    for name, one in fields.items():
+        if name in given:
+            value = given[name]
+        elif one.default_factory is not None:
+            value = one.default_factory()
+        elif one.default is not _REQUIRED:
+            value = one.default
+        else:
+            return False
+        object.__setattr__(record, name, value)
+    if hasattr(cls, "__post_init__"):
+        record.__post_init__()
+    return True
 
 
 def _initializer(cls: Any, frozen: bool) -> Callable[..., None]:

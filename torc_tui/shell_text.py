@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from torc_tui.lazy_regex import regex
+from torc_tui.tuples import NamedTuple
 
 _HEREDOC = regex(r"<<(-?)[ \t]*(?:'([^'\n]+)'|\"([^\"\n]+)\"|(\\?)([A-Za-z_][\w.-]*))")
 _ORDINARY = regex(r"[^\\$\"'`#()<\n]+")

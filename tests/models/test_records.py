@@ -33,9 +33,11 @@ def point(module: Any, **options: Any) -> Any:
     return Point
 
 
-@pytest.fixture(params=[dataclasses, records], ids=["dataclasses", "records"])
-def module(request: pytest.FixtureRequest) -> Any:
-    return request.param
+@pytest.fixture(params=["dataclasses", "records", "compiled records"])
+def module(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    if request.param == "compiled records":
+        monkeypatch.setattr(records, "FEW", 0)
+    return dataclasses if request.param == "dataclasses" else records
 
 
 def test_values(module: Any) -> None:
@@ -52,10 +54,41 @@ def test_default_factory(module: Any) -> None:
     assert cls(1).marks == []
 
 
-@pytest.mark.parametrize("arguments", [(), (1, 2, [], 4)], ids=["missing", "extra"])
-def test_wrong_arguments(module: Any, arguments: tuple[Any, ...]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "values"),
+    [((), {}), ((1, 2, [], 4), {}), ((1,), {"x": 2}), ((1,), {"z": 2}), ((), {"y": 2})],
+    ids=["missing", "extra", "twice", "unknown", "missing keyword"],
+)
+def test_wrong_arguments(module: Any, arguments: tuple[Any, ...], values: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="Point"):
-        point(module)(*arguments)
+        point(module)(*arguments, **values)
+
+
+def test_a_class_without_slots_gets_an_initializer(module: Any) -> None:
+    class Base:
+        """It must be initialized, too."""
+
+        def __post_init__(self) -> None:
+            self.is_complete = True
+
+    @module.dataclass(slots=False)
+    class Clicked(Base):
+        """A message of the app."""
+
+        what: str
+        times: int = 1
+
+    one = Clicked("x", times=2)
+    assert (one.what, one.times, one.is_complete, Clicked("y").times) == ("x", 2, True, 1)
+    with pytest.raises(TypeError, match="Clicked"):
+        Clicked()  # type: ignore[call-arg]
+
+
+def test_the_initializer_is_compiled_after_some_records() -> None:
+    cls = point(records)
+    made = [cls(number, marks=[]) for number in range(records.FEW + 2)]
+    assert [one.x for one in made] == [*range(records.FEW + 2)]
+    assert cls.__init__.__code__.co_varnames == ("self", "x", "y", "marks")
 
 
 def test_keywords(module: Any) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.settings import MOST_GIB, MOST_INTEGER, MOST_SECONDS
+from torc_tui.tuples import NamedTuple
 
 _MOST_FACTOR = 1000
 """Largest factor by which a request may grow at once."""

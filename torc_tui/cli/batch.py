@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from torc_tui import settings
 from torc_tui.cli import output
@@ -28,6 +28,7 @@ from torc_tui.errors import StoreError, StoreUnavailable, TorcError, UsageError
 from torc_tui.model import ResourceRequirements
 from torc_tui.operations.batches import Batch, BatchJob, BatchOptions, Command, begin, resume
 from torc_tui.records import replace
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import count
 
 _NAME = "exec"

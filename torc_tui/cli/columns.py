@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.cli.table_layout import Shape
 from torc_tui.cli.terminal_text import json_text
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import age, ago, duration, moment, size
 
 Record = Mapping[str, Any]

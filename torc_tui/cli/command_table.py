@@ -11,7 +11,7 @@ row of a command, not for a group.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.cli.arguments import (
     ANY_SPAN,
@@ -51,6 +51,7 @@ from torc_tui.cli.arguments import (
 )
 from torc_tui.operations import catalog
 from torc_tui.operations.user_action import Target, UserAction
+from torc_tui.tuples import NamedTuple
 
 LIST = ("table", "json", "json-items", "csv")
 TABLE = ("table", "json")

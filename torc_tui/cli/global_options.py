@@ -8,12 +8,12 @@ They may stand anywhere on the line up to ``--``; the parser of the command does
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from torc_tui import settings
 from torc_tui.cli.command_table import FORMATS, CliCommand
 from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.errors import UsageError
+from torc_tui.tuples import NamedTuple
 
 _DATABASE = ("--database", "--db")
 _OF_SERVER = (

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from torc_tui.cli.run_messages import printable
 from torc_tui.errors import TorcError
@@ -16,6 +15,7 @@ from torc_tui.model import DEFAULT_REQUIREMENTS, Job, Machine
 from torc_tui.operations.stderr_tail import tail
 from torc_tui.store import log_files
 from torc_tui.store.database import Store
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.run_progress import Progress
 from torc_tui.views.text_cells import fit, width_of
 from torc_tui.views.workflow_view import WorkflowView

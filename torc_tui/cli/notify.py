@@ -14,11 +14,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torc_tui import settings
 from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.errors import TorcError
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import duration
 
 if TYPE_CHECKING:

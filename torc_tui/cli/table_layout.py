@@ -9,8 +9,8 @@ the less important of two columns is omitted and narrowed first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.text_cells import fit, width_of
 
 _NARROWEST = 4

@@ -7,10 +7,10 @@ are left out; where that changes what the command does, a line on standard error
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from torc_tui.cli.diagnostics import print_stderr
 from torc_tui.errors import UsageError
+from torc_tui.tuples import NamedTuple
 
 
 class NoEffect(NamedTuple):

@@ -6,7 +6,7 @@ Input: a workflow. Output: one line per reason, or JSON.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torc_tui.cli import failures, output
 from torc_tui.cli.call import Call
@@ -18,6 +18,7 @@ from torc_tui.operations.failures import failure_groups
 from torc_tui.operations.job_facts import JobFacts
 from torc_tui.status import NOT_STARTED, TROUBLED, JobStatus, number_of
 from torc_tui.store import runner_liveness, sql, workflows
+from torc_tui.tuples import NamedTuple
 from torc_tui.views import why
 from torc_tui.views.why import Facts
 from torc_tui.wording import count, standing, status_counts, with_timestamps

@@ -9,11 +9,12 @@ is known then; `ClusterRefused` if it answered no. A state that it does not know
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from torc_tui.errors import Refused, TorcError
 from torc_tui.resources.allocation_states import AllocationOutcome, AllocationState
 from torc_tui.resources.partitions import Partition
+from torc_tui.tuples import NamedTuple
 
 
 class ClusterSilent(TorcError):

@@ -11,9 +11,10 @@ import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from tempfile import TemporaryFile
-from typing import IO, NamedTuple
+from typing import IO
 
 from torc_tui.clusters.base import ClusterSilent
+from torc_tui.tuples import NamedTuple
 
 TIMEOUT_SECONDS = 10.0
 """Time limit of a command."""

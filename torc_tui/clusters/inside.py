@@ -9,11 +9,12 @@ set. The shell of ``salloc`` on a login node has SLURM_JOB_ID alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.lazy_regex import regex
 from torc_tui.resources.detect import granted_cpus, granted_memory, number_in
 from torc_tui.resources.visible import granted_gpus
+from torc_tui.tuples import NamedTuple
 
 
 class ClusterAllocation(NamedTuple):

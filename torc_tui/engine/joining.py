@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.clusters.inside import ClusterAllocation, job_environment
 from torc_tui.clusters.slurm import current_allocation
@@ -30,6 +30,7 @@ from torc_tui.store import compute_nodes, run_context, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import append
 from torc_tui.store.log_files import output_folder
+from torc_tui.tuples import NamedTuple
 
 ALLOCATION_BUFFER_SECONDS = 10.0
 """Time that a runner reserves before the end of an allocation to record the ends of its jobs."""

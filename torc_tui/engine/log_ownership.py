@@ -15,11 +15,11 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 from torc_tui.lazy_regex import regex
 from torc_tui.store.database import Store
 from torc_tui.store.log_files import is_output_dir
+from torc_tui.tuples import NamedTuple
 
 MARKER = ".torc-database"
 SEPARATOR = "//"

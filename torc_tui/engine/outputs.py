@@ -18,12 +18,12 @@ import stat
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from torc_tui.records import dataclass, field
 from torc_tui.store import sql
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import dumps
+from torc_tui.tuples import NamedTuple
 
 State = tuple[int, ...] | None
 """(size, mtime, ctime, inode) of a file; None if it does not exist, empty if it is unknown."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from torc_tui.engine.attempt_record import join_notes
 from torc_tui.engine.in_flight import InFlight
@@ -19,6 +18,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.ready_jobs import ReadyOf
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import ReadyJob
+from torc_tui.tuples import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ Input: the canaries of one entry of the workflow file. Output: why the other job
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import UNSUCCESSFUL, JobStatus
+from torc_tui.tuples import NamedTuple
 
 _NAMED = 2
 """How many canaries a reason names; the others are counted."""

@@ -13,11 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from signal import SIGKILL
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.model import Cause, FailureRule, Machine, ResourceRequirements
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.records import dataclass, replace
+from torc_tui.tuples import NamedTuple
 
 KILLED = 128 + SIGKILL
 """Exit code of a process that SIGKILL has ended, as the kernel does when memory runs out."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import NamedTuple
 
 from torc_tui.records import dataclass, field
+from torc_tui.tuples import NamedTuple
 
 RACY_NS = 2_000_000_000
 """A file that was modified this shortly before it was recorded, or later, may change again without

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
 
 from torc_tui.lifecycle.fingerprint import Baseline, Check, FileState, Fingerprint, differs
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.records import dataclass, field
 from torc_tui.status import UNSUCCESSFUL, JobStatus
+from torc_tui.tuples import NamedTuple
 
 
 class Aspect(StrEnum):

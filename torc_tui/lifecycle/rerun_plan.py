@@ -15,13 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from graphlib import TopologicalSorter
-from typing import NamedTuple
 
 from torc_tui.lifecycle.freshness import Aspect, CurrentJob, Findings
 from torc_tui.model import EdgeKind
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
+from torc_tui.tuples import NamedTuple
 
 NAMED = 3
 """How many jobs a reason names; the others are counted."""

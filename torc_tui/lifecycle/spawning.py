@@ -7,7 +7,9 @@ Nothing is read or written here.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from torc_tui.tuples import NamedTuple
 
 Mode = Literal["staged", "now", "independent"]
 

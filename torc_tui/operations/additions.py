@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from torc_tui.errors import Refused
 from torc_tui.model import EdgeKind, ResourceRequirements
@@ -18,6 +17,7 @@ from torc_tui.store.creation import insert_edges
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.event_log import append
+from torc_tui.tuples import NamedTuple
 
 
 class StartConditions(NamedTuple):

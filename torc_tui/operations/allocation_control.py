@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.clusters.base import Cluster
 from torc_tui.clusters.choice import this_cluster
@@ -23,6 +23,7 @@ from torc_tui.store import allocations, sql
 from torc_tui.store.allocations import AllocationRow
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import append
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import listed
 
 _RUNNER_SECONDS = 3.0

@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.clusters.base import Cluster
 from torc_tui.model import Workflow
@@ -30,6 +30,7 @@ from torc_tui.store import allocations, compute_nodes, sql, workflows
 from torc_tui.store.allocations import AllocationRow
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
+from torc_tui.tuples import NamedTuple
 
 PAUSE_SECONDS = (10.0, 30.0, 120.0, 600.0)
 """Least time between two requests of a group, by how many of its last allocations were futile."""

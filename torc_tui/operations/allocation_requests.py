@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 from torc_tui.clusters.base import AllocationRequest, Cluster, ClusterRefused, ClusterSilent
 from torc_tui.errors import TorcError
@@ -25,6 +24,7 @@ from torc_tui.store.allocations import AllocationChange, NewAllocation
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.log_files import output_folder
+from torc_tui.tuples import NamedTuple
 
 COMMENT = "torc"
 """First word of the comment of every request: torc:DATABASE:ALLOCATION."""

@@ -9,7 +9,7 @@ the queue ends when the accounting says how, or after it was missing for a while
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.clusters.base import Cluster, SeenAllocation
 from torc_tui.operations.allocation_requests import comment_of
@@ -18,6 +18,7 @@ from torc_tui.store import allocations, sql
 from torc_tui.store.allocations import AllocationChange, AllocationRow
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
+from torc_tui.tuples import NamedTuple
 
 LOST_SECONDS = 60.0
 """Time after which a request that is not in the queue counts as refused, and an allocation that is

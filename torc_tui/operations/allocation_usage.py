@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from torc_tui.clusters.base import AccountRecord, Cluster
 from torc_tui.errors import TorcError
@@ -20,6 +19,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.job_use import read_use
 from torc_tui.store.scheduling import decode_allocation
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.allocation_usage import (
     AccountedUse,
     AllocationUse,

@@ -17,7 +17,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from itertools import chain
-from typing import NamedTuple
 
 from torc_tui.errors import Refused
 from torc_tui.model import (
@@ -39,6 +38,7 @@ from torc_tui.store import additions, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import dumps
 from torc_tui.store.event_log import append
+from torc_tui.tuples import NamedTuple
 
 Command = tuple[str, Sequence[tuple[str, Value]]]
 """A command for bash, and the values of its placeholders."""

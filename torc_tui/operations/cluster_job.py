@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from torc_tui.clusters.base import AllocationRequest, Cluster, ClusterSilent
 from torc_tui.errors import TorcError
 from torc_tui.quoting import shorten
 from torc_tui.redaction import password_of
 from torc_tui.resources.allocation_states import AllocationState
+from torc_tui.tuples import NamedTuple
 
 _LOOK_SECONDS = 5.0
 _POLL_SECONDS = 0.2

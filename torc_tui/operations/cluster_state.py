@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.lifecycle.liveness import SILENT_SECONDS
 from torc_tui.model import Allocation
@@ -25,6 +25,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.runner_liveness import ActiveRunner
 from torc_tui.store.scheduling import decode_allocation
+from torc_tui.tuples import NamedTuple
 from torc_tui.units import in_thousandths
 
 _OPEN = frozenset(state.value for state in OPEN)

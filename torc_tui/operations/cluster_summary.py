@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.operations.cluster_state import ClusterState, NodeUse
 from torc_tui.resources.allocation_states import AllocationOutcome, AllocationState
 from torc_tui.store.allocations import AllocationRow
+from torc_tui.tuples import NamedTuple
 from torc_tui.units import in_thousandths
 from torc_tui.wording import count, listed, sentence
 from torc_tui.wording.cluster_sentences import ended_words, slurm_name

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.clusters.base import AllocationRequest, Cluster
 from torc_tui.errors import TorcError
@@ -35,6 +35,7 @@ from torc_tui.store.connect import resolve, server_address
 from torc_tui.store.connection import Connection
 from torc_tui.store.encoding import dumps
 from torc_tui.store.opening import file_system
+from torc_tui.tuples import NamedTuple
 
 _KEY = "node_check"
 _WALLTIME = 300.0

@@ -19,7 +19,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torc_tui.errors import Refused, TorcError
 from torc_tui.operations.postgresql_programs import last_message, run_program
@@ -28,6 +28,7 @@ from torc_tui.resources.machine_identity import hostname
 from torc_tui.resources.process_identity import process_started
 from torc_tui.store import server_admin
 from torc_tui.store.connect import connect_postgresql
+from torc_tui.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from torc_tui.store.connect import Dbapi

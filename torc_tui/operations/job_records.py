@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from torc_tui.errors import NotFound, Refused, UsageError
 from torc_tui.model import JobSpec, WorkflowSpec
@@ -30,6 +29,7 @@ from torc_tui.store import (
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import append
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import count, listed
 
 

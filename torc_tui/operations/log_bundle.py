@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.operations.failures import failure_groups
@@ -29,6 +29,7 @@ from torc_tui.redaction import HIDDEN, may_contain_secret, redact, redact_value
 from torc_tui.store.database import Store
 from torc_tui.store.log_files import AttemptLog
 from torc_tui.store.workflow_export import export_workflow
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.error_lines import WEAK
 from torc_tui.views.failure_signature import TAIL, Log, LogExcerpt, read_excerpt
 from torc_tui.wording import failure_line, sentence

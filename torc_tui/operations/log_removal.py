@@ -10,10 +10,10 @@ import os
 import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from torc_tui.store import log_files
 from torc_tui.store.database import Store
+from torc_tui.tuples import NamedTuple
 
 
 class LogFiles(NamedTuple):

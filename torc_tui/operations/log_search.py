@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from io import BufferedReader
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from torc_tui.operations.stderr_tail import open_log
 from torc_tui.patterns import Pattern
@@ -18,6 +18,7 @@ from torc_tui.status import TROUBLED
 from torc_tui.store import log_files
 from torc_tui.store.database import Store
 from torc_tui.store.log_files import AttemptLog
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.ansi import plain
 
 _PIECE = 1 << 16

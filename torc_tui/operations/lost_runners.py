@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence, Set
-from typing import NamedTuple
 
 from torc_tui.errors import NotFound, Refused
 from torc_tui.executors.exit_file import ExitFile
@@ -29,6 +28,7 @@ from torc_tui.store import compute_nodes, runner_liveness, sql
 from torc_tui.store.compute_nodes import HeldAttempt, Node
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import append
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import count, duration
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from torc_tui.clusters.inside import read_allocation
 from torc_tui.model import Allocation, AttemptKey, Gpu, Machine
@@ -32,6 +31,7 @@ from torc_tui.store import runner_liveness
 from torc_tui.store.compute_nodes import this_location
 from torc_tui.store.database import Store
 from torc_tui.store.runner_liveness import ActiveRunner, Holding
+from torc_tui.tuples import NamedTuple
 from torc_tui.units import in_thousandths
 
 

@@ -6,8 +6,6 @@ would start; nothing is submitted.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from torc_tui.clusters.base import Cluster
 from torc_tui.operations.allocation_demand import WorkflowDemand
 from torc_tui.operations.allocation_requests import Requester
@@ -15,6 +13,7 @@ from torc_tui.records import replace
 from torc_tui.resources.demand import plan_demand
 from torc_tui.resources.demand_records import Mode, WantedAllocation
 from torc_tui.store.database import Store
+from torc_tui.tuples import NamedTuple
 
 TOLERANCE_SECONDS = 60.0
 """How much later an allocation with several nodes may start: then all of its nodes run."""

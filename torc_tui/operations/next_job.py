@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from math import inf
-from typing import NamedTuple
 
 from torc_tui.model import Allocation, ResourceRequirements
 from torc_tui.reasons import Kind, Reason, because
@@ -19,6 +18,7 @@ from torc_tui.store import ready_jobs, run_context
 from torc_tui.store.database import Store
 from torc_tui.store.ready_jobs import ReadyOf
 from torc_tui.store.runner_liveness import ActiveRunner, Holding
+from torc_tui.tuples import NamedTuple
 
 _DAY = 72_000.0
 """Seconds after which a time of day is not clear without the date."""

@@ -17,13 +17,14 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from torc_tui.errors import StoreError, TorcError
 from torc_tui.resources.machine_identity import hostname
 from torc_tui.store import file_counter
 from torc_tui.store.connect import connect_postgresql, resolve
 from torc_tui.store.opening import file_system
+from torc_tui.tuples import NamedTuple
 
 INCREMENTS = 200
 """How often each node increases the counter."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from torc_tui.resources.session_processes import Sessions, read
+from torc_tui.tuples import NamedTuple
 
 
 class OwnUse(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torc_tui.model import Machine, ResourceRequirements
 from torc_tui.operations import next_job
@@ -37,6 +37,7 @@ from torc_tui.store import runner_liveness, sql, workflows
 from torc_tui.store.compute_nodes import is_on_this_machine
 from torc_tui.store.database import Store
 from torc_tui.store.runner_liveness import ActiveRunner
+from torc_tui.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from torc_tui.operations.cluster_state import ClusterState

@@ -6,12 +6,12 @@ Input: a database, a workflow, a run. Output: records for reports and for the ti
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from torc_tui.store import queries, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.scheduling import decode_allocation
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.report import ReportAttempt, ReportRunner
 
 

@@ -18,10 +18,10 @@ import json
 import os
 import secrets
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote
 
 from torc_tui.errors import TorcError
+from torc_tui.tuples import NamedTuple
 
 ADMIN, USER, DATABASE = "torc_admin", "torc", "torc"
 _PASSWORD_BYTES = 24

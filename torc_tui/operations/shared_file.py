@@ -16,7 +16,7 @@ import os
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import IO, NamedTuple
+from typing import IO
 
 from torc_tui.errors import NotFound, Refused
 from torc_tui.operations import database_check
@@ -29,6 +29,7 @@ from torc_tui.store import allocations, compute_nodes, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import dumps
+from torc_tui.tuples import NamedTuple
 
 HEARTBEAT_SECONDS = 12.0
 """Time in which a runner that lives sends a heartbeat."""

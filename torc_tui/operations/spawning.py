@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.errors import Refused
 from torc_tui.lifecycle.spawning import MOST_GENERATIONS, MOST_JOBS, Mode, Spawn
@@ -34,6 +34,7 @@ from torc_tui.store.encoding import dumps, loads
 from torc_tui.store.event_log import append
 from torc_tui.store.plan_rows import EdgeRow
 from torc_tui.store.user_data import Author
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import count
 
 _NAMED = 50

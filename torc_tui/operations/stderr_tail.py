@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import stat
 from io import FileIO
-from typing import NamedTuple
 
 from torc_tui.store import log_files
 from torc_tui.store.database import Store
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.ansi import Decoder, text_of
 
 _READ = 16384

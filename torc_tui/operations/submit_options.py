@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui import settings
 from torc_tui.model import Workflow
 from torc_tui.resources.demand_records import DEFAULT_RUNTIME, DemandLimits, GroupRules
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
+from torc_tui.tuples import NamedTuple
 from torc_tui.units import parse_gres, parse_slurm_memory, parse_walltime
 
 

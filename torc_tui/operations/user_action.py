@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from torc_tui.errors import Refused
 from torc_tui.status import HELD, JobStatus, number_of
+from torc_tui.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from torc_tui.model import Job, Workflow

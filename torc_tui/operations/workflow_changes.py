@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from torc_tui.lifecycle.update_effect import Effect
 from torc_tui.plan.changes import ColumnChange, SectionChanges
 from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
+from torc_tui.tuples import NamedTuple
 
 
 class JobChange(NamedTuple):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from math import inf, log2
-from typing import NamedTuple
 
 from torc_tui.lazy_regex import regex
 from torc_tui.records import dataclass
+from torc_tui.tuples import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.records import dataclass, field
+from torc_tui.tuples import NamedTuple
 
 Values = Mapping[str, Any]
 

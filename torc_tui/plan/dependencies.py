@@ -19,10 +19,10 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from torc_tui.model import EdgeKind, Gate
 from torc_tui.patterns import Pattern
+from torc_tui.tuples import NamedTuple
 
 Edge = tuple[int, int, int, int | None]
 """(job, job that it waits for, kind, file or record), all as numbers."""

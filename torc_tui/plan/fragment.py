@@ -9,7 +9,7 @@ from __future__ import annotations
 from _blake2 import blake2b  # that of hashlib, whose import loads OpenSSL in 2 ms
 from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.errors import Problem, SpecError
 from torc_tui.model import (
@@ -24,6 +24,7 @@ from torc_tui.model import (
 from torc_tui.plan.resolver import try_to_resolve
 from torc_tui.quoting import quoted
 from torc_tui.records import fields
+from torc_tui.tuples import NamedTuple
 
 _FILE_LISTS = ("input_files", "output_files", "input_file_regexes", "output_file_regexes")
 _DATA_LISTS = (

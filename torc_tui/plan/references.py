@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from torc_tui.lazy_regex import regex
 from torc_tui.model import JobSpec, Script
@@ -28,6 +28,7 @@ from torc_tui.patterns import Pattern
 from torc_tui.plan.dependencies import Flow
 from torc_tui.plan.names import PlanProblems, key_of
 from torc_tui.quoting import nearest, quoted, wrong_name
+from torc_tui.tuples import NamedTuple
 
 Section = Literal["files", "user_data"]
 Direction = Literal["input", "output"]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import floor, inf
-from typing import NamedTuple
 
 from torc_tui.resources.demand_records import GroupRules, JobDemand, OpenAllocation
 from torc_tui.resources.partitions import START_SECONDS, FittingNodes
+from torc_tui.tuples import NamedTuple
 
 RUNNER_MEMORY = 256 << 20
 """Memory that is requested for the runner of each node, if the node has room for it."""

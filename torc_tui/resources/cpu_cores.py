@@ -10,9 +10,9 @@ import os
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
-from typing import NamedTuple
 
 from torc_tui.resources.visible import numbers_of
+from torc_tui.tuples import NamedTuple
 
 _DESCRIPTION = Path("/sys/devices/system/cpu")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from torc_tui.model import ResourceRequirements
 from torc_tui.reasons import Reason
 from torc_tui.records import dataclass, field
 from torc_tui.resources.partitions import Partition
+from torc_tui.tuples import NamedTuple
 
 DEFAULT_RUNTIME = 3600.0
 """Runtime in seconds that is planned for jobs without one."""

@@ -13,10 +13,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from torc_tui.model import Gpu, Machine
 from torc_tui.resources.machine_identity import hostname
+from torc_tui.tuples import NamedTuple
 
 _UNLIMITED = 1 << 60
 """Version 1 writes "no limit" as the largest number of pages."""

@@ -7,7 +7,6 @@ if the pool would serve the request.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from torc_tui.model import Gpu, GpuProcess, Machine, ResourceRequirements
 from torc_tui.reasons import Argument, Kind, Reason, because
@@ -25,6 +24,7 @@ from torc_tui.resources.gpus import (
     usable_memory,
 )
 from torc_tui.resources.pool import Pool
+from torc_tui.tuples import NamedTuple
 
 NAMED_GPUS = 8
 """Largest number of GPUs that are named with their obstacle."""

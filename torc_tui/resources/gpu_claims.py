@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from torc_tui.model import GpuGrant, GpuProcess
 from torc_tui.records import dataclass
+from torc_tui.tuples import NamedTuple
 
 CLOCK_ERROR = 0.05
 """Seconds by which the start of a process may be read too early: the kernel counts it in ticks."""

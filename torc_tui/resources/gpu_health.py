@@ -21,10 +21,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.model import GpuDamage
 from torc_tui.resources.gpu_reading import Damaged
+from torc_tui.tuples import NamedTuple
 
 FAILURES = 3
 EARLY_SECONDS = 30.0

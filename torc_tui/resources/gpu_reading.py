@@ -5,11 +5,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.model import Gpu, GpuDamage, GpuProcess
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.records import fields, replace
+from torc_tui.tuples import NamedTuple
 
 Distances = Mapping[str, Mapping[str, int]]
 """UUID -> UUID -> distance between two GPUs; a missing pair is far apart."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 from enum import Enum
 from functools import lru_cache
 from math import ceil
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from torc_tui.model import Gpu, ResourceRequirements
 from torc_tui.patterns import Pattern, PatternError, is_found
 from torc_tui.records import replace
+from torc_tui.tuples import NamedTuple
 
 WHOLE = 1000
 """The share of a whole GPU, in thousandths."""

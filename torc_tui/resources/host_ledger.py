@@ -23,13 +23,13 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from torc_tui.model import Allocation, GpuGrant
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.attempt_tag import database_digest
 from torc_tui.resources.machine_identity import boot_id
 from torc_tui.resources.process_identity import user_name
+from torc_tui.tuples import NamedTuple
 from torc_tui.units import in_thousandths
 
 LOCK_SECONDS = 1.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.reasons import Kind, because
 from torc_tui.records import dataclass
@@ -19,6 +19,7 @@ from torc_tui.resources.gpu_reading import Damaged, GpuNotices
 from torc_tui.resources.nvml_health import NvmlHealth
 from torc_tui.resources.nvml_lists import COMPUTE, LISTS, ProcessLists
 from torc_tui.resources.visible import Device, Instance, names_twice, visible
+from torc_tui.tuples import NamedTuple
 
 _NVLINK = 2
 """Index of the peer-to-peer capability that NVML calls NVML_P2P_CAPS_INDEX_NVLINK."""

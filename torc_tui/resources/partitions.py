@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from math import ceil
-from typing import NamedTuple
 
 from torc_tui.model import ResourceRequirements
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.gpus import gpu_need
+from torc_tui.tuples import NamedTuple
 
 START_SECONDS = 90.0
 """Time of an allocation in which no job runs: the start of the runner, and the end."""

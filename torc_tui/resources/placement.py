@@ -11,11 +11,11 @@ they do not delay it (see `reservation`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from torc_tui.model import Allocation, ResourceRequirements
 from torc_tui.resources.pool import Pool
 from torc_tui.resources.reservation import Ends, Reservation, reserve
+from torc_tui.tuples import NamedTuple
 
 
 class Candidate(NamedTuple):

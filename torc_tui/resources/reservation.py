@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import inf
-from typing import NamedTuple
 
 from torc_tui.model import Allocation, ResourceRequirements
 from torc_tui.records import replace
 from torc_tui.resources.gpu_state import GpuState
 from torc_tui.resources.gpus import LASTING, GpuNeed, Obstacle, gpu_need, usable_memory
 from torc_tui.resources.pool import Pool
+from torc_tui.tuples import NamedTuple
 from torc_tui.units import in_thousandths
 
 Ends = Sequence[tuple[Allocation, float | None]]

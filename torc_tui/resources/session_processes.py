@@ -10,10 +10,10 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Set
-from typing import NamedTuple
 
 from torc_tui.model import AttemptKey
 from torc_tui.resources.process_identity import MICROSECONDS
+from torc_tui.tuples import NamedTuple
 
 LINUX = sys.platform == "linux"
 _TICKS = os.sysconf("SC_CLK_TCK")

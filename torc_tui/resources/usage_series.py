@@ -15,9 +15,9 @@ import zlib
 from array import array
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import NamedTuple
 
 from torc_tui.records import dataclass
+from torc_tui.tuples import NamedTuple
 
 POINTS = 240
 MOST_BYTES = 8192

@@ -13,9 +13,9 @@ the Slurm step or job are used (SLURM_STEP_GPUS, SLURM_JOB_GPUS), which Slurm nu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from torc_tui.lazy_regex import regex
+from torc_tui.tuples import NamedTuple
 
 _DIGITS = regex(r"\+?([0-9]{1,9})")
 

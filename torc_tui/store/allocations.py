@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torc_tui.errors import NotFound
 from torc_tui.resources.allocation_states import AllocationOutcome, AllocationState
@@ -21,6 +21,7 @@ from torc_tui.store.encoding import dumps
 from torc_tui.store.event_log import append
 from torc_tui.store.prepared import StatementRow, record
 from torc_tui.store.workflows import submission_key
+from torc_tui.tuples import NamedTuple
 
 if TYPE_CHECKING:
     AllocationRow = sql.AllocationsRow

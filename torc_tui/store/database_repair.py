@@ -12,13 +12,14 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Set
 from contextlib import closing, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.errors import Refused, StoreUnavailable
 from torc_tui.store import connect, driver_errors
 from torc_tui.store.database import Store
 from torc_tui.store.generated.schema import SCHEMA
 from torc_tui.store.sql import VERSION
+from torc_tui.tuples import NamedTuple
 
 _MOST_PROBLEMS = 100
 _MOST_PROBED = 1_000_000

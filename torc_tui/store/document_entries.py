@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 from torc_tui.errors import UsageError
 from torc_tui.lifecycle.spawning import Mode, Spawn
@@ -32,6 +32,7 @@ from torc_tui.records import fields
 from torc_tui.store.creation import FILE_SETTINGS
 from torc_tui.store.encoding import dumps
 from torc_tui.store.plan_rows import PATTERNS
+from torc_tui.tuples import NamedTuple
 from torc_tui.workflow_file import checks
 from torc_tui.workflow_file.failure_keys import RULE
 from torc_tui.workflow_file.key_tables import Key

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from torc_tui.errors import NotFound
 from torc_tui.model import AttemptUse, Cause, JobUse, ResourceRequirements, cause_word
@@ -16,6 +15,7 @@ from torc_tui.status import JobStatus
 from torc_tui.store import sql, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
+from torc_tui.tuples import NamedTuple
 
 _ATTEMPT = [one.name for one in fields(AttemptUse) if one.name not in ("status", "cause")]
 

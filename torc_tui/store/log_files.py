@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torc_tui.errors import NotFound
 from torc_tui.model import (
@@ -26,6 +26,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import no_workflow
 from torc_tui.store.relations import no_job
+from torc_tui.tuples import NamedTuple
 
 if TYPE_CHECKING:
     Attempt = sql.EndedAttemptsRow | sql.ActiveAttemptsRow | sql.FailedAttemptsRow

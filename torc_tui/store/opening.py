@@ -13,12 +13,13 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torc_tui import settings
 from torc_tui.errors import SchemaMismatch, StoreUnavailable
 from torc_tui.store import connect, driver_errors, sql
 from torc_tui.store.migrations import STEPS
+from torc_tui.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from torc_tui.store.connect import Dbapi

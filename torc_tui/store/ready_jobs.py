@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import NamedTuple
 
 from torc_tui.resources.labels import serves
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.encoding import dumps
 from torc_tui.store.scheduling import ReadyJob
+from torc_tui.tuples import NamedTuple
 
 
 class ReadyOf(NamedTuple):

@@ -8,7 +8,7 @@ replaced by its jobs. Nothing is written here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from torc_tui.errors import NotFound
 from torc_tui.model import Artifact, EdgeKind, Json
@@ -17,6 +17,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import check_workflow
 from torc_tui.store.prepared import StatementRow, record
+from torc_tui.tuples import NamedTuple
 
 if TYPE_CHECKING:
     Dependency = sql.DependentsRow

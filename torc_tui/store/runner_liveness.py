@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torc_tui.lifecycle.liveness import (
     LEASE_SECONDS,
@@ -36,6 +36,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.prepared import record
 from torc_tui.store.scheduling import decode_allocation
+from torc_tui.tuples import NamedTuple
 
 WATCH_SECONDS = 7.0
 """Time for which the heartbeat of a runner is watched before it is believed to be missing: the

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torc_tui.lifecycle.decide import Outcome
 from torc_tui.model import (
@@ -35,6 +35,7 @@ from torc_tui.store.dependency_counters import CHANGE_EVENTS, EventRow, settle_e
 from torc_tui.store.encoding import dumps
 from torc_tui.store.log_files import attempt_stem
 from torc_tui.store.prepared import StatementRow
+from torc_tui.tuples import NamedTuple
 
 if TYPE_CHECKING:
     ReadyJob = sql.ReadyJobsRow

@@ -7,12 +7,12 @@ Input: a connection inside a transaction. Output: rows. What the bytes mean is i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from torc_tui.model import AttemptKey
 from torc_tui.resources.usage_series import Series, unpack
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
+from torc_tui.tuples import NamedTuple
 
 
 class AttemptSeries(NamedTuple):

@@ -10,7 +10,8 @@ attempts: it is the part of the CPU time that no job held.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+
+from torc_tui.tuples import NamedTuple
 
 
 class UsedAllocation(NamedTuple):

@@ -18,8 +18,8 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterable
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
 
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.ansi_style import MARK, PLAIN, Style, sgr
 
 SUSPECT = re.compile(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
+
+from torc_tui.tuples import NamedTuple
 
 Color = int | str | None
 """None: the default; 0 to 255: the palette; ``#rrggbb``."""

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.ansi import plain
 from torc_tui.views.failure_patterns import (
     HARMLESS,

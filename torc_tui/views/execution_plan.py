@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import listed
 
 _NUMBER = re.compile(r"(.*?)(\d+)(\D*)")

@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from torc_tui.model import CanceledJob, FailedAttempt
 from torc_tui.reasons import Kind
 from torc_tui.records import dataclass, field
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.failure_signature import Signature
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")

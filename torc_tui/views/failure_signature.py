@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.model import Cause
 from torc_tui.reasons import Kind, Reason
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.error_lines import NOTHING, ErrorLine, find_error, shown
 from torc_tui.views.failure_patterns import SPELLED_OUT, template
 

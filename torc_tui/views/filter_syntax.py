@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.patterns import Pattern, PatternError
 from torc_tui.status import NOT_STARTED, JobStatus
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.filter_tokens import KEYS, NUMBERS, ORDERS, FilterError, FilterToken, tokens_of
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
 
 from torc_tui.errors import UsageError
+from torc_tui.tuples import NamedTuple
 
 
 class FilterError(UsageError):

@@ -6,8 +6,9 @@ with roles as in `graph_drawing`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.graph_grid import MemberGrid
 from torc_tui.views.graph_scene import GraphNode
 from torc_tui.views.graph_wires import CellWindow

@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from heapq import heapify, heappop, heappush
 from itertools import product
-from typing import NamedTuple
+
+from torc_tui.tuples import NamedTuple
 
 _Node = tuple[bool, int]
 """Whether a set of units is below, and the first unit of the set."""

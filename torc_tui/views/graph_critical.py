@@ -8,10 +8,10 @@ on average.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from torc_tui.model import Job
 from torc_tui.status import JobStatus
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.graph_model import JobGraph
 from torc_tui.views.run_progress import Durations
 

@@ -9,9 +9,9 @@ other direction. A graph that does not fit with frames is drawn with names alone
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from torc_tui.status import JobStatus
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.graph_drawing import GraphDrawing
 from torc_tui.views.graph_grid import Room
 from torc_tui.views.graph_layout import Direction

@@ -13,9 +13,9 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from math import ceil, sqrt
-from typing import NamedTuple
 
 from torc_tui.status import JobStatus
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.ansi import one_line
 from torc_tui.views.status_bar import MOST_TELLING
 from torc_tui.views.text_cells import shorten, width_of

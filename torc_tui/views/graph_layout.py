@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, sqrt
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from torc_tui.records import dataclass, field
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.graph_layers import Layers
 from torc_tui.views.graph_routing import Hop, route
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise, product
-from typing import NamedTuple
 
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.graph_buses import find_buses
 from torc_tui.views.graph_layers import Layers
 

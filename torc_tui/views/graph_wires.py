@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
 
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.graph_routing import Hop
 from torc_tui.views.text_cells import width_of
 

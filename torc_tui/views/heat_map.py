@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import permutations
 from math import log10
-from typing import NamedTuple
 
 from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.job_parameters import place_of_value
 from torc_tui.views.status_bar import MOST_TELLING
 from torc_tui.views.sweep import Sweep

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import unified_diff
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from torc_tui.model import Json
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.json_document import Path, dump, jq_path, preview
 
 LARGE = 5000

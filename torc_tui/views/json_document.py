@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from torc_tui.json_errors import JsonError, at_offset, json_error, refuse_constant
 from torc_tui.model import Json
 from torc_tui.records import dataclass, field
+from torc_tui.tuples import NamedTuple
 
 Path = tuple[str | int, ...]
 """The keys and positions that lead to a value."""

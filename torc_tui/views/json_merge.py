@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
 
 from torc_tui.model import Json
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.json_diff import same
 from torc_tui.views.json_document import Path
 

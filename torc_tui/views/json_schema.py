@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice
 from operator import ge, gt, le, lt
-from typing import NamedTuple
 
 from torc_tui.model import Json
 from torc_tui.patterns import Pattern, PatternError
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.json_diff import same
 from torc_tui.views.json_document import Path, jq_path, kind_of, preview
 

@@ -15,9 +15,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from operator import sub
-from typing import NamedTuple
 
 from torc_tui.status import UNSUCCESSFUL
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.report import ReportAttempt
 
 

@@ -6,7 +6,8 @@ Input: names and times. Output: notices, at most one per kind and pause. No cloc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from torc_tui.tuples import NamedTuple
 
 
 class Notice(NamedTuple):

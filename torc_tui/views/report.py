@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from torc_tui.model import Job, JobUse, ResourceRequirements, Workflow
 from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.failure_groups import FailureGroup
 from torc_tui.views.usage_plot import UsagePlot
 

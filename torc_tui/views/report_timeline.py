@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from typing import NamedTuple
 
 from torc_tui.status import JobStatus
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.ansi import one_line
 from torc_tui.views.report import Lane, ReportAttempt
 from torc_tui.wording import duration, time_of_day

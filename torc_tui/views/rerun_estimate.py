@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from graphlib import TopologicalSorter
-from typing import NamedTuple
+
+from torc_tui.tuples import NamedTuple
 
 
 class Estimate(NamedTuple):

@@ -14,12 +14,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from torc_tui.lifecycle.failure_classes import out_of_memory, timed_out
 from torc_tui.model import AttemptUse, JobUse, ResourceRequirements
 from torc_tui.records import dataclass, field, replace
 from torc_tui.status import FINISHED, JobStatus
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.resource_use import Resource, comparisons
 
 _MEMORY_SAVING = 1 << 30

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import sqrt
-from typing import NamedTuple
 
 from torc_tui.records import dataclass
+from torc_tui.tuples import NamedTuple
 
 MINIMUM_ENDED = 3
 """Finished jobs that an estimate needs."""

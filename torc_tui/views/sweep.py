@@ -11,11 +11,11 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
-from typing import NamedTuple
 
 from torc_tui.model import Job, Json
 from torc_tui.records import dataclass, field
 from torc_tui.status import JobStatus
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.job_parameters import parameters_of, place_of_value
 from torc_tui.views.json_document import Path, jq_path, path_of, value_at
 from torc_tui.views.status_bar import MOST_TELLING

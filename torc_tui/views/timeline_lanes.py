@@ -12,8 +12,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from operator import itemgetter
-from typing import NamedTuple
 
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.lane_cells import BarLane, Lane, LoadLane
 from torc_tui.views.report import ReportAttempt, ReportRunner, pack
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.resources.usage_series import Metric, Point, Series
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import size
 
 NAMES: Mapping[Metric, str] = {

@@ -8,12 +8,12 @@ fits and what may start.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from torc_tui.model import EdgeKind, Job
 from torc_tui.reasons import BY_USER, HOLDS, Kind, Reason, because
 from torc_tui.records import dataclass
 from torc_tui.status import FINISHED, STARTABLE, TROUBLED, UNSUCCESSFUL, JobStatus
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import IGNORED, canceled_sentence, end_sentence, sentence
 
 NAMED = 2

@@ -7,10 +7,11 @@ terminal. What the event does not contain is left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.model import END_EVENTS, Event, Json
 from torc_tui.reasons import decode
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording.quantities import duration, exit_code, size
 from torc_tui.wording.sentences import end_sentence, sentence
 

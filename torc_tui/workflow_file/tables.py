@@ -13,11 +13,11 @@ import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
-from typing import NamedTuple
 
 from torc_tui.json_errors import json_error, refuse_constant
 from torc_tui.model import Json, Value
 from torc_tui.quoting import quoted
+from torc_tui.tuples import NamedTuple
 from torc_tui.workflow_file.parameters import LIMIT
 from torc_tui.workflow_file.values import InvalidValue, as_written, kind_of, string, typed
 

@@ -7,9 +7,8 @@ version. They are shown, as a detail, only for a mistake that is not known here.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from torc_tui.errors import SpecSyntaxError
+from torc_tui.tuples import NamedTuple
 from torc_tui.workflow_file.document import MAX_DEPTH, syntax_error, too_deep
 
 _QUOTES = "put a text that begins with a special character in quotes"

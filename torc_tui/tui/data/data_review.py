@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torc_tui.errors import Conflict
 from torc_tui.json_errors import JsonError
@@ -20,6 +20,7 @@ from torc_tui.tui.data.data_texts import Record, change_lines, diff_lines, headi
 from torc_tui.tui.data.json_editor import fits
 from torc_tui.tui.data.json_text_view import readable
 from torc_tui.tui.look.text_layout import Line
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.json_diff import JsonChange, diff, unified
 from torc_tui.views.json_document import Path, parse
 from torc_tui.views.json_merge import MergeConflict, MergeSide, merge

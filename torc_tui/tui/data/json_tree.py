@@ -7,7 +7,6 @@ and ``CopyRequested``. The cursor is a path, not a row.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.style import Style
@@ -16,6 +15,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from torc_tui.model import Json
+from torc_tui.records import dataclass
 from torc_tui.tui.data.json_tree_rows import OPEN_ALL, ROOT, TreePlace, TreeRows
 from torc_tui.tui.look.text_layout import Line, fit_line, paint
 from torc_tui.tui.widgets.command_node import Handler
@@ -29,7 +29,7 @@ class JsonTree(LineList):
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("tree",)
 
-    @dataclass
+    @dataclass(slots=False)
     class CopyRequested(Message):
         """The user wants to copy the value at ``path``."""
 

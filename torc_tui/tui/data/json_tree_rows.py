@@ -12,10 +12,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence, Set
 from itertools import islice
-from typing import NamedTuple
 
 from torc_tui.model import Json
 from torc_tui.tui.look.text_layout import Line, Span
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.json_document import Path, kind_of, preview, value_at
 from torc_tui.wording import count
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
-from typing import NamedTuple
 
 from torc_tui.tui.data.data_list import searched
 from torc_tui.tui.data.data_texts import Record
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.widgets.table_model import Key
+from torc_tui.tuples import NamedTuple
 
 
 class RecordListing(NamedTuple):

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torc_tui.model import ResourceRequirements
 from torc_tui.reasons import Reason
 from torc_tui.records import dataclass
+from torc_tui.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from torc_tui.operations.cluster_state import ClusterState

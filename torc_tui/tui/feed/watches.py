@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torc_tui.errors import NotFound
 from torc_tui.records import dataclass, field
 from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus, is_complete, number_of
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import status_counts
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.records import replace
 from torc_tui.tui.files.file_kind import View
@@ -16,6 +16,7 @@ from torc_tui.tui.files.read_file import FileContent, not_shown, read_file
 from torc_tui.tui.look.text_layout import Line, fit, sanitize, width_of, without_start
 from torc_tui.tui.widgets.line_canvas import TextDrawing
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import moment, size
 
 EXCERPT = 16 * 1024

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import codecs
 from enum import StrEnum
-from typing import NamedTuple
 
 from torc_tui.tui.files.image_header import ImageHeader, image_header
+from torc_tui.tuples import NamedTuple
 
 SAMPLE = 8192
 """Bytes that tell a text from other data."""

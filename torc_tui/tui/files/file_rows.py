@@ -7,7 +7,7 @@ and the rerun plan. Output: rows of the table.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.lifecycle.rerun_plan import JobVerdict
 from torc_tui.model import Job
@@ -17,6 +17,7 @@ from torc_tui.status import HELD, JobStatus
 from torc_tui.tui.files.read_file import DiskState
 from torc_tui.tui.look.status_icons import STATUS, Sign
 from torc_tui.tui.widgets.table_model import Cell, Key, ListRows, TableColumn
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import listed, moment, sentence, size_in_column
 
 STATES = {

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 
+from torc_tui.records import dataclass
 from torc_tui.tui.files.file_content import (
     HexDrawing,
     ShownFile,
@@ -64,7 +64,7 @@ class FileView(CommandNode, Vertical):
     FileView LogView { padding: 0 0 0 1; }
     """
 
-    @dataclass
+    @dataclass(slots=False)
     class EntryOpened(Message):
         """An entry of a directory was opened."""
 

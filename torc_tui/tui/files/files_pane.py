@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence, Set
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from textual.app import ComposeResult
 
@@ -34,6 +34,7 @@ from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.sides import Side
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.virtual_table import VirtualTable
+from torc_tui.tuples import NamedTuple
 
 LOOK, LOOK_SHARE = 1.0, 20
 """Seconds until the paths are looked at again, at least, and as a multiple of the time it took."""

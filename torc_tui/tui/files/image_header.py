@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
-from typing import NamedTuple
+
+from torc_tui.tuples import NamedTuple
 
 HEAD = 4096
 """Characters of an SVG in which its root element is looked for."""

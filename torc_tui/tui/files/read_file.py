@@ -13,10 +13,10 @@ import os
 import stat
 from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple
 
 from torc_tui.records import dataclass
 from torc_tui.tui.files.file_kind import FileKind, View, kind_of
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import size
 
 BLOCK = 256 * 1024

@@ -7,12 +7,12 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from textual.app import SuspendNotSupported
 
 from torc_tui.errors import UsageError
 from torc_tui.tui.frame.ports import AppPort
+from torc_tui.tuples import NamedTuple
 
 CLIPBOARD = 74_000
 """Bytes that terminals accept by OSC 52; longer texts are written to a file."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from textual.app import ComposeResult
 
@@ -28,6 +28,7 @@ from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.painted import TwoSidedLine
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.ansi import one_line
 from torc_tui.views.graph_boxes import Spot
 from torc_tui.views.graph_critical import CriticalChain, critical_chain

@@ -10,7 +10,6 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
 from itertools import pairwise
-from typing import NamedTuple
 
 from torc_tui.model import Job
 from torc_tui.status import TROUBLED
@@ -18,6 +17,7 @@ from torc_tui.tui.jobs.page import LinkedLines, heading
 from torc_tui.tui.look.charts import Layer, area
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, bar, fit, fit_line, line_width, sanitize
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.workflow_view import WorkflowView
 from torc_tui.wording import (
     ago,

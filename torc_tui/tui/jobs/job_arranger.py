@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from torc_tui.model import Job
 from torc_tui.tui.feed.source import FeedReader
@@ -19,6 +19,7 @@ from torc_tui.tui.jobs.job_rows import JobRows
 from torc_tui.tui.jobs.job_table import JobTable
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.widgets.table_model import Sort
+from torc_tui.tuples import NamedTuple
 
 
 class Arranged(NamedTuple):

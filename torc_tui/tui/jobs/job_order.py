@@ -9,13 +9,13 @@ changes meanwhile is passed to `MatchingJobs.update`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from torc_tui.model import Job
 from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_columns import order
 from torc_tui.tui.jobs.job_groups import GroupedJobs, JobGroups
 from torc_tui.tui.widgets.table_model import Sort
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.workflow_view import WorkflowView
 
 Test = Callable[[Job], bool]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torc_tui.model import Job, ResourceRequirements
 from torc_tui.status import HELD, TROUBLED, UNSUCCESSFUL, JobStatus
@@ -24,6 +24,7 @@ from torc_tui.tui.jobs.page import (
 from torc_tui.tui.jobs.usage_table import attempts_table, group_table, usage_table
 from torc_tui.tui.look.status_icons import STATUS, SUSPENDED
 from torc_tui.tui.look.text_layout import Line, Span, fit, sanitize, width_of
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.job_parameters import parameters_text
 from torc_tui.views.resource_use import GroupUse
 from torc_tui.views.run_progress import Durations

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.message import Message
 
+from torc_tui.records import dataclass
 from torc_tui.tui.jobs.page import LinkedLines
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.command_node import Handler
@@ -34,7 +34,7 @@ class LinkedCanvas(LineCanvas):
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("details", "canvas")
 
-    @dataclass
+    @dataclass(slots=False)
     class LinkOpened(Message):
         """Enter was pressed: on the link to a job, or on none."""
 

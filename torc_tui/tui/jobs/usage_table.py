@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from torc_tui.model import Job, ResourceRequirements
 from torc_tui.reasons import Kind, Reason
@@ -11,6 +10,7 @@ from torc_tui.status import HELD, JobStatus
 from torc_tui.tui.jobs.page import LABEL, Details, Record, folded, heading, labeled
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, bar, fit, line_width, sanitize
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.resource_use import GroupUse, Resource
 from torc_tui.wording import (
     clock,

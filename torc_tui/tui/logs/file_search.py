@@ -12,9 +12,9 @@ import threading
 from array import array
 from collections.abc import Callable, Iterator
 from io import FileIO
-from typing import NamedTuple
 
 from torc_tui.tui.logs.log_file import open_regular
+from torc_tui.tuples import NamedTuple
 
 MAXIMUM_HITS = 1_000_000
 """Places of hits that are kept; more hits are only counted."""

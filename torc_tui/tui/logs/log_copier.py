@@ -6,13 +6,13 @@ import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from torc_tui.errors import TorcError
 from torc_tui.tui.frame.external import CopiedText, for_clipboard, run_program
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.logs.log_reader import LogReader
 from torc_tui.tui.logs.merged_log import Place, Stream
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.ansi import plain
 
 LONGEST = 1 << 20

@@ -16,7 +16,8 @@ import stat
 from array import array
 from enum import Enum
 from io import FileIO
-from typing import NamedTuple
+
+from torc_tui.tuples import NamedTuple
 
 BLOCK = 256 * 1024
 """Bytes that the index counts at once."""

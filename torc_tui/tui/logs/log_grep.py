@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from torc_tui.tui.logs.file_search import matcher, matching_lines, whole_lines
 from torc_tui.tui.logs.log_file import open_regular
 from torc_tui.tui.logs.merged_log import Stream
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.ansi import one_line
 
 STEP = 1 << 20

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from torc_tui.records import dataclass
 from torc_tui.tui.logs.merged_log import MergedLine, Place, Stream
+from torc_tui.tuples import NamedTuple
 
 
 class SearchState(NamedTuple):

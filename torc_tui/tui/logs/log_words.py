@@ -6,7 +6,7 @@ No Textual, no I/O.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torc_tui.model import Job
 from torc_tui.status import HELD, JobStatus
@@ -15,6 +15,7 @@ from torc_tui.tui.logs.log_window import LogWindow
 from torc_tui.tui.logs.merged_log import Stream
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, sanitize
+from torc_tui.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from torc_tui.store.log_files import AttemptLog

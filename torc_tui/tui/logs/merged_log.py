@@ -15,10 +15,10 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from torc_tui.tui.logs.log_file import FileChange, LogFile, LogFileLine, open_regular
 from torc_tui.tui.logs.log_pieces import AS_IT_CAME, BY_FILE, Piece, PieceList
+from torc_tui.tuples import NamedTuple
 
 HEADING = -1
 """The offset of the heading of a piece."""

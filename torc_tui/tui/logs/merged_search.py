@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from array import array
-from typing import NamedTuple
 
 from torc_tui.tui.logs.file_search import FileSearch
 from torc_tui.tui.logs.log_window import LineRequest, SearchState
 from torc_tui.tui.logs.merged_log import MergedLog, Place
+from torc_tui.tuples import NamedTuple
 
 AGAIN_AFTER = 1.0
 """Minimum seconds between two searches of a growing log."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
+from torc_tui.records import dataclass
 from torc_tui.tui.frame.external import take_copy
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.logs.log_copier import CopiedLines, open_pager, read_copy
@@ -28,7 +28,7 @@ class SearchableLog(CommandNode, Vertical):
     SearchableLog { width: 1fr; height: 1fr; }
     """
 
-    @dataclass
+    @dataclass(slots=False)
     class LinesCopied(Message):
         """Lines were read to be copied."""
 

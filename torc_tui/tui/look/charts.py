@@ -7,9 +7,9 @@ two columns of four dots per cell; a block character has one column of eight lev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from torc_tui.tui.look.text_layout import Line, Span
+from torc_tui.tuples import NamedTuple
 
 Values = Sequence[float | None]
 

@@ -5,10 +5,9 @@ Invariant: a state is never shown by color alone, and every icon is one cell wid
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from torc_tui.model import Job, Workflow
 from torc_tui.status import STARTABLE, JobStatus, WorkflowState
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording.cluster_sentences import ended_words
 
 

@@ -5,14 +5,13 @@ Input: the allocations as they were read. Output: rows, those that run or wait f
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from torc_tui.operations.cluster_state import ClusterState
 from torc_tui.resources.allocation_states import OPEN, AllocationState
 from torc_tui.store.allocations import AllocationRow
 from torc_tui.tui.look.status_icons import of_allocation
 from torc_tui.tui.look.text_layout import Span, bar, sanitize
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import clock
 from torc_tui.wording.cluster_sentences import slurm_reason
 from torc_tui.wording.quantities import start_time

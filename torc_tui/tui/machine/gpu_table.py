@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpu_state import GpuState
@@ -16,6 +15,7 @@ from torc_tui.tui.machine.sheet_parts import (
     warning_lines,
     wrapped,
 )
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import gpu_label, size
 
 _COLUMNS = ("memory", "room", "load", "mode", "temp", "power", "history")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import NamedTuple
 
 from torc_tui.tui.feed.machine import MachineHistory, Ring
 from torc_tui.tui.look.charts import Layer, Values, area, columns
 from torc_tui.tui.look.text_layout import Line, Span, fit_line, line_width
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import duration, size
 
 SHORTEST, LONGEST = 60.0, 300.0

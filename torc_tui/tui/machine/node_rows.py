@@ -6,8 +6,6 @@ what jobs hold; for this host without a runner, what all programs use.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from torc_tui.operations.cluster_state import ClusterState, NodeUse
 from torc_tui.operations.cluster_summary import gpus_held
 from torc_tui.operations.machine_state import MachineState
@@ -16,6 +14,7 @@ from torc_tui.tui.machine.allocation_rows import time_bar
 from torc_tui.tui.machine.load_charts import part_of
 from torc_tui.tui.machine.runner_rows import LATE
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import clock, size
 
 HOST = "host"

@@ -6,11 +6,11 @@ Input: the runners on this machine and elsewhere, the jobs that each holds. Outp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from torc_tui.store.runner_liveness import ActiveRunner
 from torc_tui.tui.look.text_layout import sanitize
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import clock, count, size
 
 LATE = 15.0

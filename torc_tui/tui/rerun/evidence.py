@@ -6,12 +6,12 @@ Input: a verdict with its reasons, and the values of changed records. Output: li
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from torc_tui.lifecycle.rerun_plan import JobVerdict
 from torc_tui.reasons import Kind, Reason
 from torc_tui.tui.look.text_layout import Line, Span, broken, sanitize
 from torc_tui.tui.rerun.plan_rows import sign_of
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.json_diff import JsonChange
 from torc_tui.views.json_document import jq_path, preview
 from torc_tui.wording import changed_words, duration, marked_words, moment, sentence, two_sizes

@@ -6,11 +6,11 @@ No Textual, no I/O. Keys are ``(kind, number of the group, id of the job)``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from torc_tui.model import Job
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.table_model import Cell, Key, TableColumn
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.failure_groups import FailureGroup, Member
 from torc_tui.wording import canceled_sentence, failure_line, listed, moment
 

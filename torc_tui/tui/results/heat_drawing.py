@@ -7,11 +7,11 @@ Output: the visible lines, the number of the cell at a place, and the legend.
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from typing import NamedTuple
 
 from torc_tui.status import JobStatus
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, fit, sanitize, width_of, without_start
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.heat_map import LEVELS, HeatCell, HeatMap
 from torc_tui.views.status_bar import MOST_TELLING
 from torc_tui.wording import elapsed, size

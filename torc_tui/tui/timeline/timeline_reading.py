@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from torc_tui.model import Job
 from torc_tui.tui.feed.source import FeedReader
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.report import CriticalStep, ReportAttempt, critical_path
 from torc_tui.views.timeline_lanes import Grouping, Timeline, timeline
 

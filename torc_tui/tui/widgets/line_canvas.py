@@ -7,7 +7,6 @@ computing a layout, or asking for parts out of view.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Protocol
 
@@ -17,6 +16,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from torc_tui.records import dataclass
 from torc_tui.tui.look.text_layout import Line, line_width, paint, without_start
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
 from torc_tui.tui.widgets.empty_state import empty_lines
@@ -51,7 +51,7 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
     }
     """
 
-    @dataclass
+    @dataclass(slots=False)
     class Hit(Message):
         """Something was clicked; ``double`` for a double click."""
 

@@ -10,7 +10,6 @@ Never: I/O, filtering, contents of rows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -21,6 +20,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from torc_tui.records import dataclass
 from torc_tui.tui.look.text_layout import paint
 from torc_tui.tui.look.theme import Palette
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
@@ -50,7 +50,7 @@ class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
     }
     """
 
-    @dataclass
+    @dataclass(slots=False)
     class Selected(Message):
         """The cursor is on another row (None: there is no row)."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
 from textual import events
 from textual.message import Message
 from textual.screen import ModalScreen
 
+from torc_tui.records import dataclass
 from torc_tui.tui.look.text_layout import Line, Span, sanitize, width_of
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
 from torc_tui.tui.widgets.painted import Painted
@@ -24,7 +24,7 @@ class Button(Painted, can_focus=True):
     Button { height: 1; width: auto; margin: 0 2 0 0; }
     """
 
-    @dataclass
+    @dataclass(slots=False)
     class Pressed(Message):
         """The button was pressed."""
 

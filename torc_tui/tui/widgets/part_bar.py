@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from textual import events
 from textual.message import Message
 
+from torc_tui.records import dataclass
 from torc_tui.tui.look.text_layout import Line, Span, line_width, width_of
 from torc_tui.tui.widgets.painted import Painted, Zones
+from torc_tui.tuples import NamedTuple
 
 
 class BarPart(NamedTuple):
@@ -26,7 +26,7 @@ class PartBar(Painted):
 
     BASE = "header"
 
-    @dataclass
+    @dataclass(slots=False)
     class PartClicked(Message):
         """A part was clicked."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from textual import events
 from textual.message import Message
 
+from torc_tui.records import dataclass
 from torc_tui.tui.look.text_layout import Line, Span
 from torc_tui.tui.widgets.painted import Painted, Zones
 
@@ -22,7 +22,7 @@ class TabBar(Painted):
     TabBar { height: 1; }
     """
 
-    @dataclass
+    @dataclass(slots=False)
     class TabClicked(Message):
         """A tab was clicked."""
 

@@ -7,7 +7,6 @@ table is sorted.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from functools import partial
 
 from rich.style import Style
@@ -16,6 +15,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
+from torc_tui.records import dataclass
 from torc_tui.tui.look.text_layout import Span, paint
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_list import LineList, drop
@@ -39,7 +39,7 @@ class VirtualTable(LineList):
     class Activated(LineList.Selected):
         """Enter or a double click on a row."""
 
-    @dataclass
+    @dataclass(slots=False)
     class Marked(Message):
         """The marks changed."""
 

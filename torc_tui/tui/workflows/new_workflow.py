@@ -11,7 +11,7 @@ import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -32,6 +32,7 @@ from torc_tui.tui.workflows.file_preview import Kind, Preview, expanded
 from torc_tui.tui.workflows.path_picker import Matches, PathPicker
 from torc_tui.tui.workflows.plan_summary import summary
 from torc_tui.tui.workflows.preview_panes import PreviewPanes, problem_line
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.graph_drawing import GraphDrawing
 from torc_tui.views.graph_fit import GraphShape, fit_drawing
 from torc_tui.views.graph_grid import Room

@@ -6,7 +6,6 @@ Input: a preview that the reader thread made. Output: painted lines.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from textual import events
@@ -14,6 +13,7 @@ from textual.geometry import Size
 from textual.message import Message
 
 from torc_tui.errors import Problem
+from torc_tui.records import dataclass
 from torc_tui.tui.graph.graph_picture import GraphCanvas, GraphPicture
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.line_canvas import LineCanvas, PageCanvas
@@ -70,7 +70,7 @@ class PreviewPanes(Split):
     PreviewPanes > FramedSide { padding: 0 1; }
     """
 
-    @dataclass
+    @dataclass(slots=False)
     class ProblemSelected(Message):
         """Another problem is selected; ``entered``: the user pressed enter on it."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from textual import events
 
+from torc_tui.records import dataclass
 from torc_tui.tui.look.text_layout import Line, Span, line_width
 from torc_tui.tui.widgets.painted import Painted
 from torc_tui.wording import time_of_day

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from functools import partial
 from importlib import import_module
-from typing import NamedTuple
 
 from textual.app import ComposeResult
 
@@ -15,6 +14,7 @@ from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.widgets.command_node import Handler, is_open
 from torc_tui.tui.widgets.sides import FramedSide, Side
 from torc_tui.tui.widgets.tab_bar import TabBar
+from torc_tui.tuples import NamedTuple
 
 TabChooser = Callable[[str], Awaitable[None]]
 """Shows a tab and gives it the keys."""

@@ -6,13 +6,13 @@ Input: workflow files, which the reader thread finds. Output: `Chosen` messages.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
+from torc_tui.records import dataclass
 from torc_tui.tui.look.text_layout import Line, broken, line_width
 from torc_tui.tui.widgets.painted import Painted
 from torc_tui.tui.widgets.table_model import Cell, ListRows, TableColumn
@@ -62,7 +62,7 @@ class Welcome(Vertical):
     Welcome VirtualTable { height: auto; max-height: 70vh; margin: 1 0; }
     """
 
-    @dataclass
+    @dataclass(slots=False)
     class FileChosen(Message):
         """A file was chosen."""
 

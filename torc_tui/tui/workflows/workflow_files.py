@@ -11,9 +11,9 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import torc_tui
+from torc_tui.tuples import NamedTuple
 from torc_tui.workflow_file import FORMATS
 
 DEEPEST = 3

@@ -7,7 +7,7 @@ is not read: its counts are shown.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torc_tui.errors import NotFound
 from torc_tui.model import Workflow
@@ -22,6 +22,7 @@ from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 from torc_tui.tui.widgets.sides import FramedSide
 from torc_tui.tui.widgets.table_model import fit_cell
 from torc_tui.tui.workflows.workflow_rows import progress_bar
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.status_bar import MOST_TELLING
 from torc_tui.wording import ago
 
