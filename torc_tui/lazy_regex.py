@@ -28,10 +28,18 @@ class _LazyRegex:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # asked for by copy and pickle
             raise AttributeError(name)
-        compiled = _compile(self.pattern, self._flags)
-        for method in _METHODS:
-            setattr(self, method, getattr(compiled, method))
-        return getattr(compiled, name)
+        if name in _METHODS:  # libraries keep the methods of their constants
+            return lambda *values, **named: getattr(self._compiled(), name)(*values, **named)
+        return getattr(self._compiled(), name)
+
+    def _compiled(self) -> re.Pattern[str]:
+        """Return the pattern; the first call compiles it."""
+        found = vars(self).get("_found")
+        if found is None:
+            found = self._found = _compile(self.pattern, self._flags)
+            for method in _METHODS:
+                setattr(self, method, getattr(found, method))
+        return found
 
 
 def regex(text: str, flags: int = 0) -> re.Pattern[str]:

@@ -46,3 +46,11 @@ def test_libraries_compile_late() -> None:
     assert isinstance(late, type(regex("")))
     assert late.match("abd")
     assert isinstance(re.compile("[d-f]+"), re.Pattern)
+
+
+def test_a_method_that_is_kept_compiles_at_its_first_call() -> None:
+    word = regex("[a-z]+")
+    match = word.match
+    assert "_found" not in vars(word)
+    assert match("ab1").group() == "ab" and match("1", 1) is None  # type: ignore[union-attr]
+    assert "_found" in vars(word)

@@ -155,7 +155,8 @@ async def test_commands_and_handlers_are_the_same(story: Story) -> None:
         found |= handled(app)
         app.pop_screen()
         app.pop_screen()
-        app.open_list(new_from="")
+        app.open_list()
+        app.front().new_workflow("")
         await until(pilot, lambda: isinstance(app.screen, NewWorkflow) and app.screen.is_mounted)
         found |= handled(app)
     # Those of the tabs Rerun, Results, Files and Machine need rows, parameters, a file of several
@@ -194,7 +195,8 @@ async def test_answers_for_a_closed_screen(story: Story, monkeypatch: pytest.Mon
             for asker in (*panes, workflow):
                 asker.ask("test", lambda _: "answer", received.append, received.append)
         assert len(answer_all()) == 2 * (len(TABS) + 1)
-        app.open_list(new_from="")
+        app.open_list()
+        app.front().new_workflow("")
         await until(pilot, lambda: workflow not in app.screen_stack)
         assert answer_all() == []
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual import events
+from textual.pilot import Pilot
 
 from tests.raw_sql import execute
 from tests.tui.driving import ENVIRON, Workspace, screen, screen_text, sees, until
@@ -152,6 +154,20 @@ async def test_filter_and_its_errors(story: Story) -> None:
         assert pilot.app.focused is screen(pilot).table
 
 
+async def test_the_field_of_the_filter_is_made_at_its_first_use(story: Story) -> None:
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        line = screen(pilot).query_one(FilterLine)
+        line.clear()
+        assert (line.text, [*line.children]) == ("", [])
+        line.write("train")
+        await until(pilot, lambda: len(screen(pilot).table.order) == 5)
+        assert len(line.children) == 3
+        await pilot.press("/")
+        await until(pilot, lambda: pilot.app.focused is line.field)
+        assert len(line.children) == 3
+
+
 async def test_keys_typed_ahead_are_the_filter(story: Story) -> None:
     """Keys that arrive together, as over a slow connection, are never commands."""
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
@@ -162,7 +178,7 @@ async def test_keys_typed_ahead_are_the_filter(story: Story) -> None:
         await until(pilot, lambda: screen(pilot).query_one(FilterLine).text == "train")
         await pilot.press("_")
         assert screen(pilot).query_one(FilterLine).text == "train_"
-        assert len(app.screen_stack) == 2
+        assert len(app.screen_stack) == 1
 
 
 async def test_tab_completes_a_filter(story: Story) -> None:
@@ -186,6 +202,7 @@ async def test_action_has_event_and_command_line(story: Story) -> None:
             if event.kind == "job_held"
         ]
         assert all(event.actor for event in told)
+        await until(pilot, lambda: pilot.app.last_line is not None)
         await pilot.press(":")
         await until(pilot, sees(pilot, "torc jobs hold"))
 
@@ -369,6 +386,11 @@ async def test_unreadable_database(tmp_path: Path) -> None:
         await until(pilot, sees(pilot, "database unavailable"))
 
 
+def lines_are_as_wide_as(pilot: Pilot[Any], width: int) -> bool:
+    strips = pilot.app.screen._compositor.render_strips()
+    return all(strip.cell_length == width for strip in strips)
+
+
 @pytest.mark.system
 @pytest.mark.parametrize(
     "size",
@@ -399,9 +421,7 @@ async def test_sizes_and_resize(story: Story, size: tuple[int, int]) -> None:
         ):
             await pilot.press(*keys)
             await pilot.resize_terminal(*size)
-            await pilot.pause()
-            strips = pilot.app.screen._compositor.render_strips()
-            assert all(strip.cell_length == size[0] for strip in strips)
+            await until(pilot, lambda: lines_are_as_wide_as(pilot, size[0]))
             await pilot.resize_terminal(120, 30)
             await pilot.pause()
 

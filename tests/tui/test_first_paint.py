@@ -11,8 +11,10 @@ import pytest
 
 from tests.tui.driving import Workspace, sees, until
 from torc_tui.tui.feed.source import FeedReader
-from torc_tui.tui.shell.app import FRAME, TorcApp, run_app
+from torc_tui.tui.shell.app import TorcApp
+from torc_tui.tui.shell.run_app import FRAME, run_app
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
+from torc_tui.tui.workflows.workflows_screen import WorkflowsScreen
 
 SPEC = "name: flow\njobs: [{name: prep, command: x}]"
 
@@ -36,6 +38,38 @@ async def test_nothing_is_painted_before_the_data(
     place.store.close()
 
 
+async def test_questions_are_answered_after_the_first_paint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torc_tui.tui.shell.first_paint.LONGEST", 600)
+    place, may_read = Workspace(tmp_path, SPEC), threading.Event()
+
+    def source() -> Any:
+        may_read.wait()
+        return FeedReader(place.url)
+
+    app: TorcApp = place.app(source=source)
+    async with app.run_test(size=(120, 30)) as pilot:
+        answers: list[bool] = []
+        app.reader.ask("test", lambda source: True, answers.append)
+        app.planner.ask("test", lambda source: True, answers.append)
+        assert not app.reader.is_running and not app.planner.is_running
+        may_read.set()
+        await until(pilot, lambda: answers == [True, True])
+    place.store.close()
+
+
+async def test_no_other_screen_is_made_before_the_first_one(tmp_path: Path) -> None:
+    place = Workspace(tmp_path, SPEC)
+    async with place.app().run_test(size=(120, 30)) as pilot:
+        assert [type(one) for one in pilot.app.screen_stack] == [WorkflowScreen]
+        await until(pilot, sees(pilot, "prep"))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowsScreen))
+        assert len(pilot.app.screen_stack) == 1
+    place.store.close()
+
+
 async def test_paint_without_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torc_tui.tui.shell.first_paint.LONGEST", 0.01)
     place, may_read = Workspace(tmp_path, SPEC), threading.Event()
@@ -55,7 +89,7 @@ async def test_paint_without_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 async def test_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key that follows another one does not wait for a frame of Textual, 17 ms long."""
     monkeypatch.setattr("textual.screen.UPDATE_PERIOD", 1 / 60)  # restored after the test
-    monkeypatch.setattr("torc_tui.tui.shell.app.tolerate_lost_terminal", lambda: None)
+    monkeypatch.setattr("torc_tui.tui.shell.run_app.tolerate_lost_terminal", lambda: None)
     monkeypatch.setattr(sys, "setswitchinterval", lambda _: None)
     monkeypatch.setattr(TorcApp, "run", lambda _: 0)
     place = Workspace(tmp_path, SPEC)

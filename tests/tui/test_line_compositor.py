@@ -22,7 +22,7 @@ SIZE = (120, 40)
 def updated(compositor: LineCompositor, *regions: Region) -> int:
     """Update regions of the screen; return the number of cells that look as in a full paint."""
     whole = compositor.render_strips()
-    compositor._dirty_regions.update(regions)
+    compositor._dirty_regions = {*regions}  # not what is painted next
     update = compositor.render_partial_update()
     assert update is not None
     same = 0

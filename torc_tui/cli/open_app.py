@@ -26,7 +26,7 @@ def open_app(what: str | None, database: str | None, *, read_only: bool = False)
     from torc_tui.tui.shell.textual_import import import_textual
 
     import_textual()
-    from torc_tui.tui.shell.app import run_app
+    from torc_tui.tui.shell.run_app import run_app
 
     trouble = refusal(os.environ, interactive=sys.stdin.isatty() and sys.stdout.isatty())
     if trouble is not None:

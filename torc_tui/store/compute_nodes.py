@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torc_tui.lifecycle.liveness import LEASE_SECONDS
 from torc_tui.model import Gpu, Machine
@@ -18,17 +18,19 @@ from torc_tui.reasons import Kind, Reason, because
 from torc_tui.records import dataclass
 from torc_tui.resources.machine_identity import this_machine
 from torc_tui.resources.process_identity import process_started
-from torc_tui.store import job_definitions, sql
+from torc_tui.store import sql
 from torc_tui.store.connection import Connection
-from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.encoding import dumps
 from torc_tui.store.prepared import StatementRow
+from torc_tui.tuples import NamedTuple
 
 _COLUMNS = frozenset({"labels", "allocation_id"})
 _LEAST_OFFSET = 1.0
 """Seconds."""
 
 if TYPE_CHECKING:
+    from torc_tui.store.dependency_counters import EventRow
+
     Node = sql.ActiveNodesRow
     """A runner that has not recorded its end."""
     HeldAttempt = sql.HeldAttemptsRow
@@ -248,6 +250,8 @@ def lost_on(
 
 def skip_attempts(conn: Connection, job_ids: Iterable[int]) -> list[EventRow]:
     """Make claimed jobs ready with their next attempt: a runner may still start the claimed one."""
+    from torc_tui.store import job_definitions  # readers of the list of runners do not need it
+
     ids = list(job_ids)
     rows = job_definitions.apply_planned(conn, ids) if ids else []
     for job_id in ids:

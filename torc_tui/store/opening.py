@@ -39,10 +39,9 @@ def prepare_sqlite(path: str, *, read_only: bool, network: str | None) -> str:
 
     ``network`` is the kind of the network file system of the file, if any.
     """
-    fresh = not os.path.exists(path)  # noqa: PTH110
-    if fresh and read_only:
-        raise connect.no_database(path)
-    if fresh:
+    if fresh := not os.path.exists(path):  # noqa: PTH110
+        if read_only:
+            raise connect.no_database(path)
         _create_file(path)
     raw = connect.connect_sqlite(path, read_only=read_only, create=fresh)
     try:

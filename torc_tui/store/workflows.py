@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torc_tui.errors import Refused
 from torc_tui.model import Job, Json, ResourceRequirements, Workflow
@@ -21,12 +21,14 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.creation import create as create
 from torc_tui.store.creation import execution_of
 from torc_tui.store.database import Store
-from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.encoding import dumps, loads
 from torc_tui.store.event_log import no_workflow
 from torc_tui.store.prepared import record
 from torc_tui.store.selection import ListSelection
 from torc_tui.units import in_thousandths
+
+if TYPE_CHECKING:
+    from torc_tui.store.dependency_counters import EventRow
 
 
 @dataclass(frozen=True, slots=True)

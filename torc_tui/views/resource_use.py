@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from statistics import fmean
-from typing import NamedTuple
+from math import fsum
 
 from torc_tui.model import AttemptUse, JobUse, ResourceRequirements
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import duration, size
 
 CPU_TOLERANCE = 5.0
@@ -145,4 +145,6 @@ def by_group(
 def _group(name: str, resource: Resource, pairs: list[tuple[float | None, float]]) -> GroupUse:
     wanted = [one for one, _ in pairs if one]
     used = [one for _, one in pairs]
-    return GroupUse(name, len(pairs), resource, max(wanted, default=None), max(used), fmean(used))
+    return GroupUse(
+        name, len(pairs), resource, max(wanted, default=None), max(used), fsum(used) / len(used)
+    )

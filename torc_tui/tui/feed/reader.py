@@ -13,13 +13,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from torc_tui.errors import NotFound, StoreError, TorcError, UsageError
 from torc_tui.tui.feed.collection import collection_paused
 from torc_tui.tui.feed.feed_worker import close_quietly
 from torc_tui.tui.feed.handovers import Answer, Handover
 from torc_tui.tui.feed.source import FeedReader
+from torc_tui.tuples import NamedTuple
 
 T = TypeVar("T")
 ReadError = TorcError | OSError
@@ -64,6 +65,11 @@ class Reader:
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread runs; questions wait for its start."""
+        return self._thread.is_alive()
 
     @property
     def is_busy(self) -> bool:

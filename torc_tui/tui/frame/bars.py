@@ -7,14 +7,14 @@ available keys; a click on a key runs its command.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from textual import events
 from textual.message import Message
 
+from torc_tui.records import dataclass
 from torc_tui.tui.feed.machine import Meter
 from torc_tui.tui.frame.command import AppCommand
-from torc_tui.tui.frame.keymap import KeyMap
+from torc_tui.tui.frame.keymap import KeyMap, default_keys
 from torc_tui.tui.look.status_icons import Sign
 from torc_tui.tui.look.text_layout import Line, Span, bar, sanitize, shares, width_of
 from torc_tui.tui.widgets.painted import Painted, Zones, joined
@@ -169,7 +169,7 @@ class FooterBar(Painted):
     FooterBar { dock: bottom; height: 1; }
     """
 
-    @dataclass
+    @dataclass(slots=False)
     class CommandClicked(Message):
         """A command was clicked."""
 
@@ -178,7 +178,7 @@ class FooterBar(Painted):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.commands: Sequence[AppCommand] = ()
-        self.keymap = KeyMap()
+        self.keymap = default_keys()
         self._zones = Zones()
 
     def show(self, commands: Sequence[AppCommand], keymap: KeyMap) -> None:

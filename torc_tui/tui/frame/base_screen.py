@@ -7,7 +7,6 @@ from typing import Any, TypeVar, cast
 
 from textual.dom import DOMNode
 from textual.screen import Screen
-from textual.widgets import Input
 
 from torc_tui.model import Job, ResourceRequirements
 from torc_tui.tui.feed.handovers import Handover
@@ -18,7 +17,7 @@ from torc_tui.tui.frame.bars import FooterBar
 from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.commands import footer
 from torc_tui.tui.frame.ports import AppPort
-from torc_tui.tui.widgets.command_node import CommandNode, Handler, is_open
+from torc_tui.tui.widgets.command_node import CommandNode, Handler, is_open, is_text_field
 from torc_tui.tui.widgets.line_compositor import LineCompositor
 from torc_tui.tui.widgets.line_list import LineList
 
@@ -43,7 +42,7 @@ def contexts(screen: Screen[Any]) -> list[str]:
     found: list[str] = []
     for node in chain(screen):
         names = node.CONTEXTS if isinstance(node, CommandNode) else ()
-        if isinstance(node, Input):
+        if is_text_field(node):
             names = (*names, "text")
         found += [name for name in names if name not in found]
     if "text" in found:
@@ -69,6 +68,8 @@ class TorcScreen(CommandNode, Screen[None]):
     """The contexts that precede those of the focused widget."""
     refusal: str = ""
     """Why nothing can be changed now; empty if changes are possible."""
+    waits: bool = False
+    """Whether the first paint waits for data; the footer is then shown with the data."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -173,6 +174,8 @@ class TorcScreen(CommandNode, Screen[None]):
 
     def show_keys(self) -> None:
         """Update the footer."""
+        if self.waits:
+            return
         for bar in self.query(FooterBar):
             bar.show(self.available(), self.torc.keymap)
 

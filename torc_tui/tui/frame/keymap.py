@@ -7,6 +7,7 @@ Input: the preset and the text of the file. Output: look-ups in both directions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from torc_tui.config_file import toml_error
@@ -18,6 +19,12 @@ from torc_tui.tui.frame.commands import BY_ID, COMMANDS
 FILE = "keys.toml"
 PENDING = "pending"
 """The result of ``KeyMap.find`` for the beginning of a chord."""
+
+
+@cache
+def default_keys() -> KeyMap:
+    """Return the default preset without changes; making a map takes 1 ms."""
+    return KeyMap()
 
 
 def key_of(key: str, character: str | None) -> str:
@@ -170,7 +177,7 @@ def read(directory: Path) -> KeyMap:
     try:
         text = path.read_text()
     except FileNotFoundError:
-        return KeyMap()
+        return default_keys()
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     return parse(text, str(path))

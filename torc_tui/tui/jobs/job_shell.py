@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from torc_tui.errors import TorcError
 from torc_tui.model import Job
-from torc_tui.tui.frame.external import run_program
 from torc_tui.tui.frame.ports import AppPort
 
 if TYPE_CHECKING:
@@ -48,6 +47,7 @@ def _read(job: Job) -> Callable[[Store, str], JobSetting]:
 
 def _run_shell(torc: AppPort, setting: JobSetting) -> None:
     from torc_tui.operations.job_environment import with_commands
+    from torc_tui.tui.frame.external import run_program
 
     if not Path(setting.directory).is_dir():
         torc.show_error(

@@ -6,10 +6,9 @@ and activity. Invariant: the thread does not use them after it has passed them o
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from torc_tui.tui.jobs.activity import Activity
 from torc_tui.tui.jobs.job_rows import JobRows
+from torc_tui.tuples import NamedTuple
 from torc_tui.views.workflow_view import WorkflowView
 
 

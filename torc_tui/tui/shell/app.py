@@ -7,21 +7,18 @@ the app only paints; the tick delivers the records of the other threads.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-import textual.screen
 from textual import events
 from textual.app import App
 from textual.filter import LineFilter
 from textual.notifications import Notify, SeverityLevel
 from textual.screen import Screen
 
-from torc_tui import settings
 from torc_tui.errors import SettingsError, TorcError
 from torc_tui.tui.feed.feed_worker import FeedWorker
 from torc_tui.tui.feed.inbox import Inbox
@@ -41,7 +38,7 @@ from torc_tui.tui.look.text_layout import sanitize
 from torc_tui.tui.look.theme import THEMES, AsciiOnly, Palette, ansi_colors, choose, palette_for
 from torc_tui.tui.shell.app_commands import AppCommands
 from torc_tui.tui.shell.dispatcher import Dispatcher
-from torc_tui.tui.shell.ending import end_with_terminal, tolerate_lost_terminal
+from torc_tui.tui.shell.ending import end_with_terminal
 from torc_tui.tui.shell.first_paint import FirstPaint
 from torc_tui.tui.shell.tick import Tick, build_contents
 from torc_tui.tui.widgets.command_node import Handler
@@ -51,8 +48,6 @@ from torc_tui.views.notification_batcher import NotificationBatcher
 T = TypeVar("T")
 TICKS, TICKS_REMOTE = 20, 10
 """Ticks per second, here and over ssh."""
-FRAME = 0.005
-"""Seconds between two paints, at least. Ticks paint seldom; a key may follow one at once."""
 TOASTS = 3
 """Maximum number of notifications on screen."""
 
@@ -98,6 +93,7 @@ class TorcApp(App[int]):
         self.HORIZONTAL_BREAKPOINTS = [(FRAMES_FROM[0], "-wide")]
         self.VERTICAL_BREAKPOINTS = [(FRAMES_FROM[1], "-tall")]
         self._ascii = None if terminal.speaks_unicode(self.environ) else AsciiOnly()
+        self._disable_tooltips = True  # there are none
         for theme in THEMES:
             self.register_theme(theme)
         # The chosen theme may not exist any more.
@@ -106,7 +102,7 @@ class TorcApp(App[int]):
         self.workflow_id = workflow_id
         self.spec_file = spec_file
         self.read_only = read_only
-        self.keymap = KeyMap()
+        self.keymap = keymaps.default_keys()
         self.lost: str | None = None
         self.meters: tuple[Meter, ...] = ()
         self.machine = MachineHistory()
@@ -125,7 +121,7 @@ class TorcApp(App[int]):
         self.actions = ActionRunner(self.reader, self)
         self.dispatcher = Dispatcher(self)
         self.commands = AppCommands(self)
-        self._first_paint = FirstPaint(self)
+        self._first_paint = FirstPaint(self, self._start_readers)
         self._clock = Tick(self, self.inbox, self._first_paint.begin)
         self._batcher = NotificationBatcher(pause=0.7, longest=6.0)
 
@@ -143,14 +139,32 @@ class TorcApp(App[int]):
             self.ansi_theme_dark = self.ansi_theme_light = ansi_colors(theme)
         super()._watch_theme(theme_name)
 
+    def refresh_css(self, animate: bool = True) -> None:
+        if self._screen_stack:
+            super().refresh_css(animate)
+        else:  # a theme was set, and nothing is styled yet
+            self.stylesheet.set_variables(self.get_css_variables())
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         filters = super().get_line_filters()
         return filters if self._ascii is None else [*filters, self._ascii]
 
     # -- start and end -----------------------------------------------------------------------------
 
-    def on_mount(self) -> None:
+    def get_default_screen(self) -> Screen[Any]:
+        """Return the first screen: no empty one is made before it."""
         self._first_paint.wait()
+        self._read_keys()
+        screen: TorcScreen
+        if self.workflow_id is None:
+            screen = self._list_screen(new_from=self.spec_file)
+        else:
+            screen = self._workflow_screen(self.workflow_id)
+        # Textual removes the callback of a screen that it replaces, and adds none to the first one.
+        screen._push_result_callback(screen, None)
+        return screen
+
+    def _read_keys(self) -> None:
         try:
             if self.config_dir is not None:
                 self.keymap = keymaps.read(self.config_dir)
@@ -159,16 +173,18 @@ class TorcApp(App[int]):
         preset = self.state.get("keys", "")
         if preset in PRESETS and preset != self.keymap.preset:
             self.keymap = KeyMap(preset, self.keymap.changes)
-        if self.workflow_id is not None:
-            self.open_workflow(self.workflow_id)
-        else:
-            self.open_list(new_from=self.spec_file)
+
+    def on_mount(self) -> None:
         rate = TICKS_REMOTE if terminal.is_remote(self.environ) else TICKS
         self._clock.start(1 / rate, lambda: self.call_next(self._tick))
-        for thread in (self.feed, self.reader, self.planner):
-            thread.start()
+        self.feed.start()
         if not self.is_headless:
             end_with_terminal(self.quit)
+
+    def _start_readers(self) -> None:
+        """Answer the questions of the screen; earlier, the answers would delay its first paint."""
+        self.reader.start()
+        self.planner.start()
 
     def on_unmount(self) -> None:
         self._clock.stop()
@@ -193,27 +209,30 @@ class TorcApp(App[int]):
         screens = (one for one in reversed(self.screen_stack) if isinstance(one, TorcScreen))
         return next(screens, None)
 
-    def open_list(self, *, new_from: str | None = None, at: int | None = None) -> None:
-        """Show the list of workflows, with the cursor on ``at``, or a new workflow over it."""
+    def open_list(self, *, at: int | None = None) -> None:
+        """Show the list of workflows, with the cursor on ``at``."""
+        self.switch_screen(self._list_screen(at))
+
+    def open_workflow(self, workflow_id: int) -> None:
+        self.switch_screen(self._workflow_screen(workflow_id))
+
+    def _list_screen(self, at: int | None = None, new_from: str | None = None) -> TorcScreen:
         from torc_tui.tui.workflows.workflows_screen import WorkflowsScreen
 
         screen = WorkflowsScreen(at)
-        self._show(screen)
+        self._first_paint.prepare(screen)
         self.feed.follow(None)
         if new_from is not None:
-            screen.new_workflow(new_from)
+            self.call_later(screen.new_workflow, new_from)
+        return screen
 
-    def open_workflow(self, workflow_id: int) -> None:
+    def _workflow_screen(self, workflow_id: int) -> TorcScreen:
         from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 
         screen = WorkflowScreen(workflow_id)
-        self._show(screen)
-        screen.model.turn = self.feed.follow(workflow_id)
-
-    def _show(self, screen: TorcScreen) -> None:
         self._first_paint.prepare(screen)
-        replaces = isinstance(self.screen, TorcScreen)
-        (self.switch_screen if replaces else self.push_screen)(screen)
+        screen.model.turn = self.feed.follow(workflow_id)
+        return screen
 
     def push(self, screen: Screen[T], then: Callable[[T | None], Any] | None = None) -> None:
         self.push_screen(screen, then)
@@ -325,26 +344,3 @@ class TorcApp(App[int]):
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
         self.set_timer(seconds, call)
-
-
-def run_app(
-    store_url: str | None = None,
-    workflow_id: int | None = None,
-    spec_file: str | None = None,
-    read_only: bool = False,
-) -> int:
-    """Run the app until the user quits; return the exit code. Ask ``terminal.refusal`` before."""
-    from torc_tui.tui.shell.patient_driver import patient  # not in tests
-
-    state = Path(settings.state_dir()) / "app.json"
-    # Reading threads must not delay the screen: Python's own 5 ms are a third of a frame.
-    sys.setswitchinterval(0.001)
-    vars(textual.screen)["UPDATE_PERIOD"] = FRAME
-    app = TorcApp(store_url, workflow_id, spec_file, read_only, state_file=state)
-    app.driver_class = patient(app.driver_class)
-    app.config_dir = Path(settings.config_paths()[1][1]).parent
-    tolerate_lost_terminal()
-    code = app.run() or 0
-    if app.exit_message is not None and sys.stdout.isatty():
-        print(app.exit_message)
-    return code

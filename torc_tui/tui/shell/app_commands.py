@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
@@ -18,7 +18,9 @@ from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.look.theme import THEMES
 from torc_tui.tui.shell.shell_app import ShellApp
 from torc_tui.tui.widgets.command_node import Handler
-from torc_tui.tui.widgets.dialogs import Finder, FoundRow, TextDialog
+
+if TYPE_CHECKING:
+    from torc_tui.tui.widgets.dialogs import FoundRow
 
 Found = AppCommand | Job | str
 """A result of the palette: a command, a job, or a help topic."""
@@ -75,9 +77,13 @@ class AppCommands:
                 for at in range(0, len(part) or 1, width)
             ]
 
+        from torc_tui.tui.widgets.dialogs import TextDialog
+
         self._app.push(TextDialog("Command line of the last action", wrapped, copy=line))
 
     def _palette(self) -> None:
+        from torc_tui.tui.widgets.dialogs import Finder
+
         app, front = self._app, self._app.front()
         # The available commands are determined before the palette has the focus.
         commands = usable(contexts(app.screen), app.handlers_here())
@@ -102,6 +108,8 @@ class AppCommands:
 
     def _choose_theme(self) -> None:
         """Preview the theme under the cursor; escape restores the current theme."""
+        from torc_tui.tui.widgets.dialogs import Finder
+
         app, before = self._app, self._app.theme
 
         def preview(name: str | None) -> None:

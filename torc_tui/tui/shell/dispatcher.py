@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from inspect import isawaitable
 
 from textual import events
-from textual.widgets import Input
 
 from torc_tui.errors import TorcError
 from torc_tui.tui.frame.action_runner import READ_ONLY
@@ -14,7 +13,7 @@ from torc_tui.tui.frame.base_screen import contexts, handlers_of
 from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.keymap import PENDING
 from torc_tui.tui.shell.shell_app import ShellApp
-from torc_tui.tui.widgets.command_node import Handler
+from torc_tui.tui.widgets.command_node import Handler, is_text_field
 
 
 class Dispatcher:
@@ -40,7 +39,7 @@ class Dispatcher:
     def pass_on(self, event: events.Key) -> None:
         """Send a key that was typed ahead to the text field that has got the focus since."""
         focused = self._app.screen.focused
-        if isinstance(focused, Input) and event is not self._passed_on:
+        if focused is not None and is_text_field(focused) and event is not self._passed_on:
             self._passed_on = events.Key(event.key, event.character)
             focused.post_message(self._passed_on)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar
 
@@ -21,6 +22,12 @@ class CommandNode:
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handler of each command, by the id of the command."""
         return {}
+
+
+def is_text_field(node: object) -> bool:
+    """Return whether a node is an input field. Textual's module is imported with the first one."""
+    module = sys.modules.get("textual.widgets._input")
+    return module is not None and isinstance(node, module.Input)
 
 
 def is_open(widget: Widget) -> bool:

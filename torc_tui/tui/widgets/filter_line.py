@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.suggester import Suggester
-from textual.widgets import Input
+from textual.widget import Widget
 
+from torc_tui.records import dataclass
 from torc_tui.tui.look.text_layout import Line, line_width
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
 from torc_tui.tui.widgets.painted import Painted
+
+if TYPE_CHECKING:
+    from textual.widgets import Input
+
+    from torc_tui.tui.widgets.filter_field import FilterField
 
 KEPT = 30
 """Filters that the history keeps."""
@@ -46,12 +50,6 @@ class FilterNote(Painted):
         return [self.text]
 
 
-class FilterField(CommandNode, Input):
-    """The input field; its keys are in the command table."""
-
-    CONTEXTS: ClassVar[tuple[str, ...]] = ("filter",)
-
-
 class FilterHistory:
     """The used filters, newest first, and the position while browsing."""
 
@@ -80,7 +78,10 @@ class FilterHistory:
 
 
 class FilterLine(CommandNode, Horizontal):
-    """The filter line, hidden without a filter. ``complete`` returns completions of a text."""
+    """The filter line, hidden without a filter. ``complete`` returns completions of a text.
+
+    Its field is made when it is first used: most screens are left before, and are painted sooner.
+    """
 
     DEFAULT_CSS = """
     FilterLine { height: 1; display: none; background: $surface; }
@@ -89,7 +90,7 @@ class FilterLine(CommandNode, Horizontal):
     }
     """
 
-    @dataclass
+    @dataclass(slots=False)
     class FilterChanged(Message):
         """The text changed."""
 
@@ -111,16 +112,33 @@ class FilterLine(CommandNode, Horizontal):
         self.stays = stays
         self.history = FilterHistory()
         self.note = FilterNote()
-        self.field = FilterField(
-            placeholder=placeholder,
-            compact=True,
-            suggester=None if complete is None else GhostText(complete),
-        )
+        self._placeholder = placeholder
+        self._field: FilterField | None = None
+        self._is_composed = False
 
     def compose(self) -> ComposeResult:
-        yield FilterNote([(" / ", "accent bold")], classes="-sign")
-        yield self.field
-        yield self.note
+        self._is_composed = True
+        if self._field is not None:
+            yield from self._parts(self._field)
+
+    def _parts(self, field: FilterField) -> Sequence[Widget]:
+        return FilterNote([(" / ", "accent bold")], classes="-sign"), field, self.note
+
+    @property
+    def field(self) -> FilterField:
+        """Return the field; make it at its first use."""
+        if self._field is None:
+            from torc_tui.tui.widgets.filter_field import FilterField, GhostText
+
+            complete = self.complete
+            self._field = FilterField(
+                placeholder=self._placeholder,
+                compact=True,
+                suggester=None if complete is None else GhostText(complete),
+            )
+            if self._is_composed:
+                self.mount(*self._parts(self._field))
+        return self._field
 
     def handlers(self) -> Mapping[str, Handler]:
         completing: dict[str, Handler] = {"filter-complete": self._complete}
@@ -135,7 +153,7 @@ class FilterLine(CommandNode, Horizontal):
     @property
     def text(self) -> str:
         """Return the typed text."""
-        return self.field.value
+        return "" if self._field is None else self._field.value
 
     def begin(self) -> None:
         """Show the line and focus it."""
@@ -156,7 +174,8 @@ class FilterLine(CommandNode, Horizontal):
 
     def clear(self) -> None:
         """Leave the field, and remove the filter."""
-        self.field.value = ""
+        if self._field is not None:
+            self._field.value = ""
         self.display = False
         self.post_message(self.Left())
 
@@ -165,6 +184,8 @@ class FilterLine(CommandNode, Horizontal):
         self.note.show(line)
 
     def _write(self, text: str) -> None:
+        if not text and self._field is None:
+            return
         self.field.value = text
         self.field.cursor_position = len(text)
 
@@ -181,15 +202,3 @@ class FilterLine(CommandNode, Horizontal):
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         self.post_message(self.FilterChanged(event.value))
-
-
-class GhostText(Suggester):
-    """Suggests the first text of ``complete`` that continues the typed text."""
-
-    def __init__(self, complete: Callable[[str], Sequence[str]]) -> None:
-        super().__init__(use_cache=False, case_sensitive=True)
-        self.complete = complete
-
-    async def get_suggestion(self, value: str) -> str | None:
-        found = (text for text in self.complete(value) if text.startswith(value) and text != value)
-        return next(found, None)

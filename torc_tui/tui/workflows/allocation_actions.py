@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torc_tui.operations.catalog import CANCEL_ALLOCATION, MORE_NODES, PAUSE_GROUP, RESUME_GROUP
 from torc_tui.operations.user_action import function_of, shell_line
 from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.look.text_layout import Line, sanitize
-from torc_tui.tui.widgets.dialogs import Ask, TextDialog
 from torc_tui.tui.workflows.workflow_questions import confirm
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import count, moment
 from torc_tui.wording.cluster_sentences import slurm_name, slurm_reason
 
@@ -103,6 +103,8 @@ class AllocationCommands:
                 report=lambda _result: f"Requested {count(number, 'allocation')}",
             )
 
+        from torc_tui.tui.widgets.dialogs import Ask
+
         title = f"Request how many allocations for workflow {workflow_id}?"
         help = "as its Slurm scheduler describes them, else a node of a partition"
         torc.push(Ask(title, value="1", help=help, check=_number), take)
@@ -122,6 +124,8 @@ class AllocationCommands:
                 ),
                 report=lambda _result: action.done.format(**words),
             )
+
+        from torc_tui.tui.widgets.dialogs import Ask
 
         nodes = count(row.nodes or 1, "node")
         size = f"each with {nodes}, {count(row.cpus or 1, 'CPU')} a node"
@@ -148,6 +152,8 @@ class AllocationCommands:
         torc = self._host.torc
 
         def show(found: AllocationText) -> None:
+            from torc_tui.tui.widgets.dialogs import TextDialog
+
             torc.push(TextDialog(f"{_name(row)} of {row.queue_group}", page(row, found)))
 
         torc.actions.read(lambda store, actor: read_text(store, row), then=show)

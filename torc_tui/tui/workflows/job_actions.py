@@ -32,10 +32,7 @@ from torc_tui.status import HELD
 from torc_tui.tui.frame.ports import HasApp
 from torc_tui.tui.jobs.job_table import JobTable
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
-from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import Handler
-from torc_tui.tui.widgets.dialogs import Ask
-from torc_tui.tui.widgets.overlay import Overlay
 from torc_tui.tui.workflows.workflow_questions import confirm, text_lines
 from torc_tui.wording import count
 
@@ -43,6 +40,8 @@ if TYPE_CHECKING:
     from torc_tui.operations.job_changes import JobChanges
     from torc_tui.operations.jobs import Done
     from torc_tui.store.database import Store
+    from torc_tui.tui.widgets.choice import Confirm
+    from torc_tui.tui.widgets.overlay import Overlay
 
 JOB_ACTIONS = {
     action.id: action for action in CATALOG if action.target is Target.JOBS and action.contexts
@@ -290,6 +289,8 @@ class JobActions:
         def take(text: str | None) -> None:
             if text is not None:
                 self._ask(PRIORITY, jobs, int(text))
+
+        from torc_tui.tui.widgets.dialogs import Ask
 
         dialog = Ask(
             f"Priority of {count(len(jobs), 'job')}",

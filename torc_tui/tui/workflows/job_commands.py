@@ -18,13 +18,13 @@ from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.look.status_icons import of_job
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.command_node import Handler
-from torc_tui.tui.widgets.dialogs import Finder, FoundRow, TextDialog
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.workflows.tab_host import TabHost
 from torc_tui.wording import standing
 
 if TYPE_CHECKING:
     from torc_tui.tui.logs.log_grep import LogGrep, LogHit
+    from torc_tui.tui.widgets.dialogs import FoundRow
 
 
 class CommandHost(PaneHost, Protocol):
@@ -101,6 +101,8 @@ class JobCommands:
             if chosen is not None:
                 host.filter.narrow(chosen)
 
+        from torc_tui.tui.widgets.dialogs import Finder
+
         host.torc.push(Finder(f"Filter by a value of {job.name}", search), take)
 
     def _go_to_failed(self, by: int) -> None:
@@ -135,6 +137,8 @@ class JobCommands:
             for piece in folded(text, room)
         ]
         lines = lines or [[(f"{job.name} {standing(sign.word)}", sign.style)]]
+        from torc_tui.tui.widgets.dialogs import TextDialog
+
         host.torc.push(TextDialog(f"Why {job.name} {standing(sign.word)}", lines))
 
     # -- groups ------------------------------------------------------------------------------------

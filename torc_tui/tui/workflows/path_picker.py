@@ -6,8 +6,6 @@ Input: keys, and completions from the reader thread. Output: messages.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from textual import events
 from textual.app import ComposeResult
@@ -16,12 +14,14 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input
 
+from torc_tui.records import dataclass
 from torc_tui.tui.look.text_layout import Line
-from torc_tui.tui.widgets.filter_line import GhostText
+from torc_tui.tui.widgets.filter_field import GhostText
 from torc_tui.tui.widgets.overlay import Words
 from torc_tui.tui.widgets.table_model import ListRows, TableColumn
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows.file_preview import common
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import count
 
 WAIT = 0.12
@@ -42,7 +42,7 @@ class Matches(NamedTuple):
 class PathField(Input):
     """A field that leaves tab, enter and the arrows to the list of completions."""
 
-    @dataclass
+    @dataclass(slots=False)
     class ListKeyPressed(Message):
         """A key for the list was pressed."""
 

@@ -17,7 +17,6 @@ from torc_tui.operations.user_action import shell_line, workflow_refusal
 from torc_tui.status import FINISHED, HELD, number_of
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.frame.ports import AppPort
-from torc_tui.tui.widgets.choice import Choice, Option
 from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck
 from torc_tui.tui.workflows.workflow_questions import act, carry_out, confirm, refused, text_lines
 from torc_tui.wording import count, listed, status_counts
@@ -122,6 +121,8 @@ def initialize(torc: AppPort, workflow: Workflow) -> None:
 
     def ask(plan: RerunPlan) -> None:
         names = [one.name for one in plan.stale]
+        from torc_tui.tui.widgets.choice import Choice, Option
+
         stale = Option("s", f"Rerun what is stale ({len(names)})", "stale")
         options = [
             *([stale] if names else []),

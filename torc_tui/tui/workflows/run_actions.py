@@ -8,15 +8,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torc_tui.model import Workflow
 from torc_tui.operations.catalog import START
 from torc_tui.operations.user_action import shell_line
 from torc_tui.status import UNSETTLED, WorkflowState
 from torc_tui.tui.frame.ports import AppPort
-from torc_tui.tui.widgets.choice import Choice, Option
-from torc_tui.tui.widgets.dialogs import Form, FormField
 from torc_tui.tui.workflows.rerun_dialogs import rerun_stale
 from torc_tui.tui.workflows.runner_actions import (
     RunnerSize,
@@ -26,6 +24,7 @@ from torc_tui.tui.workflows.runner_actions import (
 )
 from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck
 from torc_tui.tui.workflows.workflow_questions import confirm, text_lines
+from torc_tui.tuples import NamedTuple
 from torc_tui.wording import count, listed
 
 if TYPE_CHECKING:
@@ -96,6 +95,8 @@ def _ask_place(
     torc: AppPort, workflow: Workflow, cluster: ClusterState, run_here: Callable[[], None]
 ) -> None:
     """Ask whether a submitted workflow continues in allocations, or on this machine."""
+    from torc_tui.tui.widgets.choice import Choice, Option
+
     request = Option("a", "Request allocations", "cluster")
     options = [
         *([] if cluster.is_watched else [request]),
@@ -133,6 +134,8 @@ def ask_options(torc: AppPort, workflow: Workflow) -> None:
 
 
 def _show_form(torc: AppPort, workflow: Workflow, labels: Mapping[str, int]) -> None:
+    from torc_tui.tui.widgets.dialogs import Form, FormField
+
     most = max(labels, key=labels.__getitem__, default="")
     title = f"Run {workflow.name}"
     if most:

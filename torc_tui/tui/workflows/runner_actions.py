@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torc_tui.model import Workflow
 from torc_tui.operations.catalog import DROP, STOP_RUNNER
 from torc_tui.operations.user_action import UserAction, function_of, shell_line
 from torc_tui.tui.frame.ports import AppPort, PaneHost
-from torc_tui.tui.widgets.dialogs import Finder, Form, FormField, FoundRow
 from torc_tui.tui.workflows.workflow_questions import confirm
+from torc_tui.tuples import NamedTuple
 from torc_tui.units import format_memory, parse_memory
 from torc_tui.wording import count, listed, size
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
+    from torc_tui.tui.widgets.dialogs import FoundRow
 
 
 class RunnerSize(NamedTuple):
@@ -56,6 +57,8 @@ def choose_runner(torc: AppPort, workflow: Workflow, then: Callable[[RunnerSize]
         elif len(runners) == 1:
             then(runners[0])
         else:
+            from torc_tui.tui.widgets.dialogs import Finder
+
             torc.push(
                 Finder("Which runner?", lambda typed: _matching(runners, typed)),
                 lambda chosen: None if chosen is None else then(chosen),
@@ -99,6 +102,7 @@ def read_runners_of(store: Store, workflow_id: int, *, also_lost: bool = False) 
 
 def resize_runner(torc: AppPort, runner: RunnerSize) -> None:
     """Ask for the size of a runner, and change it."""
+    from torc_tui.tui.widgets.dialogs import Form, FormField
 
     def take(values: dict[str, str] | None) -> None:
         if values is None:

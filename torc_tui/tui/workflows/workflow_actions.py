@@ -25,7 +25,7 @@ from torc_tui.operations.user_action import Target
 from torc_tui.tui.frame.commands import ACTIONS
 from torc_tui.tui.frame.ports import AppPort, HasApp
 from torc_tui.tui.widgets.command_node import Handler
-from torc_tui.tui.workflows import runner_actions, workflow_dialogs
+from torc_tui.tui.workflows import runner_actions
 from torc_tui.tui.workflows.rerun_dialogs import initialize, rerun_stale
 from torc_tui.tui.workflows.run_actions import ask_options, start
 from torc_tui.tui.workflows.workflow_questions import act
@@ -60,12 +60,12 @@ class WorkflowActions:
             START.id: start,
             "workflow-run-options": ask_options,
             STOP.id: self._stop,
-            RENAME.id: workflow_dialogs.rename,
+            RENAME.id: _rename,
             RESIZE.id: runner_actions.resize,
             DROP.id: runner_actions.drop,
             INITIALIZE.id: initialize,
             REINITIALIZE.id: rerun_stale,
-            "workflow-export": workflow_dialogs.export,
+            "workflow-export": _export,
         }
         return {command: self._on(action) for command, action in handlers.items()}
 
@@ -84,3 +84,15 @@ class WorkflowActions:
         self._stopped.add(workflow.id)
         note = "" if hard else f"\n{torc.keymap.key(STOP.id)} again kills its jobs"
         act((STOP,), torc, workflow, flags={"hard": True} if hard else {}, note=note)
+
+
+def _rename(torc: AppPort, workflow: Workflow) -> None:
+    from torc_tui.tui.workflows.workflow_dialogs import rename
+
+    rename(torc, workflow)
+
+
+def _export(torc: AppPort, workflow: Workflow) -> None:
+    from torc_tui.tui.workflows.workflow_dialogs import export
+
+    export(torc, workflow)

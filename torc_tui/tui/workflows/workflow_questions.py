@@ -24,11 +24,11 @@ from torc_tui.operations.user_action import (
 from torc_tui.status import HELD, number_of
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.look.text_layout import Line
-from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.wording import count, status_counts
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
+    from torc_tui.tui.widgets.choice import Confirm
 
 WIDTH = 64
 """Characters of a line of a question."""
@@ -44,6 +44,8 @@ def confirm(
     danger: bool = True,
 ) -> Confirm:
     """Show a confirmation, and call ``act`` if the user agrees; return the dialog."""
+    from torc_tui.tui.widgets.choice import Confirm
+
     dialog = Confirm(title, text_lines(about), button, danger=danger)
     torc.push(dialog, lambda agreed: act() if agreed else None)
     return dialog

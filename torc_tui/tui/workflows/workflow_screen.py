@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.widgets import Input
 
 from torc_tui.model import Job, ResourceRequirements, Workflow
 from torc_tui.status import HELD
@@ -27,7 +26,7 @@ from torc_tui.tui.jobs.jobs_side import JobsSide
 from torc_tui.tui.jobs.plan_reader import PlanReader
 from torc_tui.tui.jobs.workflow_model import DependencyReader, WorkflowModel
 from torc_tui.tui.look.text_layout import Span
-from torc_tui.tui.widgets.command_node import Handler
+from torc_tui.tui.widgets.command_node import Handler, is_text_field
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.tab_bar import TabBar
@@ -162,7 +161,7 @@ class WorkflowScreen(TorcScreen):
 
     def leave_pane(self) -> None:
         line = self.filter.line
-        if isinstance(self.focused, Input) or (line.display and line.text):
+        if is_text_field(self.focused) or (line.display and line.text):
             line.clear()
         elif self.replay.is_on:
             self.replay.stop()

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.app import ComposeResult
-from textual.widgets import Input
 
 from torc_tui.model import Workflow
 from torc_tui.status import HELD, JobStatus, is_complete, number_of
@@ -19,7 +18,7 @@ from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.command import AppCommand
 from torc_tui.tui.frame.commands import ACTIONS
 from torc_tui.tui.machine.machine_panel import MachinePanel
-from torc_tui.tui.widgets.command_node import Handler
+from torc_tui.tui.widgets.command_node import Handler, is_text_field
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.panel_side import PanelSide
 from torc_tui.tui.widgets.split import Split
@@ -190,7 +189,7 @@ class WorkflowsScreen(TorcScreen):
         )
 
     def _back(self) -> None:
-        if self.filter_line.display or isinstance(self.focused, Input):
+        if self.filter_line.display or is_text_field(self.focused):
             self.filter_line.clear()
 
     def new_workflow(
