@@ -50,7 +50,7 @@ def loads(text: str, refuse: Callable[[str], Any] | None = None) -> Any:
     if scan is not None:
         try:
             value, end = scan(text, len(text) - len(text.lstrip(_SPACES)))
-        except StopIteration:
+        except (StopIteration, SystemError):  # it finds no class of errors without `json`
             end = -1
         if end == len(text) or (end >= 0 and not text[end:].strip(_SPACES)):
             return value

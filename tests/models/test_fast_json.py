@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from typing import Any
 
@@ -44,6 +45,17 @@ def test_values_read_and_written_like_json(value: Any) -> None:
 @given(st.text(alphabet='{}[]:,"\\ -0.1eEuatrfnsl\n') | st.sampled_from(TEXTS))
 def test_texts_with_mistakes_are_refused_like_json(text: str) -> None:
     assert outcome(loads, text) == outcome(json.loads, text)
+
+
+@pytest.mark.parametrize("text", [*TEXTS, '{"a": "b', '["\\x"]', "[1", '{"a":}', '{"a": [nu'])
+def test_mistakes_where_json_is_not_imported(text: str) -> None:
+    code = (
+        "import sys\nfrom torc_tui.fast_json import loads\nassert 'json' not in sys.modules\n"
+        "try:\n    loads(sys.argv[1])\nexcept ValueError as error:\n    print(error, end='')"
+    )
+    argv = [sys.executable, "-c", code, text]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert f"JSONDecodeError: {done.stdout}" == outcome(json.loads, text)
 
 
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
