@@ -11,7 +11,6 @@ only gets its initializer: it can be neither frozen nor compared.
 
 from __future__ import annotations
 
-import gc
 from operator import attrgetter
 
 TYPE_CHECKING = False
@@ -20,18 +19,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _REQUIRED = object()
-
-
-class NoCollection:
-    """Search for no garbage while many records are made: it could double the time for nothing."""
-
-    def __enter__(self) -> None:
-        self.collecting = gc.isenabled()
-        gc.disable()
-
-    def __exit__(self, *_: object) -> None:
-        if self.collecting:
-            gc.enable()
 
 
 class _Field:
@@ -220,4 +207,4 @@ if TYPE_CHECKING:
 else:
     dataclass, field, fields, replace = _dataclass, _Field, _fields, _replace
 
-__all__ = ["NoCollection", "dataclass", "field", "fields", "replace"]
+__all__ = ["dataclass", "field", "fields", "replace"]

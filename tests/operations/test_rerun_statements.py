@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from torc_tui.operations.rerun import plan_rerun
 from torc_tui.operations.workflows import create_workflow, initialize
 from torc_tui.plan.resolve import resolve
-from torc_tui.records import NoCollection
 from torc_tui.store.database import Store
 from torc_tui.workflow_file.load import loads
 
@@ -49,11 +47,3 @@ def test_number_of_statements(store: Store, tmp_path: Path) -> None:
     if store.dialect != "sqlite":
         pytest.skip("the statements are seen by sqlite3")
     assert statements(store, tmp_path, 2) == statements(store, tmp_path, 20)
-
-
-def test_garbage_is_collected_again() -> None:
-    assert gc.isenabled()
-    with pytest.raises(ZeroDivisionError), NoCollection():
-        assert not gc.isenabled()
-        _ = 1 / 0
-    assert gc.isenabled()

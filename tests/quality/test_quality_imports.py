@@ -19,12 +19,12 @@ jobs:
   - {name: "b_{i}", command: 'true', parameters: {i: "1:2"}}
 """
 BUDGETS = {
-    "run w.yaml": 224,
+    "run w.yaml": 225,
     "status 1": 92,
     "jobs list 1": 76,
-    "why a -w 1": 123,
+    "why a -w 1": 124,
     "logs a -w 1": 70,
-    "add -w 1 -- true": 106,
+    "add -w 1 -- true": 107,
     "workflows list": 67,
     "completions bash": 27,
     "--help": 23,
@@ -166,7 +166,7 @@ def test_imports_of_spawn(tmp_path: Path) -> None:
     job = {"name": "a", "command": f"echo '{fragment}' | {inside} 2> modules"}
     (tmp_path / "w.json").write_text(json.dumps({"name": "w", "jobs": [job]}))
     assert call(tmp_path, "run w.json").returncode == 0
-    modules = check((tmp_path / "modules").read_text(), 102, [])
+    modules = check((tmp_path / "modules").read_text(), 103, [])
     assert "torc_tui.operations.spawning" in modules
     unneeded = ["argparse", "pathlib", "hashlib", "decimal", "torc_tui.cli.command_line"]
     assert [name for name in unneeded if name in modules] == []

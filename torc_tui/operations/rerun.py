@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Mapping
 
+from torc_tui.collection import collection_paused
 from torc_tui.errors import Refused
 from torc_tui.lifecycle.freshness import examine
 from torc_tui.lifecycle.rerun_plan import JobVerdict, RerunDecision, keeps, plan
@@ -20,7 +21,7 @@ from torc_tui.operations.lost_runners import sync_status
 from torc_tui.operations.user_action import check_workflow
 from torc_tui.operations.workflows import check_required, init_check
 from torc_tui.reasons import Reason
-from torc_tui.records import NoCollection, dataclass, field
+from torc_tui.records import dataclass, field
 from torc_tui.status import HELD, JobStatus, number_of
 from torc_tui.store import (
     dependency_counters,
@@ -83,7 +84,7 @@ class Reinitialized:
 
 def plan_rerun(store: Store, workflow_id: int) -> RerunPlan:
     """Return which jobs of a workflow would run again, and why; change nothing."""
-    with NoCollection():
+    with collection_paused():
         return _plan(store, workflow_id, FactReader(store, workflow_id).workflow())
 
 

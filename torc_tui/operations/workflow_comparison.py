@@ -12,6 +12,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torc_tui.collection import collection_paused
 from torc_tui.lifecycle.failure_policy import CHANGING
 from torc_tui.lifecycle.freshness import EVERYTHING, Aspect
 from torc_tui.lifecycle.update_effect import effect
@@ -27,7 +28,7 @@ from torc_tui.plan.changes import (
     key_of,
     of_file,
 )
-from torc_tui.records import NoCollection, replace
+from torc_tui.records import replace
 from torc_tui.status import JobStatus
 from torc_tui.store import creation, sql, workflows
 from torc_tui.store.connection import Connection
@@ -283,5 +284,5 @@ def compare(
     conn: Connection, workflow_id: int, plan: Plan, allocate: Allocate
 ) -> WorkflowComparison:
     """Return how a stored workflow differs from a plan."""
-    with NoCollection():
+    with collection_paused():
         return WorkflowComparison(conn, workflows.read_workflow(conn, workflow_id), plan, allocate)

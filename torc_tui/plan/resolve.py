@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from torc_tui.collection import collection_paused
 from torc_tui.errors import Problem, SpecError
 from torc_tui.model import Plan, WorkflowSpec
 from torc_tui.plan.lint import lint
 from torc_tui.plan.resolver import try_to_resolve
-from torc_tui.records import NoCollection, replace
+from torc_tui.records import replace
 from torc_tui.workflow_file.load import load
 
 
@@ -29,7 +30,7 @@ def load_plan(path: str | Path, values: Mapping[str, str] | None = None) -> Plan
 
     ``values`` replace those of variables and parameters.
     """
-    with NoCollection():
+    with collection_paused():
         try:
             spec = load(path, values)
         except SpecError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
 
+from torc_tui.collection import collection_paused
 from torc_tui.model import (
     DEFAULT_REQUIREMENTS,
     Action,
@@ -27,7 +28,7 @@ from torc_tui.plan.names import PlanProblems, called
 from torc_tui.plan.references import JobTokens, Token, TokenReader
 from torc_tui.plan.topology import report_cycles
 from torc_tui.quoting import quoted
-from torc_tui.records import NoCollection, dataclass
+from torc_tui.records import dataclass
 
 
 def watched_jobs(
@@ -80,7 +81,7 @@ def _check_scheduler(
 
 def try_to_resolve(spec: WorkflowSpec) -> tuple[Plan, PlanProblems]:
     """Return the plan as far as it can be made, and its errors."""
-    with NoCollection():
+    with collection_paused():
         problems = PlanProblems(spec.file)
         plan = _Resolver(spec, problems).plan()
         report_cycles(plan, problems)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torc_tui.collection import collection_paused
 from torc_tui.model import ExecutionConfig, Json, Plan, ResourceRequirements, WorkflowSpec
-from torc_tui.records import NoCollection, fields
+from torc_tui.records import fields
 from torc_tui.store import event_log, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
@@ -62,10 +63,10 @@ def create(
     with store.write() as conn:  # a separate transaction: unused ids cost nothing, a long lock does
         workflow_id = conn.allocate("workflow")
         ids = PlanIds(**{table: allocate(conn, table, number) for table, number in counts.items()})
-    with NoCollection():
+    with collection_paused():
         jobs = job_columns(plan, ids, store.connection().columns(sql.INSERT_JOBS))
         edges = edge_rows(plan, ids)
-    with NoCollection(), store.write() as conn:
+    with collection_paused(), store.write() as conn:
         _insert_workflow(conn, spec, workflow_id, name or spec.name, user, directory, at)
         insert_requirements(conn, workflow_id, ids.resource_requirements, plan.requirements)
         _insert_handlers(conn, workflow_id, plan, ids)

@@ -15,8 +15,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from torc_tui.collection import collection_paused
 from torc_tui.errors import NotFound, StoreError, TorcError
-from torc_tui.tui.feed.collection import collection_paused
 from torc_tui.tui.feed.handovers import Changes, Found, Gone, Handover, Listed, Loaded, Lost
 from torc_tui.tui.feed.source import FeedReader
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from torc_tui.collection import collection_paused
 from torc_tui.errors import NotFound, StoreError, TorcError, UsageError
-from torc_tui.tui.feed.collection import collection_paused
 from torc_tui.tui.feed.feed_worker import close_quietly
 from torc_tui.tui.feed.handovers import Answer, Handover
 from torc_tui.tui.feed.source import FeedReader

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torc_tui.collection import collection_paused
 from torc_tui.model import Job
-from torc_tui.records import NoCollection
 from torc_tui.tui.feed.source import FeedReader
 from torc_tui.views.graph_model import JobGraph
 
@@ -16,6 +16,6 @@ def read_graph(
     """Return the graph of these jobs; with data, it also has files and records."""
     from torc_tui.store import relations
 
-    with NoCollection():
+    with collection_paused():
         data = relations.artifacts(source.store, workflow_id) if with_data else []
         return JobGraph(jobs, relations.edges(source.store, workflow_id), data)

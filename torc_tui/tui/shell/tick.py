@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from torc_tui.tui.feed.collection import start_collection
+from torc_tui.collection import start_collection
 from torc_tui.tui.feed.handovers import Answer, Changes, Found, Gone, Listed, Loaded, Lost
 from torc_tui.tui.feed.inbox import Inbox
 from torc_tui.tui.feed.watches import WatchResult

@@ -1,16 +1,17 @@
 """Pause the garbage collection while a thread makes many objects.
 
-A collection looks at all new objects and stops every thread meanwhile: 40 ms with 100,000 jobs.
+A collection looks at all new objects and stops every thread meanwhile: 40 ms with 100,000 jobs. To
+create as many takes twice as long with it.
 """
 
 from __future__ import annotations
 
 import gc
-import threading
+from _thread import allocate_lock
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_lock = threading.Lock()
+_lock = allocate_lock()
 _pauses = 0
 _resumes = False
 """Whether the collection is enabled after the last pause."""
