@@ -10,7 +10,7 @@ import pytest
 
 from tests.waiting import wait_for
 from torc_tui.engine.gpu_guard import presumed_use
-from torc_tui.engine.gpu_readings import GpuWatch
+from torc_tui.engine.gpu_readings import GpuWatch, pause
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
 from torc_tui.reasons import Kind
 from torc_tui.records import replace
@@ -130,3 +130,12 @@ def test_use_of_a_job_with_its_containers(service: Any) -> None:
         assert watch.use() == {4: (20, 80.0), 8: (1, None)}
     finally:
         watch.close()
+
+
+@pytest.mark.parametrize(
+    ("took", "every", "waits"),
+    [(0.0, 0.5, 0.5), (0.003, 0.5, 0.5), (0.005, 0.5, 0.8), (2.0, 0.5, 1.0), (2.0, 3.0, 3.0)],
+)
+def test_pause(took: float, every: float, waits: float) -> None:
+    """A reading that takes long is followed by a longer pause, up to a second."""
+    assert pause(took, every) == pytest.approx(waits)

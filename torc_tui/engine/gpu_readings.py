@@ -18,12 +18,22 @@ from torc_tui.resources.gpu_service import GpuService
 
 READ_SECONDS = 0.5
 """Time between two readings."""
+LONGEST_SECONDS = 1.0
+"""Longest time between two readings: excess is reported within 2 s."""
+PAUSE_SHARE = 160
+"""The pause after a reading in units of the time that it took, so that watching many GPUs with many
+processes takes less than 1 % of a CPU."""
 FREQUENT_SECONDS = 0.2
 """Time between two readings after jobs have started, so that short jobs are measured, too."""
 FIGURES_SECONDS = 4.5
 """Time between two readings with load, temperature and power."""
 FRESH_SECONDS = 5.0
 """Time after the start of a job in which readings are frequent."""
+
+
+def pause(seconds: float, every: float) -> float:
+    """Return how many seconds to wait after a reading that took ``seconds``, at least ``every``."""
+    return max(every, min(LONGEST_SECONDS, seconds * PAUSE_SHARE))
 
 
 class GpuWatch:
@@ -139,12 +149,14 @@ class GpuWatch:
 
     def _work(self) -> None:
         while not self._stop:
+            began = time.monotonic()
             try:
                 self._read()
             except Exception:  # such as no memory: the next reading may succeed
                 self._presence.read(None, time.monotonic())
             now = time.monotonic()
-            self._now.wait(FREQUENT_SECONDS if now < self._frequent_until else self._every)
+            is_frequent = now < self._frequent_until
+            self._now.wait(FREQUENT_SECONDS if is_frequent else pause(now - began, self._every))
             self._now.clear()
 
     def _read(self) -> None:
