@@ -28,6 +28,11 @@ MAIN_SCREEN, NO_MOUSE = b"\x1b[?1049l", b"\x1b[?1000l"
 pytestmark = pytest.mark.terminal
 
 
+def _without_size() -> dict[str, str]:
+    """Return the environment without the size that pytest sets: this terminal tells none."""
+    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+
+
 class Terminal:
     """The app in a pty; ``seen`` is its output."""
 
@@ -37,7 +42,7 @@ class Terminal:
             look = {"TERM": "xterm-256color", "TORC_DATABASE": str(folder / "torc.db")}
             look |= {"HOME": str(folder), "XDG_STATE_HOME": str(folder)}
             words = [sys.executable, "-m", "torc_tui.cli.main", "1"]
-            os.execve(words[0], words, {**os.environ, **look})
+            os.execve(words[0], words, _without_size() | look)
         self.seen = b""
         self.status: int | None = None
 
@@ -130,6 +135,16 @@ def test_suspend(terminal: Terminal) -> None:
     os.write(terminal.fd, b"\x1a")
     assert os.WIFSTOPPED(terminal.ended(os.WUNTRACED))
     assert MAIN_SCREEN in terminal.seen
+
+
+def test_continue_after_suspension(terminal: Terminal) -> None:
+    """The whole screen is painted again, not only what changes."""
+    terminal.until(b"Timeline")
+    os.write(terminal.fd, b"\x1a")
+    assert os.WIFSTOPPED(terminal.ended(os.WUNTRACED))
+    terminal.seen, terminal.status = b"", None
+    os.kill(terminal.pid, signal.SIGCONT)
+    terminal.until(b"Timeline")
 
 
 def test_quit_from_the_list(terminal: Terminal) -> None:

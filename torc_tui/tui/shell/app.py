@@ -151,19 +151,6 @@ class TorcApp(App[int]):
 
     # -- start and end -----------------------------------------------------------------------------
 
-    def get_default_screen(self) -> Screen[Any]:
-        """Return the first screen: no empty one is made before it."""
-        self._first_paint.wait()
-        self._read_keys()
-        screen: TorcScreen
-        if self.workflow_id is None:
-            screen = self._list_screen(new_from=self.spec_file)
-        else:
-            screen = self._workflow_screen(self.workflow_id)
-        # Textual removes the callback of a screen that it replaces, and adds none to the first one.
-        screen._push_result_callback(screen, None)
-        return screen
-
     def _read_keys(self) -> None:
         try:
             if self.config_dir is not None:
@@ -175,8 +162,15 @@ class TorcApp(App[int]):
             self.keymap = KeyMap(preset, self.keymap.changes)
 
     def on_mount(self) -> None:
+        self._first_paint.wait()
+        self._read_keys()
+        if self.workflow_id is None:
+            self._show(self._list_screen(new_from=self.spec_file))
+        else:
+            self.open_workflow(self.workflow_id)
         rate = TICKS_REMOTE if terminal.is_remote(self.environ) else TICKS
         self._clock.start(1 / rate, lambda: self.call_next(self._tick))
+        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())  # nothing is left
         self.feed.start()
         if not self.is_headless:
             end_with_terminal(self.quit)
@@ -211,10 +205,15 @@ class TorcApp(App[int]):
 
     def open_list(self, *, at: int | None = None) -> None:
         """Show the list of workflows, with the cursor on ``at``."""
-        self.switch_screen(self._list_screen(at))
+        self._show(self._list_screen(at))
 
     def open_workflow(self, workflow_id: int) -> None:
-        self.switch_screen(self._workflow_screen(workflow_id))
+        self._show(self._workflow_screen(workflow_id))
+
+    def _show(self, screen: TorcScreen) -> None:
+        """Show a screen in place of the present one, or over Textual's empty one."""
+        is_first = not isinstance(self.screen, TorcScreen)
+        (self.push_screen if is_first else self.switch_screen)(screen)
 
     def _list_screen(self, at: int | None = None, new_from: str | None = None) -> TorcScreen:
         from torc_tui.tui.workflows.workflows_screen import WorkflowsScreen
