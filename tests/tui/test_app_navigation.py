@@ -178,7 +178,7 @@ async def test_keys_typed_ahead_are_the_filter(story: Story) -> None:
         await until(pilot, lambda: screen(pilot).query_one(FilterLine).text == "train")
         await pilot.press("_")
         assert screen(pilot).query_one(FilterLine).text == "train_"
-        assert len(app.screen_stack) == 1
+        assert len(app.screen_stack) == 2  # no dialog
 
 
 async def test_tab_completes_a_filter(story: Story) -> None:

@@ -14,7 +14,6 @@ from torc_tui.tui.feed.source import FeedReader
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.shell.run_app import FRAME, run_app
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
-from torc_tui.tui.workflows.workflows_screen import WorkflowsScreen
 
 SPEC = "name: flow\njobs: [{name: prep, command: x}]"
 
@@ -56,17 +55,6 @@ async def test_questions_are_answered_after_the_first_paint(
         assert not app.reader.is_running and not app.planner.is_running
         may_read.set()
         await until(pilot, lambda: answers == [True, True])
-    place.store.close()
-
-
-async def test_no_other_screen_is_made_before_the_first_one(tmp_path: Path) -> None:
-    place = Workspace(tmp_path, SPEC)
-    async with place.app().run_test(size=(120, 30)) as pilot:
-        assert [type(one) for one in pilot.app.screen_stack] == [WorkflowScreen]
-        await until(pilot, sees(pilot, "prep"))
-        await pilot.press("escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowsScreen))
-        assert len(pilot.app.screen_stack) == 1
     place.store.close()
 
 
