@@ -37,17 +37,23 @@ async def test_nothing_is_painted_before_the_data(
     place.store.close()
 
 
-async def test_questions_are_answered_after_the_first_paint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("torc_tui.tui.shell.first_paint.LONGEST", 600)
-    place, may_read = Workspace(tmp_path, SPEC), threading.Event()
+def app_that_waits(place: Workspace, may_read: threading.Event) -> TorcApp:
+    """Return an app whose threads read nothing before the event."""
 
     def source() -> Any:
         may_read.wait()
         return FeedReader(place.url)
 
     app: TorcApp = place.app(source=source)
+    return app
+
+
+async def test_questions_are_answered_after_the_first_paint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torc_tui.tui.shell.first_paint.LONGEST", 600)
+    place, may_read = Workspace(tmp_path, SPEC), threading.Event()
+    app = app_that_waits(place, may_read)
     async with app.run_test(size=(120, 30)) as pilot:
         answers: list[bool] = []
         app.reader.ask("test", lambda source: True, answers.append)
@@ -61,12 +67,7 @@ async def test_questions_are_answered_after_the_first_paint(
 async def test_paint_without_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torc_tui.tui.shell.first_paint.LONGEST", 0.01)
     place, may_read = Workspace(tmp_path, SPEC), threading.Event()
-
-    def source() -> Any:
-        may_read.wait()
-        return FeedReader(place.url)
-
-    app: TorcApp = place.app(source=source)
+    app = app_that_waits(place, may_read)
     async with app.run_test(size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "loading …"))
         may_read.set()
