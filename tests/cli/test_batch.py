@@ -261,7 +261,10 @@ def test_resume_without_failed_command(torc: Any, place: Path) -> None:
     words = ("exec", "-q", "-n", "r", "--resume", "-c", "true")
     assert torc(*words, "-c", "test -e ok").code == 1
     done = torc(*words, "-c", "echo new")
-    assert (done.code, done.err) == (0, "1 failed command is not in this input: disabled\n")
+    told = (
+        "disabled 1 failed command not in this input; --resume with the same command runs it again"
+    )
+    assert (done.code, done.err) == (0, f"{told}\n")
     assert number_of(JobStatus.COMPLETED) == 2 and number_of(JobStatus.DISABLED) == 1
     (place / "ok").touch()
     done = torc(*words, "-c", "test -e ok")

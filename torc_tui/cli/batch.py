@@ -192,8 +192,8 @@ def _run(call: Call, batch: Batch, feeder: _Feeder) -> int:
 
 def _end(feeder: _Feeder, batch: Batch, code: int) -> int:
     if batch.disabled:
-        verb = "is" if batch.disabled == 1 else "are"
-        note(f"{count(batch.disabled, 'failed command')} {verb} not in this input: disabled")
+        failed = count(batch.disabled, "failed command")
+        note(f"disabled {failed} not in this input; --resume with the same command runs it again")
     if feeder.results is not None:
         try:
             feeder.results.finish()
